@@ -1,0 +1,47 @@
+"""The errors that cross a seam. Each says what happened, with which values, and what to do next.
+
+One base class lets the command line print a sentence instead of a traceback; its subclasses choose the
+exit code (`Refusal` is the user's to mend: 2; everything else is ours: 1).
+"""
+
+from __future__ import annotations
+
+
+class WiwError(Exception):
+    """Base of all errors that a user is meant to read.
+
+    ``what`` says what happened with the values; ``next_step`` says what to do about it.
+    """
+
+    def __init__(self, what: str, next_step: str = "") -> None:
+        super().__init__(f"{what} {next_step}".strip())
+        self.what = what
+        self.next_step = next_step
+
+
+class Refusal(WiwError):
+    """The request cannot be carried out as asked: wrong name, wrong value, missing part."""
+
+
+class SpecMismatch(WiwError):
+    """Two sides of a seam declare different things; the message shows both."""
+
+
+class LimitExceeded(WiwError):
+    """A message is larger, or has another shape or dtype, than the limits allow."""
+
+
+class ServiceError(WiwError):
+    """A service (environment, world model) failed, died or did not answer in time."""
+
+
+class DeadlineExceeded(ServiceError):
+    """A service did not answer before its deadline."""
+
+
+class EpisodeError(WiwError):
+    """One episode cannot be played on; the run goes on with the next."""
+
+
+class NotNavigable(EpisodeError):
+    """A pose lies outside the walkable area."""

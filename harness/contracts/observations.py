@@ -1,0 +1,95 @@
+"""What an environment answers: images, poses, collisions, and its own description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping, Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.actions import ActionSpace
+from harness.contracts.cameras import Camera, Pose, Rig, Vec3
+
+RGB = npt.NDArray[np.uint8]
+Depth = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """What ``Describe`` returns: who renders, with which cameras and actions.
+
+    ``simulator`` names the engine with its version. ``restore_tolerance_m`` says how exactly the body is put
+    back after ``Imagine`` (0: exactly). ``scenes_digest`` is empty where scenes are licensed files.
+    Units are metres and degrees; the frame is x right, y up, z back.
+    """
+
+    name: str
+    simulator: str
+    rig: Rig
+    action_spaces: Tuple[ActionSpace, ...]
+    can_imagine: bool
+    restore_tolerance_m: float
+    agent_radius_m: float
+    depth: str = "planar"
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The images of one camera: RGB uint8 [H, W, 3]; planar depth float32 [H, W] in metres (0: nothing hit; for
+    equirect the distance along the ray); instance ids int32 [H, W] (0: nothing). Depth and ids only when asked for."""
+
+    camera: Camera
+    rgb: RGB
+    depth: Optional[Depth] = None
+    ids: Optional[Ids] = None
+
+
+@dataclass(frozen=True)
+class ViewRequest:
+    """Which camera to render and with which channels beside RGB."""
+
+    camera: str
+    depth: bool = False
+    ids: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What follows one action (or a reset): views by camera name, the body's pose, and what the simulator reports.
+
+    ``collided`` is true when the last action was blocked or slid. ``done`` means that the simulator itself ended the
+    episode (never for navigation). ``info`` holds plain numbers.
+    """
+
+    views: Mapping[str, View]
+    pose: Pose
+    collided: bool = False
+    done: bool = False
+    info: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ResetReply:
+    """The first observation, and the goal views that the task asked for (rendered at the goal pose)."""
+
+    observation: Observation
+    goal_views: Mapping[str, View]
+
+
+@dataclass(frozen=True, eq=False)
+class TopDownMap:
+    """The walkable area seen from above: bool [rows (z), cols (x)]; ``origin`` is (x, z) of cell (0, 0)'s corner."""
+
+    walkable: npt.NDArray[np.bool_]
+    origin: Tuple[float, float]
+    cell_m: float
+
+
+@dataclass(frozen=True)
+class ShortestPath:
+    """A shortest walkable path: its length in metres and its corner points on the floor."""
+
+    length_m: float
+    points: Tuple[Vec3, ...]

@@ -1,0 +1,69 @@
+"""What a world model is asked, and what it answers.
+
+A request carries only what a plugin may know: views, a candidate and a seed. No goal, no episode id, no
+absolute pose ever appears here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping, Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.actions import Candidate
+from harness.contracts.cameras import Camera, Pose
+from harness.contracts.observations import RGB, Depth
+
+
+@dataclass(frozen=True, eq=False)
+class ContextView:
+    """An earlier real view of the same episode, with the camera's pose relative to the conditioning view."""
+
+    rgb: RGB
+    pose: Pose
+
+
+@dataclass(frozen=True, eq=False)
+class RolloutRequest:
+    """One candidate to imagine.
+
+    ``id`` is unique in its batch. ``view`` is uint8 [H, W, 3], seen by ``camera``. ``frames`` are the wanted
+    frame indices, ascending, in 1..len(candidate). ``conditioning`` says which of ``prompt`` (text), ``poses``
+    (camera: relative poses after each action) or neither (numbers: read ``candidate``) the manifest asked for.
+    """
+
+    id: int
+    seed: int
+    view: RGB
+    camera: Camera
+    candidate: Candidate
+    frames: Tuple[int, ...]
+    depth: Optional[Depth] = None
+    prompt: str = ""
+    poses: Tuple[Pose, ...] = ()
+    context: Tuple[ContextView, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """The imagined frames of one request, in the order of its ``frames``.
+
+    ``rgb`` is uint8 [len(frames), H, W, 3] as ``camera`` sees it. ``confidence`` is one number in [0, 1] a frame,
+    or empty. ``timings`` are seconds by phase. ``error`` is empty, or says why this item failed (``rgb`` is then
+    empty); other items of the batch are not affected.
+    """
+
+    id: int
+    rgb: RGB
+    camera: Camera
+    confidence: Tuple[float, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+def failed_rollout(id: int, camera: Camera, error: str) -> Rollout:
+    """Return the answer for one item that could not be imagined."""
+    empty: npt.NDArray[np.uint8] = np.zeros((0, camera.height, camera.width, 3), np.uint8)
+    return Rollout(id, empty, camera, error=error)
