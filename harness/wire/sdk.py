@@ -13,7 +13,14 @@ from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.observations import EnvironmentSpec, Observation, ResetReply, ShortestPath, TopDownMap, ViewRequest
+from harness.contracts.observations import (
+    EnvironmentSpec,
+    Observation,
+    ResetReply,
+    ShortestPath,
+    TopDownMap,
+    ViewRequest,
+)
 from harness.contracts.rollouts import Rollout, RolloutRequest
 
 
@@ -59,7 +66,9 @@ class Environment(ABC):
         """Execute ``actions`` in order; return one observation after each."""
 
     @abstractmethod
-    def imagine(self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]) -> Iterator[Rollout]:
+    def imagine(
+        self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
+    ) -> Iterator[Rollout]:
         """Yield the real rollout of each candidate from the present state, which is left as it was.
 
         ``frames[k]`` are the wanted frame indices of candidate k (ascending, in 0..len). Rollout ids count from 0.
