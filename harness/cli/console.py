@@ -1,0 +1,45 @@
+"""Printing for people (rich, stderr for messages) and for machines (`--json`, one object on stdout)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from harness.contracts.errors import WiwError
+
+
+def say(text: str) -> None:
+    """Print one line for a person on stdout."""
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print one line on stderr, where it never mixes with results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on stdout."""
+    print(json.dumps(value, indent=2, sort_keys=True))
+
+
+def print_error(error: WiwError) -> None:
+    """Print what happened and, on its own line, what to do next."""
+    note(f"error: {error.what}")
+    if error.next_step:
+        note(f"       {error.next_step}")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table, as wide as the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=i == 0)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

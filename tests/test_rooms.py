@@ -1,0 +1,67 @@
+"""Arrows between rooms point one way: every import in the tree is checked against the design."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+ALLOWED = {
+    "harness.contracts": set(),
+    "harness.wire": {"harness.contracts"},
+    "harness.runtimes": {"harness.wire", "harness.contracts"},
+    "harness.worldmodels": {"harness.runtimes", "harness.wire", "harness.contracts"},
+    "harness.planning": {"harness.worldmodels", "harness.wire", "harness.contracts"},
+    "harness.records": {"harness.contracts"},
+    "harness.scoring": {"harness.records", "harness.contracts"},
+    "harness.reporting": {"harness.scoring", "harness.records", "harness.contracts"},
+    "harness.running": {
+        "tasks", "harness.planning", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
+        "harness.contracts",
+    },
+    "harness.cli": {
+        "harness.running", "harness.reporting", "harness.scoring", "harness.records", "harness.worldmodels", "tasks",
+        "harness.contracts",
+    },
+    "tasks": {"harness.planning", "harness.worldmodels", "harness.wire", "harness.contracts"},
+    "images": {"harness.wire", "harness.contracts"},
+    "wm_plugins": {"harness.wire", "harness.contracts"},
+}  # fmt: skip
+
+AUTHORING = {"tasks/ignav/make_episodes.py": {"images"}}
+"""Tools that make suite data look into the simulator; nothing that runs an episode may."""
+
+
+def room_of(module: str) -> str:
+    """Return the room that a dotted module name belongs to, or ''."""
+    parts = module.split(".")
+    if parts[0] == "harness":
+        return ".".join(parts[:2]) if len(parts) > 1 else ""
+    return parts[0] if parts[0] in ALLOWED else ""
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return every module that a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module)
+    return found
+
+
+def sources() -> list[Path]:
+    return [p for folder in ("harness", "images", "tasks", "wm_plugins") for p in sorted((ROOT / folder).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_follow_the_arrows(path: Path) -> None:
+    name = str(path.relative_to(ROOT))
+    room = room_of(name[:-3].replace("/", "."))
+    allowed = ALLOWED[room] | {room} | AUTHORING.get(name, set()) if room else set()
+    wrong = sorted(m for m in imports_of(path) if room_of(m) and room_of(m) not in allowed)
+    assert not wrong, f"{name} ({room}) may not import {wrong}"
