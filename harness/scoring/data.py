@@ -1,0 +1,72 @@
+"""What scoring and reporting read of a run: finished files, never live objects.
+
+So a run can be scored again on another machine and years later, and a report can be made while the run goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable, Optional, Tuple
+
+from harness.contracts.results import PLANNED, EpisodeResult, Metric
+from harness.contracts.trajectories import Trajectory
+from harness.records.episode_files import read_trajectory
+from harness.records.folder import RunFolder
+from harness.records.identity import EpisodeKey, RunIdentity, RunRecord
+from harness.records.journal import JournalRow
+
+
+def no_trajectory(row: JournalRow) -> Optional[Trajectory]:
+    """Answer that an episode has no trajectory; the default of runs that kept none."""
+    return None
+
+
+@dataclass(frozen=True)
+class RunData:
+    """One run: its ``run.json``, every planned episode in the order of the plan, and its trajectories.
+
+    Episodes that nobody has played yet have the state ``planned``. ``trajectory`` reads one trajectory at a time
+    (None for episodes without one), so a large run never lies in memory whole.
+    """
+
+    record: RunRecord
+    rows: Tuple[JournalRow, ...]
+    trajectory: Callable[[JournalRow], Optional[Trajectory]] = field(default=no_trajectory)
+
+    @property
+    def identity(self) -> RunIdentity:
+        """Return what the run asks."""
+        return self.record.identity
+
+    @property
+    def results(self) -> Tuple[EpisodeResult, ...]:
+        """Return one result an episode and seed, in the order of the plan."""
+        return tuple(row.result for row in self.rows)
+
+
+@dataclass(frozen=True)
+class ReferencePoint:
+    """A frozen reference of a suite: its success and where the number was measured (commit, command)."""
+
+    success: Metric
+    source: str
+
+
+def load_run(folder: RunFolder) -> RunData:
+    """Return the data of a run folder, also of one that is still being played or has not begun."""
+    return RunData(folder.record, folder.rows() or _planned_rows(folder.identity), lambda row: _trajectory(folder, row))
+
+
+def _planned_rows(identity: RunIdentity) -> Tuple[JournalRow, ...]:
+    homes = {episode.id: episode.home for episode in identity.episodes}
+    return tuple(_planned_row(position, key, homes[key.episode]) for position, key in enumerate(identity.keys()))
+
+
+def _planned_row(position: int, key: EpisodeKey, home: str) -> JournalRow:
+    return JournalRow(key, position, 0, EpisodeResult(key.episode, home, key.seed, PLANNED, {}, ""), None)
+
+
+def _trajectory(folder: RunFolder, row: JournalRow) -> Optional[Trajectory]:
+    """Return the trajectory, or None where the episode's folder was removed (to save space); damage raises."""
+    path = folder.episode_folder(row.key)
+    return read_trajectory(path) if path.is_dir() else None

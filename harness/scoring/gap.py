@@ -1,0 +1,128 @@
+"""The imagined-versus-real gap: how far what was imagined lies from what was then seen, and whether it matters.
+
+A world model can look right and steer wrong, or look wrong and steer right. Joining the gap with success is what
+shows which: a strong correlation says that this measure of looks predicts usefulness, none says that it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+from scipy import stats
+
+from harness.contracts.results import PLAYED, EpisodeResult, Metric
+from harness.contracts.trajectories import Trajectory
+from harness.scoring.data import RunData
+from harness.scoring.intervals import CONFIDENCE, Sample
+from harness.scoring.metrics import mean
+
+
+@dataclass(frozen=True)
+class GapRow:
+    """The gap of one executed step: ``step`` counts from 1 inside its decision (how far ahead it was imagined)."""
+
+    episode: str
+    seed: int
+    home: str
+    solved: bool
+    step: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class GapStep:
+    """The mean gap at one step of a decision, over all, solved and failed episodes (None where there are none)."""
+
+    step: int
+    all: Metric
+    solved: Optional[Metric]
+    failed: Optional[Metric]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One measure (``ssim``, ``psnr``, ``lpips``) over a run, and joined with success.
+
+    ``correlation`` is point-biserial between the mean gap of an episode and its success, with Fisher's interval
+    over episodes (None when all episodes agree); ``n`` of every metric counts episodes.
+    """
+
+    name: str
+    all: Metric
+    solved: Optional[Metric]
+    failed: Optional[Metric]
+    correlation: Optional[Metric]
+    by_step: Tuple[GapStep, ...]
+
+
+def gap_rows(run: RunData) -> Tuple[GapRow, ...]:
+    """Return one row for each executed step and measure; reads every trajectory once."""
+    rows: List[GapRow] = []
+    for row in run.rows:
+        trajectory = run.trajectory(row) if row.result.state in PLAYED else None
+        if trajectory is not None:
+            rows.extend(_rows_of(row.result, trajectory))
+    return tuple(rows)
+
+
+def gaps(rows: Sequence[GapRow]) -> Dict[str, Gap]:
+    """Return the gap by measure; empty when nothing was imagined."""
+    by_name: Dict[str, List[GapRow]] = {}
+    for row in rows:
+        by_name.setdefault(row.name, []).append(row)
+    return {name: _gap(name, by_name[name]) for name in sorted(by_name)}
+
+
+def _rows_of(result: EpisodeResult, trajectory: Trajectory) -> Iterator[GapRow]:
+    for decision in trajectory.decisions:
+        for number, step in enumerate(decision.steps, start=1):
+            for name, value in step.gap.items():
+                yield GapRow(result.episode, result.seed, result.home, trajectory.solved, number, name, value)
+
+
+def _gap(name: str, rows: Sequence[GapRow]) -> Gap:
+    by_step = tuple(
+        GapStep(step, _required_mean([r for r in rows if r.step == step]), *_by_outcome(rows, step))
+        for step in sorted({r.step for r in rows})
+    )
+    return Gap(name, _required_mean(rows), *_by_outcome(rows, None), _correlation(rows), by_step)
+
+
+def _by_outcome(rows: Sequence[GapRow], step: Optional[int]) -> Tuple[Optional[Metric], Optional[Metric]]:
+    chosen = [r for r in rows if step is None or r.step == step]
+    return _mean([r for r in chosen if r.solved]), _mean([r for r in chosen if not r.solved])
+
+
+def _mean(rows: Sequence[GapRow]) -> Optional[Metric]:
+    return _required_mean(rows) if rows else None
+
+
+def _required_mean(rows: Sequence[GapRow]) -> Metric:
+    over_steps = mean(Sample.of([r.value for r in rows], [r.home for r in rows]))
+    return Metric(over_steps.value, over_steps.low, over_steps.high, len({(r.episode, r.seed) for r in rows}))
+
+
+def _correlation(rows: Iterable[GapRow]) -> Optional[Metric]:
+    values: Dict[Tuple[str, int], List[float]] = {}
+    solved: Dict[Tuple[str, int], bool] = {}
+    for row in rows:
+        values.setdefault((row.episode, row.seed), []).append(row.value)
+        solved[row.episode, row.seed] = row.solved
+    means = [sum(v) / len(v) for v in values.values()]
+    outcomes = [float(solved[key]) for key in values]
+    if len(means) < 4 or len(set(outcomes)) < 2 or len(set(means)) < 2:
+        return None
+    result = stats.pearsonr(means, outcomes)
+    interval = result.confidence_interval(CONFIDENCE)
+    return Metric(float(result.statistic), float(interval.low), float(interval.high), len(means))
+
+
+def episode_gaps(rows: Sequence[GapRow]) -> Dict[Tuple[str, int], Dict[str, float]]:
+    """Return the mean gap of each (episode, seed) by measure, for the episode table."""
+    values: Dict[Tuple[str, int], Dict[str, List[float]]] = {}
+    for row in rows:
+        values.setdefault((row.episode, row.seed), {}).setdefault(row.name, []).append(row.value)
+    return {key: {name: float(np.mean(v)) for name, v in by_name.items()} for key, by_name in values.items()}

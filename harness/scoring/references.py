@@ -1,0 +1,150 @@
+"""References: the runs that give a success rate its meaning, and the normalised gain between them.
+
+A bare success rate says little: the proposer alone solves some episodes, and a perfect world model does not solve
+all. The gain puts a world model between the best reference that imagines nothing and the simulator itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+
+import numpy as np
+from scipy import stats
+
+from harness.contracts.results import OK, EpisodeResult, Metric
+from harness.scoring.data import ReferencePoint, RunData
+from harness.scoring.intervals import CONFIDENCE, Floats, linearised_variance
+from harness.scoring.metrics import rate, state_counts, success_sample
+
+CEILING = "gtsim"
+"""The reference with a perfect world model: the simulator's own imagination."""
+
+SAME = ("suite_hash", "task", "tier", "split", "stop")
+"""What two runs must share before their numbers may stand side by side."""
+
+
+@dataclass(frozen=True)
+class ReferenceRow:
+    """One line of the references table.
+
+    ``gain`` is (success - baseline) / (ceiling - baseline), None without both; its interval is NaN where only
+    frozen numbers are known. ``source`` is a run id or where a frozen number was measured.
+    """
+
+    name: str
+    success: Metric
+    gain: Optional[Metric]
+    source: str
+    is_this_run: bool
+
+
+def matching_runs(run: RunData, others: Sequence[RunData], names: Sequence[str]) -> Dict[str, RunData]:
+    """Return the reference run for each name among ``others``: same suite hash, task, tier, split, stop and episodes.
+
+    A run with an episode that did not finish is no reference. Of several, the one with most seeds is taken, then
+    the later in the order given.
+    """
+    episodes = _episodes(run)
+    found: Dict[str, RunData] = {}
+    for other in others:
+        name = other.identity.wm
+        usable = (
+            name in names
+            and all(getattr(other.identity, key) == getattr(run.identity, key) for key in SAME)
+            and _episodes(other) == episodes
+            and _complete(other)
+        )
+        if usable and (name not in found or len(other.results) >= len(found[name].results)):
+            found[name] = other
+    return found
+
+
+def reference_table(
+    run: RunData,
+    runs: Mapping[str, RunData],
+    frozen: Mapping[str, ReferencePoint],
+    baseline: str,
+) -> Tuple[ReferenceRow, ...]:
+    """Return references by rising success, with this run among them.
+
+    ``runs`` win over ``frozen`` numbers of the same name: they were played on exactly these episodes. ``baseline``
+    is named by the suite data, never chosen from results: choosing the best afterwards would be biased.
+    """
+    wm = run.identity.wm
+    played: Dict[str, Sequence[EpisodeResult]] = {name: other.results for name, other in runs.items()}
+    played[wm] = run.results
+    points: Dict[str, Metric] = {name: point.success for name, point in frozen.items()}
+    points.update({name: rate(success_sample(results)) for name, results in played.items()})
+    rows = [
+        ReferenceRow(
+            name,
+            points[name],
+            _gain(name, points, played, baseline),
+            _source(name, wm, runs, frozen),
+            name == wm,
+        )
+        for name in points
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.success.value, row.name)))
+
+
+def _gain(
+    name: str, points: Mapping[str, Metric], played: Mapping[str, Sequence[EpisodeResult]], baseline: str
+) -> Optional[Metric]:
+    if baseline not in points or CEILING not in points or points[CEILING].value <= points[baseline].value:
+        return None
+    span = points[CEILING].value - points[baseline].value
+    value = (points[name].value - points[baseline].value) / span
+    low, high = float("nan"), float("nan")
+    if all(known in played for known in (name, baseline, CEILING)):
+        low, high = _gain_interval(value, span, played[name], played[baseline], played[CEILING])
+    return Metric(value, low, high, points[name].n)
+
+
+def _gain_interval(
+    gain: float,
+    span: float,
+    model: Sequence[EpisodeResult],
+    baseline: Sequence[EpisodeResult],
+    ceiling: Sequence[EpisodeResult],
+) -> Tuple[float, float]:
+    """Return the t interval of the gain by linearisation, homes as clusters (the delta method for ratios).
+
+    The three runs share episodes, so their home totals are taken together: what a home makes harder for all three
+    cancels. Seeds may differ in number; each run is weighted by its own rows.
+    """
+    homes = sorted({r.home for r in model})
+    if len(homes) < 2:
+        return (float("nan"), float("nan"))
+    of_model, of_baseline, of_ceiling = (_influence(results, homes) for results in (model, baseline, ceiling))
+    influence = ((of_model - of_baseline) - gain * (of_ceiling - of_baseline)) / span
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(homes) - 1)) * linearised_variance(influence) ** 0.5
+    return (gain - half, gain + half)
+
+
+def _influence(results: Sequence[EpisodeResult], homes: List[str]) -> Floats:
+    """Return what each home adds to the deviation of a success rate from its mean: float64 [homes]."""
+    index = {home: i for i, home in enumerate(homes)}
+    success = sum(r.state == OK for r in results) / len(results)
+    influence = np.zeros(len(homes))
+    for result in results:
+        influence[index[result.home]] += (float(result.state == OK) - success) / len(results)
+    return influence
+
+
+def _episodes(run: RunData) -> Set[str]:
+    return {r.episode for r in run.results}
+
+
+def _complete(run: RunData) -> bool:
+    counts = state_counts(run.results)
+    return counts["ok"] + counts["failed"] == counts["planned"] > 0
+
+
+def _source(name: str, wm: str, runs: Mapping[str, RunData], frozen: Mapping[str, ReferencePoint]) -> str:
+    if name == wm:
+        return "this run"
+    if name in runs:
+        return f"run {runs[name].record.run_id}"
+    return frozen[name].source

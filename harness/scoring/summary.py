@@ -1,0 +1,152 @@
+"""The summary of a run: the contents of ``results.json`` but for its episode rows.
+
+One place builds it, so that the report, the exports and the command line can never disagree about a number.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from harness.contracts.results import Metric
+from harness.records.identity import RunIdentity
+from harness.records.roots import trajectory_root
+from harness.scoring.data import ReferencePoint, RunData
+from harness.scoring.gap import Gap, gap_rows, gaps
+from harness.scoring.metrics import metrics_table, state_counts, timings_table
+from harness.scoring.references import ReferenceRow, reference_table
+
+SCHEMA_VERSION = 1
+
+IDENTITY = (
+    "suite",
+    "suite_hash",
+    "task",
+    "tier",
+    "split",
+    "stop",
+    "view",
+    "wm",
+    "wm_manifest_hash",
+    "planner",
+)
+"""What ``results.json`` copies from ``run.json`` to say which run its numbers belong to."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a summary needs beyond the run itself: reference runs, frozen references, the suite's baseline, and how
+    often this world model was run on the test split here (``test_runs``)."""
+
+    reference_runs: Mapping[str, RunData]
+    frozen_references: Mapping[str, ReferencePoint]
+    baseline: str
+    test_runs: int
+
+
+NO_CONTEXT = Context({}, {}, "", 0)
+"""A run on its own: no references, nothing counted."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that a run says, typed; `as_results` turns it into the plain data of ``results.json``."""
+
+    run_id: str
+    identity: RunIdentity
+    episodes: Mapping[str, int]
+    homes: int
+    metrics: Mapping[str, Metric]
+    gap: Mapping[str, Gap]
+    references: Tuple[ReferenceRow, ...]
+    baseline: str
+    timings: Mapping[str, Mapping[str, float]]
+    trajectory_root: str
+    test_runs: int
+
+    @property
+    def partial(self) -> bool:
+        """Say whether any planned episode was not played to its end."""
+        return self.episodes["ok"] + self.episodes["failed"] < self.episodes["planned"]
+
+
+def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
+    """Return the summary of a run; reads every trajectory once."""
+    return Summary(
+        run_id=run.record.run_id,
+        identity=run.identity,
+        episodes=state_counts(run.results),
+        homes=len({r.home for r in run.results}),
+        metrics=metrics_table(run.results),
+        gap=gaps(gap_rows(run)),
+        references=reference_table(run, context.reference_runs, context.frozen_references, context.baseline),
+        baseline=context.baseline,
+        timings=timings_table(run.results),
+        trajectory_root=trajectory_root(run.rows),
+        test_runs=context.test_runs,
+    )
+
+
+def as_results(summary: Summary) -> Dict[str, Any]:
+    """Return the plain, JSON-ready form of a summary: the schema of ``results.json``, without episode rows.
+
+    Numbers that do not exist (the interval of a single value) are None: JSON has no NaN.
+    """
+    plain: Dict[str, Any] = {"schema": SCHEMA_VERSION, "run_id": summary.run_id}
+    plain.update({key: getattr(summary.identity, key) for key in IDENTITY})
+    plain.update(
+        {
+            "seeds": list(summary.identity.seeds),
+            "partial": summary.partial,
+            "episodes": dict(summary.episodes),
+            "homes": summary.homes,
+            "metrics": {name: metric_plain(m) for name, m in summary.metrics.items()},
+            "gap": {name: _gap_plain(g) for name, g in summary.gap.items()},
+            "trajectory_root": summary.trajectory_root,
+            "baseline": summary.baseline or None,
+            "references": [_reference_plain(row) for row in summary.references],
+            "timings": {phase: dict(seconds) for phase, seconds in summary.timings.items()},
+            "test_runs": summary.test_runs,
+        }
+    )
+    return plain
+
+
+def metric_plain(metric: Optional[Metric]) -> Optional[Dict[str, Any]]:
+    """Return a metric as a dict with None for NaN, or None for no metric."""
+    if metric is None:
+        return None
+    return {"value": _number(metric.value), "low": _number(metric.low), "high": _number(metric.high), "n": metric.n}
+
+
+def _number(value: float) -> Optional[float]:
+    return float(value) if math.isfinite(value) else None
+
+
+def _gap_plain(gap: Gap) -> Dict[str, Any]:
+    return {
+        "all": metric_plain(gap.all),
+        "solved": metric_plain(gap.solved),
+        "failed": metric_plain(gap.failed),
+        "correlation_with_success": metric_plain(gap.correlation),
+        "by_step": [
+            {
+                "step": point.step,
+                "all": metric_plain(point.all),
+                "solved": metric_plain(point.solved),
+                "failed": metric_plain(point.failed),
+            }
+            for point in gap.by_step
+        ],
+    }
+
+
+def _reference_plain(row: ReferenceRow) -> Dict[str, Any]:
+    return {
+        "name": row.name,
+        "success": metric_plain(row.success),
+        "gain": metric_plain(row.gain),
+        "source": row.source,
+        "this_run": row.is_this_run,
+    }

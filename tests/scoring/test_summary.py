@@ -1,0 +1,37 @@
+"""The summary is complete, JSON-ready, and does not depend on the order of play."""
+
+from __future__ import annotations
+
+import json
+
+from harness.contracts.results import Metric
+from harness.records.roots import trajectory_root
+from harness.scoring.summary import as_results, metric_plain, summarise
+from tests.scoring.synthetic import synthetic_run
+
+
+def test_results_have_every_field_of_the_design_and_no_nan() -> None:
+    plain = as_results(summarise(synthetic_run(errors=2)))
+    wanted = {
+        "suite", "suite_hash", "task", "tier", "split", "stop", "view", "wm", "wm_manifest_hash", "planner", "seeds",
+        "episodes", "homes", "metrics", "gap", "trajectory_root", "references", "timings", "test_runs", "partial",
+        "schema",
+    }  # fmt: skip
+    assert wanted <= set(plain)
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["episodes"] == {**plain["episodes"], "planned": 40, "error": 2}
+    assert set(plain["metrics"]["success_rate"]) == {"value", "low", "high", "n"}
+
+
+def test_a_run_is_partial_exactly_when_an_episode_did_not_finish() -> None:
+    assert summarise(synthetic_run(errors=1)).partial
+    assert not summarise(synthetic_run()).partial
+
+
+def test_the_root_is_that_of_the_records() -> None:
+    run = synthetic_run()
+    assert summarise(run).trajectory_root == trajectory_root(run.rows[::-1])
+
+
+def test_nan_becomes_none() -> None:
+    assert metric_plain(Metric(1.0, float("nan"), float("inf"), 1)) == {"value": 1.0, "low": None, "high": None, "n": 1}
