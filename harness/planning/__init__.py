@@ -1,0 +1,1 @@
+"""The decision loop: proposers, scores, revisers and the agent that joins them."""

@@ -1,0 +1,204 @@
+"""The agent: everything that decides, and nothing that knows the answer.
+
+It is given views, its own commanded actions and seeds. Goal pose, true pose, distances and the environment itself stay
+with the caller, so no part can use them even by mistake.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
+
+from harness.contracts.actions import Action, Candidate
+from harness.contracts.errors import EpisodeError, Refusal
+from harness.contracts.observations import View
+from harness.planning.config import SELF, LoopConfig
+from harness.planning.memory import remaining_ends
+from harness.planning.odometry import Odometry
+from harness.planning.proposals import End, Proposal, Proposer
+from harness.planning.revisers import STAY, Reviser
+from harness.planning.scores.base import DIGITS, Comparer, Score
+from harness.planning.seeding import EpisodeSeeds
+
+
+class Imaginer(Protocol):
+    """A world model as the agent sees it (`harness.worldmodels.imaginer` has the real ones).
+
+    ``every_frame`` says that a rollout brings all its frames; ``rollouts`` counts the rollouts asked so far.
+    """
+
+    @property
+    def every_frame(self) -> bool: ...
+
+    @property
+    def rollouts(self) -> int: ...
+
+    def imagine(
+        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+    ) -> Sequence[Mapping[int, View]]:
+        """Return, for each candidate, its imagined views by frame index: at least the wanted ``frames``."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a loop, made once and used for many episodes."""
+
+    config: LoopConfig
+    proposer: Proposer
+    score: Score
+    reviser: Reviser
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What the agent decided: an end (None: it stays and stops) and what it is based on.
+
+    ``imagined`` holds the imagined views of the chosen end's steps by action number; ``scores`` follow the order of
+    the scored ends; ``stay_score`` is 0 where nothing was scored.
+    """
+
+    end: Optional[End]
+    index: int
+    actions: Tuple[Action, ...]
+    candidates: int
+    ends: int
+    scores: Tuple[float, ...]
+    stay_score: float
+    imagined: Mapping[int, View]
+    rollouts: int
+
+
+@dataclass
+class Agent:
+    """Plays one episode's decisions: propose, imagine, revise; `executed` tells it what was really commanded.
+
+    With the stop rule ``self`` staying is a choice in every decision.
+    """
+
+    parts: Parts
+    goal: View
+    imaginer: Optional[Imaginer]
+    stop: str
+    seeds: EpisodeSeeds
+    timings: Dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit the imaginer, and prepare the goal."""
+        if self.parts.reviser.needs_imagination and self.imaginer is None:
+            raise Refusal(
+                "this loop's reviser compares imagined views, but there is no world model.",
+                "Use a reference that imagines nothing, or name a world model.",
+            )
+        self._here = Odometry()
+        self._visited: List[Odometry] = []
+        self._history: List[Action] = []
+        self._comparer: Optional[Comparer] = None
+        if self.parts.reviser.needs_imagination:
+            self._comparer = self._timed_goal(self.goal)
+
+    def decide(self, decision: int, view: View) -> Choice:
+        """Return what to do, seeing ``view``; the agent remembers this place as a decision point."""
+        self._visited.append(self._here)
+        proposal = self.parts.proposer.propose(decision, tuple(self._history), self.seeds)
+        ends = remaining_ends(proposal, self._here, self._visited, self.parts.config.memory_radius_m)
+        if not ends:
+            raise EpisodeError(
+                f"the proposer {self.parts.config.proposer.name!r} offered no end in decision {decision}.",
+                "Mend its constants in the suite's loop.",
+            )
+        may_stay = self.stop == SELF
+        if self._comparer is None:
+            index = self.parts.reviser.choose(len(ends), (), 0.0 if may_stay else None, decision, self.seeds)
+            return self._choice(proposal, ends, index, (), 0.0, {}, 0)
+        return self._decide_by_imagination(decision, view, proposal, ends, may_stay)
+
+    def executed(self, actions: Sequence[Action]) -> None:
+        """Note that ``actions`` were commanded."""
+        self._history += actions
+        self._here = self._here.advance(actions)
+
+    def _decide_by_imagination(
+        self, decision: int, view: View, proposal: Proposal, ends: Sequence[End], may_stay: bool
+    ) -> Choice:
+        assert self._comparer is not None and self.imaginer is not None
+        before = self.imaginer.rollouts
+        rollouts = self._imagine_ends(decision, view, proposal, ends)
+        asked = self.imaginer.rollouts - before
+        started = time.perf_counter()
+        scores = tuple(
+            round(self._comparer([rollouts[end.candidate][frame] for frame in end.frames]), DIGITS) for end in ends
+        )
+        stay_score = round(self._comparer([view]), DIGITS)
+        self._add_time("score", started)
+        index = self.parts.reviser.choose(len(ends), scores, stay_score if may_stay else None, decision, self.seeds)
+        imagined: Mapping[int, View] = {}
+        if index != STAY:
+            imagined = self._all_steps(decision, view, proposal, ends[index], rollouts[ends[index].candidate])
+        return self._choice(proposal, ends, index, scores, stay_score, imagined, asked)
+
+    def _imagine_ends(
+        self, decision: int, view: View, proposal: Proposal, ends: Sequence[End]
+    ) -> Dict[int, Mapping[int, View]]:
+        """Imagine all candidates that still have an end, in one call; only the scored frames are wanted."""
+        wanted: Dict[int, List[int]] = {}
+        for end in ends:
+            wanted.setdefault(end.candidate, []).extend(end.frames)
+        numbers = sorted(wanted)
+        frames = [tuple(sorted(set(wanted[number]))) for number in numbers]
+        return dict(zip(numbers, self._imagine(decision, view, proposal, numbers, frames)))
+
+    def _all_steps(
+        self, decision: int, view: View, proposal: Proposal, end: End, rollout: Mapping[int, View]
+    ) -> Mapping[int, View]:
+        """Return the imagined views of the steps that will be executed, asking for those that were not wanted before.
+
+        Imagined and real views are compared at every executed step. A model that pays by the frame is asked for the
+        steps between only once, for the one end that was chosen.
+        """
+        assert self.imaginer is not None
+        steps = range(1, end.execute + 1)
+        missing = tuple(step for step in steps if step not in rollout)
+        views = dict(rollout)
+        if missing and not self.imaginer.every_frame:
+            views.update(self._imagine(decision, view, proposal, [end.candidate], [missing])[0])
+        return {step: views[step] for step in steps if step in views}
+
+    def _imagine(
+        self,
+        decision: int,
+        view: View,
+        proposal: Proposal,
+        numbers: Sequence[int],
+        frames: Sequence[Tuple[int, ...]],
+    ) -> Sequence[Mapping[int, View]]:
+        assert self.imaginer is not None
+        started = time.perf_counter()
+        candidates = [proposal.candidates[number] for number in numbers]
+        seeds = [self.seeds.request(decision, number) for number in numbers]
+        rollouts = self.imaginer.imagine(view, candidates, frames, seeds)
+        self._add_time("imagine", started)
+        return rollouts
+
+    def _choice(
+        self,
+        proposal: Proposal,
+        ends: Sequence[End],
+        index: int,
+        scores: Tuple[float, ...],
+        stay_score: float,
+        imagined: Mapping[int, View],
+        rollouts: int,
+    ) -> Choice:
+        end = None if index == STAY else ends[index]
+        actions = () if end is None else proposal.actions(end)
+        return Choice(end, index, actions, len(proposal.candidates), len(ends), scores, stay_score, imagined, rollouts)
+
+    def _timed_goal(self, goal: View) -> Comparer:
+        started = time.perf_counter()
+        comparer = self.parts.score.against(goal)
+        self._add_time("score", started)
+        return comparer
+
+    def _add_time(self, phase: str, started: float) -> None:
+        self.timings[phase] = self.timings.get(phase, 0.0) + time.perf_counter() - started

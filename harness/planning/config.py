@@ -1,0 +1,50 @@
+"""What a decision loop is made of: names of parts with their constants, as plain hashable data.
+
+Suite data chooses every part and constant, so that two runs with equal suite hashes made their decisions the
+same way. Files are read and checked in `tasks.suite`; here is only the frozen result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence, Tuple, Union
+
+from harness.contracts.digest import digest
+
+SELF = "self"
+ORACLE = "oracle"
+STOP_RULES = (SELF, ORACLE)
+
+Parameter = Union[bool, int, float, str, Sequence[int], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class PartConfig:
+    """One part of the loop: its registered name and the constants that it takes as keyword arguments."""
+
+    name: str
+    params: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """A whole decision loop.
+
+    ``decisions`` is K, the most rounds an episode may take. Ends within ``memory_radius_m`` of an earlier decision
+    point, by commanded odometry, are left out (0: none is). ``agent_camera`` is what the agent looks with,
+    ``goal_camera`` what the goal is shown with. ``stop_rules`` lists the allowed ones, the headline first:
+    ``self`` (the agent stops when staying scores best) and ``oracle`` (the true distance is checked at decision ends).
+    """
+
+    proposer: PartConfig
+    score: PartConfig
+    reviser: PartConfig
+    decisions: int
+    memory_radius_m: float
+    agent_camera: str
+    goal_camera: str
+    stop_rules: Tuple[str, ...]
+
+    def digest(self) -> str:
+        """Return the hash of all parts and constants."""
+        return digest(self)

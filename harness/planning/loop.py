@@ -1,0 +1,138 @@
+"""The decision loop: the agent decides, the environment executes, everything is recorded.
+
+This side holds the environment and the true distance; the agent holds neither. Distances are used for the oracle stop
+and the record alone.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Mapping, Sequence, Tuple
+
+from harness.contracts.cameras import Pose
+from harness.contracts.digest import array_digest
+from harness.contracts.errors import EpisodeError
+from harness.contracts.observations import Observation, View, ViewRequest
+from harness.contracts.results import DecisionRecord, StepRecord
+from harness.contracts.trajectories import DecisionFrames
+from harness.planning import gap
+from harness.planning.agent import Agent, Choice
+from harness.planning.config import ORACLE, SELF
+from harness.planning.revisers import STAY
+from harness.wire.sdk import Environment
+
+BUDGET = "budget"
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What the loop did: records and frames a decision, who ended it, and the true distances at decision ends.
+
+    ``distances_m`` starts with the distance before the first decision and ends with the final one.
+    """
+
+    decisions: Tuple[DecisionRecord, ...]
+    frames: Tuple[DecisionFrames, ...]
+    stopped: str
+    distances_m: Tuple[float, ...]
+
+
+@dataclass
+class _Clock:
+    """Seconds by phase, added to the agent's own."""
+
+    seconds: Dict[str, float]
+
+    def add(self, phase: str, started: float) -> None:
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - started
+
+
+def play(
+    agent: Agent,
+    environment: Environment,
+    observation: Observation,
+    distance: Callable[[Pose], float],
+    radius_m: float,
+) -> Played:
+    """Play decisions until the agent stops, the oracle stops it, or the budget ends it where it stands.
+
+    ``observation`` is the first one, with a view of the agent's camera; ``distance`` gives the true geodesic distance
+    from a pose to the goal in metres. The oracle stops at a decision end within ``radius_m``, the start included.
+    """
+    config = agent.parts.config
+    request = [ViewRequest(config.agent_camera)]
+    clock = _Clock(agent.timings)
+    records: List[DecisionRecord] = []
+    frames: List[DecisionFrames] = []
+    distances = [distance(observation.pose)]
+    stopped = BUDGET
+    for index in range(config.decisions):
+        if agent.stop == ORACLE and distances[-1] <= radius_m:
+            break
+        view = observation.views[config.agent_camera]
+        choice = agent.decide(index, view)
+        if choice.index == STAY:
+            records.append(_record(index, choice, distances[-1], ()))
+            frames.append(DecisionFrames(view.rgb, (), {}))
+            stopped = SELF
+            break
+        observations = _execute(agent, environment, choice, request, clock)
+        real = [seen.views[config.agent_camera] for seen in observations]
+        records.append(_record(index, choice, distances[-1], _steps(choice, observations, real, clock)))
+        frames.append(_frames(view, real, choice.imagined))
+        observation = observations[-1]
+        distances.append(distance(observation.pose))
+    if agent.stop == ORACLE and distances[-1] <= radius_m:
+        stopped = ORACLE
+    return Played(tuple(records), tuple(frames), stopped, tuple(distances))
+
+
+def _execute(
+    agent: Agent, environment: Environment, choice: Choice, request: Sequence[ViewRequest], clock: _Clock
+) -> Sequence[Observation]:
+    started = time.perf_counter()
+    observations = environment.step(choice.actions, request)
+    clock.add("step", started)
+    if len(observations) != len(choice.actions):
+        raise EpisodeError(
+            f"the environment answered {len(observations)} observations to {len(choice.actions)} actions.",
+            "Mend the environment's step.",
+        )
+    agent.executed(choice.actions)
+    return observations
+
+
+def _steps(
+    choice: Choice, observations: Sequence[Observation], real: Sequence[View], clock: _Clock
+) -> Tuple[StepRecord, ...]:
+    started = time.perf_counter()
+    steps: List[StepRecord] = []
+    for number, (action, seen, view) in enumerate(zip(choice.actions, observations, real), start=1):
+        imagined = choice.imagined.get(number)
+        measured = {} if imagined is None else gap.measure(imagined, view)
+        steps.append(StepRecord(action, seen.pose, seen.collided, array_digest(view.rgb), measured))
+    clock.add("gap", started)
+    return tuple(steps)
+
+
+def _record(index: int, choice: Choice, distance_m: float, steps: Tuple[StepRecord, ...]) -> DecisionRecord:
+    final = None if choice.end is None else choice.imagined.get(choice.end.execute)
+    return DecisionRecord(
+        index=index,
+        candidates=choice.candidates,
+        ends=choice.ends,
+        chosen=choice.index,
+        scores=choice.scores,
+        stay_score=choice.stay_score,
+        imagined_digest="" if final is None else array_digest(final.rgb),
+        distance_m=distance_m,
+        rollouts=choice.rollouts,
+        steps=steps,
+    )
+
+
+def _frames(before: View, real: Sequence[View], imagined: Mapping[int, View]) -> DecisionFrames:
+    return DecisionFrames(
+        before.rgb, tuple(view.rgb for view in real), {step: view.rgb for step, view in imagined.items()}
+    )

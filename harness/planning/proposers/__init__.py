@@ -1,0 +1,1 @@
+"""Proposers: parts that name the candidates of a decision."""

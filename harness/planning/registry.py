@@ -1,0 +1,61 @@
+"""The parts that suite data can name, and how each is made.
+
+Adding a proposer, score or reviser is a module and one line here; it changes no suite hash until a tier names it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import Any, Mapping, cast
+
+from harness.contracts.actions import ActionSpace
+from harness.contracts.errors import Refusal
+from harness.planning.config import PartConfig
+from harness.planning.proposals import Proposer
+from harness.planning.revisers import Reviser
+from harness.planning.scores.base import Score
+
+PROPOSERS = {
+    "heading-fan": "harness.planning.proposers.heading_fan:HeadingFan",
+    "heuristic": "harness.planning.proposers.heuristic:Heuristic",
+}
+SCORES = {
+    "classical": "harness.planning.scores.classical:Classical",
+    "front": "harness.planning.scores.front:FrontSimilarity",
+}
+REVISERS = {
+    "similarity": "harness.planning.revisers:Similarity",
+    "uniform": "harness.planning.revisers:Uniform",
+}
+
+
+def make_proposer(part: PartConfig, space: ActionSpace) -> Proposer:
+    """Return the proposer that ``part`` names, for the primitives of ``space``."""
+    return cast(Proposer, _make("proposer", PROPOSERS, part, space))
+
+
+def make_score(part: PartConfig) -> Score:
+    """Return the score that ``part`` names."""
+    return cast(Score, _make("score", SCORES, part))
+
+
+def make_reviser(part: PartConfig) -> Reviser:
+    """Return the reviser that ``part`` names."""
+    return cast(Reviser, _make("reviser", REVISERS, part))
+
+
+def _make(role: str, known: Mapping[str, str], part: PartConfig, *arguments: Any) -> Any:
+    """Import and construct a part; its module is loaded only now, because scores compile with numba."""
+    if part.name not in known:
+        near = difflib.get_close_matches(part.name, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
+        raise Refusal(f"there is no {role} called {part.name!r}.", hint)
+    module, _, name = known[part.name].partition(":")
+    try:
+        return getattr(import_module(module), name)(*arguments, **part.params)
+    except TypeError as error:
+        raise Refusal(
+            f"{role} {part.name!r} cannot take the constants {dict(part.params)}: {error}.",
+            "Mend them in the suite's loop.",
+        ) from error

@@ -1,0 +1,1 @@
+"""Scores: parts that compare imagined views with the goal view."""

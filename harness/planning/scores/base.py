@@ -1,0 +1,24 @@
+"""What every score answers: how much the views of an end look like the goal."""
+
+from __future__ import annotations
+
+from typing import Protocol, Sequence
+
+from harness.contracts.observations import View
+
+DIGITS = 6
+"""Scores are rounded to this many decimals before any comparison, so that noise in the last bits decides nothing."""
+
+
+class Comparer(Protocol):
+    """Compares views with one goal."""
+
+    def __call__(self, views: Sequence[View]) -> float:
+        """Return the score of an end from its imagined views (or of staying, from the present view); more is better."""
+
+
+class Score(Protocol):
+    """Makes a comparer for the goal of an episode, so that work on the goal view is done once."""
+
+    def against(self, goal: View) -> Comparer:
+        """Return the comparer for ``goal``."""

@@ -1,0 +1,115 @@
+"""Image-goal navigation: reach the place where the goal view was taken.
+
+The agent is shown one front view at the goal pose and has to end within a radius of it, by walkable distance; its
+final heading does not count, and the goal's heading is not told.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Dict, List, Optional, Tuple
+
+from harness.contracts.cameras import Pose
+from harness.contracts.digest import array_digest
+from harness.contracts.episodes import Episode
+from harness.contracts.observations import ViewRequest
+from harness.contracts.trajectories import PlayedEpisode, Trajectory
+from harness.planning import loop, registry
+from harness.planning.agent import Agent, Imaginer, Parts
+from harness.planning.seeding import EpisodeSeeds
+from harness.wire.sdk import Environment
+from tasks.suite import Tier
+
+SUMMARY = "Image-goal navigation: reach the place where the goal view was taken."
+
+
+def play_episode(
+    environment: Environment,
+    imaginer: Optional[Imaginer],
+    episode: Episode,
+    tier: Tier,
+    seed: int,
+    wm: str,
+    stop: str,
+) -> PlayedEpisode:
+    """Play one episode and return its trajectory, metrics and images.
+
+    ``imaginer`` is None for the world model ``none``. Only this function sees the goal pose: the agent gets the goal
+    view, and the loop a distance to it for the record and the oracle stop.
+    """
+    tier.check_stop(stop)
+    parts = _parts(tier, wm)
+    config = parts.config
+    timings: Dict[str, float] = {}
+    started = time.perf_counter()
+    reply = environment.reset(episode, seed, [ViewRequest(config.agent_camera)], [ViewRequest(config.goal_camera)])
+    walkable = environment.top_down_map()
+    timings["reset"] = time.perf_counter() - started
+    goal = reply.goal_views[config.goal_camera]
+    agent = Agent(parts, goal, imaginer, stop, EpisodeSeeds(seed, episode.id), timings)
+
+    def distance(pose: Pose) -> float:
+        return environment.geodesic_distance(pose.position, episode.goal.position)
+
+    played = loop.play(agent, environment, reply.observation, distance, episode.radius_m)
+    trajectory = Trajectory(
+        episode=episode.id,
+        seed=seed,
+        wm=wm,
+        stop=stop,
+        start=reply.observation.pose,
+        goal_digest=array_digest(goal.rgb),
+        decisions=played.decisions,
+        stopped=played.stopped,
+        final_distance_m=played.distances_m[-1],
+        solved=played.distances_m[-1] <= episode.radius_m,
+    )
+    metrics = measure(episode, trajectory, played.distances_m)
+    return PlayedEpisode(trajectory, metrics, goal.rgb, played.frames, walkable, timings)
+
+
+def measure(episode: Episode, trajectory: Trajectory, distances_m: Tuple[float, ...]) -> Dict[str, float]:
+    """Return the metrics of a played episode by name.
+
+    SPL = S * L* / max(L, L*) (Anderson et al. 2018): ``spl`` counts actions, as the published results do, and
+    ``spl_m`` metres. ``reached`` is 1 when some decision end lay within the radius, wherever the agent ended.
+    """
+    success = float(trajectory.solved)
+    steps = [step for decision in trajectory.decisions for step in decision.steps]
+    path_m = _path_length([trajectory.start, *(step.pose for step in steps)])
+    metrics = {
+        "success": success,
+        "spl": success * episode.reference_actions / max(len(steps), episode.reference_actions),
+        "spl_m": success * episode.geodesic_m / max(path_m, episode.geodesic_m),
+        "path_m": path_m,
+        "actions": float(len(steps)),
+        "decisions": float(len(trajectory.decisions)),
+        "rollouts": float(sum(decision.rollouts for decision in trajectory.decisions)),
+        "collisions": float(sum(step.collided for step in steps)),
+        "final_distance_m": trajectory.final_distance_m,
+        "reached": float(min(distances_m) <= episode.radius_m),
+    }
+    for name in ("ssim", "psnr"):
+        values = [step.gap[name] for step in steps if name in step.gap]
+        if values:
+            metrics[f"gap_{name}"] = sum(values) / len(values)
+    return metrics
+
+
+def _parts(tier: Tier, wm: str) -> Parts:
+    config = tier.loop_for(wm)
+    return Parts(
+        config,
+        registry.make_proposer(config.proposer, tier.action_space),
+        registry.make_score(config.score),
+        registry.make_reviser(config.reviser),
+    )
+
+
+def _path_length(poses: List[Pose]) -> float:
+    """Return the length in metres of the polyline through the poses' positions."""
+    total = 0.0
+    for a, b in zip(poses, poses[1:]):
+        total += math.sqrt(sum((q - p) * (q - p) for p, q in zip(a.position, b.position)))
+    return total

@@ -1,0 +1,57 @@
+"""The tasks by name, and what each task's module offers."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Mapping, Optional, Protocol, Tuple, cast
+
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.contracts.trajectories import PlayedEpisode
+from harness.planning.agent import Imaginer
+from harness.wire.sdk import Environment
+from tasks.suite import Tier
+
+
+class PlayEpisode(Protocol):
+    """Plays one episode from reset to its metrics."""
+
+    def __call__(
+        self,
+        environment: Environment,
+        imaginer: Optional[Imaginer],
+        episode: Episode,
+        tier: Tier,
+        seed: int,
+        wm: str,
+        stop: str,
+    ) -> PlayedEpisode: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: its name, one line of what is asked, and how an episode is played."""
+
+    name: str
+    summary: str
+    play_episode: PlayEpisode
+
+
+_MODULES: Mapping[str, str] = {"ignav": "tasks.ignav.task"}
+
+
+def list_tasks() -> Tuple[str, ...]:
+    """Return the names of all tasks, sorted."""
+    return tuple(sorted(_MODULES))
+
+
+def load_task(name: str) -> Task:
+    """Return the task called ``name``; Refusal names the nearest one."""
+    if name not in _MODULES:
+        near = difflib.get_close_matches(name, _MODULES, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(list_tasks())}."
+        raise Refusal(f"there is no task {name!r}.", hint)
+    module = import_module(_MODULES[name])
+    return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode))

@@ -1,0 +1,65 @@
+"""What a suite needs before it can run here, and what to say where it is missing.
+
+A suite never falls back to another one: it stops with the reason and the command that would work.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Optional
+
+from harness.contracts.errors import Refusal
+
+IMAGES_FOLDER = Path(__file__).resolve().parent.parent / "images"
+_DOCKER_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why a requirement is not met, and what to do about it."""
+
+    reason: str
+    remedy: str
+
+
+def missing_requirement(requirement: str) -> Optional[Missing]:
+    """Return what is missing of ``package:<import name>`` or ``image:<folder under images/>``, or None."""
+    kind, _, name = requirement.partition(":")
+    if kind == "package":
+        return _missing_package(name)
+    if kind == "image":
+        return _missing_image(name)
+    raise Refusal(f"the suite requires {requirement!r}, which is no known kind.", "Known: package:NAME, image:NAME.")
+
+
+def _missing_package(name: str) -> Optional[Missing]:
+    if find_spec(name) is not None:
+        return None
+    return Missing(
+        f"the Python package {name!r} is not installed", "Run `pip install -c constraints.txt '.[embedded]'`."
+    )
+
+
+def _missing_image(name: str) -> Optional[Missing]:
+    instead = "`--suite embedded` needs no image and runs here."
+    if not (IMAGES_FOLDER / name / "Dockerfile").exists():
+        return Missing(f"it needs the Docker image {name}, and this checkout has no images/{name}/Dockerfile", instead)
+    if shutil.which("docker") is None:
+        return Missing(
+            f"it needs the Docker image {name}, and there is no `docker` command", f"Install Docker; {instead}"
+        )
+    command = ["docker", "image", "inspect", f"wiw-bench/{name}"]
+    try:
+        found = subprocess.run(command, capture_output=True, timeout=_DOCKER_TIMEOUT_S).returncode == 0
+    except subprocess.TimeoutExpired:
+        return Missing(f"Docker did not answer within {_DOCKER_TIMEOUT_S:.0f} s", f"Start Docker; {instead}")
+    if found:
+        return None
+    return Missing(
+        f"the Docker image wiw-bench/{name} is not built",
+        f"Run `docker build -t wiw-bench/{name} images/{name}`; {instead}",
+    )

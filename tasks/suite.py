@@ -1,0 +1,234 @@
+"""Suites: versioned data that says what is played, with which cameras, actions and loop.
+
+A task's folder holds ``suites/<name>/suite.toml`` with its episode files; nothing about an outcome is in code. The
+suite hash is per (task, tier), so that a new tier or task never changes an old result's hash.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Dict, Mapping, Tuple
+
+from harness.contracts.actions import ActionSpace
+from harness.contracts.cameras import Rig
+from harness.contracts.digest import digest
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.planning.config import LoopConfig, PartConfig
+from tasks.requirements import missing_requirement
+from tasks.suite_files import read_episodes, read_homes, read_suite
+
+TASKS_FOLDER = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A named configuration that gives a number its meaning: a world model, and the reviser it is played with.
+
+    ``reviser`` is None where the tier's own is used.
+    """
+
+    name: str
+    wm: str
+    reviser: PartConfig | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """How many homes a split of a tier has, and how many episodes in all."""
+
+    homes: int
+    episodes: int
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One difficulty of a suite's task: which episodes, and the loop they are played with.
+
+    ``geodesic_m`` is the band of true distances from start to goal, ``radius_m`` the distance that counts as reached.
+    """
+
+    name: str
+    suite: str
+    task: str
+    description: str
+    geodesic_m: Tuple[float, float]
+    radius_m: float
+    splits: Mapping[str, Split]
+    loop: LoopConfig
+    references: Tuple[Reference, ...]
+    action_space: ActionSpace
+
+    def loop_for(self, wm: str) -> LoopConfig:
+        """Return the loop that ``wm`` is played with: the tier's, or with the reviser of the reference of that name."""
+        for reference in self.references:
+            if reference.wm == wm and reference.reviser is not None:
+                return replace(self.loop, reviser=reference.reviser)
+        return self.loop
+
+    def check_stop(self, stop: str) -> None:
+        """Raise Refusal unless the stop rule is one that this tier allows."""
+        if stop not in self.loop.stop_rules:
+            raise Refusal(
+                f"tier {self.name!r} of {self.suite} has no stop rule {stop!r}.",
+                f"Allowed: {', '.join(self.loop.stop_rules)}.",
+            )
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A task's data in one versioned suite.
+
+    ``name`` is ``<family>-v<version>``. ``requires`` lists what has to be here before it can run. ``baseline`` names
+    the reference that the normalised gain starts from.
+    """
+
+    name: str
+    family: str
+    task: str
+    requires: Tuple[str, ...]
+    rig: Rig
+    action_space: ActionSpace
+    tiers: Mapping[str, Tier]
+    references: Tuple[Reference, ...]
+    default_tier: str
+    default_split: str
+    baseline: str
+    folder: Path
+
+    def tier(self, name: str = "") -> Tier:
+        """Return the tier called ``name`` (the default one for ""); Refusal names the nearest."""
+        chosen = name or self.default_tier
+        if chosen not in self.tiers:
+            raise Refusal(f"suite {self.name} has no tier {chosen!r} of {self.task}.", _nearest(chosen, self.tiers))
+        return self.tiers[chosen]
+
+    def episodes(self, tier: str, split: str = "") -> Tuple[Episode, ...]:
+        """Return the episodes of a tier and split, in file order; Refusal where the split or its file is missing."""
+        known = self.tier(tier).splits
+        chosen = split or self.default_split
+        if chosen not in known:
+            raise Refusal(f"tier {tier!r} of {self.name} has no split {chosen!r}.", _nearest(chosen, known))
+        return read_episodes(self.episode_path(tier, chosen), self.task, self.name)
+
+    def episode_path(self, tier: str, split: str) -> Path:
+        """Return where the episodes of a tier and split are kept."""
+        return self.folder / f"{tier}-{split}.json.gz"
+
+    def scene_digests(self) -> Mapping[str, str]:
+        """Return scene name -> digest of the scene's bytes."""
+        return read_homes(self.folder / "homes.json", self.name)
+
+    def check_runnable(self) -> None:
+        """Raise Refusal with the reason and what would work, when this suite cannot run here."""
+        for requirement in self.requires:
+            missing = missing_requirement(requirement)
+            if missing is not None:
+                raise Refusal(f"suite {self.name} cannot run here: {missing.reason}.", missing.remedy)
+
+    def hash(self, tier: str = "") -> str:
+        """Return the suite hash of this task and one tier."""
+        return suite_hash(self, tier or self.default_tier)
+
+
+def suite_hash(suite: Suite, tier: str) -> str:
+    """Return the hash of all that decides an outcome of one tier: equal hashes mean comparable results.
+
+    It covers the episodes of all splits, the digests of the scenes they use, rig, action space and loop (with the
+    constants of proposer, score and reviser, and those of its references). Other tiers and tasks do not enter.
+    """
+    chosen = suite.tier(tier)
+    episodes = [episode for split in sorted(chosen.splits) for episode in suite.episodes(chosen.name, split)]
+    known = suite.scene_digests()
+    scenes = sorted({episode.scene for episode in episodes})
+    unknown = [scene for scene in scenes if scene not in known]
+    if unknown:
+        raise Refusal(
+            f"{suite.folder / 'homes.json'} has no digest of scene {unknown[0]!r} ({len(unknown)} missing).",
+            _make_command(suite.name, tier),
+        )
+    return digest(
+        {
+            "suite": suite.name,
+            "task": suite.task,
+            "tier": chosen.name,
+            "episodes": [episode.digest() for episode in episodes],
+            "scenes": {scene: known[scene] for scene in scenes},
+            "rig": suite.rig,
+            "action_space": suite.action_space,
+            "loop": chosen.loop,
+            "references": chosen.references,
+        }
+    )
+
+
+def list_suites(task: str = "ignav", root: Path = TASKS_FOLDER) -> Tuple[str, ...]:
+    """Return the names of all suites that hold ``task``, sorted."""
+    folders = (root / task / "suites").glob("*/suite.toml")
+    return tuple(sorted(path.parent.name for path in folders))
+
+
+def load_suite(name: str = "embedded", task: str = "ignav", root: Path = TASKS_FOLDER) -> Suite:
+    """Return the suite called ``name`` (``embedded-v1``) or the newest version of a family (``embedded``).
+
+    Episode files are read only when asked for, so that loading and every refusal stay fast.
+    """
+    names = list_suites(task, root)
+    versions = [known for known in names if known.rpartition("-v")[0] == name]
+    chosen = max(versions, key=_version) if versions else name
+    if chosen not in names:
+        families = {known.rpartition("-v")[0] for known in names}
+        raise Refusal(f"there is no suite {name!r} for task {task!r}.", _nearest(name, {*names, *families}))
+    return _load(root / task / "suites" / chosen)
+
+
+@functools.lru_cache(maxsize=8)
+def _load(folder: Path) -> Suite:
+    data = read_suite(folder / "suite.toml")
+    references = tuple(Reference(r.name, r.wm, PartConfig(r.reviser) if r.reviser else None) for r in data.references)
+    space = data.space()
+    tiers: Dict[str, Tier] = {
+        name: Tier(
+            name=name,
+            suite=data.name,
+            task=data.task,
+            description=tier.description,
+            geodesic_m=tier.geodesic_m,
+            radius_m=tier.radius_m,
+            splits={split: Split(size.homes, size.episodes) for split, size in tier.splits.items()},
+            loop=tier.loop.config(),
+            references=references,
+            action_space=space,
+        )
+        for name, tier in data.tiers.items()
+    }
+    return Suite(
+        name=data.name,
+        family=data.name.rpartition("-v")[0],
+        task=data.task,
+        requires=data.requires,
+        rig=data.cameras(),
+        action_space=space,
+        tiers=tiers,
+        references=references,
+        default_tier=data.default_tier,
+        default_split=data.default_split,
+        baseline=data.baseline,
+        folder=folder,
+    )
+
+
+def _version(name: str) -> int:
+    return int(name.rpartition("-v")[2])
+
+
+def _nearest(name: str, known: Mapping[str, object] | set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
+
+
+def _make_command(suite: str, tier: str) -> str:
+    return f"Run `python -m tasks.ignav.make_episodes --suite {suite} --tier {tier}`."

@@ -1,0 +1,259 @@
+"""Reading and writing suite files, checked at the edge: an error names the file, the item and the field."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+from pathlib import Path
+from typing import Annotated, Any, Dict, List, Literal, Mapping, Sequence, Tuple, Union
+
+import tomllib
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from harness.contracts.actions import ActionSpace, navigation_space
+from harness.contracts.cameras import Camera, Pose, Rig
+from harness.contracts.digest import to_plain
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.planning.config import LoopConfig, PartConfig
+
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CameraData(_File):
+    """One camera of the rig."""
+
+    name: Name
+    kind: Literal["pinhole", "equirect"]
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
+    hfov_deg: float = Field(gt=0.0, le=360.0)
+    height_m: Positive
+
+
+class PartData(_File):
+    """A named part with its constants."""
+
+    name: Name
+    params: Dict[str, Union[bool, int, float, str, List[int], List[float]]] = {}
+
+    def config(self) -> PartConfig:
+        """Return the frozen form."""
+        return PartConfig(self.name, self.params)
+
+
+class LoopData(_File):
+    """The loop of a tier."""
+
+    proposer: PartData
+    score: PartData
+    reviser: PartData
+    decisions: int = Field(ge=1)
+    memory_radius_m: float = Field(ge=0.0)
+    agent_camera: Name
+    goal_camera: Name
+    stop_rules: Tuple[Literal["self", "oracle"], ...] = Field(min_length=1)
+
+    def config(self) -> LoopConfig:
+        """Return the frozen form."""
+        return LoopConfig(
+            proposer=self.proposer.config(),
+            score=self.score.config(),
+            reviser=self.reviser.config(),
+            decisions=self.decisions,
+            memory_radius_m=self.memory_radius_m,
+            agent_camera=self.agent_camera,
+            goal_camera=self.goal_camera,
+            stop_rules=self.stop_rules,
+        )
+
+
+class SplitData(_File):
+    """The size of a split."""
+
+    homes: int = Field(ge=1)
+    episodes: int = Field(ge=1)
+
+
+class TierData(_File):
+    """One tier."""
+
+    description: str
+    geodesic_m: Tuple[Finite, Finite]
+    radius_m: Positive
+    splits: Dict[str, SplitData] = Field(min_length=1)
+    loop: LoopData
+
+
+class ReferenceData(_File):
+    """One reference; ``reviser`` names another reviser than the tier's."""
+
+    name: Name
+    wm: Name
+    reviser: str = ""
+
+
+class ActionData(_File):
+    """Step sizes of the navigation space."""
+
+    forward_m: Positive
+    turn_deg: float = Field(gt=0.0, le=180.0)
+
+
+class SuiteData(_File):
+    """A whole `suite.toml`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9]*-v[0-9]+$")
+    task: Name
+    requires: Tuple[str, ...] = ()
+    default_tier: Name
+    default_split: Name
+    baseline: Name
+    action_space: ActionData
+    rig: List[CameraData] = Field(min_length=1)
+    references: List[ReferenceData]
+    tiers: Dict[str, TierData] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> SuiteData:
+        cameras = {camera.name for camera in self.rig}
+        if self.default_tier not in self.tiers:
+            raise ValueError(f"default_tier {self.default_tier!r} is not one of {sorted(self.tiers)}")
+        if self.baseline not in {reference.name for reference in self.references}:
+            raise ValueError(f"baseline {self.baseline!r} is not a reference")
+        for name, tier in self.tiers.items():
+            if self.default_split not in tier.splits:
+                raise ValueError(f"tiers.{name}: default_split {self.default_split!r} is not among its splits")
+            for camera in (tier.loop.agent_camera, tier.loop.goal_camera):
+                if camera not in cameras:
+                    raise ValueError(f"tiers.{name}.loop: camera {camera!r} is not in the rig ({sorted(cameras)})")
+        return self
+
+    def cameras(self) -> Rig:
+        """Return the rig."""
+        return Rig(tuple(Camera(**camera.model_dump()) for camera in self.rig))
+
+    def space(self) -> ActionSpace:
+        """Return the action space."""
+        return navigation_space(self.action_space.forward_m, self.action_space.turn_deg)
+
+
+class PoseData(_File):
+    """A pose: metres, quaternion w, x, y, z."""
+
+    position: Tuple[Finite, Finite, Finite]
+    rotation: Tuple[Finite, Finite, Finite, Finite]
+
+
+class EpisodeData(_File):
+    """One item of an episode file."""
+
+    id: Name
+    task: Name
+    tier: Name
+    split: Name
+    scene: Name
+    home: Name
+    start: PoseData
+    goal: PoseData
+    radius_m: Positive
+    geodesic_m: Positive
+    reference_actions: int = Field(ge=1)
+    tags: Tuple[str, ...] = ()
+
+    def episode(self) -> Episode:
+        """Return the contract's form."""
+        plain = {name: getattr(self, name) for name in type(self).model_fields}
+        plain["start"] = Pose(self.start.position, self.start.rotation)
+        plain["goal"] = Pose(self.goal.position, self.goal.rotation)
+        return Episode(**plain)
+
+
+def read_suite(path: Path) -> SuiteData:
+    """Return the checked content of a `suite.toml`."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refusal(f"{path} cannot be read as TOML: {error}.", "Restore the file from the repository.") from error
+    try:
+        suite = SuiteData.model_validate(data)
+    except ValidationError as error:
+        raise Refusal(f"{path}: {_first_error(error)}.", "Mend the file.") from error
+    if suite.name != path.parent.name:
+        raise Refusal(f"{path} calls itself {suite.name!r} but lies in {path.parent.name!r}.", "Rename one of them.")
+    return suite
+
+
+def read_episodes(path: Path, task: str, suite: str) -> Tuple[Episode, ...]:
+    """Return the checked episodes of a gzip JSON file, in its order."""
+    if not path.exists():
+        tier = path.name.partition("-")[0]
+        raise Refusal(
+            f"the episode file {path} does not exist.",
+            f"Run `python -m tasks.{task}.make_episodes --suite {suite} --tier {tier}`.",
+        )
+    return _read_episodes(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=16)
+def _read_episodes(path: Path, modified_ns: int) -> Tuple[Episode, ...]:
+    data = _read_json(path, gzip.decompress)
+    try:
+        items = TypeAdapter(List[EpisodeData]).validate_python(data)
+    except ValidationError as error:
+        raise Refusal(f"{path}: {_first_error(error)}.", "Restore the file from the repository.") from error
+    episodes = tuple(item.episode() for item in items)
+    seen: set[str] = set()
+    for number, episode in enumerate(episodes):
+        if episode.id in seen:
+            raise Refusal(f"{path}: item {number}: field id: {episode.id!r} occurs twice.", "Mend the file.")
+        seen.add(episode.id)
+    return episodes
+
+
+def read_homes(path: Path, suite: str) -> Mapping[str, str]:
+    """Return scene name -> digest from `homes.json`."""
+    if not path.exists():
+        raise Refusal(
+            f"the scene digests {path} do not exist.",
+            f"Run `python -m tasks.ignav.make_episodes --suite {suite}`.",
+        )
+    try:
+        return TypeAdapter(Dict[str, str]).validate_python(_read_json(path, bytes))
+    except ValidationError as error:
+        raise Refusal(f"{path}: {_first_error(error)}.", "Restore the file from the repository.") from error
+
+
+def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
+    """Write an episode file; equal episodes give equal bytes (no time stamp inside)."""
+    text = json.dumps([to_plain(episode) for episode in episodes], sort_keys=True, separators=(",", ":"))
+    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write readable JSON with sorted keys."""
+    path.write_text(json.dumps(to_plain(value), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path, unpack: Any) -> Any:
+    try:
+        return json.loads(unpack(path.read_bytes()))
+    except (OSError, EOFError, ValueError) as error:
+        raise Refusal(f"{path} cannot be read: {error}.", "Restore the file from the repository.") from error
+
+
+def _first_error(error: ValidationError) -> str:
+    """Return "item 3: field goal.position.1: <what>" for the first of the errors."""
+    first = error.errors()[0]
+    location = list(first["loc"])
+    item = f"item {location.pop(0)}: " if location and isinstance(location[0], int) else ""
+    field = ".".join(str(part) for part in location)
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{item}field {field or '(all)'}: {first['msg']}{more}"
