@@ -1,0 +1,1 @@
+"""Runtimes: start any declared service, and leave nothing behind."""

@@ -1,0 +1,230 @@
+"""Services as processes: start under any interpreter, wait until ready, stop for certain.
+
+Each service leads a process group of its own, so that stopping reaches everything it started, and a Ctrl-C in the
+terminal reaches the harness alone, which then stops its services in order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+from harness.contracts.errors import Refusal, ServiceError
+from harness.runtimes import keeper
+from harness.runtimes.exits import LOG_LINES, died_error, late_error, read_tail
+from harness.runtimes.sockets import (
+    SOCKET_NAME,
+    kill_group,
+    make_socket_folder,
+    reap_stale,
+    remove_socket_folder,
+)
+from harness.runtimes.specs import ServiceLimits, ServiceSpec
+
+REPO_ROOT = Path(__file__).resolve().parents[2]
+POLL_S = 0.01
+HEALTH_TIMEOUT_S = 1.0
+STACK_DUMP_S = 1.0
+"""How long a hanging service gets to write its Python stack (faulthandler, on SIGABRT) before it is killed."""
+
+KILL_WAIT_S = 10.0
+
+
+class RunningService:
+    """A started service: its socket, its process, and its end.
+
+    Use it as a context manager, or call `stop`. If the harness dies first, a keeper process stops the service.
+    """
+
+    def __init__(self, spec: ServiceSpec, limits: ServiceLimits, log_path: Path, folder: Path) -> None:
+        self._spec = spec
+        self._limits = limits
+        self._folder = folder
+        self._process = _spawn(spec, folder, log_path)
+        try:
+            self._keeper = _spawn_keeper(self.pid, folder)
+        except BaseException:
+            kill_group(self.pid)
+            self._process.wait()
+            raise
+        self._stopped = False
+        self.log_path = log_path
+        self.socket = folder / SOCKET_NAME
+
+    @property
+    def name(self) -> str:
+        """The service's name, as messages show it."""
+        return self._spec.name
+
+    @property
+    def pid(self) -> int:
+        """The id of the service's process, which leads its own group."""
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Say whether the process still runs."""
+        return not self._stopped and self._exit_code() is None
+
+    def log_tail(self, lines: int = LOG_LINES) -> str:
+        """Return the last ``lines`` lines that the service wrote."""
+        return read_tail(self.log_path, lines)
+
+    def death(self) -> ServiceError | None:
+        """Return the error that explains why the service ended by itself; None while it runs or after `stop`.
+
+        A call that fails because its service died knows only that the connection broke; this knows why.
+        """
+        code = None if self._stopped else self._exit_code()
+        return None if code is None else died_error(self.name, code, self.log_path, "while in use")
+
+    def wait_ready(self) -> None:
+        """Wait until the health service answers; raise ServiceError when the process ends or takes too long."""
+        from harness.wire.client import check_health
+
+        deadline = time.monotonic() + self._limits.start_s
+        while True:
+            code = self._exit_code()
+            if code is not None:
+                raise died_error(self.name, code, self.log_path, "while starting")
+            left = deadline - time.monotonic()
+            if left <= 0.0:
+                self._dump_stack()
+                raise late_error(self.name, self._limits.start_s, self.log_path)
+            if self.socket.exists() and check_health(self.socket, min(left, HEALTH_TIMEOUT_S)):
+                return
+            time.sleep(POLL_S)
+
+    def stop(self) -> None:
+        """Stop the service: SIGTERM, then after ``stop_s`` SIGKILL to its whole group; remove socket and spec file.
+
+        Safe to call twice. The process is not reaped before its group is killed, so that the group's number
+        cannot have been given to others meanwhile. Raises ServiceError if the kernel cannot end it.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._exit_code() is None:
+            os.kill(self.pid, signal.SIGTERM)
+            self._wait_exit(self._limits.stop_s)
+        kill_group(self.pid)
+        ended = self._wait_exit(KILL_WAIT_S)
+        if ended:
+            self._process.wait()
+        self._dismiss_keeper()
+        remove_socket_folder(self._folder)
+        if not ended:
+            raise ServiceError(
+                f"service {self.name!r} (process {self.pid}) did not end {KILL_WAIT_S:g} s after SIGKILL.",
+                "It waits in the kernel, usually for a disk or a driver; look at `ps -o pid,stat,wchan`.",
+            )
+
+    def __enter__(self) -> RunningService:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _exit_code(self) -> int | None:
+        """Return the return code in subprocess's form without reaping the process; None while it runs."""
+        status = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if status is None:
+            return None
+        return status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
+
+    def _wait_exit(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._exit_code() is None:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def _dump_stack(self) -> None:
+        os.kill(self.pid, signal.SIGABRT)
+        self._wait_exit(STACK_DUMP_S)
+
+    def _dismiss_keeper(self) -> None:
+        pipe = self._keeper.stdin
+        if pipe is not None:
+            try:
+                pipe.write(b".")
+                pipe.close()
+            except BrokenPipeError:
+                pass  # the keeper was killed; there is nothing left to keep
+        self._keeper.wait()
+
+
+def start_process(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) -> RunningService:
+    """Start ``spec`` as a process and return it when its health service answers.
+
+    Output of the service is appended to ``log_path``. Raises ServiceError (DeadlineExceeded after
+    ``limits.start_s``) with the exit code or signal, the end of the log and the next step; nothing is left behind then.
+    """
+    reap_stale()
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    folder = make_socket_folder()
+    try:
+        service = RunningService(spec, limits, log_path, folder)
+    except BaseException:
+        remove_socket_folder(folder)
+        raise
+    try:
+        service.wait_ready()
+    except BaseException:
+        service.stop()
+        raise
+    return service
+
+
+def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[bytes]:
+    spec_file = folder / "spec.json"
+    content = {
+        "kind": spec.kind,
+        "entry_point": spec.entry_point,
+        "path": [str(Path(entry).resolve()) for entry in spec.path],
+        "socket": str(folder / SOCKET_NAME),
+        "options": dict(spec.options),
+        "manifest": dict(spec.manifest),
+        "parent_pid": os.getpid(),
+    }
+    spec_file.write_text(json.dumps(content), encoding="utf-8")
+    command = [spec.python, "-m", "harness.wire.host", "--spec", str(spec_file)]
+    try:
+        with log_path.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=REPO_ROOT,
+                env=_environment(spec),
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise Refusal(
+            f"cannot start {spec.python} for service {spec.name!r}: {error.strerror}.",
+            "Name an interpreter that exists and is executable (--env-python, --wm-python).",
+        ) from error
+
+
+def _environment(spec: ServiceSpec) -> dict[str, str]:
+    """Return the variables of a service: the harness's own, less what would mislead another interpreter."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
+    variables.update(PYTHONPATH=str(REPO_ROOT), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
+    variables.update(spec.environment_variables)
+    return variables
+
+
+def _spawn_keeper(group: int, folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-S", keeper.__file__, str(group), str(folder)]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )

@@ -1,0 +1,189 @@
+"""The catalog: which world models exist, read from the ``plugin.toml`` of each family's folder.
+
+Adding a world model is adding a folder. This module is the edge where files are checked (pydantic); behind it only
+`ModelManifest` is used.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Optional, Sequence
+
+import tomllib
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
+from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+
+BUILT_IN = Path(__file__).resolve().parents[2] / "wm_plugins"
+"""The folder of the families that come with the project."""
+
+MANIFEST_FILE = "plugin.toml"
+
+Kind = Literal["plugin", "environment", "none"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _CheckpointTable(_Table):
+    source: str = ""
+    revision: str = ""
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+
+
+class _FamilyTable(_Table):
+    name: str = Field(min_length=1)
+    kind: Kind = "plugin"
+    entry_point: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
+    image: str = ""
+    licence: str = ""
+
+
+class _ModelTable(_Table):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    kind: Optional[Kind] = None
+    entry_point: Optional[str] = Field(default=None, pattern=r"^[\w.]+:\w+$")
+    image: Optional[str] = None
+    licence: Optional[str] = None
+    base: str = ""
+    conditioning: Literal["text", "camera", "numbers", "none"] = "numbers"
+    view: Literal["panorama", "perspective"] = "panorama"
+    height: int = Field(default=0, ge=0, le=4096)
+    width: int = Field(default=0, ge=0, le=8192)
+    frames: int = Field(default=0, ge=0, le=1024)
+    every_frame: bool = True
+    steps: int = Field(default=0, ge=0)
+    guidance: float = 0.0
+    dtype: str = ""
+    context_max: int = Field(default=0, ge=0, le=64)
+    max_batch: int = Field(default=1, ge=1, le=1024)
+    deterministic: bool = True
+    home_suite: str = "embedded"
+    checkpoint: _CheckpointTable = _CheckpointTable()
+    card: str = ""
+    description: str = ""
+    settings: dict[str, float] = {}
+    needs: list[str] = []
+
+
+class _PluginFile(_Table):
+    family: _FamilyTable
+    model: list[_ModelTable] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """One model and the folder of its family."""
+
+    manifest: ModelManifest
+    folder: Path
+
+    def service_spec(self, python: str) -> ServiceSpec:
+        """Return how to start this model as a process under the interpreter ``python``.
+
+        Only models of kind ``plugin`` are a service of their own; others raise Refusal.
+        """
+        if self.manifest.kind != PLUGIN:
+            raise Refusal(f"world model {self.manifest.name!r} is of kind {self.manifest.kind!r}: it has no service.")
+        return ServiceSpec(
+            kind=WORLD_MODEL,
+            name=self.manifest.name,
+            entry_point=self.manifest.entry_point,
+            path=(str(self.folder),),
+            python=python,
+            manifest=asdict(self.manifest),
+        )
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All known models; names are unique."""
+
+    entries: tuple[CatalogEntry, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all models, sorted."""
+        return tuple(sorted(entry.manifest.name for entry in self.entries))
+
+    def find(self, name: str) -> CatalogEntry:
+        """Return the model called ``name``; raise Refusal with the nearest names otherwise."""
+        for entry in self.entries:
+            if entry.manifest.name == name:
+                return entry
+        lowered = {known.lower(): known for known in self.names()}
+        near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(self.names())}."
+        raise Refusal(f"there is no world model {name!r}.", hint)
+
+
+def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Catalog:
+    """Read every family of ``built_in`` and of ``folders``.
+
+    An extra folder is a family itself (it holds ``plugin.toml``) or holds families. A file that cannot be read, a
+    field that is wrong and a name that exists twice raise Refusal.
+    """
+    files = sorted(built_in.glob(f"*/{MANIFEST_FILE}"))
+    for folder in folders:
+        files.extend(_manifest_files(folder.resolve()))
+    entries = [entry for file in dict.fromkeys(files) for entry in read_family(file)]
+    owners: dict[str, CatalogEntry] = {}
+    for entry in entries:
+        name = entry.manifest.name
+        if name in owners:
+            raise Refusal(
+                f"world model {name!r} is declared in {owners[name].folder} and in {entry.folder}.",
+                "Rename one of them in its plugin.toml.",
+            )
+        owners[name] = entry
+    return Catalog(tuple(entries))
+
+
+def read_family(file: Path) -> list[CatalogEntry]:
+    """Read one ``plugin.toml``; raise Refusal naming file, field and value where it is wrong."""
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refusal(f"cannot read {file}: {error}.", "Mend the file or remove its folder.") from error
+    try:
+        plugin = _PluginFile.model_validate(data)
+    except ValidationError as error:
+        raise Refusal(f"{file}: {_describe(error)}", "Mend the named fields.") from error
+    return [CatalogEntry(_manifest(file, plugin.family, model), file.parent) for model in plugin.model]
+
+
+def _manifest_files(folder: Path) -> list[Path]:
+    own = folder / MANIFEST_FILE
+    files = [own] if own.is_file() else sorted(folder.glob(f"*/{MANIFEST_FILE}"))
+    if not files:
+        raise Refusal(f"{folder} holds no {MANIFEST_FILE}.", "Name the folder of a plugin family, or its parent.")
+    return files
+
+
+def _manifest(file: Path, family: _FamilyTable, model: _ModelTable) -> ModelManifest:
+    fields: dict[str, Any] = model.model_dump()
+    for name in ("kind", "entry_point", "image", "licence"):
+        if fields[name] is None:
+            fields[name] = getattr(family, name)
+    if fields["kind"] != PLUGIN:
+        fields["entry_point"] = ""
+    elif not fields["entry_point"]:
+        raise Refusal(f"{file}: model {model.name!r} has no entry_point.", 'Add entry_point = "module:Class".')
+    fields["family"] = family.name
+    fields["checkpoint"] = Checkpoint(**fields["checkpoint"])
+    fields["needs"] = tuple(fields["needs"])
+    return ModelManifest(**fields)
+
+
+def _describe(error: ValidationError) -> str:
+    """Return one clause a wrong field: where it is, what is wrong, and the value found."""
+    clauses = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        found = "" if problem["type"] == "missing" else f" (found {problem['input']!r})"
+        clauses.append(f"{place}: {problem['msg']}{found}")
+    return "; ".join(clauses) + "."

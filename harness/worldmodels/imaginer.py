@@ -1,0 +1,250 @@
+"""Imaginers: what a decision loop calls to see the ends of its candidates.
+
+Two kinds answer in the same form: the environment itself (`EnvironmentImaginer`, the world model `gtsim`) and a
+plugin (`PluginImaginer`, which folds turns, shares equal work and batches). The model `none` has no imaginer.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, Mapping, Protocol, Sequence
+
+from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
+from harness.contracts.cameras import EQUIRECT, Camera
+from harness.contracts.errors import EpisodeError, Refusal
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.observations import View
+from harness.contracts.rollouts import Rollout, RolloutRequest
+from harness.worldmodels.folding import FoldedCandidate, FrameSource, fold
+from harness.worldmodels.panorama import front_crop, roll
+from harness.worldmodels.sharing import SharedRollouts, share
+
+Imagined = Mapping[int, View]
+"""The imagined views of one candidate by frame index: exactly the wanted frames, each with the camera that sees it.
+
+Index 0 is the real view now, index i the view after action i.
+"""
+
+SUPPORTED_CONDITIONING = ("numbers", "none")
+PERSPECTIVE_HFOV_DEG = 90.0
+PERSPECTIVE_SIZE = (128, 128)
+"""Height and width of the front crop for perspective models that declare no native size."""
+
+
+class Imaginer(Protocol):
+    """Imagines candidates from the present view.
+
+    ``every_frame``: a rollout costs the same however few frames are wanted. ``rollouts`` counts the rollouts that
+    were really asked for so far.
+    """
+
+    @property
+    def every_frame(self) -> bool: ...
+
+    @property
+    def rollouts(self) -> int: ...
+
+    def imagine(
+        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+    ) -> list[Imagined]:
+        """Return the wanted ``frames`` (ascending, in 0..len) of each candidate as seen from ``view``'s camera.
+
+        ``seeds`` holds one uint64 a candidate. A rollout that fails raises EpisodeError.
+        """
+        ...
+
+
+class ImaginingEnvironment(Protocol):
+    """The part of an environment that `EnvironmentImaginer` needs."""
+
+    def imagine(
+        self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
+    ) -> Iterator[Rollout]: ...
+
+
+class ImaginingModel(Protocol):
+    """The part of a world model's client that `PluginImaginer` needs."""
+
+    def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]: ...
+
+
+class EnvironmentImaginer:
+    """The simulator as the world model: real rollouts from a saved state, one call a decision."""
+
+    every_frame = False
+
+    def __init__(self, environment: ImaginingEnvironment, name: str = "gtsim") -> None:
+        self._environment = environment
+        self._name = name
+        self.rollouts = 0
+
+    def imagine(
+        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+    ) -> list[Imagined]:
+        """Return the real views of the wanted frames; ``seeds`` play no part in a simulator without noise."""
+        _check_wanted(candidates, frames, seeds)
+        if not candidates:
+            return []
+        wanted = [tuple(indices) for indices in frames]
+        answers = self._environment.imagine(candidates, view.camera.name, wanted)
+        self.rollouts += len(candidates)
+        by_id = _collect(self._name, answers, dict(enumerate(wanted)), view.camera)
+        return [by_id[index] for index in range(len(candidates))]
+
+
+class PluginImaginer:
+    """A plugin as the world model: folds turns, asks equal prefixes once, batches, and merges the frames back.
+
+    Panorama models see the panorama rolled by the leading turns. Perspective models see its front crop and answer
+    with pinhole views; so are the real views in their results, since the two kinds are never compared with each other.
+    """
+
+    def __init__(self, model: ImaginingModel, manifest: ModelManifest, action_space: ActionSpace) -> None:
+        if manifest.conditioning not in SUPPORTED_CONDITIONING:
+            raise Refusal(
+                f"world model {manifest.name!r} is conditioned by {manifest.conditioning!r}, which is not supported.",
+                f"Supported now: {', '.join(SUPPORTED_CONDITIONING)}.",
+            )
+        self._model = model
+        self._manifest = manifest
+        self._action_space = action_space
+        self._panorama = manifest.view == "panorama"
+        self.rollouts = 0
+
+    @property
+    def every_frame(self) -> bool:
+        """Say whether all frames of a rollout are asked for anyway."""
+        return self._manifest.every_frame
+
+    def imagine(
+        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+    ) -> list[Imagined]:
+        """Return the wanted frames of each candidate; only what follows the first move comes from the model."""
+        _check_wanted(candidates, frames, seeds)
+        self._check_view(view)
+        folded = [self._fold(candidate) for candidate in candidates]
+        shared = share(folded, frames, seeds)
+        imagined = self._ask(view, shared)
+        results: list[Imagined] = []
+        for index, (fold_, wanted) in enumerate(zip(folded, frames, strict=True)):
+            core_views = imagined.get(shared.rollout_of[index], {})
+            results.append({i: self._resolve(view, core_views, fold_.sources[i]) for i in wanted})
+        return results
+
+    def _fold(self, candidate: Candidate) -> FoldedCandidate:
+        for action in candidate.actions:
+            if not self._action_space.allows(action):
+                raise Refusal(
+                    f"action {action} is not in the space {self._action_space.name!r}.",
+                    f"Allowed: {_allowed(self._action_space)}.",
+                )
+        folded = fold(candidate, fold_trailing=self._panorama)
+        native = self._manifest.frames
+        if 0 < native < len(folded.core):
+            raise Refusal(
+                f"world model {self._manifest.name!r} imagines at most {native} actions after the leading turns, "
+                f"not {len(folded.core)}.",
+                "Choose a loop with shorter candidates.",
+            )
+        return folded
+
+    def _check_view(self, view: View) -> None:
+        camera = view.camera
+        name = self._manifest.name
+        if camera.kind != EQUIRECT:
+            raise Refusal(f"world model {name!r} needs an equirect view; camera {camera.name!r} is {camera.kind}.")
+        native = (self._manifest.height or camera.height, self._manifest.width or camera.width)
+        if self._panorama and native != (camera.height, camera.width):
+            raise Refusal(
+                f"world model {name!r} works at {native[0]} x {native[1]}, camera {camera.name!r} at "
+                f"{camera.height} x {camera.width}.",
+                "Give the camera of the rig that has the model's size; resizing is not supported yet.",
+            )
+
+    def _turned(self, view: View, yaw_left_deg: float) -> View:
+        """Return the real view after a turn, as the model's kind of camera sees it."""
+        if self._panorama:
+            return View(view.camera, roll(view.rgb, yaw_left_deg)) if yaw_left_deg else view
+        height = self._manifest.height or PERSPECTIVE_SIZE[0]
+        width = self._manifest.width or PERSPECTIVE_SIZE[1]
+        return front_crop(view, (height, width), PERSPECTIVE_HFOV_DEG, yaw_left_deg)
+
+    def _resolve(self, view: View, core_views: Imagined, source: FrameSource) -> View:
+        if source.core_frame == 0:
+            return self._turned(view, source.yaw_deg)
+        imagined = core_views[source.core_frame]
+        if source.yaw_deg == 0.0:
+            return imagined
+        return View(imagined.camera, roll(imagined.rgb, source.yaw_deg))
+
+    def _ask(self, view: View, shared: SharedRollouts) -> dict[int, Imagined]:
+        """Ask the model for the shared rollouts, at most ``max_batch`` a call; return their frames by request id."""
+        conditioning = {plan.lead_deg: self._turned(view, plan.lead_deg) for plan in shared.rollouts}
+        requests = [
+            RolloutRequest(
+                id=index,
+                seed=plan.seed,
+                view=conditioning[plan.lead_deg].rgb,
+                camera=conditioning[plan.lead_deg].camera,
+                candidate=Candidate(plan.actions),
+                frames=tuple(range(1, len(plan.actions) + 1)) if self.every_frame else tuple(sorted(plan.frames)),
+            )
+            for index, plan in enumerate(shared.rollouts)
+        ]
+        imagined: dict[int, Imagined] = {}
+        for start in range(0, len(requests), self._manifest.max_batch):
+            batch = requests[start : start + self._manifest.max_batch]
+            self.rollouts += len(batch)
+            answers = self._model.imagine_batch(batch)
+            wanted = {request.id: request.frames for request in batch}
+            imagined.update(_collect(self._manifest.name, answers, wanted, batch[0].camera))
+        return imagined
+
+
+def _collect(
+    name: str, rollouts: Iterator[Rollout], wanted: Mapping[int, Sequence[int]], camera: Camera
+) -> dict[int, Imagined]:
+    """Return the frames by rollout id; raise EpisodeError for a failed, missing, double or misshapen rollout."""
+    collected: dict[int, Imagined] = {}
+    for rollout in rollouts:
+        if rollout.error:
+            raise EpisodeError(f"world model {name!r} failed on rollout {rollout.id}: {rollout.error}")
+        if rollout.id not in wanted or rollout.id in collected:
+            raise EpisodeError(f"world model {name!r} answered rollout {rollout.id}, which was not asked (again).")
+        indices = wanted[rollout.id]
+        expected = (len(indices), camera.height, camera.width, 3)
+        if rollout.rgb.shape != expected or rollout.camera.kind != camera.kind:
+            raise EpisodeError(
+                f"world model {name!r} answered {rollout.camera.kind} {list(rollout.rgb.shape)} where "
+                f"{camera.kind} {list(expected)} was asked.",
+                "The plugin must return exactly the frames asked for, in the size of the request's view.",
+            )
+        collected[rollout.id] = {i: View(rollout.camera, rgb) for i, rgb in zip(indices, rollout.rgb, strict=True)}
+    missing = sorted(set(wanted) - set(collected))
+    if missing:
+        raise EpisodeError(f"world model {name!r} did not answer the rollouts {missing}.")
+    return collected
+
+
+def _check_wanted(candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]) -> None:
+    if not len(candidates) == len(frames) == len(seeds):
+        raise Refusal(
+            f"{len(candidates)} candidates came with {len(frames)} lists of frames and {len(seeds)} seeds.",
+            "Give one of each a candidate.",
+        )
+    for candidate, wanted in zip(candidates, frames, strict=True):
+        ascending = all(a < b for a, b in zip(wanted, wanted[1:], strict=False))
+        if not ascending or any(not 0 <= index <= len(candidate) for index in wanted):
+            raise Refusal(
+                f"wanted frames {list(wanted)} of a candidate of {len(candidate)} actions.",
+                f"Give ascending frame indices in 0..{len(candidate)}.",
+            )
+
+
+def _allowed(space: ActionSpace) -> str:
+    if space.vector_width:
+        return f"vectors of {space.vector_width} values"
+    return ", ".join(_text(primitive) for primitive in space.primitives)
+
+
+def _text(action: Action) -> str:
+    return f"{action.name} {action.magnitude:g}" if isinstance(action, Primitive) else str(action)

@@ -1,0 +1,186 @@
+"""Imaginers: whatever is folded, shared and batched inside, the caller gets the frames it wanted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Iterator, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.contracts.actions import Candidate, Primitive, navigation_space
+from harness.contracts.cameras import PINHOLE, Camera
+from harness.contracts.errors import EpisodeError, Refusal
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.observations import View
+from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
+from harness.worldmodels.imaginer import EnvironmentImaginer, PluginImaginer
+from harness.worldmodels.panorama import front_crop
+from tests.worldmodels.toy_world import AHEAD, LEFT, PANO, RIGHT, ToyEnvironment, ToyModel, toy_view
+
+MANIFEST = ModelManifest(name="toy", family="toy", kind="plugin", entry_point="toy:Toy", every_frame=False)
+SPACE = navigation_space()
+
+candidates = st.lists(
+    st.lists(st.sampled_from([LEFT, RIGHT, AHEAD]), max_size=7).map(lambda moves: Candidate(tuple(moves))), max_size=8
+)
+
+
+def plugin(manifest: ModelManifest = MANIFEST) -> tuple[ToyModel, PluginImaginer]:
+    model = ToyModel()
+    return model, PluginImaginer(model, manifest, SPACE)
+
+
+def forwards(lead: Sequence[Primitive], count: int, tail: Sequence[Primitive] = ()) -> Candidate:
+    return Candidate((*lead, *([AHEAD] * count), *tail))
+
+
+@given(candidates, st.booleans(), st.integers(1, 3), st.data())
+def test_a_perfect_model_gives_the_world_itself(
+    proposed: list[Candidate], every_frame: bool, max_batch: int, data: st.DataObject
+) -> None:
+    view = toy_view()
+    wanted = [sorted(data.draw(st.sets(st.integers(0, len(c))), label="frames")) for c in proposed]
+    seeds = list(range(len(proposed)))
+    model, imaginer = plugin(replace(MANIFEST, every_frame=every_frame, max_batch=max_batch))
+    imagined = imaginer.imagine(view, proposed, wanted, seeds)
+    real = EnvironmentImaginer(ToyEnvironment(view.rgb)).imagine(view, proposed, [w or [0] for w in wanted], seeds)
+    for views, indices, expected in zip(imagined, wanted, real, strict=True):
+        assert list(views) == indices
+        for index in indices:
+            np.testing.assert_array_equal(views[index].rgb, expected[index].rgb)
+            assert views[index].camera == PANO
+    assert imaginer.rollouts == sum(len(batch) for batch in model.batches)
+    assert all(len(batch) <= max_batch for batch in model.batches)
+
+
+def test_pure_turns_never_reach_the_model() -> None:
+    model, imaginer = plugin()
+    turns = [Candidate((LEFT,) * 5), Candidate((LEFT, RIGHT, RIGHT)), Candidate(())]
+    imaginer.imagine(toy_view(), turns, [[0, 5], [1, 2, 3], [0]], [1, 2, 3])
+    assert (model.batches, imaginer.rollouts) == ([], 0)
+
+
+def test_equal_prefixes_are_asked_once_with_the_longest_candidates_seed() -> None:
+    model, imaginer = plugin(replace(MANIFEST, max_batch=8))
+    around = [(LEFT,) * 8, (RIGHT,) * 8, (LEFT,)]
+    proposed = [forwards(lead, count) for lead in around for count in (2, 5, 8)]
+    imaginer.imagine(toy_view(), proposed, [[len(c)] for c in proposed], list(range(9)))
+    asked = model.batches[0]
+    assert imaginer.rollouts == 2, "turning left or right by 180 degrees leads to the same view"
+    assert [len(request.candidate) for request in asked] == [8, 8]
+    assert [request.frames for request in asked] == [(2, 5, 8), (2, 5, 8)]
+    assert [request.seed for request in asked] == [2, 8]
+
+
+def test_all_frames_are_asked_where_they_cost_nothing() -> None:
+    model, imaginer = plugin(replace(MANIFEST, every_frame=True))
+    views = imaginer.imagine(toy_view(), [forwards((LEFT,), 4)], [[3]], [0])
+    assert model.batches[0][0].frames == (1, 2, 3, 4)
+    assert list(views[0]) == [3]
+
+
+def test_a_request_holds_nothing_that_a_plugin_may_not_know() -> None:
+    model, imaginer = plugin()
+    view = toy_view()
+    imaginer.imagine(view, [forwards((LEFT, LEFT), 2, (RIGHT,))], [[5]], [77])
+    request = model.batches[0][0]
+    assert (request.id, request.seed, request.camera, request.context) == (0, 77, PANO, ())
+    assert request.candidate == forwards((), 2)
+    np.testing.assert_array_equal(request.view, np.roll(view.rgb, 4, axis=1))
+
+
+def test_the_environment_is_called_once_a_decision() -> None:
+    environment = ToyEnvironment(toy_view().rgb)
+    imaginer = EnvironmentImaginer(environment)
+    imaginer.imagine(toy_view(), [forwards((), 1), forwards((), 2)], [[1], [0, 2]], [0, 0])
+    assert (environment.calls, imaginer.rollouts) == (1, 2)
+    assert imaginer.imagine(toy_view(), [], [], []) == []
+
+
+class CropModel:
+    """A perspective model that keeps the view, marked by the frame number."""
+
+    def __init__(self) -> None:
+        self.requests: list[RolloutRequest] = []
+
+    def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
+        self.requests.extend(requests)
+        for request in requests:
+            frames = np.stack([np.full_like(request.view, frame) for frame in request.frames])
+            yield Rollout(request.id, frames, request.camera)
+
+
+def test_perspective_models_see_the_front_crop_and_keep_trailing_turns() -> None:
+    model = CropModel()
+    imaginer = PluginImaginer(model, replace(MANIFEST, view="perspective", height=24, width=24), SPACE)
+    view = toy_view()
+    views = imaginer.imagine(view, [forwards((LEFT,), 1, (RIGHT,))], [[0, 1, 2, 3]], [0])[0]
+    request = model.requests[0]
+    assert request.candidate.actions == (AHEAD, RIGHT)
+    assert request.camera == Camera("front_crop", PINHOLE, 24, 24, 90.0, 1.25)
+    turned = front_crop(view, (24, 24), 90.0, 22.5).rgb
+    np.testing.assert_array_equal(request.view, turned)
+    np.testing.assert_array_equal(views[0].rgb, front_crop(view, (24, 24), 90.0).rgb)
+    np.testing.assert_array_equal(views[1].rgb, turned)
+    assert [int(views[i].rgb[0, 0, 0]) for i in (2, 3)] == [1, 2]
+    assert {v.camera.kind for v in views.values()} == {PINHOLE}
+
+
+class BrokenModel:
+    """Answers with whatever it was given."""
+
+    def __init__(self, *rollouts: Rollout) -> None:
+        self.rollouts = rollouts
+
+    def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
+        yield from self.rollouts
+
+
+GOOD = Rollout(0, np.zeros((1, 4, 32, 3), np.uint8), PANO)
+
+
+@pytest.mark.parametrize(
+    ("rollouts", "message"),
+    [
+        ((failed_rollout(0, PANO, "CUDA out of memory"),), "'toy' failed on rollout 0: CUDA out of memory"),
+        ((), r"did not answer the rollouts \[0\]"),
+        ((GOOD, GOOD), "answered rollout 0, which was not asked"),
+        ((replace(GOOD, id=5),), "answered rollout 5, which was not asked"),
+        ((replace(GOOD, rgb=np.zeros((2, 4, 32, 3), np.uint8)),), r"\[2, 4, 32, 3\] where equirect \[1, 4, 32, 3\]"),
+        ((replace(GOOD, camera=replace(PANO, kind=PINHOLE)),), "answered pinhole"),
+    ],
+)
+def test_a_broken_answer_ends_the_episode_and_names_the_model(rollouts: tuple[Rollout, ...], message: str) -> None:
+    imaginer = PluginImaginer(BrokenModel(*rollouts), MANIFEST, SPACE)
+    with pytest.raises(EpisodeError, match=message):
+        imaginer.imagine(toy_view(), [forwards((), 1)], [[1]], [0])
+
+
+@pytest.mark.parametrize("conditioning", ["text", "camera"])
+def test_conditioning_that_is_not_supported_is_refused_at_once(conditioning: str) -> None:
+    with pytest.raises(Refusal, match="Supported now: numbers, none"):
+        plugin(replace(MANIFEST, conditioning=conditioning))
+
+
+def test_wrong_questions_are_refused() -> None:
+    _, imaginer = plugin(replace(MANIFEST, frames=3))
+    view = toy_view()
+    with pytest.raises(Refusal, match=r"ascending frame indices in 0\.\.1"):
+        imaginer.imagine(view, [forwards((), 1)], [[2]], [0])
+    with pytest.raises(Refusal, match="ascending"):
+        imaginer.imagine(view, [forwards((), 2)], [[2, 1]], [0])
+    with pytest.raises(Refusal, match="1 candidates came with 1 lists of frames and 0 seeds"):
+        imaginer.imagine(view, [forwards((), 1)], [[1]], [])
+    with pytest.raises(Refusal, match="not in the space 'navigation'"):
+        imaginer.imagine(view, [Candidate((Primitive("turn_left", 30.0),))], [[1]], [0])
+    with pytest.raises(Refusal, match="imagines at most 3 actions"):
+        imaginer.imagine(view, [forwards((LEFT,), 4)], [[1]], [0])
+    front = View(Camera("front", PINHOLE, 8, 8, 90.0, 1.25), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(Refusal, match="needs an equirect view; camera 'front' is pinhole"):
+        imaginer.imagine(front, [forwards((), 1)], [[1]], [0])
+    _, native = plugin(replace(MANIFEST, height=576, width=1024))
+    with pytest.raises(Refusal, match="works at 576 x 1024, camera 'pano' at 4 x 32"):
+        native.imagine(view, [forwards((), 1)], [[1]], [0])
