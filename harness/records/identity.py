@@ -1,0 +1,84 @@
+"""What `run.json` holds: what was asked (identity), how it is played (execution), and on what (provenance)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Tuple
+
+from harness.contracts.episodes import Episode
+
+FORMAT = 1
+"""Version of the layout of a run folder; readers refuse a newer one."""
+
+
+@dataclass(frozen=True)
+class EpisodeKey:
+    """What names one row of the journal and one folder of episode files."""
+
+    task: str
+    tier: str
+    episode: str
+    seed: int
+
+    @property
+    def folder_name(self) -> str:
+        """Return the name of the folder below ``episodes/``."""
+        return f"{self.episode}-s{self.seed}"
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """What a run asks: two runs of equal identity have equal trajectory roots.
+
+    ``episodes`` are complete and in order, so that a run folder can be read without the suite's data. ``stop`` is
+    ``self`` or ``oracle``; ``view`` is ``panorama`` or ``perspective``. ``specs`` holds what the suite declares: rig,
+    action spaces, loop.
+    """
+
+    suite: str
+    suite_hash: str
+    task: str
+    tier: str
+    split: str
+    stop: str
+    view: str
+    wm: str
+    wm_manifest: Mapping[str, Any]
+    wm_manifest_hash: str
+    planner: str
+    seeds: Tuple[int, ...]
+    episodes: Tuple[Episode, ...]
+    specs: Mapping[str, Any] = field(default_factory=dict)
+
+    def planned_keys(self) -> Tuple[EpisodeKey, ...]:
+        """Return every planned row in order: all episodes with the first seed, then with the next."""
+        return tuple(EpisodeKey(self.task, self.tier, e.id, seed) for seed in self.seeds for e in self.episodes)
+
+    def episode(self, name: str) -> Episode:
+        """Return the episode called ``name``; raise KeyError where the run has none such."""
+        for episode in self.episodes:
+            if episode.id == name:
+                return episode
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """On what a run was started: times are seconds since 1970 (UTC); empty strings where something is unknown."""
+
+    created_at: float
+    command: Tuple[str, ...]
+    versions: Mapping[str, str]
+    hardware: Mapping[str, Any]
+    git_commit: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The whole of `run.json`. ``execution`` belongs to `harness.running` and is not read here."""
+
+    format: int
+    run_id: str
+    identity: RunIdentity
+    execution: Mapping[str, Any]
+    provenance: Provenance

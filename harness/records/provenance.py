@@ -1,0 +1,69 @@
+"""Finds out on what a run is started: versions, hardware, commit."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Dict, Sequence
+
+from harness.records.identity import Provenance
+
+_PACKAGES = (
+    "numpy", "numba", "scipy", "scikit-image", "trimesh", "grpcio", "protobuf", "pydantic", "pyarrow", "av",
+    "pillow", "statsmodels", "torch", "diffusers",
+)  # fmt: skip
+
+
+def provenance(command: Sequence[str], checkout: Path) -> Provenance:
+    """Return what a later reader needs to judge a run's numbers; never fails for what cannot be found out."""
+    return Provenance(time.time(), tuple(command), versions(), hardware(), git_commit(checkout))
+
+
+def versions() -> Dict[str, str]:
+    """Return the versions of Python and of the installed packages that take part in a run."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> Dict[str, Any]:
+    """Return CPU model, usable cores, memory in bytes, and the operating system."""
+    return {
+        "cpu": _first_field(Path("/proc/cpuinfo"), "model name") or platform.processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+    }
+
+
+def git_commit(checkout: Path) -> str:
+    """Return the commit of a checkout, with ``+`` when files differ from it; empty without git."""
+    if not (checkout / ".git").exists():
+        return ""
+    commit = _git(checkout, "rev-parse", "HEAD")
+    return f"{commit}+" if commit and _git(checkout, "status", "--porcelain", "--untracked-files=no") else commit
+
+
+def _git(checkout: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(("git", *arguments), cwd=checkout, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _first_field(path: Path, name: str) -> str:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")

@@ -1,0 +1,105 @@
+"""The plan of a run: everything that a worker process needs, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from harness.contracts.digest import to_plain
+from harness.contracts.errors import Refusal, SpecMismatch
+from harness.records.folder import RunFolder
+from harness.records.identity import RunIdentity
+from harness.records.plain import from_plain
+
+SUITE_PLAYER = "harness.running.player:SuitePlayer"
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """How to start one service: the fields of `harness.runtimes.ServiceSpec` that a run chooses.
+
+    ``python`` is the interpreter ("" for this one); ``path`` are folders put before ``sys.path``; ``options`` go to an
+    environment's constructor; ``manifest`` is a world model's manifest.
+    """
+
+    kind: str
+    name: str
+    entry_point: str
+    path: Tuple[str, ...] = ()
+    python: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PhaseDeadlines:
+    """Seconds until a phase counts as hung. ``start_s`` is for a worker with its services, ``episode_s`` for playing
+    and recording one episode (it covers a bake); the others are for single calls."""
+
+    start_s: float = 120.0
+    reset_s: float = 120.0
+    step_s: float = 30.0
+    imagine_s: float = 600.0
+    query_s: float = 30.0
+    episode_s: float = 900.0
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What to play (`identity`) and how to play it.
+
+    Nothing but ``identity`` may change an outcome, so ``workers`` and ``deadlines`` may differ after a resume.
+    ``player`` names the class that plays an episode, as ``module:Class``; ``options`` are its own. ``max_attempts`` is
+    how often an episode is started when its worker or a service dies.
+    """
+
+    identity: RunIdentity
+    player: str = SUITE_PLAYER
+    environment: Optional[ServicePlan] = None
+    world_model: Optional[ServicePlan] = None
+    workers: int = 1
+    deadlines: PhaseDeadlines = field(default_factory=PhaseDeadlines)
+    max_attempts: int = 3
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise Refusal(f"{self.workers} workers cannot play a run.", "Give --workers 1 or more.")
+        if self.max_attempts < 1:
+            raise Refusal(f"{self.max_attempts} attempts an episode play nothing.", "Give 1 or more.")
+
+    def execution(self) -> Dict[str, Any]:
+        """Return everything but the identity as plain data, for `run.json`."""
+        plain: Dict[str, Any] = to_plain(replace(self, identity=None))  # type: ignore[arg-type]
+        del plain["identity"]
+        return plain
+
+    def with_workers(self, workers: Optional[int]) -> RunPlan:
+        """Return the plan with another number of workers; None keeps it."""
+        return self if workers is None else replace(self, workers=workers)
+
+
+def plan_of(folder: RunFolder) -> RunPlan:
+    """Return the plan that a run folder was made with; raise SpecMismatch when another version wrote it."""
+    record = folder.record
+    plain = {**record.execution, "identity": to_plain(record.identity)}
+    try:
+        return from_plain(RunPlan, plain)
+    except ValueError as error:
+        raise SpecMismatch(
+            f"the plan of {folder.path} is not one of this version: {error}.",
+            "Resume it with the version that wrote it.",
+        ) from error
+
+
+def check_suite(identity: RunIdentity, suite_hash: str) -> None:
+    """Raise SpecMismatch when the suite's data are not those that the run began with.
+
+    A run whose episodes come from two versions of a suite would have no meaning, so it is refused, not continued.
+    """
+    if suite_hash != identity.suite_hash:
+        raise SpecMismatch(
+            f"{identity.suite}/{identity.task}/{identity.tier} has suite hash {suite_hash}, "
+            f"but the run began with {identity.suite_hash}.",
+            "Check out the version that began it, or start a new run.",
+        )

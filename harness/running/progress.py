@@ -1,0 +1,66 @@
+"""How far a run is, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Mapping, Optional
+
+from harness.contracts.errors import Refusal
+from harness.contracts.results import ERROR, FAILED, OK, PLANNED, TIMEOUT, EpisodeResult
+
+COMPLETE_CODE = 0
+BROKEN_CODE = 1
+USAGE_CODE = 2
+PARTIAL_CODE = 3
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One moment of a run: ``counts`` by state over the whole plan, and the speed since this start or resume.
+
+    ``eta_s`` is None until an episode was played. ``last`` is the episode committed just now, None at the start.
+    """
+
+    counts: Mapping[str, int]
+    total: int
+    elapsed_s: float
+    episodes_per_minute: float
+    eta_s: Optional[float]
+    last: Optional[EpisodeResult]
+
+    @property
+    def done(self) -> int:
+        """Return how many episodes have a committed row."""
+        return self.total - self.counts[PLANNED]
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended: counts by state, the trajectory root, and whether it was interrupted."""
+
+    path: Path
+    counts: Mapping[str, int]
+    trajectory_root: str
+    interrupted: bool
+    elapsed_s: float
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of a command that ends with this outcome."""
+        return exit_code(self.counts)
+
+
+def exit_code(counts: Mapping[str, int]) -> int:
+    """Return 0 when every episode was played (solved or not), 3 when any is planned, in error or timed out."""
+    if set(counts) - {PLANNED, OK, FAILED, ERROR, TIMEOUT}:
+        raise ValueError(f"unknown states in {dict(counts)}")
+    return PARTIAL_CODE if any(counts.get(state, 0) for state in (PLANNED, ERROR, TIMEOUT)) else COMPLETE_CODE
+
+
+def exit_code_of(error: Exception) -> int:
+    """Return 2 for what the user can mend by asking otherwise, 1 for everything else."""
+    return USAGE_CODE if isinstance(error, Refusal) else BROKEN_CODE

@@ -1,0 +1,87 @@
+"""Starts a run and continues one: the two things that a command does with a plan."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+from harness.records.folder import RunFolder
+from harness.records.provenance import provenance
+from harness.records.roots import trajectory_root
+from harness.running.episode_queue import Task
+from harness.running.plan import RunPlan, check_suite, plan_of
+from harness.running.progress import Progress, ProgressCallback, RunOutcome
+from harness.running.scheduler import Scheduler
+from harness.running.worker_process import CHECKOUT
+
+
+def _silent(progress: Progress) -> None:
+    pass
+
+
+def start(
+    plan: RunPlan,
+    root: Path,
+    on_progress: ProgressCallback = _silent,
+    run_id: str = "",
+    command: Sequence[str] = (),
+    shuffle: Optional[int] = None,
+) -> RunOutcome:
+    """Make a run folder below ``root`` and play the plan; Ctrl-C leaves it resumable.
+
+    ``command`` is recorded (default: this process's arguments). ``shuffle`` plays the episodes in a random order of
+    that seed, which changes nothing but the order.
+    """
+    return play(create(plan, root, run_id, command), plan, on_progress, shuffle)
+
+
+def create(plan: RunPlan, root: Path, run_id: str = "", command: Sequence[str] = ()) -> RunFolder:
+    """Make the run folder of a plan and play nothing yet, so that a caller can say where it is."""
+    return RunFolder.create(root, plan.identity, plan.execution(), provenance(command or sys.argv, CHECKOUT), run_id)
+
+
+def resume(
+    path: Path,
+    suite_hash: str,
+    on_progress: ProgressCallback = _silent,
+    workers: Optional[int] = None,
+    retry_errors: bool = False,
+    shuffle: Optional[int] = None,
+) -> RunOutcome:
+    """Play what is not committed in an existing run folder.
+
+    ``suite_hash`` is that of the suite's data now; SpecMismatch is raised when the run began with others.
+    ``retry_errors`` also plays the episodes that ended in error or timeout again.
+    """
+    folder = RunFolder.open(path)
+    check_suite(folder.identity, suite_hash)
+    return play(folder, plan_of(folder).with_workers(workers), on_progress, shuffle, retry_errors)
+
+
+def play(
+    folder: RunFolder,
+    plan: RunPlan,
+    on_progress: ProgressCallback = _silent,
+    shuffle: Optional[int] = None,
+    retry_errors: bool = False,
+) -> RunOutcome:
+    """Play every planned episode of a run folder while holding its lock."""
+
+    def reorder(tasks: List[Task]) -> None:
+        if shuffle is not None:
+            random.Random(shuffle).shuffle(tasks)
+
+    began = time.monotonic()
+    with folder.lock() as lock:
+        journal = folder.journal_to_write()
+        try:
+            if retry_errors:
+                journal.plan_again()
+            complete = Scheduler(folder, plan, journal, lock.descriptor, on_progress).run(reorder)
+            rows, counts = journal.rows(), journal.counts()
+        finally:
+            journal.close()
+    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, time.monotonic() - began)

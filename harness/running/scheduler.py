@@ -1,0 +1,215 @@
+"""The scheduler: hands episodes to workers, commits what they answer, and survives their deaths."""
+
+from __future__ import annotations
+
+import selectors
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from types import FrameType
+from typing import Callable, Dict, Iterator, List, Optional
+
+from harness.contracts.errors import Refusal, SpecMismatch, WiwError
+from harness.contracts.results import ERROR, PLANNED, TIMEOUT, EpisodeResult
+from harness.records.errors import DiskFull, RecordError
+from harness.records.folder import RunFolder
+from harness.records.journal import Journal
+from harness.running.episode_queue import EpisodeQueue, Task
+from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed
+from harness.running.plan import RunPlan
+from harness.running.progress import Progress, ProgressCallback
+from harness.running.worker_process import WorkerProcess
+
+_TICK_S = 0.2
+_FINISH_S = 15.0
+_TERMINATE_S = 5.0
+_MAX_FAILED_STARTS = 3
+_ABORTS = {kind.__name__: kind for kind in (Refusal, SpecMismatch, RecordError, DiskFull)}
+
+
+class Scheduler:
+    """Plays every planned row of a journal on the plan's number of workers.
+
+    One thread and one loop: it waits for workers to speak, and it alone writes the journal. Whatever ends the loop,
+    no worker outlives it, and each row is either committed or still planned.
+    """
+
+    def __init__(
+        self, folder: RunFolder, plan: RunPlan, journal: Journal, lock_descriptor: int, on_progress: ProgressCallback
+    ) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._journal = journal
+        self._lock_descriptor = lock_descriptor
+        self._on_progress = on_progress
+        self._counts = journal.counts()
+        self._total = sum(self._counts.values())
+        self._planned_at_start = self._counts[PLANNED]
+        self._began = time.monotonic()
+        self._workers: Dict[int, WorkerProcess] = {}
+        self._failed_starts = 0
+        self._stopping = False
+
+    def run(self, reorder: Callable[[List[Task]], None] = lambda tasks: None) -> bool:
+        """Play until nothing is planned; return False when a signal ended it before.
+
+        ``reorder`` may change the order of the tasks in place (a test's proof that order does not matter). Raises
+        WiwError when the run cannot go on; it can be resumed after any of these.
+        """
+        tasks = [Task(row.key, row.result.home) for row in self._journal.rows() if row.result.state == PLANNED]
+        reorder(tasks)
+        self._queue = EpisodeQueue(tasks)
+        self._report(None)
+        with self._stop_on_signals():
+            try:
+                self._loop()
+            except BaseException:
+                self._stopping = True
+                raise
+            finally:
+                self._end_workers()
+        return not self._stopping
+
+    def _loop(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            while not self._stopping and (len(self._queue) or self._busy()):
+                self._fill(selector)
+                for event, _ in selector.select(_TICK_S):
+                    self._listen(event.data, selector)
+                for worker in [worker for worker in self._workers.values() if worker.overdue()]:
+                    self._overdue(worker, selector)
+
+    def _busy(self) -> int:
+        return sum(worker.task is not None for worker in self._workers.values())
+
+    def _fill(self, selector: selectors.BaseSelector) -> None:
+        """Give free workers what was queued again, and start workers while more episodes wait than workers start."""
+        for worker in self._workers.values():
+            self._assign(worker)
+        for number in range(self._plan.workers):
+            starting = sum(not worker.ready for worker in self._workers.values())
+            if number not in self._workers and len(self._queue) > starting:
+                worker = WorkerProcess(self._folder, number, self._lock_descriptor, self._plan.deadlines.start_s)
+                self._workers[number] = worker
+                selector.register(worker, selectors.EVENT_READ, worker)
+
+    def _assign(self, worker: WorkerProcess) -> None:
+        """Give a free worker its next episode, if any is left."""
+        if worker.ready and worker.task is None:
+            task = self._queue.take(worker.home)
+            if task is not None:
+                worker.play(task, self._plan.deadlines.episode_s)
+
+    def _listen(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> None:
+        messages = worker.read()
+        if messages is None:
+            self._lost(worker, selector)
+            return
+        for message in messages:
+            self._take(worker, message, selector)
+
+    def _take(self, worker: WorkerProcess, message: Message, selector: selectors.BaseSelector) -> None:
+        """Act on one message of a worker, and give it more to do."""
+        if isinstance(message, Abort):
+            raise _ABORTS.get(message.kind, WiwError)(message.what, message.next_step)
+        if isinstance(message, StartFailed):
+            self._drop(worker, selector)
+            self._start_failed(message.error)
+        elif isinstance(message, Ready):
+            worker.ready = True
+            worker.idle()
+            self._failed_starts = 0
+            self._assign(worker)
+        else:
+            task = worker.idle()
+            if task is None:
+                raise WiwError(f"worker {worker.number} answered without being asked: {message}.", f"See {worker.log}.")
+            # The worker plays on while its row is being committed.
+            self._queue.leave(task)
+            self._assign(worker)
+            if isinstance(message, Finished):
+                self._commit(task, message.result)
+            elif isinstance(message, Again):
+                self._try_again(task, message.error)
+
+    def _lost(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> None:
+        """Mourn a dead worker: its episode is played again, and `_fill` replaces it."""
+        task, ready = worker.idle(), worker.ready
+        status = self._drop(worker, selector)
+        why = f"worker {worker.number} died with {_status(status)}; see {worker.log}"
+        if task is not None:
+            self._queue.leave(task)
+            self._try_again(task, why)
+        elif not ready:
+            self._start_failed(f"{why}:\n{worker.log_tail()}")
+
+    def _overdue(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> None:
+        """Kill a worker whose deadline has passed; its episode times out, for playing it again would hang again."""
+        task = worker.idle()
+        self._drop(worker, selector)
+        if task is None:
+            self._start_failed(f"a worker was not ready after {self._plan.deadlines.start_s:g} s; see {worker.log}")
+            return
+        self._queue.leave(task)
+        error = f"not finished after {self._plan.deadlines.episode_s:g} s; the worker was killed"
+        self._commit(task, EpisodeResult(task.key.episode, task.home, task.key.seed, TIMEOUT, {}, "", error))
+
+    def _drop(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> int:
+        selector.unregister(worker)
+        del self._workers[worker.number]
+        return worker.kill()
+
+    def _start_failed(self, why: str) -> None:
+        self._failed_starts += 1
+        if self._failed_starts >= _MAX_FAILED_STARTS:
+            raise WiwError(f"{self._failed_starts} workers in a row did not start. The last one: {why}")
+
+    def _try_again(self, task: Task, error: str) -> None:
+        if task.attempt < self._plan.max_attempts:
+            self._queue.put_back(Task(task.key, task.home, task.attempt + 1))
+            return
+        error = f"given up after {task.attempt} attempts: {error}"
+        self._commit(task, EpisodeResult(task.key.episode, task.home, task.key.seed, ERROR, {}, "", error))
+
+    def _commit(self, task: Task, result: EpisodeResult) -> None:
+        self._journal.commit(task.key, result, task.attempt)
+        self._counts[PLANNED] -= 1
+        self._counts[result.state] += 1
+        self._report(result)
+
+    def _report(self, last: Optional[EpisodeResult]) -> None:
+        elapsed = time.monotonic() - self._began
+        played = self._planned_at_start - self._counts[PLANNED]
+        eta = elapsed / played * self._counts[PLANNED] if played else None
+        rate = 60.0 * played / elapsed if elapsed > 0.0 else 0.0
+        self._on_progress(Progress(dict(self._counts), self._total, elapsed, rate, eta, last))
+
+    def _end_workers(self) -> None:
+        """Let every worker close its services (at once, if the run is being stopped), then make sure it is gone."""
+        for worker in self._workers.values():
+            worker.terminate() if self._stopping else worker.finish()
+        give_up = time.monotonic() + (_TERMINATE_S if self._stopping else _FINISH_S)
+        for worker in self._workers.values():
+            worker.wait(give_up - time.monotonic())
+        self._workers.clear()
+
+    @contextmanager
+    def _stop_on_signals(self) -> Iterator[None]:
+        """Note SIGINT and SIGTERM instead of dying of them; only the main thread can (Python's rule)."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._note_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        self._stopping = True
+
+
+def _status(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

@@ -1,0 +1,208 @@
+"""A worker process: `python -m harness.running.worker --run DIR --worker N --parent PID`.
+
+Reads `Play` messages on standard input and answers on standard output, one JSON object a line. It keeps its player
+(environment and world model) over episodes and makes a new one after a failure. It writes the episode's files; the
+journal belongs to the main process alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+from typing import BinaryIO, NoReturn, Optional
+
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import (
+    DeadlineExceeded,
+    EpisodeError,
+    Refusal,
+    ServiceError,
+    SpecMismatch,
+    WiwError,
+)
+from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
+from harness.records.episode_files import write_episode
+from harness.records.errors import RecordError
+from harness.records.folder import RunFolder
+from harness.records.identity import EpisodeKey
+from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, StartFailed, decode, encode
+from harness.running.plan import plan_of
+from harness.running.player import Player, make_player
+
+_PR_SET_PDEATHSIG = 1
+_LAST_WORDS_S = 5.0
+
+
+class Worker:
+    """Plays what it is told to, one episode at a time."""
+
+    def __init__(self, folder: RunFolder, number: int) -> None:
+        self._folder = folder
+        self._plan = plan_of(folder)
+        self._logs = folder.logs / f"services-{number}"
+        self._player: Optional[Player] = None
+
+    def start(self) -> Message:
+        """Make the player; say whether the worker is ready."""
+        try:
+            self._ready_player()
+        except Exception as error:
+            traceback.print_exc()
+            if isinstance(error, (Refusal, SpecMismatch, RecordError)):
+                return _abort(error)
+            return StartFailed(_sentence(error))
+        return Ready(os.getpid())
+
+    def answer(self, order: Play) -> Message:
+        """Play one episode, record it, and say how it ended; no error escapes."""
+        episode = self._folder.identity.episode(order.episode)
+        try:
+            return Finished(self._play(episode, order))
+        except EpisodeError as error:
+            traceback.print_exc()
+            return Finished(_unplayed(episode, order, ERROR, error))
+        except Exception as error:
+            traceback.print_exc()
+            self.close()
+            return self._after_failure(episode, order, error)
+
+    def close(self) -> None:
+        """Close the player, if there is one; an error in doing so is only logged."""
+        player, self._player = self._player, None
+        if player is None:
+            return
+        try:
+            player.close()
+        except Exception:
+            traceback.print_exc()
+
+    def _ready_player(self) -> Player:
+        if self._player is None:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            self._player = make_player(self._plan, self._logs)
+        return self._player
+
+    def _play(self, episode: Episode, order: Play) -> EpisodeResult:
+        player = self._ready_player()
+        began = time.monotonic()
+        played = player.play(episode, order.seed)
+        result = EpisodeResult(
+            episode=episode.id,
+            home=episode.home,
+            seed=order.seed,
+            state=OK if played.trajectory.solved else FAILED,
+            metrics=played.metrics,
+            trajectory_digest=played.trajectory.digest(),
+            timings={**played.timings, "play": time.monotonic() - began},
+        )
+        key = EpisodeKey(self._folder.identity.task, self._folder.identity.tier, episode.id, order.seed)
+        began = time.monotonic()
+        write_episode(self._folder.episodes, key, played, result, order.attempt)
+        return replace(result, timings={**result.timings, "record": time.monotonic() - began})
+
+    def _after_failure(self, episode: Episode, order: Play, error: Exception) -> Message:
+        """Tell what is the episode's fault from what deserves another attempt or ends the run."""
+        if isinstance(error, (Refusal, SpecMismatch, RecordError)):
+            return _abort(error)
+        if isinstance(error, DeadlineExceeded):
+            return Finished(_unplayed(episode, order, TIMEOUT, error))
+        if isinstance(error, ServiceError):
+            return Again(_sentence(error))
+        return Finished(_unplayed(episode, order, ERROR, error))
+
+
+def _unplayed(episode: Episode, order: Play, state: str, error: Exception) -> EpisodeResult:
+    return EpisodeResult(episode.id, episode.home, order.seed, state, {}, "", _sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, WiwError) else f"{type(error).__name__}: {error}"
+
+
+def _abort(error: WiwError) -> Abort:
+    return Abort(type(error).__name__, error.what, error.next_step)
+
+
+def die_with(parent: int) -> None:
+    """Make the kernel kill this process when its parent dies, however that happens.
+
+    SIGKILL, because a worker that plays on after its run was killed could write into a resumed run. Services started
+    by the worker watch their own parent. The parent may have died before the call; then this process ends here.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _protected_stdout() -> BinaryIO:
+    """Return the pipe to the main process, and send all other output of this process to the log (standard error)."""
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return pipe
+
+
+def _read_orders(orders: SimpleQueue[Optional[Play]]) -> None:
+    """Put each order into the queue, and None at the end of input; end the process when nobody plays on."""
+    for line in sys.stdin.buffer:
+        message = decode(line)
+        if isinstance(message, Play):
+            orders.put(message)
+    orders.put(None)
+    time.sleep(_LAST_WORDS_S)
+    os._exit(1)
+
+
+def _on_terminate(number: int, frame: Optional[FrameType]) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _serve(worker: Worker, pipe: BinaryIO, orders: SimpleQueue[Optional[Play]]) -> None:
+    """Answer orders until there are no more; SIGTERM ends it as well, and the player is closed either way."""
+    try:
+        message = worker.start()
+        _say(pipe, message)
+        if not isinstance(message, Ready):
+            return
+        while (order := orders.get()) is not None:
+            _say(pipe, worker.answer(order))
+    except BrokenPipeError:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        worker.close()
+
+
+def _say(pipe: BinaryIO, message: Message) -> None:
+    pipe.write(encode(message))
+    pipe.flush()
+
+
+def main() -> None:
+    """Run a worker until its input ends or its parent dies."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="the run folder")
+    parser.add_argument("--worker", type=int, required=True, help="the worker's number, for its logs")
+    parser.add_argument("--parent", type=int, required=True, help="pid of the main process")
+    arguments = parser.parse_args()
+    die_with(arguments.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _on_terminate)
+    pipe = _protected_stdout()
+    orders: SimpleQueue[Optional[Play]] = SimpleQueue()
+    threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
+    _serve(Worker(RunFolder.open(arguments.run), arguments.worker), pipe, orders)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The journal holds one committed row an episode and says clearly when it cannot."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from harness.contracts.errors import Refusal
+from harness.contracts.results import EpisodeResult
+from harness.records.errors import CorruptJournal, DiskFull, RecordError, journal_errors
+from harness.records.identity import EpisodeKey
+from harness.records.journal import Journal
+from harness.records.roots import trajectory_root
+
+KEYS = [EpisodeKey("t", "easy", f"e{i}", 0) for i in range(4)]
+
+
+def result(key: EpisodeKey, state: str = "ok") -> EpisodeResult:
+    return EpisodeResult(key.episode, "h", key.seed, state, {"spl": 0.5}, "ab" * 32, "", {"play": 1.0})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    journal = Journal(tmp_path / "journal.sqlite")
+    journal.plan((key, "h") for key in KEYS)
+    journal.close()
+    return tmp_path / "journal.sqlite"
+
+
+def test_a_committed_row_is_there_after_reopening(path: Path) -> None:
+    journal = Journal(path)
+    journal.commit(KEYS[2], result(KEYS[2]), attempts=2)
+    journal.close()
+    row = Journal(path, read_only=True).rows()[2]
+    assert (row.key, row.attempts, row.result) == (KEYS[2], 2, result(KEYS[2]))
+    assert row.committed_at is not None
+
+
+def test_no_episode_is_committed_twice(path: Path) -> None:
+    journal = Journal(path)
+    journal.commit(KEYS[0], result(KEYS[0]), 1)
+    with pytest.raises(RecordError, match="already committed"):
+        journal.commit(KEYS[0], result(KEYS[0], "failed"), 1)
+    with pytest.raises(RecordError, match="unknown"):
+        journal.commit(EpisodeKey("t", "easy", "e9", 0), result(KEYS[0]), 1)
+    assert journal.counts() == {"planned": 3, "ok": 1, "failed": 0, "error": 0, "timeout": 0}
+
+
+def test_planning_again_keeps_what_is_committed(path: Path) -> None:
+    journal = Journal(path)
+    journal.commit(KEYS[1], result(KEYS[1]), 1)
+    journal.plan((key, "h") for key in KEYS)
+    assert [row.result.state for row in journal.rows()] == ["planned", "ok", "planned", "planned"]
+
+
+def test_only_errors_and_timeouts_are_planned_again(path: Path) -> None:
+    journal = Journal(path)
+    for key, state in zip(KEYS, ("ok", "failed", "error", "timeout"), strict=True):
+        journal.commit(key, result(key, state), 1)
+    assert journal.plan_again() == 2
+    assert [row.result.state for row in journal.rows()] == ["ok", "failed", "planned", "planned"]
+
+
+def test_a_reader_sees_rows_while_a_writer_has_it_open(path: Path) -> None:
+    writer = Journal(path)
+    reader = Journal(path, read_only=True)
+    writer.commit(KEYS[0], result(KEYS[0]), 1)
+    assert reader.counts()["ok"] == 1
+    with pytest.raises(Refusal, match="cannot write"):
+        reader.commit(KEYS[1], result(KEYS[1]), 1)
+
+
+def test_numbers_that_json_cannot_hold_are_refused(path: Path) -> None:
+    journal = Journal(path)
+    bad = EpisodeResult("e0", "h", 0, "ok", {"psnr": float("inf")}, "")
+    with pytest.raises(ValueError, match="JSON"):
+        journal.commit(KEYS[0], bad, 1)
+
+
+@pytest.mark.parametrize("damage", ["not a database", "broken page"])
+def test_a_damaged_journal_gives_one_message_and_is_not_touched(path: Path, damage: str) -> None:
+    journal = Journal(path)
+    journal.close()
+    data = bytearray(path.read_bytes())
+    if damage == "not a database":
+        data[:16] = b"garbage garbage!"
+    else:
+        data[4096:8192] = bytes(4096)
+    path.write_bytes(data)
+    with pytest.raises(CorruptJournal, match=r"(?s)damaged.*Move it away"):
+        Journal(path)
+    assert path.read_bytes() == bytes(data)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(sqlite3.SQLITE_FULL, DiskFull), (sqlite3.SQLITE_IOERR, RecordError)])
+def test_sqlite_errors_become_messages(tmp_path: Path, code: int, kind: type[Exception]) -> None:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = code
+    with pytest.raises(kind, match="resume the run"), journal_errors(tmp_path / "journal.sqlite"):
+        raise error
+
+
+def test_the_root_depends_on_rows_and_not_on_their_order(path: Path) -> None:
+    journal = Journal(path)
+    journal.commit(KEYS[0], result(KEYS[0]), 1)
+    rows = journal.rows()
+    assert trajectory_root(rows) == trajectory_root(rows[::-1])
+    journal.commit(KEYS[1], result(KEYS[1], "error"), 1)
+    assert trajectory_root(journal.rows()) != trajectory_root(rows)

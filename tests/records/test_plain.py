@@ -1,0 +1,56 @@
+"""Dataclasses survive the way through JSON, and nothing else gets in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.contracts.actions import Action, Primitive, Vector
+from harness.contracts.digest import to_plain
+from harness.contracts.results import EpisodeResult, StepRecord
+from harness.contracts.trajectories import Trajectory
+from harness.records.plain import from_plain
+from tests.running.fake import episodes, played
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+actions = st.one_of(st.builds(Primitive, st.text(), finite), st.builds(Vector, st.text(), st.lists(finite).map(tuple)))
+
+
+@given(actions, st.dictionaries(st.text(), finite))
+def test_a_step_comes_back_equal(action: Action, gap: dict[str, float]) -> None:
+    pose = episodes(1)[0].start
+    step = StepRecord(action, pose, True, "ab", gap)
+    assert from_plain(StepRecord, json.loads(json.dumps(to_plain(step)))) == step
+
+
+def test_a_trajectory_comes_back_with_its_digest() -> None:
+    trajectory = played(episodes(1)[0], 3).trajectory
+    again = from_plain(Trajectory, json.loads(json.dumps(to_plain(trajectory))))
+    assert again == trajectory
+    assert again.digest() == trajectory.digest()
+    assert replace(again, solved=not again.solved).digest() != trajectory.digest()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"surprise": 1}, "unknown fields: surprise"),
+        ({"seed": "0"}, r"seed is '0', not of type int"),
+        ({"seed": True}, "seed is True"),
+        ({"metrics": {"a": "b"}}, r"metrics\.a is 'b'"),
+        ({"metrics": []}, "not an object"),
+    ],
+)
+def test_wrong_values_name_their_place(change: dict[str, object], complaint: str) -> None:
+    plain = {**to_plain(EpisodeResult("e", "h", 0, "ok", {}, "")), **change}
+    with pytest.raises(ValueError, match=complaint):
+        from_plain(EpisodeResult, plain)
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(ValueError, match="home"):
+        from_plain(EpisodeResult, {"episode": "e"})
