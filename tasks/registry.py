@@ -10,8 +10,8 @@ from typing import Mapping, Optional, Protocol, Tuple, cast
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.trajectories import PlayedEpisode
-from harness.planning.agent import Imaginer
 from harness.wire.sdk import Environment
+from harness.worldmodels.imaginer import Imaginer
 from tasks.suite import Tier
 
 

@@ -122,7 +122,7 @@ class Suite:
         """Return scene name -> digest of the scene's bytes."""
         return read_homes(self.folder / "homes.json", self.name)
 
-    def check_runnable(self) -> None:
+    def require_runnable(self) -> None:
         """Raise Refusal with the reason and what would work, when this suite cannot run here."""
         for requirement in self.requires:
             missing = missing_requirement(requirement)

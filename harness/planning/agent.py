@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from harness.contracts.actions import Action, Candidate
+from harness.contracts.actions import Action
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.observations import View
 from harness.planning.config import SELF, LoopConfig
@@ -20,24 +20,7 @@ from harness.planning.proposals import End, Proposal, Proposer
 from harness.planning.revisers import STAY, Reviser
 from harness.planning.scores.base import DIGITS, Comparer, Score
 from harness.planning.seeding import EpisodeSeeds
-
-
-class Imaginer(Protocol):
-    """A world model as the agent sees it (`harness.worldmodels.imaginer` has the real ones).
-
-    ``every_frame`` says that a rollout brings all its frames; ``rollouts`` counts the rollouts asked so far.
-    """
-
-    @property
-    def every_frame(self) -> bool: ...
-
-    @property
-    def rollouts(self) -> int: ...
-
-    def imagine(
-        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
-    ) -> Sequence[Mapping[int, View]]:
-        """Return, for each candidate, its imagined views by frame index: at least the wanted ``frames``."""
+from harness.worldmodels.imaginer import Imagined, Imaginer
 
 
 @dataclass(frozen=True)
@@ -65,7 +48,7 @@ class Choice:
     ends: int
     scores: Tuple[float, ...]
     stay_score: float
-    imagined: Mapping[int, View]
+    imagined: Imagined
     rollouts: int
 
 
@@ -132,37 +115,34 @@ class Agent:
         stay_score = round(self._comparer([view]), DIGITS)
         self._add_time("score", started)
         index = self.parts.reviser.choose(len(ends), scores, stay_score if may_stay else None, decision, self.seeds)
-        imagined: Mapping[int, View] = {}
+        imagined: Imagined = {}
         if index != STAY:
             imagined = self._all_steps(decision, view, proposal, ends[index], rollouts[ends[index].candidate])
         return self._choice(proposal, ends, index, scores, stay_score, imagined, asked)
 
-    def _imagine_ends(
-        self, decision: int, view: View, proposal: Proposal, ends: Sequence[End]
-    ) -> Dict[int, Mapping[int, View]]:
-        """Imagine all candidates that still have an end, in one call; only the scored frames are wanted."""
-        wanted: Dict[int, List[int]] = {}
+    def _imagine_ends(self, decision: int, view: View, proposal: Proposal, ends: Sequence[End]) -> Dict[int, Imagined]:
+        """Imagine all candidates that still have an end, in one call; all frames where they cost nothing."""
+        assert self.imaginer is not None
+        wanted: Dict[int, Set[int]] = {}
         for end in ends:
-            wanted.setdefault(end.candidate, []).extend(end.frames)
+            last = max(end.frames[-1], end.execute)
+            steps = range(1, last + 1) if self.imaginer.every_frame else end.frames
+            wanted.setdefault(end.candidate, set()).update(steps)
         numbers = sorted(wanted)
-        frames = [tuple(sorted(set(wanted[number]))) for number in numbers]
+        frames = [tuple(sorted(wanted[number])) for number in numbers]
         return dict(zip(numbers, self._imagine(decision, view, proposal, numbers, frames)))
 
-    def _all_steps(
-        self, decision: int, view: View, proposal: Proposal, end: End, rollout: Mapping[int, View]
-    ) -> Mapping[int, View]:
-        """Return the imagined views of the steps that will be executed, asking for those that were not wanted before.
+    def _all_steps(self, decision: int, view: View, proposal: Proposal, end: End, rollout: Imagined) -> Imagined:
+        """Return the imagined views of the steps that will be executed, asking for those that are not there yet.
 
         Imagined and real views are compared at every executed step. A model that pays by the frame is asked for the
-        steps between only once, for the one end that was chosen.
+        steps between only now, for the one end that was chosen.
         """
-        assert self.imaginer is not None
-        steps = range(1, end.execute + 1)
-        missing = tuple(step for step in steps if step not in rollout)
         views = dict(rollout)
-        if missing and not self.imaginer.every_frame:
+        missing = tuple(step for step in range(1, end.execute + 1) if step not in views)
+        if missing:
             views.update(self._imagine(decision, view, proposal, [end.candidate], [missing])[0])
-        return {step: views[step] for step in steps if step in views}
+        return {step: views[step] for step in range(1, end.execute + 1)}
 
     def _imagine(
         self,
@@ -171,7 +151,7 @@ class Agent:
         proposal: Proposal,
         numbers: Sequence[int],
         frames: Sequence[Tuple[int, ...]],
-    ) -> Sequence[Mapping[int, View]]:
+    ) -> Sequence[Imagined]:
         assert self.imaginer is not None
         started = time.perf_counter()
         candidates = [proposal.candidates[number] for number in numbers]
@@ -187,7 +167,7 @@ class Agent:
         index: int,
         scores: Tuple[float, ...],
         stay_score: float,
-        imagined: Mapping[int, View],
+        imagined: Imagined,
         rollouts: int,
     ) -> Choice:
         end = None if index == STAY else ends[index]

@@ -16,9 +16,10 @@ from harness.contracts.episodes import Episode
 from harness.contracts.observations import ViewRequest
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.planning import loop, registry
-from harness.planning.agent import Agent, Imaginer, Parts
+from harness.planning.agent import Agent, Parts
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
+from harness.worldmodels.imaginer import Imaginer
 from tasks.suite import Tier
 
 SUMMARY = "Image-goal navigation: reach the place where the goal view was taken."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Iterator, List, Mapping, Sequence, Tuple
+from typing import Iterator, List, Mapping, Sequence
 
 import numpy as np
 
@@ -141,29 +141,8 @@ class ToyEnvironment(Environment):
         height = depth * np.tan(elevation)
         image[height > 1.2] = (240, 240, 235)
         image[height < -1.2] = (90, 70, 50)
-        return np.clip(image, 0, 255).astype(np.uint8)
-
-
-class SimulatorImaginer:
-    """Imagines with the environment itself, only the wanted frames."""
-
-    every_frame = False
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self.rollouts = 0
-        self.asked: List[Tuple[int, Tuple[Tuple[int, ...], ...], Tuple[int, ...]]] = []
-
-    def imagine(
-        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
-    ) -> List[Mapping[int, View]]:
-        self.rollouts += len(candidates)
-        self.asked.append((len(candidates), tuple(tuple(f) for f in frames), tuple(seeds)))
-        rollouts = self._environment.imagine(candidates, view.camera.name, frames)
-        return [
-            {step: View(rollout.camera, image) for step, image in zip(wanted, rollout.rgb)}
-            for wanted, rollout in zip(frames, rollouts)
-        ]
+        shaded: RGB = np.clip(image, 0, 255).astype(np.uint8)
+        return shaded
 
 
 class CopyImaginer:

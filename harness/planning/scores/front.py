@@ -6,7 +6,7 @@ part of its own: a classical one needs no weights and is equal on every machine;
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence, Tuple
+from typing import Protocol, Sequence
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.planning.scores import descriptors
 from harness.planning.scores.classical import Weights, describe
-from harness.planning.scores.crops import CropMap, Image, crop_into, crop_map, reduce_to
+from harness.planning.scores.crops import Image, reduce_to
+from harness.worldmodels.panorama import front_crop
 
 
 class Metric(Protocol):
@@ -75,7 +76,6 @@ class StripComparer:
     def __init__(self, metric: Metric, goal: View) -> None:
         self._metric = metric
         self._hfov_deg = goal.camera.hfov_deg
-        self._maps: dict[Tuple[int, int], CropMap] = {}
         self._goal = self._front(goal)
 
     def __call__(self, views: Sequence[View]) -> float:
@@ -88,20 +88,11 @@ class StripComparer:
     def _front(self, view: View) -> Image:
         size = self._metric.size
         if view.camera.kind == EQUIRECT:
-            return self._crop(view, size)
+            return front_crop(view, (size, size), self._hfov_deg).rgb.astype(np.float32)
         factor = view.rgb.shape[0] // size
         if factor >= 1 and view.rgb.shape[0] == size * factor and view.rgb.shape[1] == size * factor:
             return reduce_to(view.rgb, size, size)
         return _resize(view, size)
-
-    def _crop(self, view: View, size: int) -> Image:
-        key = (view.camera.height, view.camera.width)
-        if key not in self._maps:
-            self._maps[key] = crop_map(*key, size, self._hfov_deg)
-        crop = self._maps[key]
-        image = np.empty((size, size, 3), np.float32)
-        crop_into(np.ascontiguousarray(view.rgb), crop.column, crop.row, crop.right, crop.down, 0, image)
-        return image
 
 
 def _resize(view: View, size: int) -> Image:
