@@ -1,0 +1,145 @@
+"""The client's side of one socket: who may be behind it, how calls go out, and how they end.
+
+Every call has a deadline, and whatever happens on the other side ends as one of the contract errors. The socket must
+belong to this user and lie in a folder that nobody else can enter, so that no other user of the machine can pose as
+the service.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generator, Iterator, Sequence, Tuple, Union
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
+from harness.wire.codec.messages import parse
+from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
+from harness.wire.statuses import from_status
+
+MAX_SOCKET_PATH = 100
+HEALTH_METHOD = "/grpc.health.v1.Health/Check"
+
+COMMON_OPTIONS: Sequence[Tuple[str, Union[int, str]]] = (
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES + MIB),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES + MIB),
+    ("grpc.max_metadata_size", 64 * 1024),
+    ("grpc.http2.max_frame_size", 16 * MIB - 1),
+    ("grpc.http2.lookahead_bytes", 8 * MIB),
+    ("grpc.http2.bdp_probe", 0),
+)
+"""Options of both sides. Frames and window hold whole images: the defaults are made for slow networks."""
+
+CLIENT_OPTIONS: Sequence[Tuple[str, Union[int, str]]] = (
+    *COMMON_OPTIONS,
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.default_authority", "localhost"),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 500),
+)
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long each kind of call may take, in seconds."""
+
+    describe_s: float = 5.0
+    reset_s: float = 120.0
+    step_s: float = 30.0
+    imagine_s: float = 600.0
+    query_s: float = 30.0
+
+
+def check_socket(socket: Union[str, os.PathLike[str]]) -> Path:
+    """Return the path of a socket that is safe to speak to; raise ServiceError or Refusal otherwise.
+
+    It must be a socket (not a link to one) of this user, in a folder of this user with mode 0700.
+    """
+    path = Path(socket)
+    if len(os.fsencode(path)) >= MAX_SOCKET_PATH:
+        raise Refusal(f"the socket path {path} is too long.", f"Use less than {MAX_SOCKET_PATH} bytes.")
+    try:
+        entry, folder = path.lstat(), path.parent.lstat()
+    except OSError as error:
+        raise ServiceError(f"there is no socket {path} ({error.strerror}).", "Start the service first.") from error
+    if not stat.S_ISSOCK(entry.st_mode) or entry.st_uid != os.getuid():
+        raise Refusal(f"{path} is not a socket of this user.", "Something else may pose as the service: remove it.")
+    private = stat.S_ISDIR(folder.st_mode) and stat.S_IMODE(folder.st_mode) == 0o700
+    if not private or folder.st_uid != os.getuid():
+        raise Refusal(f"the folder of {path} is open to others.", "Put the socket into a fresh folder of mode 0700.")
+    return path
+
+
+class Connection:
+    """One channel to one service. Messages go in; messages or contract errors come out."""
+
+    def __init__(self, socket: Union[str, os.PathLike[str]], service: str) -> None:
+        self.socket = check_socket(socket)
+        self.service = service
+        self.name = f"{service} at {self.socket}"
+        self._channel = grpc.insecure_channel(f"unix:{self.socket.absolute()}", options=CLIENT_OPTIONS)
+
+    def unary(self, method: str, request: Any, reply: str, deadline_s: float) -> Any:
+        """Send one message and return the one that answers it, of type ``reply``."""
+        call = self._channel.unary_unary(f"/wiw.v1.{self.service}/{method}")
+        try:
+            data = call(request.SerializeToString(), timeout=deadline_s)
+        except grpc.RpcError as error:
+            raise from_status(error, self.name, method, deadline_s) from error
+        return self._parsed(method, reply, data)
+
+    def stream(self, method: str, request: Any, reply: str, deadline_s: float) -> Generator[Any, None, None]:
+        """Send one message and yield those that answer it; leaving early cancels the call."""
+        call = self._channel.unary_stream(f"/wiw.v1.{self.service}/{method}")
+        answers = call(request.SerializeToString(), timeout=deadline_s)
+        try:
+            for data in answers:
+                yield self._parsed(method, reply, data)
+        except grpc.RpcError as error:
+            raise from_status(error, self.name, method, deadline_s) from error
+        finally:
+            answers.cancel()
+
+    def _parsed(self, method: str, reply: str, data: bytes) -> Any:
+        with reading_reply(self.name, method):
+            return parse(reply, data)
+
+    def close(self) -> None:
+        """Close the channel; the service lives on."""
+        self._channel.close()
+
+
+@contextmanager
+def reading_reply(service: str, method: str) -> Iterator[None]:
+    """Turn what the codec and the checks say about a reply into a ServiceError of the service that sent it."""
+    try:
+        yield
+    except (LimitExceeded, Refusal) as error:
+        what = f"{service} sent a bad reply to {method}: {error.what}"
+        raise ServiceError(what, "Mend the service that sent it.") from error
+
+
+def check_health(socket: Union[str, os.PathLike[str]], timeout_s: float) -> bool:
+    """Say whether the service behind ``socket`` is ready; False if it is absent, silent or not serving.
+
+    A socket that is unsafe to speak to raises Refusal.
+    """
+    try:
+        path = check_socket(socket)
+    except ServiceError:
+        return False
+    request = health_pb2.HealthCheckRequest().SerializeToString()
+    with grpc.insecure_channel(f"unix:{path.absolute()}", options=CLIENT_OPTIONS) as channel:
+        try:
+            data = channel.unary_unary(HEALTH_METHOD)(request, timeout=timeout_s)
+            reply = health_pb2.HealthCheckResponse.FromString(data)
+        except (grpc.RpcError, ValueError):
+            return False
+    return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)

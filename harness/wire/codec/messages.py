@@ -1,0 +1,48 @@
+"""Bytes to messages: the one place where protobuf parses what somebody else sent."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from harness.contracts.errors import Refusal
+from harness.wire.generated import wiw_pb2
+from harness.wire.limits import MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MAX_PART_BYTES, MEND_SENDER, too_large
+
+PROTOCOL_VERSION = 1
+"""Changes whenever an old client and a new server would misunderstand each other."""
+
+_WITH_IMAGES: Mapping[str, int] = {
+    "ResetReply": MAX_MESSAGE_BYTES,
+    "StepReply": MAX_MESSAGE_BYTES,
+    "QueryReply": MAX_MESSAGE_BYTES,
+    "WorldModelImagineRequest": MAX_MESSAGE_BYTES,
+    "RolloutPart": MAX_PART_BYTES,
+}
+
+
+def parse(kind: str, data: bytes) -> Any:
+    """Return the message of type ``kind`` in ``data``; its size is checked before protobuf sees it."""
+    limit = _WITH_IMAGES.get(kind, MAX_CONTROL_BYTES)
+    if len(data) > limit:
+        raise too_large(kind, "bytes", len(data), limit)
+    try:
+        return getattr(wiw_pb2, kind).FromString(data)
+    except DecodeError as error:
+        raise Refusal(f"{len(data)} bytes are no {kind} message.", MEND_SENDER) from error
+
+
+def present(message: Any, field: str, where: str) -> Any:
+    """Return a submessage that must be there."""
+    if not message.HasField(field):
+        raise Refusal(f"{where}.{field} is missing.", MEND_SENDER)
+    return getattr(message, field)
+
+
+def choice(message: Any, oneof: str, where: str) -> str:
+    """Return the name of the member of a oneof that is set."""
+    member = message.WhichOneof(oneof)
+    if member is None:
+        raise Refusal(f"{where}.{oneof} is missing or of an unknown kind.", MEND_SENDER)
+    return str(member)

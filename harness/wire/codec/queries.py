@@ -1,0 +1,130 @@
+"""Requests of the Environment service: reset, step and the queries of scoring."""
+
+from __future__ import annotations
+
+from typing import Any, List, Sequence, Tuple, Union
+
+from harness.contracts.actions import Action
+from harness.contracts.cameras import Vec3
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.contracts.observations import Observation, ShortestPath, TopDownMap, ViewRequest
+from harness.wire import limits
+from harness.wire.codec.bodies import read_actions, read_vec3, write_actions, write_vec3
+from harness.wire.codec.episodes import read_episode, write_episode
+from harness.wire.codec.messages import choice, present
+from harness.wire.codec.observations import (
+    read_observation,
+    read_shortest_path,
+    read_top_down_map,
+    read_view_requests,
+    write_observation,
+    write_shortest_path,
+    write_top_down_map,
+    write_view_requests,
+)
+from harness.wire.limits import MEND_SENDER, few, number, whole
+
+GEODESIC = "geodesic"
+SHORTEST_PATH = "shortest_path"
+NAVIGABLE = "navigable"
+TOP_DOWN_MAP = "top_down_map"
+
+Answer = Union[float, bool, ShortestPath, TopDownMap]
+
+
+def write_reset(
+    episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest], message: Any
+) -> None:
+    """Fill a ResetRequest message."""
+    write_episode(episode, message.episode)
+    message.seed = whole(seed, "seed", 0, limits.MAX_UINT64)
+    write_view_requests(views, message.views, "views")
+    write_view_requests(goal_views, message.goal_views, "goal_views")
+
+
+def read_reset(message: Any) -> Tuple[Episode, int, List[ViewRequest], List[ViewRequest]]:
+    """Return episode, seed, views and goal views."""
+    return (
+        read_episode(present(message, "episode", "reset")),
+        int(message.seed),
+        read_view_requests(message.views, "views"),
+        read_view_requests(message.goal_views, "goal_views"),
+    )
+
+
+def write_step(actions: Sequence[Action], views: Sequence[ViewRequest], message: Any) -> None:
+    """Fill a StepRequest message."""
+    write_actions(actions, message.actions, "actions")
+    write_view_requests(views, message.views, "views")
+
+
+def read_step(message: Any) -> Tuple[List[Action], List[ViewRequest]]:
+    """Return the actions to execute and the views wanted after each."""
+    return read_actions(message.actions, "actions"), read_view_requests(message.views, "views")
+
+
+def write_observations(observations: Sequence[Observation], message: Any) -> None:
+    """Fill a StepReply message."""
+    few(observations, "observations", limits.MAX_ACTIONS)
+    for index, observation in enumerate(observations):
+        write_observation(observation, message.observations.add(), f"observations[{index}]")
+
+
+def read_observations(message: Any) -> List[Observation]:
+    """Return one observation an action."""
+    few(message.observations, "observations", limits.MAX_ACTIONS)
+    return [read_observation(item, f"observations[{index}]") for index, item in enumerate(message.observations)]
+
+
+def write_query(kind: str, points: Sequence[Vec3], message: Any) -> None:
+    """Fill a QueryRequest message; ``points`` are start and goal, one position, or none, by ``kind``."""
+    query = getattr(message, kind)
+    query.SetInParent()
+    for name, point in zip(_POINTS[kind], points):
+        write_vec3(point, getattr(query, name), f"{kind}.{name}")
+
+
+def read_query(message: Any) -> Tuple[str, List[Vec3]]:
+    """Return the kind of query and its points."""
+    kind = choice(message, "query", "query")
+    query = getattr(message, kind)
+    return kind, [read_vec3(present(query, name, kind), f"{kind}.{name}") for name in _POINTS[kind]]
+
+
+_POINTS = {GEODESIC: ("start", "goal"), SHORTEST_PATH: ("start", "goal"), NAVIGABLE: ("position",), TOP_DOWN_MAP: ()}
+
+
+def checked_distance(value: Any) -> float:
+    """Return a distance in metres: not negative, infinity where there is no way."""
+    distance = number(value, "geodesic_m")
+    if distance < 0.0:
+        raise Refusal(f"geodesic_m is {distance}, below zero.", MEND_SENDER)
+    return distance
+
+
+def write_answer(kind: str, answer: Any, message: Any) -> None:
+    """Fill a QueryReply message with the answer to a query of ``kind``."""
+    if kind == GEODESIC:
+        message.geodesic_m = checked_distance(answer)
+    elif kind == NAVIGABLE:
+        message.navigable = bool(answer)
+    elif kind == SHORTEST_PATH:
+        write_shortest_path(answer, message.shortest_path)
+    else:
+        write_top_down_map(answer, message.top_down_map)
+
+
+def read_answer(kind: str, message: Any) -> Answer:
+    """Return the answer to a query of ``kind``; an answer to another query is refused."""
+    expected = "geodesic_m" if kind == GEODESIC else kind
+    member = choice(message, "reply", "query")
+    if member != expected:
+        raise Refusal(f"the reply holds {member} instead of {expected}.", MEND_SENDER)
+    if kind == GEODESIC:
+        return checked_distance(message.geodesic_m)
+    if kind == NAVIGABLE:
+        return bool(message.navigable)
+    if kind == SHORTEST_PATH:
+        return read_shortest_path(message.shortest_path)
+    return read_top_down_map(message.top_down_map)

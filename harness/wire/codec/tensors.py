@@ -1,0 +1,85 @@
+"""Arrays: dtype, shape and raw bytes.
+
+Declared dtype and shape are compared with what the field must be, and their product with the number of bytes, before
+an array exists. Reading makes a read-only view of the message's bytes, not a copy.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.errors import LimitExceeded, Refusal
+from harness.wire.generated import wiw_pb2
+from harness.wire.limits import MAX_ELEMENTS, MAX_RANK, MEND_SENDER, too_large
+
+Shape = Tuple[Optional[int], ...]
+"""A shape that a field must have; None where any size will do."""
+
+_CODES: Mapping[str, int] = {
+    "uint8": wiw_pb2.DTYPE_UINT8,
+    "float32": wiw_pb2.DTYPE_FLOAT32,
+    "int32": wiw_pb2.DTYPE_INT32,
+    "bool": wiw_pb2.DTYPE_BOOL,
+}
+_NAMES: Mapping[int, str] = {code: name for name, code in _CODES.items()}
+
+
+def checked_elements(dtype: str, shape: Sequence[int], expected: Shape, where: str) -> int:
+    """Return the number of elements of ``shape``; raise LimitExceeded unless it is as expected and within limits."""
+    if len(shape) > MAX_RANK:
+        raise too_large(where, "dimensions", len(shape), MAX_RANK)
+    fits = len(shape) == len(expected) and all(want in (None, have) for want, have in zip(expected, shape))
+    if not fits:
+        wanted = ", ".join("any" if want is None else str(want) for want in expected)
+        raise LimitExceeded(f"{where} has shape {list(shape)} instead of [{wanted}].", "Send an array of that shape.")
+    elements = 1
+    for side in shape:
+        elements *= int(side)
+    if elements > MAX_ELEMENTS[dtype]:
+        raise too_large(where, f"{dtype} elements", elements, MAX_ELEMENTS[dtype])
+    return elements
+
+
+def _check_values(array: npt.NDArray[Any], where: str) -> None:
+    if array.dtype == np.float32 and not bool(np.isfinite(array).all()):
+        raise Refusal(f"{where} holds NaN or infinity.", MEND_SENDER)
+    if array.dtype == np.bool_ and array.size and int(array.view(np.uint8).max()) > 1:
+        raise Refusal(f"{where} holds bytes that are neither 0 nor 1.", MEND_SENDER)
+
+
+def checked_array(value: Any, dtype: str, expected: Shape, where: str) -> npt.NDArray[Any]:
+    """Return ``value`` as a C-ordered array if its dtype, shape and values are as expected."""
+    if not isinstance(value, np.ndarray):
+        raise LimitExceeded(f"{where} is {type(value).__name__}, not an array of {dtype}.", "Give a numpy array.")
+    if value.dtype != np.dtype(dtype):
+        raise LimitExceeded(f"{where} has dtype {value.dtype} instead of {dtype}.", "Convert it before sending.")
+    checked_elements(dtype, value.shape, expected, where)
+    array = np.ascontiguousarray(value)
+    _check_values(array, where)
+    return array
+
+
+def write_tensor(value: npt.NDArray[Any], message: Any, dtype: str, expected: Shape, where: str) -> None:
+    """Fill a Tensor message from an array."""
+    array = checked_array(value, dtype, expected, where)
+    message.dtype = _CODES[dtype]
+    message.shape.extend(value.shape)
+    message.data = array.tobytes()
+
+
+def read_tensor(message: Any, dtype: str, expected: Shape, where: str) -> npt.NDArray[Any]:
+    """Return a read-only array over the bytes of a Tensor message."""
+    declared = _NAMES.get(message.dtype, f"code {message.dtype}")
+    if declared != dtype:
+        raise LimitExceeded(f"{where} declares dtype {declared} instead of {dtype}.", "Convert it before sending.")
+    shape = tuple(message.shape)
+    size = checked_elements(dtype, shape, expected, where) * np.dtype(dtype).itemsize
+    data = message.data
+    if len(data) != size:
+        raise LimitExceeded(f"{where} carries {len(data)} bytes; {dtype} {list(shape)} needs {size}.", MEND_SENDER)
+    array = np.frombuffer(data, np.dtype(dtype)).reshape(shape)
+    _check_values(array, where)
+    return array

@@ -1,0 +1,187 @@
+"""Runs one environment or world model as a service: ``python -m harness.wire.host --spec FILE``.
+
+FILE is JSON: ``kind`` (environment | world_model), ``entry_point`` (module:Class), ``path`` (folders to import from),
+``socket``, ``options`` (keyword arguments of an environment), ``manifest`` (fields of a world model's manifest) and
+``parent_pid``. The object exists before the socket does: a service that can be reached is ready.
+
+The process ends when its parent is gone, on SIGTERM and on SIGINT; it closes its object first. Parent death is noticed
+by polling and, on Linux, by a signal. That signal comes already when the parent's *thread* that started this process
+ends, so it only makes the poll look at once. Native code that holds the interpreter lock for good would hide both: a
+timer of the C library ends the process then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import faulthandler
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import Checkpoint, ModelManifest
+
+ENVIRONMENT = "environment"
+WORLD_MODEL = "world_model"
+
+CLOSE_S = 3.0
+"""How long the object may take to close; then the process ends without it."""
+POLL_S = 0.2
+STUCK_S = 900.0
+"""No call may hold the interpreter lock longer: the longest default deadline is 600 s."""
+
+_PR_SET_PDEATHSIG = 1
+_WAKE = signal.SIGHUP
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """What to run and where; the fields of the spec file."""
+
+    kind: str
+    entry_point: str
+    socket: str
+    parent_pid: int
+    path: Sequence[str] = ()
+    options: Dict[str, Any] = field(default_factory=dict)
+    manifest: Dict[str, Any] = field(default_factory=dict)
+
+
+def read_spec(file: Path) -> HostSpec:
+    """Return the spec in a JSON file; raise Refusal if it is not one."""
+    try:
+        spec = HostSpec(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise Refusal(f"{file} is no service spec: {error}.", "See harness/wire/host.py for its fields.") from error
+    if spec.kind not in (ENVIRONMENT, WORLD_MODEL):
+        raise Refusal(f"{file} names the kind {spec.kind!r}.", f"Use {ENVIRONMENT} or {WORLD_MODEL}.")
+    return spec
+
+
+def manifest_from_plain(fields: Dict[str, Any]) -> ModelManifest:
+    """Return a manifest from its JSON form (`harness.contracts.digest.to_plain`)."""
+    values = dict(fields)
+    values["checkpoint"] = Checkpoint(**values.get("checkpoint", {}))
+    values["needs"] = tuple(values.get("needs", ()))
+    return ModelManifest(**values)
+
+
+def load_class(entry_point: str, path: Sequence[str]) -> Any:
+    """Import the class behind ``module:Class``, looking into ``path`` first."""
+    module_name, _, class_name = entry_point.partition(":")
+    sys.path[:0] = list(path)
+    module = importlib.import_module(module_name)
+    if not hasattr(module, class_name):
+        raise Refusal(f"{module_name} has no class {class_name!r}.", "Mend the entry point.")
+    return getattr(module, class_name)
+
+
+def construct(spec: HostSpec) -> Any:
+    """Return the service of the object that ``spec`` names, made in the calling thread."""
+    from harness.wire.services import service_of
+
+    kind = load_class(spec.entry_point, spec.path)
+    if spec.kind == WORLD_MODEL:
+        return service_of(kind(manifest_from_plain(spec.manifest)))
+    return service_of(kind(**spec.options))
+
+
+class ParentWatch:
+    """Sets ``stop`` when the parent is gone."""
+
+    def __init__(self, parent_pid: int, stop: threading.Event) -> None:
+        self._parent_pid = parent_pid
+        self._stop = stop
+        self._wake = threading.Event()
+
+    def start(self) -> None:
+        """Begin to watch; call from the main thread."""
+        signal.signal(_WAKE, lambda *_: self._wake.set())
+        if sys.platform.startswith("linux"):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(_WAKE), 0, 0, 0)
+        threading.Thread(target=self._watch, name="parent watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        armed = -STUCK_S
+        while os.getppid() == self._parent_pid:
+            if time.monotonic() - armed > STUCK_S / 10:
+                armed = time.monotonic()
+                faulthandler.dump_traceback_later(STUCK_S, exit=True)
+            self._wake.wait(POLL_S)
+            self._wake.clear()
+        self._stop.set()
+
+
+def _constructed(spec: HostSpec, thread: ThreadPoolExecutor, stop: threading.Event) -> Any:
+    """Return the service that ``thread`` constructed, or None if the process must end before that."""
+    construction = thread.submit(construct, spec)
+    while not stop.is_set():
+        try:
+            return construction.result(timeout=POLL_S)
+        except FutureTimeout:
+            if construction.done():  # the object's own timeout, not ours
+                raise
+    return None
+
+
+def _start(service: Any, socket: Path, thread: ThreadPoolExecutor) -> Any:
+    """Serve on a socket that only this user can open."""
+    from harness.wire.server import start_server
+
+    mask = os.umask(0o177)
+    try:
+        return start_server(service, socket, thread)
+    finally:
+        os.umask(mask)
+
+
+def serve(spec: HostSpec) -> None:
+    """Construct, serve until it is time to end, and close."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    ParentWatch(spec.parent_pid, stop).start()
+    thread = ThreadPoolExecutor(1, thread_name_prefix="object")
+    service = _constructed(spec, thread, stop)
+    if service is None:
+        return
+    server = _start(service, Path(spec.socket), thread)
+    stop.wait()
+    server.stop(grace=None)
+    try:
+        thread.submit(service.close).result(timeout=CLOSE_S)
+    except Exception:  # the object's code may raise anything; the process ends all the same
+        traceback.print_exc(file=sys.stderr)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run the command line; return the exit status: 0 ended in order, 1 the object failed, 2 the spec is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m harness.wire.host", description="Serve one object.")
+    parser.add_argument("--spec", type=Path, required=True, help="JSON file that says what to serve and where")
+    try:
+        serve(read_spec(parser.parse_args(arguments).spec))
+    except Refusal as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except Exception:  # the object's code may raise anything
+        traceback.print_exc(file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # a call that never ends must not keep the process

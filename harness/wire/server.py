@@ -1,0 +1,91 @@
+"""Serves one object on a Unix socket, together with the standard health service.
+
+The object is made, asked and closed by one thread: simulators are not thread-safe, and an OpenGL context belongs to
+the thread that made it. Health is answered by other threads, so a busy service is still a healthy one. A call whose
+client has gone before its turn is dropped unexecuted.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from harness.contracts.errors import WiwError
+from harness.wire.channel import COMMON_OPTIONS
+from harness.wire.services import Service
+from harness.wire.statuses import abort, from_user_code
+
+MAX_WAITING_CALLS = 64
+_HEALTH_THREADS = 2
+
+
+def _report(context: Any, error: BaseException, method: str) -> None:
+    """Log an exception of a method and end its call with it."""
+    if not isinstance(error, WiwError):
+        traceback.print_exc(file=sys.stderr)
+    abort(context, from_user_code(error, method))
+
+
+def _unary(method: str, answer: Callable[[bytes], Any]) -> Callable[[bytes, Any], bytes]:
+    def behavior(data: bytes, context: Any) -> bytes:
+        if not context.is_active():
+            return b""
+        try:
+            reply: bytes = answer(data).SerializeToString()
+            return reply
+        except (Exception, SystemExit) as error:  # whatever the object raises becomes an error reply
+            _report(context, error, method)
+        return b""
+
+    return behavior
+
+
+def _streaming(method: str, answer: Callable[[bytes], Iterator[Any]]) -> Callable[[bytes, Any], Iterator[bytes]]:
+    def behavior(data: bytes, context: Any) -> Iterator[bytes]:
+        try:
+            if context.is_active():
+                for message in answer(data):
+                    yield message.SerializeToString()
+        except (Exception, SystemExit) as error:  # whatever the object raises becomes an error reply
+            _report(context, error, method)
+
+    return behavior
+
+
+def _handlers(service: Service, thread: ThreadPoolExecutor) -> Any:
+    """Return the methods of a service as gRPC handlers that run in ``thread``."""
+    handlers = {}
+    for name, answer in service.unary.items():
+        once: Any = _unary(name, answer)
+        once.experimental_thread_pool = thread
+        handlers[name] = grpc.unary_unary_rpc_method_handler(once)
+    for name, stream in service.streaming.items():
+        many: Any = _streaming(name, stream)
+        many.experimental_thread_pool = thread
+        handlers[name] = grpc.unary_stream_rpc_method_handler(many)
+    return grpc.method_handlers_generic_handler(service.name, handlers)
+
+
+def start_server(service: Service, socket: Path, thread: ThreadPoolExecutor) -> Any:
+    """Serve on ``socket`` and report healthy; return the running gRPC server.
+
+    ``thread`` has one worker, the one that made the object.
+    """
+    server = grpc.server(
+        ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health"),
+        options=COMMON_OPTIONS,
+        maximum_concurrent_rpcs=MAX_WAITING_CALLS,
+    )
+    server.add_generic_rpc_handlers((_handlers(service, thread),))
+    status = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    server.add_insecure_port(f"unix:{socket.absolute()}")
+    server.start()
+    status.set("", health_pb2.HealthCheckResponse.SERVING)
+    return server

@@ -1,0 +1,175 @@
+"""What each method of the two services does: read the request, ask the object, write the reply.
+
+A method takes the bytes of a request and returns one message, or an iterator of messages where it streams. It knows
+nothing of sockets or threads (`harness.wire.server`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterator, Mapping, Sequence
+
+from harness.contracts.digest import digest
+from harness.contracts.errors import Refusal, ServiceError
+from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
+from harness.wire.codec import queries
+from harness.wire.codec.episodes import write_manifest
+from harness.wire.codec.messages import PROTOCOL_VERSION, parse
+from harness.wire.codec.observations import write_environment_spec, write_reset_reply
+from harness.wire.codec.rollouts import read_batch, read_candidates, write_rollout
+from harness.wire.generated import wiw_pb2
+from harness.wire.replies import check_protocol
+from harness.wire.sdk import Environment, WorldModel
+from harness.wire.statuses import MAX_ERROR_TEXT, from_user_code
+
+
+@dataclass(frozen=True)
+class Service:
+    """A gRPC service by name: methods that answer once, and methods that stream."""
+
+    name: str
+    unary: Mapping[str, Callable[[bytes], Any]]
+    streaming: Mapping[str, Callable[[bytes], Iterator[Any]]]
+    close: Callable[[], None]
+
+
+class EnvironmentMethods:
+    """The Environment service of one environment object. A call after `close` is refused."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._closed = False
+
+    def service(self) -> Service:
+        """Return the methods by their names in the .proto."""
+        unary: Dict[str, Callable[[bytes], Any]] = {
+            "Describe": self._describe,
+            "Reset": self._reset,
+            "Step": self._step,
+            "Query": self._query,
+            "Close": self._close,
+        }
+        return Service("wiw.v1.Environment", unary, {"Imagine": self._imagine}, self.close)
+
+    def close(self) -> None:
+        """Free the simulator, once."""
+        if not self._closed:
+            self._closed = True
+            self._environment.close()
+
+    def _open(self) -> Environment:
+        if self._closed:
+            raise Refusal("the environment is closed.", "Start it again.")
+        return self._environment
+
+    def _describe(self, data: bytes) -> Any:
+        request = parse("DescribeRequest", data)
+        check_protocol(request.protocol_version, "the client")
+        spec = self._open().describe()
+        reply = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
+        write_environment_spec(spec, reply.spec)
+        return reply
+
+    def _reset(self, data: bytes) -> Any:
+        episode, seed, views, goal_views = queries.read_reset(parse("ResetRequest", data))
+        answer = self._open().reset(episode, seed, views, goal_views)
+        reply = wiw_pb2.ResetReply()
+        write_reset_reply(answer, reply)
+        return reply
+
+    def _step(self, data: bytes) -> Any:
+        actions, views = queries.read_step(parse("StepRequest", data))
+        reply = wiw_pb2.StepReply()
+        queries.write_observations(self._open().step(actions, views), reply)
+        return reply
+
+    def _imagine(self, data: bytes) -> Iterator[Any]:
+        candidates, camera, frames = read_candidates(parse("EnvironmentImagineRequest", data))
+        for rollout in self._open().imagine(candidates, camera, frames):
+            yield from write_rollout(rollout)
+
+    def _query(self, data: bytes) -> Any:
+        kind, points = queries.read_query(parse("QueryRequest", data))
+        environment = self._open()
+        ask: Mapping[str, Callable[..., Any]] = {
+            queries.GEODESIC: environment.geodesic_distance,
+            queries.SHORTEST_PATH: environment.shortest_path,
+            queries.NAVIGABLE: environment.is_navigable,
+            queries.TOP_DOWN_MAP: environment.top_down_map,
+        }
+        reply = wiw_pb2.QueryReply()
+        queries.write_answer(kind, ask[kind](*points), reply)
+        return reply
+
+    def _close(self, data: bytes) -> Any:
+        parse("CloseRequest", data)
+        self.close()
+        return wiw_pb2.CloseReply()
+
+
+class WorldModelMethods:
+    """The WorldModel service of one model object. What goes wrong with one request does not touch the others."""
+
+    def __init__(self, model: WorldModel) -> None:
+        self._model = model
+
+    def service(self) -> Service:
+        """Return the methods by their names in the .proto."""
+        return Service("wiw.v1.WorldModel", {"Describe": self._describe}, {"Imagine": self._imagine}, lambda: None)
+
+    def _describe(self, data: bytes) -> Any:
+        request = parse("DescribeRequest", data)
+        check_protocol(request.protocol_version, "the client")
+        manifest = self._model.manifest
+        reply = wiw_pb2.WorldModelDescription(protocol_version=PROTOCOL_VERSION, spec_digest=manifest.digest())
+        write_manifest(manifest, reply.manifest)
+        return reply
+
+    def _imagine(self, data: bytes) -> Iterator[Any]:
+        requests = read_batch(parse("WorldModelImagineRequest", data))
+        batched = type(self._model).imagine_batch is not WorldModel.imagine_batch
+        groups = [requests] if batched else [[request] for request in requests]
+        for group in groups:
+            yield from self._imagine_group(group)
+
+    def _imagine_group(self, requests: Sequence[RolloutRequest]) -> Iterator[Any]:
+        """Yield the parts of each rollout; after an exception, of a failed rollout for each that is still due."""
+        due = {request.id: request for request in requests}
+        try:
+            for rollout in self._model.imagine_batch(requests):
+                request = due.pop(rollout.id, None)
+                if request is not None:
+                    yield from self._parts(rollout, request)
+            reason = "the model answered without this rollout."
+        except (Exception, SystemExit) as error:  # the author's code may raise anything
+            reason = _reason(error, self._model)
+        for request in due.values():
+            yield from write_rollout(failed_rollout(request.id, request.camera, reason))
+
+    def _parts(self, rollout: Rollout, request: RolloutRequest) -> Iterator[Any]:
+        parts = write_rollout(rollout)
+        try:
+            first = next(parts)  # all checks come before the first part
+        except Exception as error:  # a rollout that is not one
+            reason = _reason(error, self._model)
+            parts = write_rollout(failed_rollout(request.id, request.camera, reason))
+            first = next(parts)
+        yield first
+        yield from parts
+
+
+def _reason(error: BaseException, model: WorldModel) -> str:
+    failure = from_user_code(error, f"{type(model).__name__}.imagine")
+    return str(failure)[:MAX_ERROR_TEXT].encode("utf-8", "replace").decode("utf-8")
+
+
+def service_of(instance: Any) -> Service:
+    """Return the service of an environment or a world model."""
+    if isinstance(instance, Environment):
+        return EnvironmentMethods(instance).service()
+    if isinstance(instance, WorldModel):
+        return WorldModelMethods(instance).service()
+    raise ServiceError(
+        f"{type(instance).__name__} is neither an Environment nor a WorldModel.",
+        "Derive it from a class of harness.wire.sdk.",
+    )

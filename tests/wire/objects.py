@@ -1,0 +1,191 @@
+"""Small environments and world models that the tests serve: well-behaved ones and others.
+
+They run in a process of their own, so what they do is chosen by their arguments and not by fixtures.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Iterator, List, Sequence
+
+import numpy as np
+
+from harness.contracts.actions import Action, Candidate, navigation_space
+from harness.contracts.cameras import Camera, Pose, Rig, Vec3, yaw_to_quaternion
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import NotNavigable, Refusal
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.observations import (
+    EnvironmentSpec,
+    Observation,
+    ResetReply,
+    ShortestPath,
+    TopDownMap,
+    View,
+    ViewRequest,
+)
+from harness.contracts.rollouts import Rollout, RolloutRequest
+from harness.wire.sdk import Environment, WorldModel
+
+FRONT = Camera("front", "pinhole", 16, 24, 90.0, 1.25)
+PANO = Camera("pano", "equirect", 8, 16, 360.0, 1.25)
+ORIGIN = Pose((0.0, 0.0, 0.0), yaw_to_quaternion(0.0))
+
+
+def example_episode() -> Episode:
+    """Return an episode in which all fields are filled."""
+    goal = Pose((1.5, 0.0, -2.25), yaw_to_quaternion(67.5))
+    return Episode("e1", "ignav", "easy", "test", "home-7", "7", ORIGIN, goal, 1.0, 2.7, 14, ("a", "b"))
+
+
+def example_manifest(name: str = "paint", **fields: object) -> ModelManifest:
+    """Return the manifest of a small model."""
+    return ModelManifest(name, "tests", "plugin", settings={"depth_m": 2.5}, needs=("numpy",), **fields)  # type: ignore[arg-type]
+
+
+class GridEnvironment(Environment):
+    """A body on an endless floor: every action moves it one metre to the right; images count the moves."""
+
+    def __init__(self, mischief: str = "", note: str = "", side: int = 0) -> None:
+        self.thread = threading.get_ident()
+        self.mischief = mischief
+        self.note = note
+        self.moves = 0
+        front = FRONT if not side else Camera("front", "pinhole", side, side, 90.0, 1.25)
+        self.rig = Rig((front, PANO))
+        if mischief == "slow start":
+            time.sleep(1.0)
+        if mischief == "bad start":
+            raise ValueError("no licence for the scenes")
+
+    def describe(self) -> EnvironmentSpec:
+        return EnvironmentSpec("grid", "tests 1", self.rig, (navigation_space(),), True, 0.0, 0.1)
+
+    def _view(self, request: ViewRequest, moves: int) -> View:
+        camera = self.rig.camera(request.camera)
+        size = (camera.height, camera.width)
+        rgb = np.full((*size, 3), moves % 256, np.uint8)
+        depth = np.full(size, 1.5, np.float32) if request.depth else None
+        ids = np.full(size, -3, np.int32) if request.ids else None
+        return self._spoiled(View(camera, rgb, depth, ids))
+
+    def _spoiled(self, view: View) -> View:
+        if self.mischief == "wrong camera":
+            return View(Camera("front", "pinhole", 16, 24, 80.0, 1.25), view.rgb, view.depth, view.ids)
+        if self.mischief == "lost depth":
+            return View(view.camera, view.rgb, None, view.ids)
+        if self.mischief == "nan depth":
+            return View(view.camera, view.rgb, np.full(view.rgb.shape[:2], np.nan, np.float32))
+        if self.mischief == "wrong shape":
+            return View(view.camera, view.rgb[:-1], view.depth, view.ids)
+        return view
+
+    def _observation(self, views: Sequence[ViewRequest], moves: int) -> Observation:
+        pose = Pose((float(moves), 0.0, 0.0), ORIGIN.rotation)
+        return Observation({v.camera: self._view(v, moves) for v in views}, pose, moves % 2 == 1, False, {"n": moves})
+
+    def reset(
+        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
+    ) -> ResetReply:
+        if threading.get_ident() != self.thread:
+            raise AssertionError("called from another thread than the one that made it")
+        self.moves = 0
+        return ResetReply(self._observation(views, seed), {v.camera: self._view(v, 99) for v in goal_views})
+
+    def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
+        if self.mischief == "hang":
+            time.sleep(60)
+        if self.mischief == "spin":
+            while True:
+                pass
+        if self.mischief == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.mischief == "raise":
+            raise ValueError("the floor is lava\ud800")
+        if self.mischief == "exit":
+            sys.exit(3)
+        if self.mischief == "too few":
+            actions = actions[:-1]
+        observations = []
+        for _ in actions:
+            self.moves += 1
+            observations.append(self._observation(views, self.moves))
+        return observations
+
+    def imagine(
+        self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
+    ) -> Iterator[Rollout]:
+        seen_by = self.rig.camera(camera)
+        for index, wanted in enumerate(frames):
+            if self.mischief == "fail second" and index == 1:
+                raise NotNavigable("pose (9, 0, 9) lies outside.", "Try another one.")
+            if self.mischief == "short rollout":
+                wanted = wanted[:-1]
+            shape = (len(wanted), seen_by.height, seen_by.width, 3)
+            levels = np.array(wanted, np.uint8).reshape(-1, 1, 1, 1)
+            rgb = np.broadcast_to(levels, shape)
+            if self.mischief == "stall":
+                time.sleep(60 if index else 0)
+            yield Rollout(0 if self.mischief == "twice" else index, rgb, seen_by, timings={"render": 0.25})
+
+    def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
+        if self.mischief == "nan distance":
+            return float("nan")
+        return float("inf") if goal[0] > 100.0 else abs(goal[0] - start[0])
+
+    def shortest_path(self, start: Vec3, goal: Vec3) -> ShortestPath:
+        if goal[0] > 100.0:
+            raise NotNavigable("no way to x > 100 m.", "Choose a goal in the same scene.")
+        return ShortestPath(1.0, (start, goal))
+
+    def is_navigable(self, position: Vec3) -> bool:
+        return position[1] == 0.0
+
+    def top_down_map(self) -> TopDownMap:
+        return TopDownMap(np.eye(5, 7, dtype=bool), (-1.0, 2.0), 0.05)
+
+    def close(self) -> None:
+        if self.mischief == "bad close":
+            raise OSError("the simulator is stuck")
+        if self.note:
+            Path(self.note).write_text("closed", encoding="utf-8")
+
+
+class PaintModel(WorldModel):
+    """Answers with frames that hold their index; what the prompt names goes wrong."""
+
+    def imagine(self, request: RolloutRequest) -> Rollout:
+        if request.prompt == "raise":
+            raise ValueError("no paint left")
+        if request.prompt == "refuse":
+            raise Refusal("the view is too dark.", "Use another one.")
+        if request.prompt == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        camera = request.camera
+        shape = (len(request.frames), camera.height, camera.width, 3)
+        rgb = np.broadcast_to(np.array(request.frames, np.uint8).reshape(-1, 1, 1, 1), shape).copy()
+        confidence = (0.5,) * len(request.frames)
+        if request.prompt == "short":
+            rgb, confidence = rgb[:-1], ()
+        if request.prompt == "float":
+            rgb = rgb.astype(np.float64)
+        if request.prompt == "none":
+            return None  # type: ignore[return-value]
+        return Rollout(request.id, rgb, camera, confidence, {"paint": 0.5})
+
+
+class BatchModel(PaintModel):
+    """Answers a batch backwards and stops in the middle if a prompt says so."""
+
+    def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
+        for request in reversed(requests):
+            if request.prompt == "end":
+                return
+            if request.prompt == "stranger":
+                yield Rollout(12345, np.zeros((0, 16, 24, 3), np.uint8), FRONT)
+            yield self.imagine(request)
