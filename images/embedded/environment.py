@@ -1,0 +1,244 @@
+"""The embedded environment: procedural homes behind the environment service.
+
+The state is one immutable body in one loaded home, so imagining needs no saving and restoring, and a view depends
+on the home and the body alone: the same pose shows the same bytes however it was reached.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from harness.contracts.actions import Action, Candidate
+from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Rig, Vec3
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.contracts.observations import (
+    EnvironmentSpec,
+    Observation,
+    ResetReply,
+    ShortestPath,
+    TopDownMap,
+    View,
+    ViewRequest,
+)
+from harness.contracts.rollouts import Rollout
+from harness.wire.sdk import Environment
+from images.embedded.cameras import HEADINGS
+from images.embedded.homes import GENERATOR_VERSION
+from images.embedded.mesh import Home
+from images.embedded.motion import SPACE, Body, body_at
+from images.embedded.navigation import AGENT_RADIUS_M, Navigator
+from images.embedded.renderer import Renderer, roll_view
+
+CAMERA_HEIGHT_M = 1.25
+
+RIG = Rig(
+    (
+        Camera("front", PINHOLE, 128, 128, 90.0, CAMERA_HEIGHT_M),
+        Camera("pano", EQUIRECT, 128, 256, 360.0, CAMERA_HEIGHT_M),
+        Camera("pano_large", EQUIRECT, 576, 1024, 360.0, CAMERA_HEIGHT_M),
+    )
+)
+
+DEFAULT_CACHE = Path("~/.cache/wiw-bench/homes")
+DEFAULT_CACHE_BYTES = 4 << 30
+_SCENES_KEPT = 2
+_VIEW_BYTES_KEPT = 64 << 20
+
+_ViewKey = Tuple[str, Body, bool, bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A loaded home with all that answers questions about it."""
+
+    name: str
+    renderer: Renderer
+    navigator: Navigator
+
+
+def make_scene(name: str, home: Home) -> Scene:
+    """Prepare ``home`` for rendering and navigation."""
+    return Scene(name, Renderer(home), Navigator(home))
+
+
+class SceneViews:
+    """The views of one scene, the latest kept: rollouts share poses, and an agent walks where it has imagined.
+
+    A panorama is drawn at heading 0 and rolled, so all turns at one place cost one drawing. Bounded by bytes.
+    """
+
+    def __init__(self, scene: Scene, most_bytes: int = _VIEW_BYTES_KEPT) -> None:
+        self._scene = scene
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._views: OrderedDict[_ViewKey, View] = OrderedDict()
+        self.drawn = 0
+        """How many views were drawn so far (not remembered or rolled)."""
+
+    def view(self, camera: Camera, body: Body, depth: bool = False, ids: bool = False) -> View:
+        """Return what ``camera`` sees on ``body``."""
+        columns, odd = divmod(camera.width * body.heading, HEADINGS)
+        if camera.kind == EQUIRECT and not odd:
+            level = Body(body.x, body.z, 0, body.base_deg)
+            return roll_view(self._remembered(camera, level, depth, ids), columns)
+        return self._remembered(camera, body, depth, ids)
+
+    def _remembered(self, camera: Camera, body: Body, depth: bool, ids: bool) -> View:
+        key = (camera.name, body, depth, ids)
+        if key in self._views:
+            self._views.move_to_end(key)
+            return self._views[key]
+        view = self._scene.renderer.render(camera, (body.x, 0.0, body.z), body.yaw_deg, depth, ids)
+        self.drawn += 1
+        self._views[key] = view
+        self._bytes += _view_bytes(view)
+        while self._bytes > self._most_bytes and len(self._views) > 1:
+            self._bytes -= _view_bytes(self._views.popitem(last=False)[1])
+        return view
+
+
+def _view_bytes(view: View) -> int:
+    return sum(image.nbytes for image in (view.rgb, view.depth, view.ids) if image is not None)
+
+
+class EmbeddedEnvironment(Environment):
+    """Plays episodes in procedural homes. Scenes are named by their home (``test-0007``)."""
+
+    def __init__(self, cache_dir: str = "", cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+        """Keep baked homes under ``cache_dir`` (empty: in the user's cache folder), ``cache_bytes`` at most."""
+        self._cache_root = Path(cache_dir) if cache_dir else DEFAULT_CACHE.expanduser()
+        self._cache_bytes = cache_bytes
+        self._scenes: OrderedDict[str, Scene] = OrderedDict()
+        self._views: Optional[SceneViews] = None
+        self._scene: Optional[Scene] = None
+        self._body = Body(0.0, 0.0, 0)
+        self._collided = False
+
+    def load_home(self, name: str) -> Home:
+        """Return the home called ``name``, from the cache or newly built."""
+        from images.embedded.cache import HomeCache
+
+        return HomeCache(self._cache_root, self._cache_bytes).load(name)
+
+    def describe(self) -> EnvironmentSpec:
+        """Return cameras, actions and abilities."""
+        return EnvironmentSpec(
+            name="embedded",
+            simulator=f"embedded homes, generator {GENERATOR_VERSION}",
+            rig=RIG,
+            action_spaces=(SPACE,),
+            can_imagine=True,
+            restore_tolerance_m=0.0,
+            agent_radius_m=AGENT_RADIUS_M,
+        )
+
+    def reset(
+        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
+    ) -> ResetReply:
+        """Load the home, put the body at the start, and render there and at the goal.
+
+        There is no noise, so ``seed`` changes nothing. Raises NotNavigable for a start or goal off the walkable area;
+        the present state is then kept.
+        """
+        scene = self._load_scene(episode.scene)
+        for role, pose in (("start", episode.start), ("goal", episode.goal)):
+            scene.navigator.check(pose.position, role, f"scene {episode.scene!r}")
+        body, goal = body_at(episode.start), body_at(episode.goal)
+        if self._scene is not scene or self._views is None:
+            self._views = SceneViews(scene)
+        self._scene, self._body, self._collided = scene, body, False
+        return ResetReply(self._observe(views), self._render(goal, goal_views))
+
+    def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
+        """Execute ``actions``; return one observation after each. An unknown action moves nothing and is refused."""
+        observations = []
+        for body, collided in self._walk(actions):
+            self._body, self._collided = body, collided
+            observations.append(self._observe(views))
+        return observations
+
+    def imagine(
+        self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
+    ) -> Iterator[Rollout]:
+        """Yield the real rollout of each candidate; only wanted frames are drawn, equal poses once."""
+        rig_camera = RIG.camera(camera)
+        if len(candidates) != len(frames):
+            raise Refusal(f"{len(candidates)} candidates came with {len(frames)} lists of frames.", "Send one each.")
+        rollouts = []
+        for candidate, wanted in zip(candidates, frames):
+            _check_frames(wanted, len(candidate))
+            bodies = [self._body] + [body for body, _ in self._walk(candidate.actions)]
+            rollouts.append([bodies[frame] for frame in wanted])
+        views = self._current_views()
+        for index, bodies in enumerate(rollouts):
+            images = [views.view(rig_camera, body).rgb for body in bodies]
+            empty = np.zeros((0, rig_camera.height, rig_camera.width, 3), np.uint8)
+            yield Rollout(index, np.stack(images) if images else empty, rig_camera)
+
+    def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
+        """Return the walkable distance in metres; infinity where there is no way."""
+        return self._current_scene().navigator.geodesic_distance(start, goal)
+
+    def shortest_path(self, start: Vec3, goal: Vec3) -> ShortestPath:
+        """Return a shortest walkable path."""
+        return self._current_scene().navigator.shortest_path(start, goal)
+
+    def is_navigable(self, position: Vec3) -> bool:
+        """Say whether the body can stand at ``position``."""
+        return self._current_scene().navigator.is_navigable(position)
+
+    def top_down_map(self) -> TopDownMap:
+        """Return the walkable area of the present home."""
+        return self._current_scene().navigator.top_down_map()
+
+    def close(self) -> None:
+        """Forget all homes."""
+        self._scenes.clear()
+        self._scene = self._views = None
+
+    def _load_scene(self, name: str) -> Scene:
+        if name not in self._scenes:
+            while len(self._scenes) >= _SCENES_KEPT:
+                self._scenes.popitem(last=False)
+            self._scenes[name] = make_scene(name, self.load_home(name))
+        self._scenes.move_to_end(name)
+        return self._scenes[name]
+
+    def _walk(self, actions: Sequence[Action]) -> List[Tuple[Body, bool]]:
+        """Return (body, collided) after each action from the present state, which stays as it is."""
+        navigator = self._current_scene().navigator
+        body = self._body
+        states = []
+        for action in actions:
+            body, collided = navigator.move(body, action)
+            states.append((body, collided))
+        return states
+
+    def _observe(self, requests: Sequence[ViewRequest]) -> Observation:
+        return Observation(self._render(self._body, requests), self._body.pose(), self._collided)
+
+    def _render(self, body: Body, requests: Sequence[ViewRequest]) -> Dict[str, View]:
+        views = self._current_views()
+        return {r.camera: views.view(RIG.camera(r.camera), body, r.depth, r.ids) for r in requests}
+
+    def _current_scene(self) -> Scene:
+        if self._scene is None:
+            raise Refusal("no episode is being played.", "Call reset first.")
+        return self._scene
+
+    def _current_views(self) -> SceneViews:
+        self._current_scene()
+        assert self._views is not None
+        return self._views
+
+
+def _check_frames(frames: Sequence[int], length: int) -> None:
+    ascending = all(a < b for a, b in zip(frames, frames[1:]))
+    if not ascending or (len(frames) > 0 and not 0 <= frames[0] <= frames[-1] <= length):
+        raise Refusal(f"frames {list(frames)} are not ascending numbers in 0..{length}.", "Ask for frames that exist.")

@@ -1,0 +1,134 @@
+"""The environment service of the embedded homes, played in the tiny home."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Candidate, Primitive
+from harness.contracts.errors import NotNavigable, Refusal
+from harness.contracts.observations import ViewRequest
+from images.embedded.environment import EmbeddedEnvironment
+from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
+
+GO = Primitive(FORWARD, 0.2)
+LEFT = Primitive(TURN_LEFT, 22.5)
+RIGHT = Primitive(TURN_RIGHT, 22.5)
+HALT = Primitive(STOP, 0.0)
+PANO = [ViewRequest("pano")]
+
+
+@pytest.fixture
+def environment() -> EmbeddedEnvironment:
+    environment = TinyEnvironment()
+    environment.reset(tiny_episode(), 0, [], [])
+    return environment
+
+
+def test_reset_shows_start_and_goal() -> None:
+    reply = TinyEnvironment().reset(tiny_episode(), 0, [ViewRequest("front", depth=True, ids=True)], PANO)
+    front = reply.observation.views["front"]
+    assert front.rgb.shape == (128, 128, 3)
+    assert front.depth is not None and front.ids is not None
+    assert reply.goal_views["pano"].rgb.shape == (128, 256, 3)
+    assert reply.observation.pose.position == (1.0, 0.0, 3.0)
+
+
+@pytest.mark.parametrize("role", ["start", "goal"])
+def test_reset_refuses_poses_off_the_walkable_area(role: str) -> None:
+    episode = tiny_episode(**{role: (0.2, 0.0, 1.5)})
+    with pytest.raises(NotNavigable, match=rf"{role} \(0\.200, 0\.000, 1\.500\) of scene 'tiny'"):
+        TinyEnvironment().reset(episode, 0, [], [])
+
+
+def test_sixteen_turns_come_home_in_pose_and_pixels(environment: EmbeddedEnvironment) -> None:
+    before = environment.step([HALT], [ViewRequest("front"), *PANO])[0]
+    after = environment.step([LEFT] * 16, [ViewRequest("front"), *PANO])[-1]
+    assert after.pose == before.pose
+    for camera in ("front", "pano"):
+        assert np.array_equal(after.views[camera].rgb, before.views[camera].rgb)
+
+
+def test_a_turn_is_a_roll_of_the_panorama(environment: EmbeddedEnvironment) -> None:
+    before = environment.step([HALT], PANO)[0].views["pano"].rgb
+    left = environment.step([LEFT], PANO)[0].views["pano"].rgb
+    right = environment.step([RIGHT, RIGHT], PANO)[-1].views["pano"].rgb
+    assert np.array_equal(left, np.roll(before, 16, axis=1))
+    assert np.array_equal(right, np.roll(before, -16, axis=1))
+
+
+def test_turns_at_one_place_draw_one_panorama() -> None:
+    environment = TinyEnvironment()
+    environment.reset(tiny_episode(start_yaw_deg=10.3), 0, [], [])
+    environment.step([LEFT] * 16, PANO)
+    assert environment._views is not None and environment._views.drawn == 1
+
+
+@pytest.mark.parametrize("yaw", [-67.5, 10.3])
+@pytest.mark.parametrize("camera", ["front", "pano"])
+def test_imagine_equals_stepping_and_leaves_the_state(camera: str, yaw: float) -> None:
+    actions = (LEFT, GO, GO, RIGHT, RIGHT, GO, HALT, GO)
+    frames = (0, 1, 3, 5, 8)
+    environment = TinyEnvironment()
+    start = environment.reset(tiny_episode(start_yaw_deg=yaw), 0, [ViewRequest(camera)], []).observation
+    rollouts = list(environment.imagine([Candidate(actions), Candidate((GO,))], camera, [frames, (1,)]))
+    assert [r.id for r in rollouts] == [0, 1]
+    assert environment.step([HALT], [])[0].pose == start.pose
+    fresh = TinyEnvironment()
+    fresh.reset(tiny_episode(start_yaw_deg=yaw), 0, [], [])
+    seen = [start, *fresh.step(actions, [ViewRequest(camera)])]
+    for image, frame in zip(rollouts[0].rgb, frames):
+        assert np.array_equal(image, seen[frame].views[camera].rgb)
+
+
+def test_imagine_draws_only_wanted_new_poses(environment: EmbeddedEnvironment) -> None:
+    candidates = [Candidate((GO,) * 5), Candidate((LEFT, RIGHT) + (GO,) * 5)]
+    list(environment.imagine(candidates, "pano", [(2, 5), (4, 7)]))
+    assert environment._views is not None and environment._views.drawn == 2
+
+
+@pytest.mark.parametrize("frames", [(3,), (1, 1), (2, 1), (-1, 1)])
+def test_imagine_refuses_frames_that_do_not_exist(environment: EmbeddedEnvironment, frames: tuple[int, ...]) -> None:
+    with pytest.raises(Refusal, match="frames"):
+        list(environment.imagine([Candidate((GO, GO))], "pano", [frames]))
+
+
+def test_unknown_actions_and_cameras_are_refused_and_move_nothing(environment: EmbeddedEnvironment) -> None:
+    before = environment.step([HALT], [])[0].pose
+    with pytest.raises(Refusal, match=r"Allowed: forward 0\.2, turn_left 22\.5"):
+        environment.step([GO, Primitive("fly", 1.0)], [])
+    with pytest.raises(Refusal, match="front, pano, pano_large"):
+        environment.step([HALT], [ViewRequest("side")])
+    assert environment.step([HALT], [])[0].pose == before
+
+
+def test_walking_into_a_wall_collides(environment: EmbeddedEnvironment) -> None:
+    observations = environment.step([LEFT] * 3 + [GO] * 20, [])[3:]
+    assert not observations[0].collided
+    assert observations[-1].collided
+    assert environment.is_navigable(observations[-1].pose.position)
+
+
+def test_queries_before_reset_are_refused() -> None:
+    with pytest.raises(Refusal, match="reset"):
+        TinyEnvironment().top_down_map()
+
+
+def test_two_scenes_are_kept_and_a_third_replaces_the_oldest() -> None:
+    loaded = []
+
+    class Counting(TinyEnvironment):
+        def load_home(self, name: str):  # type: ignore[no-untyped-def]
+            loaded.append(name)
+            return super().load_home(name)
+
+    environment = Counting()
+    for scene in ("a", "b", "a", "c", "a", "b"):
+        environment.reset(tiny_episode(scene=scene), 0, [], [])
+    assert loaded == ["a", "b", "c", "b"]
+
+
+def test_spec_names_the_rig(environment: EmbeddedEnvironment) -> None:
+    spec = environment.describe()
+    assert [camera.name for camera in spec.rig.cameras] == ["front", "pano", "pano_large"]
+    assert spec.can_imagine and spec.restore_tolerance_m == 0.0
