@@ -30,7 +30,7 @@ class Check:
 def check_python() -> Check:
     """Python must be 3.11 or newer."""
     version = platform.python_version()
-    if sys.version_info >= (3, 11):  # noqa: UP036 (a user may start this file with any interpreter)
+    if sys.version_info >= (3, 11):
         return Check("python", "ok", version)
     return Check("python", "problem", f"{version} is too old", "Make the environment with Python 3.11 or newer.")
 

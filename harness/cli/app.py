@@ -1,0 +1,166 @@
+"""The command line: one small function a command, everything heavy imported where it is used."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from harness.cli.console import note, print_error
+from harness.contracts.errors import Refusal, WiwError
+
+BROKEN, USAGE, PARTIAL = 1, 2, 3
+
+app = typer.Typer(
+    name="benchmark.py",
+    help="Does a visual world model help an agent act? Plays seeded closed-loop episodes and reports task success.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of the runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Run = Annotated[Path, typer.Argument(help="A run folder, such as runs/20261123-1724-ignav-easy-gtsim-s0-ab12.")]
+Plugins = Annotated[
+    Optional[list[Path]], typer.Option("--plugins", help="Another folder of world-model plugins (repeatable).")
+]
+RUNS = Path("runs")
+
+
+@app.callback()
+def main_command(
+    context: typer.Context,
+    wm: Annotated[str, typer.Option("--wm", help="World model (see: list wms).")] = "",
+    task: Annotated[str, typer.Option("--task", help="Task (see: list tasks).")] = "",
+    suite: Annotated[str, typer.Option("--suite", help="Suite; default: the world model's home suite.")] = "",
+    tier: Annotated[str, typer.Option("--tier", help="Tier of the suite; default: the suite's.")] = "",
+    split: Annotated[str, typer.Option("--split", help="validation or test; default: validation.")] = "",
+    episodes: Annotated[str, typer.Option("--episodes", help="How many (spread over homes), or all. [24]")] = "",
+    seed: Annotated[Optional[int], typer.Option("--seed", help="Run seed; never changes the episodes. [0]")] = None,
+    seeds: Annotated[str, typer.Option("--seeds", help="Several seeds, pooled: 0-4 or 0,2,7.")] = "",
+    stop: Annotated[str, typer.Option("--stop", help="Who ends an episode: self or oracle; default: the tier's.")] = "",
+    workers: Annotated[Optional[int], typer.Option("--workers", help="Worker processes. [1]")] = None,
+    env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = "",
+    wm_python: Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")] = "",
+    plugins: Plugins = None,
+    references: Annotated[bool, typer.Option("--references", help="Play (or reuse) the references too.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Say what would be played and its cost.")] = False,
+    resume: Annotated[Optional[Path], typer.Option("--resume", help="Continue a run folder.")] = None,
+    retry_errors: Annotated[bool, typer.Option("--retry-errors", help="With --resume: play errors again.")] = False,
+    out: Out = RUNS,
+    as_json: Json = False,
+) -> int:
+    """Play seeded closed-loop episodes with a world model and report task success with its interval."""
+    if context.invoked_subcommand is not None:
+        return 0
+    if resume is not None:
+        from harness.cli import play
+
+        if wm or task:
+            raise Refusal("--resume continues a run as it was planned.", "Leave out --wm and --task.")
+        return play.resume(resume, workers, retry_errors, as_json)
+    if not wm or not task:
+        missing = "--wm and --task" if not wm and not task else "--wm" if not wm else "--task"
+        raise Refusal(f"{missing} missing.", "For example: python benchmark.py --wm gtsim --task ignav")
+    if seed is not None and seeds:
+        raise Refusal("--seed and --seeds exclude each other.", "Give one of them.")
+    from harness.cli import play
+    from harness.cli.options import RunOptions
+
+    options = RunOptions(
+        wm, task, suite, tier, split, episodes, seeds or str(seed or 0), stop, workers or 1, env_python, wm_python,
+        tuple(plugins or ()),
+    )  # fmt: skip
+    if dry:
+        return play.dry_run(options, out, as_json)
+    return play.play(options, out, as_json, references)
+
+
+@app.command("list")
+def list_command(
+    kind: Annotated[str, typer.Argument(help="wms, tasks, suites or runs")],
+    plugins: Plugins = None,
+    out: Out = RUNS,
+    as_json: Json = False,
+) -> int:
+    """List world models, tasks, suites or runs."""
+    from harness.cli import listing
+
+    return listing.show(kind, out, tuple(plugins or ()), as_json)
+
+
+@app.command("runs")
+def runs_command(out: Out = RUNS, as_json: Json = False) -> int:
+    """List the runs of a folder with their state."""
+    from harness.cli import results
+
+    return results.show_runs(out, as_json)
+
+
+@app.command("report")
+def report_command(run: Run, as_json: Json = False) -> int:
+    """Score a run again and write its exports and report.html."""
+    from harness.cli import results
+
+    return results.report(run, as_json)
+
+
+@app.command("watch")
+def watch_command(
+    run: Run, once: Annotated[bool, typer.Option("--once", help="Print the state now and leave.")] = False
+) -> int:
+    """Follow a run that another process plays."""
+    from harness.cli import watch
+
+    return watch.watch(run, once)
+
+
+@app.command("doctor")
+def doctor_command(out: Out = RUNS, as_json: Json = False) -> int:
+    """Say what can run here, what cannot, and what to do."""
+    from harness.cli import doctor
+
+    return doctor.doctor(out, as_json)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return 0 complete, 1 broken, 2 wrong usage, 3 partial."""
+    try:
+        code = app(args=list(arguments), prog_name="benchmark.py", standalone_mode=False)
+    except Refusal as error:
+        print_error(error)
+        return USAGE
+    except WiwError as error:
+        print_error(error)
+        return BROKEN
+    except KeyboardInterrupt:
+        note("interrupted")
+        return PARTIAL
+    except typer.Abort:
+        return PARTIAL
+    except typer.TyperException as error:
+        note(f"error: {error.format_message()}{option_hint(error.format_message())}")
+        note("       python benchmark.py --help lists commands and options.")
+        return USAGE
+    return code if isinstance(code, int) else 0
+
+
+def option_hint(message: str) -> str:
+    """Return the nearest option for a message about an unknown one, else ''."""
+    from harness.cli.options import nearest
+
+    unknown = re.search(r"No such option: (--[\w-]+)$", message)
+    if not unknown:
+        return ""
+    source = Path(__file__).read_text()
+    return " " + nearest(unknown.group(1), sorted(set(re.findall(r'"(--[\w-]+)"', source))))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,163 @@
+"""The main command: plan a run, play it (or continue one), and say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.cli.console import note, print_json, say
+from harness.cli.options import RunOptions, make_plan
+from harness.cli.progress import ProgressLine
+from harness.cli.results import finish, headline
+from harness.contracts.errors import Refusal, WiwError
+from harness.records.folder import RunFolder, list_runs
+from harness.running.plan import RunPlan
+from harness.running.progress import RunOutcome
+from tasks.suite import load_suite
+
+
+def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int:
+    """Play one run, after its references where asked; return its exit code."""
+    from harness.running import runs
+
+    plan = make_plan(options)
+    check_writable(out)
+    if references:
+        play_references(options, plan, out)
+    folder = runs.create(plan, out)
+    with reported(folder, as_json) as progress:
+        outcome = runs.play(folder, plan, progress)
+    return conclude(outcome, out, as_json)
+
+
+def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool) -> int:
+    """Continue a run where it stopped; return its exit code."""
+    from harness.running import runs
+
+    folder = RunFolder.open(run)
+    identity = folder.identity
+    suite = load_suite(identity.suite, identity.task)
+    with reported(folder, as_json) as progress:
+        outcome = runs.resume(run, suite.hash(identity.tier), progress, workers, retry_errors)
+    return conclude(outcome, run.absolute().parent, as_json)
+
+
+def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
+    """Play every reference of the suite that no finished run under ``out`` gives already."""
+    from harness.running import runs
+
+    identity = plan.identity
+    for reference in load_suite(identity.suite, identity.task).references:
+        if reference.wm == identity.wm:
+            continue
+        wanted = make_plan(replace(options, wm=reference.wm, suite=identity.suite, wm_python=""))
+        done = reusable(wanted, out)
+        if done is not None:
+            note(f"reference {reference.name}: reused from {done.path}")
+            continue
+        folder = runs.create(wanted, out)
+        note(f"reference {reference.name}: playing")
+        with reported(folder, as_json=True) as progress:
+            outcome = runs.play(folder, wanted, progress)
+        if outcome.interrupted:
+            raise Refusal(f"stopped while playing reference {reference.name}.", "Run the same command again.")
+        note(headline(finish(folder, out).summary))
+
+
+def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
+    """Return a finished run under ``out`` with exactly this identity, or None."""
+    for folder in list_runs(out):
+        if folder.identity == plan.identity and all(row.result.state != "planned" for row in folder.rows()):
+            return folder
+    return None
+
+
+def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
+    """Print what would be played and what it would cost, from earlier runs where there are any."""
+    plan = make_plan(options)
+    identity = plan.identity
+    rows = len(identity.keys())
+    loop = identity.specs["loop"]
+    proposer = loop["proposer"]["params"]
+    candidates = int(proposer.get("headings") or proposer.get("candidates") or 1)
+    per_episode = 0 if identity.wm == "none" else candidates * int(loop["decisions"])
+    seconds, source = estimate(plan, out)
+    facts: dict[str, Any] = {
+        "suite": identity.suite,
+        "suite_hash": identity.suite_hash,
+        "task": identity.task,
+        "tier": identity.tier,
+        "split": identity.split,
+        "stop": identity.stop,
+        "wm": identity.wm,
+        "planner": identity.planner,
+        "seeds": list(identity.seeds),
+        "episodes": rows,
+        "homes": len({e.home for e in identity.episodes}),
+        "rollouts_at_most": rows * per_episode,
+        "workers": plan.workers,
+        "seconds_estimated": seconds,
+        "estimate_from": source,
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            say(f"{name:<{width}}  {'unknown' if value is None else value}")
+    return 0
+
+
+def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
+    """Return the expected seconds of a run and the run that they come from: the latest of the same WM and tier."""
+    for folder in reversed(list_runs(out)):
+        same = (folder.identity.wm, folder.identity.suite_hash) == (plan.identity.wm, plan.identity.suite_hash)
+        seconds = [row.result.timings.get("episode", 0.0) for row in folder.rows()] if same else []
+        played = [s for s in seconds if s > 0.0]
+        if played:
+            total = sum(played) / len(played) * len(plan.identity.keys()) / plan.workers
+            return round(total, 1), folder.path.name
+    return None, "no earlier run of this world model and tier here"
+
+
+def check_writable(out: Path) -> None:
+    """Raise Refusal at once where run folders cannot be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Refusal(f"cannot write to {out}: {error.strerror}.", "Choose another folder with --out.") from error
+
+
+@contextmanager
+def reported(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
+    """Show progress while a run is played; an error says how to continue."""
+    line = ProgressLine(len(folder.identity.keys()))
+    if not as_json:
+        say(f"run {folder.path}")
+    try:
+        with line:
+            yield line
+    except Refusal:
+        raise
+    except WiwError as error:
+        step = f"{error.next_step} Then continue with: python benchmark.py --resume {folder.path}".strip()
+        raise WiwError(error.what, step) from error
+
+
+def conclude(outcome: RunOutcome, out: Path, as_json: bool) -> int:
+    """Score a run, write its exports and report, print the headline; return the exit code."""
+    files = finish(RunFolder.open(outcome.path), out)
+    if as_json:
+        print_json(files.results)
+    else:
+        for text in files.lines:
+            say(text)
+    if outcome.exit_code:
+        note(f"PARTIAL: continue with  python benchmark.py --resume {outcome.path}")
+    return outcome.exit_code

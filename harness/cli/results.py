@@ -1,0 +1,127 @@
+"""What a finished run says: summary, exports, report, and the lines that are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.console import print_table, say
+from harness.contracts.errors import Refusal
+from harness.contracts.results import Metric
+from harness.records.folder import RunFolder, list_runs
+from tasks.suite import load_suite
+
+if TYPE_CHECKING:  # scipy and statsmodels take seconds: a refusal never waits for them
+    from harness.scoring.summary import Context, Summary
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The files and numbers of a scored run; ``lines`` are for people, ``results`` is the plain `results.json`."""
+
+    summary: Summary
+    results: dict[str, Any]
+    lines: Sequence[str]
+
+
+def finish(folder: RunFolder, out: Path) -> Finished:
+    """Score a run beside the references found under ``out``; write exports and report into its folder."""
+    from harness.reporting.report import write_report
+    from harness.scoring.summary import as_results
+
+    files = write_report(folder, context_of(folder, out))
+    summary = files.summary
+    return Finished(
+        summary,
+        as_results(summary),
+        (headline(summary), *reference_lines(summary), f"root    {summary.trajectory_root}", f"report  {files.report}"),
+    )
+
+
+def context_of(folder: RunFolder, out: Path) -> Context:
+    """Return the references of the suite that were played under ``out``, its baseline, and the count of test runs."""
+    from harness.scoring.data import load_run
+    from harness.scoring.references import matching_runs
+    from harness.scoring.summary import Context
+
+    identity = folder.identity
+    try:
+        suite = load_suite(identity.suite, identity.task)
+    except Refusal:
+        return Context({}, {}, "", 0)  # a run can be reported where its suite's data are gone
+    others = [f for f in list_runs(out) if f.identity.suite_hash == identity.suite_hash]
+    runs = [load_run(f) for f in others if f.path.resolve() != folder.path.resolve()]
+    references = matching_runs(load_run(folder), runs, [r.wm for r in suite.references])
+    tested = [f for f in list_runs(out) if f.identity.wm == identity.wm and f.identity.split == "test"]
+    return Context(references, {}, suite.baseline, len(tested))
+
+
+def percent(metric: Metric) -> str:
+    """Return ``83.0 % [75.1, 88.9]``."""
+    return f"{100 * metric.value:.1f} % [{100 * metric.low:.1f}, {100 * metric.high:.1f}]"
+
+
+def headline(summary: Summary) -> str:
+    """Return one line: success with its interval, and what it was measured on."""
+    identity = summary.identity
+    counts = summary.episodes
+    partial = f"  PARTIAL: {counts['ok'] + counts['failed']}/{counts['planned']} played" if summary.partial else ""
+    return (
+        f"success {percent(summary.metrics['success_rate'])}  {identity.wm} on {identity.task}/{identity.tier} "
+        f"({identity.suite}, {identity.split}, {identity.stop}-stop, {counts['planned']} episodes in "
+        f"{summary.homes} homes){partial}"
+    )
+
+
+def reference_lines(summary: Summary) -> list[str]:
+    """Return one line a reference that was played on the same episodes."""
+    lines = []
+    for row in summary.references:
+        if not row.is_this_run:
+            lines.append(f"        {percent(row.success)}  {row.name}")
+    return lines
+
+
+def report(run: Path, as_json: bool) -> int:
+    """Write a run's exports and report again, from its files."""
+    from harness.cli.console import print_json
+
+    files = finish(RunFolder.open(run), run.absolute().parent)
+    if as_json:
+        print_json(files.results)
+    else:
+        for line in files.lines:
+            say(line)
+    return 0
+
+
+def show_runs(out: Path, as_json: bool) -> int:
+    """List the runs of a folder, oldest first, with what is committed of them."""
+    from harness.cli.console import print_json
+
+    rows = []
+    for folder in list_runs(out):
+        states = [row.result.state for row in folder.rows()]
+        identity = folder.identity
+        rows.append(
+            {
+                "run": folder.path.name,
+                "wm": identity.wm,
+                "task": f"{identity.task}/{identity.tier}",
+                "split": identity.split,
+                "stop": identity.stop,
+                "planned": len(states),
+                "played": sum(s in ("ok", "failed") for s in states),
+                "solved": states.count("ok"),
+                "errors": states.count("error") + states.count("timeout"),
+            }
+        )
+    if as_json:
+        print_json({"runs": rows})
+    elif not rows:
+        say(f"no runs in {out}")
+    else:
+        print_table(f"Runs in {out}", list(rows[0]), [[str(v) for v in row.values()] for row in rows])
+    return 0
