@@ -80,7 +80,7 @@ class Classical:
         camera = goal.camera
         if camera.kind != PINHOLE or camera.height != camera.width:
             raise Refusal(
-                f"classical score needs a square pinhole goal view, not {camera.kind} {camera.height} x {camera.width}.",
+                f"classical score needs a square pinhole goal, not {camera.kind} {camera.height} x {camera.width}.",
                 "Name another goal camera in the suite's loop.",
             )
         return HeadingComparer(self, describe(reduce_to(goal.rgb, self.size, self.size)), camera.hfov_deg)
