@@ -1,0 +1,1 @@
+"""What stands in each kind of room, and what hangs on its walls."""

@@ -1,0 +1,46 @@
+"""Which seeds belong to which split, and the names of homes.
+
+Ranges are disjoint by construction (each split owns a block of ten million seeds), so a test home can
+never be met in training or tuning.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Tuple
+
+_BLOCK = 10_000_000
+_SPLITS = {"train": 1, "validation": 2, "test": 3}
+SPLIT_SIZES = {"train": 10_000, "validation": 1_000, "test": 1_000}
+"""How many homes a split offers; episodes may use fewer."""
+
+_NAME = re.compile(r"(train|validation|test)-(\d{4})")
+
+
+class UnknownHomeError(ValueError):
+    """A home, split or index that does not exist."""
+
+
+def home_seed(split: str, index: int) -> int:
+    """Return the seed of home ``index`` of a split (``train``, ``validation`` or ``test``)."""
+    if split not in _SPLITS:
+        raise UnknownHomeError(f"unknown split {split!r}: use one of {', '.join(_SPLITS)}")
+    if not 0 <= index < SPLIT_SIZES[split]:
+        raise UnknownHomeError(f"home {index} of split {split!r} does not exist: use 0 to {SPLIT_SIZES[split] - 1}")
+    return _SPLITS[split] * _BLOCK + index
+
+
+def home_name(split: str, index: int) -> str:
+    """Return the name of home ``index`` of a split, such as ``test-0007``."""
+    home_seed(split, index)
+    return f"{split}-{index:04d}"
+
+
+def parse_home(name: str) -> Tuple[str, int]:
+    """Return (split, seed) of a home's name."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        allowed = ", ".join(f"{split}-0000 to {split}-{size - 1:04d}" for split, size in SPLIT_SIZES.items())
+        raise UnknownHomeError(f"unknown home {name!r}: names are {allowed}")
+    split, index = match.group(1), int(match.group(2))
+    return split, home_seed(split, index)
