@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts.errors import DeadlineExceeded, ServiceError
 
 LOG_LINES = 20
+_MANY_LINES = 400
+_LINES_BEFORE_CRASH = 5
 _TAIL_BYTES = 64 * 1024
+_CRASH = "Fatal Python error:"
+_WAITING_FRAME = re.compile(r'"<frozen|/lib/python3\.\d+/(?!site-packages|dist-packages)|/harness/wire/|/grpc/_')
 
 _SIGNAL_HINTS = {
     signal.SIGKILL: "Out of memory? Look at `dmesg` or the container's memory limit, and use fewer workers.",
@@ -17,6 +23,30 @@ _SIGNAL_HINTS = {
     signal.SIGILL: "Native code was built for another CPU: rebuild it here.",
     signal.SIGBUS: "A mapped file or shared memory ran out: check the space of /dev/shm and of the disk.",
 }
+
+
+@dataclass(frozen=True)
+class ServiceLog:
+    """What one process wrote: the part of the file ``path`` from byte ``start`` on.
+
+    Logs are appended to, so that a restart does not erase why the last one was needed; what an earlier process
+    wrote must not explain this one's end.
+    """
+
+    path: Path
+    start: int
+
+    def tail(self, lines: int = LOG_LINES) -> str:
+        """Return the last ``lines`` non-empty lines; "" where there are none."""
+        try:
+            with self.path.open("rb") as log:
+                size = log.seek(0, 2)
+                log.seek(max(self.start, size - _TAIL_BYTES))
+                text = log.read().decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+        kept = [line.rstrip() for line in text.splitlines() if line.strip()]
+        return "\n".join(kept[-lines:])
 
 
 def describe_exit(returncode: int) -> tuple[str, str]:
@@ -32,40 +62,39 @@ def describe_exit(returncode: int) -> tuple[str, str]:
     return (f"killed by {name}", hint) if returncode < 0 else (f"exit code {returncode} ({name})", hint)
 
 
-def read_tail(log_path: Path, lines: int = LOG_LINES) -> str:
-    """Return the last ``lines`` non-empty lines of a log; "" where there is none."""
-    try:
-        with log_path.open("rb") as log:
-            size = log.seek(0, 2)
-            log.seek(max(0, size - _TAIL_BYTES))
-            text = log.read().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
-    kept = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return "\n".join(kept[-lines:])
-
-
-def died_error(name: str, returncode: int, log_path: Path, when: str) -> ServiceError:
+def died_error(name: str, returncode: int, log: ServiceLog, when: str) -> ServiceError:
     """Return the error for a service that ended by itself ``when`` (such as "while starting")."""
     how, hint = describe_exit(returncode)
-    tail = read_tail(log_path)
-    last = tail.rpartition("\n")[2]
-    summary = f"service {name!r} ended {when}: {how}" + (f", after saying: {last}" if last else ", without a word.")
-    return ServiceError(summary, _with_log(hint, log_path, tail))
+    last, excerpt = _excerpt(log)
+    said = f"after saying: {last.rstrip('.')}." if last else "without a word."
+    return ServiceError(f"service {name!r} ended {when}: {how}, {said}", _with_log(hint, log, excerpt))
 
 
-def late_error(name: str, seconds: float, log_path: Path) -> DeadlineExceeded:
-    """Return the error for a service that did not become ready in ``seconds``."""
+def late_error(name: str, seconds: float, log: ServiceLog) -> DeadlineExceeded:
+    """Return the error for a service that did not become ready in ``seconds`` and was made to write its stack."""
+    hint = "The stack below shows where it was; raise the start limit if it only needs longer."
     return DeadlineExceeded(
         f"service {name!r} was not ready within {seconds:g} s and was killed.",
-        _with_log(
-            "The stack below shows where it was; raise the start limit if it only needs longer.",
-            log_path,
-            read_tail(log_path),
-        ),
+        _with_log(hint, log, _excerpt(log)[1]),
     )
 
 
-def _with_log(hint: str, log_path: Path, tail: str) -> str:
-    pointer = f"Whole log: {log_path}"
-    return "\n".join(part for part in (hint, pointer, tail) if part)
+def _excerpt(log: ServiceLog) -> tuple[str, str]:
+    """Return the telling line of a log, and the lines worth showing.
+
+    A Python stack that a crash left (faulthandler) lists every thread; only the frames of the service's own code
+    and its libraries are kept, because waiting threads of the standard library and of the host tell nothing.
+    """
+    lines = log.tail(_MANY_LINES).splitlines()
+    crashes = [number for number, line in enumerate(lines) if line.startswith(_CRASH)]
+    if not crashes:
+        return (lines[-1] if lines else ""), "\n".join(lines[-LOG_LINES:])
+    crash = crashes[-1]
+    stack = lines[crash + 1 :]
+    frames = [line for line in stack if line.startswith("  File ") and not _WAITING_FRAME.search(line)]
+    shown = lines[max(0, crash - _LINES_BEFORE_CRASH) : crash + 1] + (frames or stack)[-LOG_LINES:]
+    return lines[crash], "\n".join(shown)
+
+
+def _with_log(hint: str, log: ServiceLog, excerpt: str) -> str:
+    return "\n".join(part for part in (hint, f"Whole log: {log.path}", excerpt) if part)

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes import keeper
-from harness.runtimes.exits import LOG_LINES, died_error, late_error, read_tail
+from harness.runtimes.exits import LOG_LINES, ServiceLog, died_error, late_error
 from harness.runtimes.sockets import (
     SOCKET_NAME,
     kill_group,
@@ -46,6 +46,7 @@ class RunningService:
         self._spec = spec
         self._limits = limits
         self._folder = folder
+        self._log = ServiceLog(log_path, log_path.stat().st_size if log_path.exists() else 0)
         self._process = _spawn(spec, folder, log_path)
         try:
             self._keeper = _spawn_keeper(self.pid, folder)
@@ -73,7 +74,7 @@ class RunningService:
 
     def log_tail(self, lines: int = LOG_LINES) -> str:
         """Return the last ``lines`` lines that the service wrote."""
-        return read_tail(self.log_path, lines)
+        return self._log.tail(lines)
 
     def death(self) -> ServiceError | None:
         """Return the error that explains why the service ended by itself; None while it runs or after `stop`.
@@ -81,7 +82,7 @@ class RunningService:
         A call that fails because its service died knows only that the connection broke; this knows why.
         """
         code = None if self._stopped else self._exit_code()
-        return None if code is None else died_error(self.name, code, self.log_path, "while in use")
+        return None if code is None else died_error(self.name, code, self._log, "while in use")
 
     def wait_ready(self) -> None:
         """Wait until the health service answers; raise ServiceError when the process ends or takes too long."""
@@ -91,11 +92,11 @@ class RunningService:
         while True:
             code = self._exit_code()
             if code is not None:
-                raise died_error(self.name, code, self.log_path, "while starting")
+                raise died_error(self.name, code, self._log, "while starting")
             left = deadline - time.monotonic()
             if left <= 0.0:
                 self._dump_stack()
-                raise late_error(self.name, self._limits.start_s, self.log_path)
+                raise late_error(self.name, self._limits.start_s, self._log)
             if self.socket.exists() and check_health(self.socket, min(left, HEALTH_TIMEOUT_S)):
                 return
             time.sleep(POLL_S)

@@ -1,0 +1,59 @@
+"""How a process ended, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.runtimes.exits import ServiceLog, describe_exit, died_error
+
+
+@pytest.mark.parametrize(
+    ("returncode", "words", "hint"),
+    [
+        (0, "exit code 0", ""),
+        (1, "exit code 1", ""),
+        (-9, "killed by SIGKILL", "Out of memory?"),
+        (-11, "killed by SIGSEGV", "Native code crashed"),
+        (137, "exit code 137 (SIGKILL)", "Out of memory?"),
+        (-15, "killed by SIGTERM", ""),
+        (-63, "killed by signal 63", ""),
+        (255, "exit code 255", ""),
+    ],
+)
+def test_return_codes_are_put_into_words(returncode: int, words: str, hint: str) -> None:
+    described, next_step = describe_exit(returncode)
+    assert described == words
+    assert next_step.startswith(hint) and bool(next_step) == bool(hint)
+
+
+def test_a_tail_is_short_and_survives_rubbish(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"x" * 200_000 + b"\n\n" + b"\xff rubbish\n" + b"last\n\n")
+    assert ServiceLog(log, 0).tail(2) == "\ufffd rubbish\nlast"
+    assert ServiceLog(log, log.stat().st_size).tail() == ""
+    assert ServiceLog(tmp_path / "none", 0).tail() == ""
+
+
+def test_a_silent_death_says_so(tmp_path: Path) -> None:
+    error = died_error("gtsim", 3, ServiceLog(tmp_path / "none", 0), "while starting")
+    assert error.what == "service 'gtsim' ended while starting: exit code 3, without a word."
+
+
+def test_a_crash_shows_the_frames_of_the_services_own_code(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "loading\nFatal Python error: Segmentation fault\n\nCurrent thread 0x01 (most recent call first):\n"
+        '  File "/usr/lib/python3.11/site-packages/torch/ops.py", line 3 in matmul\n'
+        '  File "/plugins/model.py", line 9 in imagine\n'
+        '  File "/usr/lib/python3.11/threading.py", line 982 in run\n'
+        "Extension modules: numpy (total: 1)\n"
+    )
+    error = died_error("svd", -11, ServiceLog(log, 0), "while in use")
+    assert error.what.endswith("killed by SIGSEGV, after saying: Fatal Python error: Segmentation fault.")
+    assert error.next_step.splitlines()[-3:] == [
+        "Fatal Python error: Segmentation fault",
+        '  File "/usr/lib/python3.11/site-packages/torch/ops.py", line 3 in matmul',
+        '  File "/plugins/model.py", line 9 in imagine',
+    ]
