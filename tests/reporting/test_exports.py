@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from harness.reporting.exports import INTEGER_COLUMNS, IDENTITY_COLUMNS, write_exports
+from harness.reporting.exports import IDENTITY_COLUMNS, INTEGER_COLUMNS, write_exports
 from harness.scoring.data import RunData
 from harness.scoring.summary import summarise
 from tests.scoring.synthetic import synthetic_run

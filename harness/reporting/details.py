@@ -1,0 +1,100 @@
+"""What the report shows of one episode: its map, its path, and what each decision imagined, chose and reached."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
+
+from harness.contracts.cameras import Pose, quaternion_to_yaw
+from harness.contracts.episodes import Episode
+from harness.contracts.results import PLAYED, DecisionRecord
+from harness.contracts.trajectories import Trajectory
+from harness.records.episode_files import MAP, read_episode
+from harness.records.folder import RunFolder
+from harness.records.journal import JournalRow
+from harness.reporting.maps import MapShape, map_shape
+
+POSITION_DIGITS = 2
+SCORE_DIGITS = 4
+GAP_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Details:
+    """The details of the episodes by folder name, and the maps that they share (an episode holds a map's index)."""
+
+    episodes: Dict[str, Dict[str, Any]]
+    maps: Tuple[MapShape, ...]
+
+
+class DetailReader:
+    """Reads episodes one at a time and keeps each map once: the episodes of a home share theirs."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._specified = {episode.id: episode for episode in folder.identity.episodes}
+        self._map_index: Dict[str, int] = {}
+        self._maps: List[MapShape] = []
+
+    @property
+    def maps(self) -> Tuple[MapShape, ...]:
+        """Return the maps seen so far, in the order of their indices."""
+        return tuple(self._maps)
+
+    def read(self, row: JournalRow) -> Optional[Dict[str, Any]]:
+        """Return the plain details of a played episode, None where it was not played or its folder was removed."""
+        path = self._folder.episode_folder(row.key)
+        if row.result.state not in PLAYED or not path.is_dir():
+            return None
+        record = read_episode(path)
+        png = path / MAP
+        index = -1
+        if png.exists():
+            data = png.read_bytes()
+            name = hashlib.sha256(data + repr(record.map).encode()).hexdigest()
+            if name not in self._map_index:
+                self._map_index[name] = len(self._maps)
+                self._maps.append(map_shape(data, record.map))
+            index = self._map_index[name]
+        return {**trajectory_details(record.trajectory, self._specified[row.key.episode]), "map": index}
+
+
+def trajectory_details(trajectory: Trajectory, episode: Episode) -> Dict[str, Any]:
+    """Return what the report draws of a trajectory: poses as [x, z, yaw] in metres and degrees, decisions in order.
+
+    Numbers are rounded to what a reader can see; the exact ones are in ``trajectory.json``.
+    """
+    after = [d.distance_m for d in trajectory.decisions[1:]] + [trajectory.final_distance_m]
+    return {
+        "stopped": trajectory.stopped,
+        "start": _placed(trajectory.start),
+        "goal": [*_placed(episode.goal), episode.radius_m],
+        "geodesic": round(episode.geodesic_m, POSITION_DIGITS),
+        "decisions": [_decision(d, a) for d, a in zip(trajectory.decisions, after, strict=True)]
+        if trajectory.decisions
+        else [],
+    }
+
+
+def _decision(decision: DecisionRecord, distance_after: float) -> Dict[str, Any]:
+    names = sorted({name for step in decision.steps for name in step.gap})
+    return {
+        "candidates": decision.candidates,
+        "chosen": decision.chosen,
+        "scores": [round(score, SCORE_DIGITS) for score in decision.scores],
+        "stay": round(decision.stay_score, SCORE_DIGITS),
+        "before": round(decision.distance_m, POSITION_DIGITS),
+        "after": round(distance_after, POSITION_DIGITS),
+        "rollouts": decision.rollouts,
+        "steps": [[*_placed(step.pose), int(step.collided)] for step in decision.steps],
+        "gap": {
+            name: [round(step.gap[name], GAP_DIGITS) if name in step.gap else None for step in decision.steps]
+            for name in names
+        },
+    }
+
+
+def _placed(pose: Pose) -> List[float]:
+    x, _, z = pose.position
+    return [round(x, POSITION_DIGITS), round(z, POSITION_DIGITS), round(quaternion_to_yaw(pose.rotation), 1)]

@@ -1,0 +1,140 @@
+"""``report.html``: one file that says what a run showed, readable without the harness, a server or the network."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.contracts.digest import to_plain
+from harness.records.atomic import write_atomic
+from harness.records.folder import RunFolder
+from harness.records.journal import JournalRow
+from harness.reporting import labels
+from harness.reporting.charts import GapChart, gap_chart
+from harness.reporting.details import DetailReader
+from harness.reporting.embedding import (
+    DETAIL_BYTES,
+    LIMIT_BYTES,
+    MAP_BYTES,
+    PICTURE_BYTES,
+    ROW_BYTES,
+    embedded_json,
+    embedded_pictures,
+    within,
+)
+from harness.reporting.exports import write_exports
+from harness.scoring.data import RunData, load_run
+from harness.scoring.summary import NO_CONTEXT, Context, Summary, summarise
+
+REPORT = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+ERROR_CHARACTERS = 400
+"""Errors are cut to this length in the table; the journal and the exports keep them whole."""
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """What `write_report` wrote."""
+
+    summary: Summary
+    report: Path
+    exports: Tuple[Path, ...]
+
+
+def write_report(folder: RunFolder, context: Context = NO_CONTEXT) -> ReportFiles:
+    """Score a run folder and write its exports and its report into it; older ones are replaced whole.
+
+    Works on a run that is still being played: episodes that are not there yet are shown as planned.
+    """
+    run = load_run(folder)
+    summary = summarise(run, context)
+    exports = write_exports(folder.path, run, summary)
+    html = report_html(folder, run, summary).encode()
+    if len(html) > LIMIT_BYTES:
+        raise AssertionError(f"the report has {len(html)} bytes; its budgets promise at most {LIMIT_BYTES}")
+    write_atomic(folder.path / REPORT, html)
+    return ReportFiles(summary, folder.path / REPORT, exports)
+
+
+def report_html(folder: RunFolder, run: RunData, summary: Summary) -> str:
+    """Return the report as text. Every name and message is escaped: plugins and services choose some of them."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(number=labels.number, interval=labels.interval, label=labels.metric_label)
+    environment.globals.update(gap_label=labels.gap_label, percent=labels.METRICS["success_rate"])
+    return environment.get_template("report.html.j2").render(
+        summary=summary,
+        identity=run.identity,
+        provenance=run.record.provenance,
+        created=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run.record.provenance.created_at)),
+        charts=_charts(summary),
+        record=json.dumps(_record(run), indent=1, ensure_ascii=False),
+        **_episode_data(folder, run),
+    )
+
+
+def _charts(summary: Summary) -> List[Tuple[str, GapChart]]:
+    charts = [(name, gap_chart(gap)) for name, gap in summary.gap.items()]
+    return [(name, chart) for name, chart in charts if chart is not None]
+
+
+def _episode_data(folder: RunFolder, run: RunData) -> Dict[str, Any]:
+    """Return the page's data: table rows, details, maps and pictures, each within its share of the limit."""
+    columns = [name for name in labels.COLUMNS if any(name in row.result.metrics for row in run.rows)]
+    rows = within(((row.key.folder_name, _table_row(row, columns)) for row in run.rows), ROW_BYTES)
+    reader = DetailReader(folder)
+    details = within(_read_details(run, reader), DETAIL_BYTES)
+    maps = within(((str(i), shape.plain()) for i, shape in enumerate(reader.maps)), MAP_BYTES)
+    played = ((name, folder.episodes / name, len(detail["decisions"])) for name, detail in details.items())
+    table = {
+        "columns": [_column(name) for name in columns],
+        "rows": list(rows.values()),
+        "severalSeeds": len(run.identity.seeds) > 1,
+    }
+    return {
+        "table_json": embedded_json(table).text,
+        "detail_json": embedded_json({"episodes": details, "maps": maps}).text,
+        "picture_json": embedded_json(embedded_pictures(played, PICTURE_BYTES)).text,
+        "rows_shown": len(rows),
+    }
+
+
+def _read_details(run: RunData, reader: DetailReader) -> Any:
+    for row in run.rows:
+        detail = reader.read(row)
+        if detail is not None:
+            yield row.key.folder_name, detail
+
+
+def _column(name: str) -> Dict[str, Any]:
+    label = labels.COLUMNS[name]
+    return {"name": name, "label": label.name, "unit": label.unit, "digits": label.digits, "title": label.meaning}
+
+
+def _table_row(row: JournalRow, columns: List[str]) -> List[Any]:
+    """Return [folder, episode, seed, home, state, error, numbers...] of one episode."""
+    result = row.result
+    numbers = [_rounded(result.metrics.get(name), labels.COLUMNS[name].digits) for name in columns]
+    names = [row.key.folder_name, result.episode, result.seed, result.home, result.state]
+    return [*names, result.error[:ERROR_CHARACTERS], *numbers]
+
+
+def _rounded(value: Optional[float], digits: int) -> Optional[float]:
+    return None if value is None else round(value, digits)
+
+
+def _record(run: RunData) -> Dict[str, Any]:
+    """Return ``run.json`` without its list of episodes, for the page's last section."""
+    plain = to_plain(run.record)
+    plain["identity"].pop("episodes")
+    return dict(plain)
