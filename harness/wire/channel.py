@@ -86,19 +86,19 @@ class Connection:
         self.name = f"{service} at {self.socket}"
         self._channel = grpc.insecure_channel(f"unix:{self.socket.absolute()}", options=CLIENT_OPTIONS)
 
-    def unary(self, method: str, request: Any, reply: str, deadline_s: float) -> Any:
+    def unary(self, method: str, request: bytes, reply: str, deadline_s: float) -> Any:
         """Send one message and return the one that answers it, of type ``reply``."""
         call = self._channel.unary_unary(f"/wiw.v1.{self.service}/{method}")
         try:
-            data = call(request.SerializeToString(), timeout=deadline_s)
+            data = call(request, timeout=deadline_s)
         except grpc.RpcError as error:
             raise from_status(error, self.name, method, deadline_s) from error
         return self._parsed(method, reply, data)
 
-    def stream(self, method: str, request: Any, reply: str, deadline_s: float) -> Generator[Any, None, None]:
+    def stream(self, method: str, request: bytes, reply: str, deadline_s: float) -> Generator[Any, None, None]:
         """Send one message and yield those that answer it; leaving early cancels the call."""
         call = self._channel.unary_stream(f"/wiw.v1.{self.service}/{method}")
-        answers = call(request.SerializeToString(), timeout=deadline_s)
+        answers = call(request, timeout=deadline_s)
         try:
             for data in answers:
                 yield self._parsed(method, reply, data)

@@ -64,7 +64,8 @@ class EnvironmentClient(Environment):
     def describe(self) -> EnvironmentSpec:
         """Shake hands and return what the environment declares."""
         request = wiw_pb2.DescribeRequest(protocol_version=PROTOCOL_VERSION)
-        reply = self._call("Describe", request, "EnvironmentDescription", self._deadlines.describe_s)
+        deadline_s = self._deadlines.describe_s
+        reply = self._call("Describe", request.SerializeToString(), "EnvironmentDescription", deadline_s)
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
             spec = read_environment_spec(present(reply, "spec", "description"))
@@ -82,7 +83,7 @@ class EnvironmentClient(Environment):
         request = wiw_pb2.ResetRequest()
         queries.write_reset(episode, seed, views, goal_views, request)
         _check_cameras(self._known_spec(), [*views, *goal_views])
-        message = self._call("Reset", request, "ResetReply", self._deadlines.reset_s)
+        message = self._call("Reset", request.SerializeToString(), "ResetReply", self._deadlines.reset_s)
         with reading_reply(self._connection.name, "Reset"):
             reply = read_reset_reply(message)
             check_views(reply.observation.views, views, rig, "observation")
@@ -95,7 +96,7 @@ class EnvironmentClient(Environment):
         request = wiw_pb2.StepRequest()
         queries.write_step(actions, views, request)
         _check_cameras(spec, views)
-        message = self._call("Step", request, "StepReply", self._deadlines.step_s)
+        message = self._call("Step", request.SerializeToString(), "StepReply", self._deadlines.step_s)
         with reading_reply(self._connection.name, "Step"):
             observations = queries.read_observations(message)
             check_observations(observations, len(actions), views, spec.rig)
@@ -115,7 +116,7 @@ class EnvironmentClient(Environment):
             {index: len(wanted) for index, wanted in enumerate(frames)},
             dict.fromkeys(range(len(candidates)), seen_by),
         )
-        yield from _rollouts(self._connection, request, expected, self._deadlines.imagine_s)
+        yield from _rollouts(self._connection, request.SerializeToString(), expected, self._deadlines.imagine_s)
 
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
         """Return the walkable distance in metres; infinity where there is no way."""
@@ -138,7 +139,7 @@ class EnvironmentClient(Environment):
     def close(self) -> None:
         """Free the simulator and close the channel; a service that is gone already is no error."""
         try:
-            self._call("Close", wiw_pb2.CloseRequest(), "CloseReply", self._deadlines.query_s)
+            self._call("Close", b"", "CloseReply", self._deadlines.query_s)
         except ServiceError:
             pass  # nothing is left to be freed, or the runtime will stop the process
         finally:
@@ -147,14 +148,14 @@ class EnvironmentClient(Environment):
     def _known_spec(self) -> EnvironmentSpec:
         return self._spec if self._spec is not None else self.describe()
 
-    def _call(self, method: str, request: Any, reply: str, deadline_s: float) -> Any:
+    def _call(self, method: str, request: bytes, reply: str, deadline_s: float) -> Any:
         return self._connection.unary(method, request, reply, deadline_s)
 
     def _query(self, kind: str, points: Sequence[Vec3]) -> Any:
         self._known_spec()
         request = wiw_pb2.QueryRequest()
         queries.write_query(kind, points, request)
-        reply = self._call("Query", request, "QueryReply", self._deadlines.query_s)
+        reply = self._call("Query", request.SerializeToString(), "QueryReply", self._deadlines.query_s)
         with reading_reply(self._connection.name, f"Query {kind}"):
             return queries.read_answer(kind, reply)
 
@@ -177,7 +178,7 @@ class WorldModelClient:
         """Shake hands and return the model's manifest."""
         request = wiw_pb2.DescribeRequest(protocol_version=PROTOCOL_VERSION)
         deadline_s = self._deadlines.describe_s
-        reply = self._connection.unary("Describe", request, "WorldModelDescription", deadline_s)
+        reply = self._connection.unary("Describe", request.SerializeToString(), "WorldModelDescription", deadline_s)
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
             manifest = read_manifest(present(reply, "manifest", "description"))
@@ -195,8 +196,7 @@ class WorldModelClient:
     def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
         """Yield one rollout a request, in any order; one that failed carries its error."""
         manifest = self._manifest if self._manifest is not None else self.describe()
-        message = wiw_pb2.WorldModelImagineRequest()
-        write_batch(requests, message)
+        message = write_batch(requests).serialized()
         expected = expected_of_batch(requests, manifest)
         yield from _rollouts(self._connection, message, expected, self._deadlines.imagine_s)
 
@@ -211,7 +211,7 @@ def _check_cameras(spec: EnvironmentSpec, requests: Sequence[ViewRequest]) -> No
 
 
 def _rollouts(
-    connection: Connection, request: Any, expected: ExpectedRollouts, deadline_s: float
+    connection: Connection, request: bytes, expected: ExpectedRollouts, deadline_s: float
 ) -> Iterator[Rollout]:
     reader = RolloutReader(expected.accept)
     with closing(connection.stream("Imagine", request, "RolloutPart", deadline_s)) as parts:

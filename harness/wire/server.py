@@ -32,13 +32,12 @@ def _report(context: Any, error: BaseException, method: str) -> None:
     abort(context, from_user_code(error, method))
 
 
-def _unary(method: str, answer: Callable[[bytes], Any]) -> Callable[[bytes, Any], bytes]:
+def _unary(method: str, answer: Callable[[bytes], bytes]) -> Callable[[bytes, Any], bytes]:
     def behavior(data: bytes, context: Any) -> bytes:
         if not context.is_active():
             return b""
         try:
-            reply: bytes = answer(data).SerializeToString()
-            return reply
+            return answer(data)
         except (Exception, SystemExit) as error:  # whatever the object raises becomes an error reply
             _report(context, error, method)
         return b""
@@ -46,12 +45,11 @@ def _unary(method: str, answer: Callable[[bytes], Any]) -> Callable[[bytes, Any]
     return behavior
 
 
-def _streaming(method: str, answer: Callable[[bytes], Iterator[Any]]) -> Callable[[bytes, Any], Iterator[bytes]]:
+def _streaming(method: str, answer: Callable[[bytes], Iterator[bytes]]) -> Callable[[bytes, Any], Iterator[bytes]]:
     def behavior(data: bytes, context: Any) -> Iterator[bytes]:
         try:
             if context.is_active():
-                for message in answer(data):
-                    yield message.SerializeToString()
+                yield from answer(data)
         except (Exception, SystemExit) as error:  # whatever the object raises becomes an error reply
             _report(context, error, method)
 

@@ -1,7 +1,7 @@
 """What each method of the two services does: read the request, ask the object, write the reply.
 
-A method takes the bytes of a request and returns one message, or an iterator of messages where it streams. It knows
-nothing of sockets or threads (`harness.wire.server`).
+A method takes the bytes of a request and returns those of one message, or an iterator of them where it streams. It
+knows nothing of sockets or threads (`harness.wire.server`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Service:
     """A gRPC service by name: methods that answer once, and methods that stream."""
 
     name: str
-    unary: Mapping[str, Callable[[bytes], Any]]
-    streaming: Mapping[str, Callable[[bytes], Iterator[Any]]]
+    unary: Mapping[str, Callable[[bytes], bytes]]
+    streaming: Mapping[str, Callable[[bytes], Iterator[bytes]]]
     close: Callable[[], None]
 
 
@@ -42,7 +42,7 @@ class EnvironmentMethods:
 
     def service(self) -> Service:
         """Return the methods by their names in the .proto."""
-        unary: Dict[str, Callable[[bytes], Any]] = {
+        unary: Dict[str, Callable[[bytes], bytes]] = {
             "Describe": self._describe,
             "Reset": self._reset,
             "Step": self._step,
@@ -62,33 +62,29 @@ class EnvironmentMethods:
             raise Refusal("the environment is closed.", "Start it again.")
         return self._environment
 
-    def _describe(self, data: bytes) -> Any:
+    def _describe(self, data: bytes) -> bytes:
         request = parse("DescribeRequest", data)
         check_protocol(request.protocol_version, "the client")
         spec = self._open().describe()
         reply = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
         write_environment_spec(spec, reply.spec)
-        return reply
+        return _serialized(reply)
 
-    def _reset(self, data: bytes) -> Any:
+    def _reset(self, data: bytes) -> bytes:
         episode, seed, views, goal_views = queries.read_reset(parse("ResetRequest", data))
         answer = self._open().reset(episode, seed, views, goal_views)
-        reply = wiw_pb2.ResetReply()
-        write_reset_reply(answer, reply)
-        return reply
+        return write_reset_reply(answer).serialized()
 
-    def _step(self, data: bytes) -> Any:
+    def _step(self, data: bytes) -> bytes:
         actions, views = queries.read_step(parse("StepRequest", data))
-        reply = wiw_pb2.StepReply()
-        queries.write_observations(self._open().step(actions, views), reply)
-        return reply
+        return queries.write_observations(self._open().step(actions, views)).serialized()
 
-    def _imagine(self, data: bytes) -> Iterator[Any]:
+    def _imagine(self, data: bytes) -> Iterator[bytes]:
         candidates, camera, frames = read_candidates(parse("EnvironmentImagineRequest", data))
         for rollout in self._open().imagine(candidates, camera, frames):
-            yield from write_rollout(rollout)
+            yield from _parts(rollout)
 
-    def _query(self, data: bytes) -> Any:
+    def _query(self, data: bytes) -> bytes:
         kind, points = queries.read_query(parse("QueryRequest", data))
         environment = self._open()
         ask: Mapping[str, Callable[..., Any]] = {
@@ -97,14 +93,12 @@ class EnvironmentMethods:
             queries.NAVIGABLE: environment.is_navigable,
             queries.TOP_DOWN_MAP: environment.top_down_map,
         }
-        reply = wiw_pb2.QueryReply()
-        queries.write_answer(kind, ask[kind](*points), reply)
-        return reply
+        return queries.write_answer(kind, ask[kind](*points)).serialized()
 
-    def _close(self, data: bytes) -> Any:
+    def _close(self, data: bytes) -> bytes:
         parse("CloseRequest", data)
         self.close()
-        return wiw_pb2.CloseReply()
+        return b""
 
 
 class WorldModelMethods:
@@ -117,45 +111,54 @@ class WorldModelMethods:
         """Return the methods by their names in the .proto."""
         return Service("wiw.v1.WorldModel", {"Describe": self._describe}, {"Imagine": self._imagine}, lambda: None)
 
-    def _describe(self, data: bytes) -> Any:
+    def _describe(self, data: bytes) -> bytes:
         request = parse("DescribeRequest", data)
         check_protocol(request.protocol_version, "the client")
         manifest = self._model.manifest
         reply = wiw_pb2.WorldModelDescription(protocol_version=PROTOCOL_VERSION, spec_digest=manifest.digest())
         write_manifest(manifest, reply.manifest)
-        return reply
+        return _serialized(reply)
 
-    def _imagine(self, data: bytes) -> Iterator[Any]:
+    def _imagine(self, data: bytes) -> Iterator[bytes]:
         requests = read_batch(parse("WorldModelImagineRequest", data))
         batched = type(self._model).imagine_batch is not WorldModel.imagine_batch
         groups = [requests] if batched else [[request] for request in requests]
         for group in groups:
             yield from self._imagine_group(group)
 
-    def _imagine_group(self, requests: Sequence[RolloutRequest]) -> Iterator[Any]:
+    def _imagine_group(self, requests: Sequence[RolloutRequest]) -> Iterator[bytes]:
         """Yield the parts of each rollout; after an exception, of a failed rollout for each that is still due."""
         due = {request.id: request for request in requests}
         try:
             for rollout in self._model.imagine_batch(requests):
                 request = due.pop(rollout.id, None)
                 if request is not None:
-                    yield from self._parts(rollout, request)
+                    yield from self._answer(rollout, request)
             reason = "the model answered without this rollout."
         except (Exception, SystemExit) as error:  # the author's code may raise anything
             reason = _reason(error, self._model)
         for request in due.values():
-            yield from write_rollout(failed_rollout(request.id, request.camera, reason))
+            yield from _parts(failed_rollout(request.id, request.camera, reason))
 
-    def _parts(self, rollout: Rollout, request: RolloutRequest) -> Iterator[Any]:
-        parts = write_rollout(rollout)
+    def _answer(self, rollout: Rollout, request: RolloutRequest) -> Iterator[bytes]:
+        parts = _parts(rollout)
         try:
             first = next(parts)  # all checks come before the first part
         except Exception as error:  # a rollout that is not one
             reason = _reason(error, self._model)
-            parts = write_rollout(failed_rollout(request.id, request.camera, reason))
+            parts = _parts(failed_rollout(request.id, request.camera, reason))
             first = next(parts)
         yield first
         yield from parts
+
+
+def _serialized(message: Any) -> bytes:
+    data: bytes = message.SerializeToString()
+    return data
+
+
+def _parts(rollout: Rollout) -> Iterator[bytes]:
+    return (part.serialized() for part in write_rollout(rollout))
 
 
 def _reason(error: BaseException, model: WorldModel) -> str:

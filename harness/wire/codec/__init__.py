@@ -1,6 +1,7 @@
 """Contracts to messages and back, one module a group of types.
 
-Every type has ``write_x(value, message, where)``, which fills a message in place (a submessage handed over whole
-would be copied, pixels included), and ``read_x(message, where)``. ``where`` is the path of the field for errors.
+Every type has a ``read_x(message, where)``. Small types have ``write_x(value, message, where)``, which fills a message
+in place; types with images have ``write_x(value, where)``, which returns a `splice.Splice`, since filling a message
+would copy the pixels. ``where`` is the path of the field for errors.
 Both directions check the same limits and raise only `LimitExceeded` and `Refusal`.
 """

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
-
-import numpy as np
+from typing import Any, Dict, List, Mapping, Sequence
 
 from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
@@ -34,7 +32,9 @@ from harness.wire.codec.bodies import (
     write_vec3,
 )
 from harness.wire.codec.messages import present
+from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import read_tensor, write_tensor
+from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, at_least_zero, few, finite, text
 
 
@@ -93,10 +93,11 @@ def check_depth(depth: Depth, where: str) -> None:
         raise Refusal(f"{where} holds values below zero.", MEND_SENDER)
 
 
-def write_depth(depth: Depth, camera: Camera, message: Any, where: str) -> None:
-    """Fill a Tensor message with a depth image of ``camera``."""
-    write_tensor(depth, message, "float32", (camera.height, camera.width), where)
+def write_depth(depth: Depth, camera: Camera, where: str) -> Splice:
+    """Return a Tensor message of a depth image of ``camera``."""
+    tensor = write_tensor(depth, "float32", (camera.height, camera.width), where)
     check_depth(depth, where)
+    return tensor
 
 
 def read_depth(message: Any, camera: Camera, where: str) -> Depth:
@@ -106,15 +107,19 @@ def read_depth(message: Any, camera: Camera, where: str) -> Depth:
     return depth
 
 
-def write_view(view: View, message: Any, where: str) -> None:
-    """Fill a View message; depth and ids only if the view has them."""
+def write_view(view: View, where: str) -> Splice:
+    """Return a View message; depth and ids only if the view has them."""
     camera = view.camera
-    write_camera(camera, message.camera, f"{where}.camera")
-    write_tensor(view.rgb, message.rgb, "uint8", (camera.height, camera.width, 3), f"{where}.rgb")
+    size = (camera.height, camera.width)
+    small = wiw_pb2.View()
+    write_camera(camera, small.camera, f"{where}.camera")
+    message = Splice(small)
+    message.add_message(small.RGB_FIELD_NUMBER, write_tensor(view.rgb, "uint8", (*size, 3), f"{where}.rgb"))
     if view.depth is not None:
-        write_depth(view.depth, camera, message.depth, f"{where}.depth")
+        message.add_message(small.DEPTH_FIELD_NUMBER, write_depth(view.depth, camera, f"{where}.depth"))
     if view.ids is not None:
-        write_tensor(view.ids, message.ids, "int32", (camera.height, camera.width), f"{where}.ids")
+        message.add_message(small.IDS_FIELD_NUMBER, write_tensor(view.ids, "int32", size, f"{where}.ids"))
+    return message
 
 
 def read_view(message: Any, where: str) -> View:
@@ -127,13 +132,13 @@ def read_view(message: Any, where: str) -> View:
     return View(camera, rgb, depth, ids)
 
 
-def write_views(views: Mapping[str, View], messages: Any, where: str) -> None:
-    """Append views by camera name to a repeated field."""
+def add_views(views: Mapping[str, View], message: Splice, field: int, where: str) -> None:
+    """Append views by camera name to a repeated field of ``message``."""
     few(views, where, limits.MAX_VIEWS)
     for name, view in views.items():
-        message = messages.add()
-        message.name = text(name, where)
-        write_view(view, message.view, f"{where}.{name}")
+        named = Splice(wiw_pb2.NamedView(name=text(name, where)))
+        named.add_message(wiw_pb2.NamedView.VIEW_FIELD_NUMBER, write_view(view, f"{where}.{name}"))
+        message.add_message(field, named)
 
 
 def read_views(messages: Any, where: str) -> Dict[str, View]:
@@ -148,13 +153,14 @@ def read_views(messages: Any, where: str) -> Dict[str, View]:
     return views
 
 
-def write_observation(observation: Observation, message: Any, where: str) -> None:
-    """Fill an Observation message."""
-    write_views(observation.views, message.views, f"{where}.views")
-    write_pose(observation.pose, message.pose, f"{where}.pose")
-    message.collided = bool(observation.collided)
-    message.done = bool(observation.done)
-    write_numbers(observation.info, message.info, f"{where}.info")
+def write_observation(observation: Observation, where: str) -> Splice:
+    """Return an Observation message."""
+    small = wiw_pb2.Observation(collided=bool(observation.collided), done=bool(observation.done))
+    write_pose(observation.pose, small.pose, f"{where}.pose")
+    write_numbers(observation.info, small.info, f"{where}.info")
+    message = Splice(small)
+    add_views(observation.views, message, small.VIEWS_FIELD_NUMBER, f"{where}.views")
+    return message
 
 
 def read_observation(message: Any, where: str) -> Observation:
@@ -168,10 +174,14 @@ def read_observation(message: Any, where: str) -> Observation:
     )
 
 
-def write_reset_reply(reply: ResetReply, message: Any, where: str = "reset") -> None:
-    """Fill a ResetReply message."""
-    write_observation(reply.observation, message.observation, f"{where}.observation")
-    write_views(reply.goal_views, message.goal_views, f"{where}.goal_views")
+def write_reset_reply(reply: ResetReply, where: str = "reset") -> Splice:
+    """Return a ResetReply message."""
+    kind = wiw_pb2.ResetReply
+    message = Splice(kind())
+    observation = write_observation(reply.observation, f"{where}.observation")
+    message.add_message(kind.OBSERVATION_FIELD_NUMBER, observation)
+    add_views(reply.goal_views, message, kind.GOAL_VIEWS_FIELD_NUMBER, f"{where}.goal_views")
+    return message
 
 
 def read_reset_reply(message: Any, where: str = "reset") -> ResetReply:
@@ -205,12 +215,15 @@ def _cell_size(value: Any, where: str) -> float:
     return size
 
 
-def write_top_down_map(map: TopDownMap, message: Any, where: str = "map") -> None:
-    """Fill a TopDownMap message."""
-    write_tensor(np.asarray(map.walkable), message.walkable, "bool", (None, None), f"{where}.walkable")
-    origin: Tuple[float, float] = map.origin
-    message.origin_x, message.origin_z = (finite(part, f"{where}.origin") for part in origin)
-    message.cell_m = _cell_size(map.cell_m, f"{where}.cell_m")
+def write_top_down_map(map: TopDownMap, where: str = "map") -> Splice:
+    """Return a TopDownMap message."""
+    few(map.origin, f"{where}.origin", 2)
+    origin_x, origin_z = (finite(part, f"{where}.origin") for part in map.origin)
+    cell_m = _cell_size(map.cell_m, f"{where}.cell_m")
+    message = Splice(wiw_pb2.TopDownMap(origin_x=origin_x, origin_z=origin_z, cell_m=cell_m))
+    walkable = write_tensor(map.walkable, "bool", (None, None), f"{where}.walkable")
+    message.add_message(wiw_pb2.TopDownMap.WALKABLE_FIELD_NUMBER, walkable)
+    return message
 
 
 def read_top_down_map(message: Any, where: str = "map") -> TopDownMap:

@@ -23,6 +23,8 @@ from harness.wire.codec.observations import (
     write_top_down_map,
     write_view_requests,
 )
+from harness.wire.codec.splice import Splice
+from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, few, number, whole
 
 GEODESIC = "geodesic"
@@ -64,11 +66,14 @@ def read_step(message: Any) -> Tuple[List[Action], List[ViewRequest]]:
     return read_actions(message.actions, "actions"), read_view_requests(message.views, "views")
 
 
-def write_observations(observations: Sequence[Observation], message: Any) -> None:
-    """Fill a StepReply message."""
+def write_observations(observations: Sequence[Observation]) -> Splice:
+    """Return a StepReply message."""
     few(observations, "observations", limits.MAX_ACTIONS)
+    message = Splice(wiw_pb2.StepReply())
+    field = wiw_pb2.StepReply.OBSERVATIONS_FIELD_NUMBER
     for index, observation in enumerate(observations):
-        write_observation(observation, message.observations.add(), f"observations[{index}]")
+        message.add_message(field, write_observation(observation, f"observations[{index}]"))
+    return message
 
 
 def read_observations(message: Any) -> List[Observation]:
@@ -103,16 +108,19 @@ def checked_distance(value: Any) -> float:
     return distance
 
 
-def write_answer(kind: str, answer: Any, message: Any) -> None:
-    """Fill a QueryReply message with the answer to a query of ``kind``."""
+def write_answer(kind: str, answer: Any) -> Splice:
+    """Return a QueryReply message with the answer to a query of ``kind``."""
+    small = wiw_pb2.QueryReply()
     if kind == GEODESIC:
-        message.geodesic_m = checked_distance(answer)
+        small.geodesic_m = checked_distance(answer)
     elif kind == NAVIGABLE:
-        message.navigable = bool(answer)
+        small.navigable = bool(answer)
     elif kind == SHORTEST_PATH:
-        write_shortest_path(answer, message.shortest_path)
-    else:
-        write_top_down_map(answer, message.top_down_map)
+        write_shortest_path(answer, small.shortest_path)
+    message = Splice(small)
+    if kind == TOP_DOWN_MAP:
+        message.add_message(small.TOP_DOWN_MAP_FIELD_NUMBER, write_top_down_map(answer))
+    return message
 
 
 def read_answer(kind: str, message: Any) -> Answer:

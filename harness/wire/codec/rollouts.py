@@ -25,9 +25,10 @@ from harness.wire.codec.bodies import (
 )
 from harness.wire.codec.messages import present
 from harness.wire.codec.observations import read_depth, write_depth
+from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import checked_array, checked_elements, read_tensor, write_tensor
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MEND_SENDER, ascending, few, finite, text, whole
+from harness.wire.limits import MEND_SENDER, ascending, few, finite, text, too_large, whole
 
 Accept = Callable[[int, Camera, int, bool], None]
 """Called with id, camera, frames and whether it failed, for each rollout that begins."""
@@ -40,27 +41,37 @@ def _check_request(ids: Sequence[int], poses: int, actions: int, where: str) -> 
         raise Refusal(f"{where}.poses has {poses} poses for {actions} actions.", "Give one pose an action, or none.")
 
 
-def write_rollout_request(request: RolloutRequest, message: Any, where: str = "request") -> None:
-    """Fill a RolloutRequest message."""
+def write_rollout_request(request: RolloutRequest, where: str = "request") -> Splice:
+    """Return a RolloutRequest message."""
     camera = request.camera
+    message = wiw_pb2.RolloutRequest()
     actions = len(request.candidate)
     few(request.context, f"{where}.context", limits.MAX_CONTEXT)
     _check_request((), len(request.poses), actions, where)
     message.id = whole(request.id, f"{where}.id", 0, limits.MAX_UINT64)
     message.seed = whole(request.seed, f"{where}.seed", 0, limits.MAX_UINT64)
     write_camera(camera, message.camera, f"{where}.camera")
-    write_tensor(request.view, message.view, "uint8", (camera.height, camera.width, 3), f"{where}.view")
     write_candidate(request.candidate, message.candidate, f"{where}.candidate")
     message.frames.extend(ascending(request.frames, f"{where}.frames", 1, actions))
-    if request.depth is not None:
-        write_depth(request.depth, camera, message.depth, f"{where}.depth")
     message.prompt = text(request.prompt, f"{where}.prompt", limits.MAX_TEXT)
     for index, pose in enumerate(request.poses):
         write_pose(pose, message.poses.add(), f"{where}.poses[{index}]")
+    splice = Splice(message)
+    size = (camera.height, camera.width, 3)
+    splice.add_message(message.VIEW_FIELD_NUMBER, write_tensor(request.view, "uint8", size, f"{where}.view"))
+    if request.depth is not None:
+        splice.add_message(message.DEPTH_FIELD_NUMBER, write_depth(request.depth, camera, f"{where}.depth"))
     for index, view in enumerate(request.context):
-        item = message.context.add()
-        write_tensor(view.rgb, item.rgb, "uint8", (None, None, 3), f"{where}.context[{index}].rgb")
-        write_pose(view.pose, item.pose, f"{where}.context[{index}].pose")
+        splice.add_message(message.CONTEXT_FIELD_NUMBER, _write_context(view, f"{where}.context[{index}]"))
+    return splice
+
+
+def _write_context(view: ContextView, where: str) -> Splice:
+    small = wiw_pb2.ContextView()
+    write_pose(view.pose, small.pose, f"{where}.pose")
+    message = Splice(small)
+    message.add_message(small.RGB_FIELD_NUMBER, write_tensor(view.rgb, "uint8", (None, None, 3), f"{where}.rgb"))
+    return message
 
 
 def _read_poses(messages: Any, where: str) -> Tuple[Pose, ...]:
@@ -99,12 +110,17 @@ def read_rollout_request(message: Any, where: str = "request") -> RolloutRequest
     )
 
 
-def write_batch(requests: Sequence[RolloutRequest], message: Any) -> None:
-    """Fill a WorldModelImagineRequest message."""
+def write_batch(requests: Sequence[RolloutRequest]) -> Splice:
+    """Return a WorldModelImagineRequest message."""
     few(requests, "requests", limits.MAX_BATCH)
     _check_request([request.id for request in requests], 0, 0, "requests")
+    message = Splice(wiw_pb2.WorldModelImagineRequest())
+    field = wiw_pb2.WorldModelImagineRequest.REQUESTS_FIELD_NUMBER
     for index, request in enumerate(requests):
-        write_rollout_request(request, message.requests.add(), f"requests[{index}]")
+        message.add_message(field, write_rollout_request(request, f"requests[{index}]"))
+    if len(message) > limits.MAX_MESSAGE_BYTES:
+        raise too_large("requests", "bytes", len(message), limits.MAX_MESSAGE_BYTES)
+    return message
 
 
 def read_batch(message: Any) -> List[RolloutRequest]:
@@ -157,14 +173,14 @@ def _check_failed(error: str, frames: int, where: str) -> None:
         raise Refusal(f"{where} carries an error and {frames} frames.", "Send one or the other.")
 
 
-def write_rollout(rollout: Rollout, where: str = "rollout") -> Iterator[Any]:
+def write_rollout(rollout: Rollout, where: str = "rollout") -> Iterator[Splice]:
     """Yield the RolloutPart messages of one rollout: the head with the first pixels, then the rest."""
     camera = rollout.camera
     pixels = checked_array(rollout.rgb, "uint8", (None, camera.height, camera.width, 3), f"{where}.rgb")
     frames = whole(pixels.shape[0], f"{where}.rgb", 0, limits.MAX_FRAMES)
     _check_failed(rollout.error, frames, where)
-    part = wiw_pb2.RolloutPart()
-    head = part.head
+    small = wiw_pb2.RolloutPart()
+    head = small.head
     head.id = whole(rollout.id, f"{where}.id", 0, limits.MAX_UINT64)
     write_camera(camera, head.camera, f"{where}.camera")
     head.frames = frames
@@ -173,10 +189,11 @@ def write_rollout(rollout: Rollout, where: str = "rollout") -> Iterator[Any]:
     head.error = text(rollout.error, f"{where}.error", limits.MAX_TEXT)
     flat = pixels.reshape(-1)
     step = limits.PART_PIXEL_BYTES
-    part.pixels = flat[:step].tobytes()
-    yield part
-    for start in range(step, flat.size, step):
-        yield wiw_pb2.RolloutPart(pixels=flat[start : start + step].tobytes())
+    for start in range(0, max(flat.size, 1), step):
+        part = Splice(small)
+        part.add_bytes(small.PIXELS_FIELD_NUMBER, flat[start : start + step])
+        yield part
+        small = wiw_pb2.RolloutPart()
 
 
 class _Assembly:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.errors import LimitExceeded, Refusal
+from harness.wire.codec.splice import Splice
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MAX_ELEMENTS, MAX_RANK, MEND_SENDER, too_large
 
@@ -62,12 +63,12 @@ def checked_array(value: Any, dtype: str, expected: Shape, where: str) -> npt.ND
     return array
 
 
-def write_tensor(value: npt.NDArray[Any], message: Any, dtype: str, expected: Shape, where: str) -> None:
-    """Fill a Tensor message from an array."""
+def write_tensor(value: npt.NDArray[Any], dtype: str, expected: Shape, where: str) -> Splice:
+    """Return a Tensor message of an array, whose bytes are not copied yet."""
     array = checked_array(value, dtype, expected, where)
-    message.dtype = _CODES[dtype]
-    message.shape.extend(value.shape)
-    message.data = array.tobytes()
+    tensor = Splice(wiw_pb2.Tensor(dtype=_CODES[dtype], shape=array.shape))
+    tensor.add_bytes(wiw_pb2.Tensor.DATA_FIELD_NUMBER, array)
+    return tensor
 
 
 def read_tensor(message: Any, dtype: str, expected: Shape, where: str) -> npt.NDArray[Any]:
