@@ -56,7 +56,7 @@ class Warp(WorldModel):
         """Return the wanted frames, each reprojected from the conditioning view itself, so that blur never adds up."""
         motions = motions_after(request.candidate.actions)
         frames = np.empty((len(request.frames), *request.view.shape), np.uint8)
-        view = np.ascontiguousarray(request.view)
+        view = np.array(request.view, order="C")  # a view from the wire is read-only, which is another type to numba
         for number, frame in enumerate(request.frames):
             reproject(view, request.camera, self._reachable(motions[frame]), self.depth_m, frames[number])
         return Rollout(request.id, frames, request.camera)
@@ -135,7 +135,7 @@ def _blend(view: RGB, top: int, left: int, right: int, down: float, across: floa
         pixel[channel] = int(upper * (1.0 - down) + lower * down + 0.5)
 
 
-@njit(cache=True)
+@njit("void(u1[:,:,::1], u1[:,:,::1], f8[:,::1], f8[:,::1], f8, f8, f8)", cache=True)
 def _warp_equirect(
     view: RGB, out: RGB, azimuths: Floats, elevations: Floats, x: float, z: float, depth_m: float
 ) -> None:
@@ -165,7 +165,7 @@ def _warp_equirect(
             _blend(view, int(top_float), left, next_column, mirrored - top_float, across, out[height - 1 - row, column])
 
 
-@njit(cache=True)
+@njit("void(u1[:,:,::1], u1[:,:,::1], f8, f8, f8, f8, f8, f8)", cache=True)
 def _warp_pinhole(
     view: RGB, out: RGB, sine: float, cosine: float, x: float, z: float, depth_m: float, focal: float
 ) -> None:
