@@ -8,6 +8,7 @@ centre, left at W/4, and its rows cover 180 degrees whatever their number (the p
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,7 +19,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.observations import RGB, View
 from harness.contracts.portable import PI, TWO_PI, atan2, sincos
 
-Map = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
 
 
 def roll(pano: RGB, yaw_left_deg: float) -> RGB:
@@ -48,8 +49,10 @@ def crop(
     """
     _check_crop(pano, height, width, hfov_deg)
     rows, columns = pano.shape[:2]
-    source_x, source_y = _pinhole_map(rows, columns, height, width, hfov_deg, pitch_up_deg)
-    return _sample(pano, source_x - yaw_left_deg * columns / 360.0, source_y)
+    shift = yaw_left_deg * columns / 360.0
+    whole = math.floor(shift)
+    plan = _sampling_plan(rows, columns, height, width, hfov_deg, pitch_up_deg, shift - whole)
+    return _sample(np.roll(pano, whole % columns, axis=1), plan).reshape(height, width, 3)
 
 
 def front_crop(view: View, size: tuple[int, int], hfov_deg: float, yaw_left_deg: float = 0.0) -> View:
@@ -71,11 +74,44 @@ def _check_crop(pano: RGB, height: int, width: int, hfov_deg: float) -> None:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _SamplingPlan:
+    """Bilinear sampling of an image of n pixels: four pixel numbers and two weights for each of m samples."""
+
+    above_left: npt.NDArray[np.int32]
+    above_right: npt.NDArray[np.int32]
+    below_left: npt.NDArray[np.int32]
+    below_right: npt.NDArray[np.int32]
+    across: Floats
+    down: Floats
+
+
 @lru_cache(maxsize=16)
+def _sampling_plan(
+    rows: int, columns: int, height: int, width: int, hfov_deg: float, pitch_up_deg: float, shift: float
+) -> _SamplingPlan:
+    """Return how to sample a panorama, rolled right by ``shift`` in [0, 1) columns, for a pinhole at yaw 0.
+
+    Columns wrap, rows clamp. Whole columns of yaw are rolled beforehand, so one plan serves every turn of a suite.
+    """
+    source_x, source_y = _pinhole_map(rows, columns, height, width, hfov_deg, pitch_up_deg)
+    source_x = source_x - shift
+    left_float = np.floor(source_x)
+    top_float = np.floor(source_y)
+    left = left_float.astype(np.int32) % columns
+    right = (left + 1) % columns
+    above = np.clip(top_float.astype(np.int32), 0, rows - 1) * columns
+    below = np.clip(top_float.astype(np.int32) + 1, 0, rows - 1) * columns
+    across = (source_x - left_float)[:, None]
+    down = (source_y - top_float)[:, None]
+    return _SamplingPlan(above + left, above + right, below + left, below + right, across, down)
+
+
+@lru_cache(maxsize=4)
 def _pinhole_map(
     rows: int, columns: int, height: int, width: int, hfov_deg: float, pitch_up_deg: float
-) -> tuple[Map, Map]:
-    """Return for each pixel of a pinhole at yaw 0 the (column, row) to sample, as floats in pixel units.
+) -> tuple[Floats, Floats]:
+    """Return for each pixel of a pinhole at yaw 0, row by row, the (column, row) to sample, in pixel units.
 
     Computed once a shape by scalar code, because numpy's own trigonometry differs between CPUs.
     """
@@ -94,24 +130,15 @@ def _pinhole_map(
             elevation = atan2(up, math.sqrt(right * right + ahead * ahead))
             source_x[y, x] = (0.5 - azimuth / TWO_PI) * columns - 0.5
             source_y[y, x] = (0.5 - elevation / PI) * rows - 0.5
-    source_x.setflags(write=False)
-    source_y.setflags(write=False)
-    return source_x, source_y
+    return source_x.reshape(-1), source_y.reshape(-1)
 
 
-def _sample(pano: RGB, source_x: Map, source_y: Map) -> RGB:
-    """Return the bilinear samples of ``pano`` at float pixel positions; columns wrap, rows clamp."""
-    rows, columns = pano.shape[:2]
-    left_float = np.floor(source_x)
-    top_float = np.floor(source_y)
-    weight_x = (source_x - left_float)[..., None]
-    weight_y = (source_y - top_float)[..., None]
-    left = left_float.astype(np.int64) % columns
-    right = (left + 1) % columns
-    top = np.clip(top_float.astype(np.int64), 0, rows - 1)
-    bottom = np.clip(top_float.astype(np.int64) + 1, 0, rows - 1)
-    above = pano[top, left] * (1.0 - weight_x) + pano[top, right] * weight_x
-    below = pano[bottom, left] * (1.0 - weight_x) + pano[bottom, right] * weight_x
-    mixed = above * (1.0 - weight_y) + below * weight_y
+def _sample(pano: RGB, plan: _SamplingPlan) -> RGB:
+    """Return the samples of ``pano`` uint8 [m, 3], rounded half up."""
+    pixels = pano.reshape(-1, 3)
+    left_weight = 1.0 - plan.across
+    above = pixels.take(plan.above_left, axis=0) * left_weight + pixels.take(plan.above_right, axis=0) * plan.across
+    below = pixels.take(plan.below_left, axis=0) * left_weight + pixels.take(plan.below_right, axis=0) * plan.across
+    mixed = above * (1.0 - plan.down) + below * plan.down
     result: RGB = np.floor(mixed + 0.5).astype(np.uint8)
     return result

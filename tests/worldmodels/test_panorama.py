@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
+from harness.contracts.digest import array_digest
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import RGB, View
 from harness.worldmodels.panorama import crop, front_crop, roll
@@ -96,6 +97,12 @@ def test_images_that_are_no_panorama_are_refused() -> None:
     pinhole = View(Camera("front", PINHOLE, 8, 8, 90.0, 1.25), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(Refusal, match="only an equirect view"):
         front_crop(pinhole, (8, 8), 90.0)
+
+
+def test_bytes_of_a_crop_are_fixed() -> None:
+    noise = np.random.Generator(np.random.PCG64(5)).integers(0, 256, (128, 256, 3)).astype(np.uint8)
+    cut = crop(noise, 128, 128, 90.0, 22.5)
+    assert array_digest(cut) == "63b517ab78a85af719a0c4d64a5dbf8b9559de4c0efa57707c3dd4794dd71d91"
 
 
 def test_a_front_crop_carries_its_camera() -> None:
