@@ -121,7 +121,7 @@ class RunFolder:
         return trajectory_root(self.rows())
 
     def journal_to_write(self) -> Journal:
-        """Return the open journal with every episode planned; hold `lock` while using it.
+        """Return the open journal, made with every episode planned if there is none; hold `lock` while using it.
 
         Leftovers of killed workers are removed. Episodes that are complete in ``episodes/`` but not committed (the
         run was killed in between, or the journal was moved away) are imported instead of being played again.
@@ -130,9 +130,9 @@ class RunFolder:
             self.episodes.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             remove_leftovers(self.episodes)
-        journal = Journal(self.path / JOURNAL)
+        path = self.path / JOURNAL
+        journal = Journal(path) if path.exists() else Journal.create(path, self._planned())
         try:
-            journal.plan(self._planned())
             self._import_finished(journal)
         except BaseException:
             journal.close()
@@ -141,7 +141,8 @@ class RunFolder:
 
     def _planned(self) -> Tuple[Tuple[EpisodeKey, str], ...]:
         homes = {episode.id: episode.home for episode in self.identity.episodes}
-        return tuple((key, homes[key.episode]) for key in self.identity.planned_keys())
+        keys = self.identity.keys()
+        return tuple((key, homes[key.episode]) for key in keys)
 
     def _key_of(self, record: EpisodeRecord) -> EpisodeKey:
         """Return the key that the trajectory itself (which its digest protects) belongs to."""

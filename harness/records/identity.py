@@ -50,7 +50,7 @@ class RunIdentity:
     episodes: Tuple[Episode, ...]
     specs: Mapping[str, Any] = field(default_factory=dict)
 
-    def planned_keys(self) -> Tuple[EpisodeKey, ...]:
+    def keys(self) -> Tuple[EpisodeKey, ...]:
         """Return every planned row in order: all episodes with the first seed, then with the next."""
         return tuple(EpisodeKey(self.task, self.tier, e.id, seed) for seed in self.seeds for e in self.episodes)
 

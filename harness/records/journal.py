@@ -6,16 +6,18 @@ import json
 import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Tuple
 
 from harness.contracts.results import ERROR, PLANNED, STATES, TIMEOUT, EpisodeResult
-from harness.records.errors import RecordError, corrupt, journal_errors
+from harness.records.atomic import TEMPORARY, sync_folder
+from harness.records.errors import RecordError, corrupt, disk_errors, journal_errors
 from harness.records.identity import EpisodeKey
 
 _SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS episodes (
+CREATE TABLE episodes (
     position INTEGER NOT NULL,
     task TEXT NOT NULL,
     tier TEXT NOT NULL,
@@ -60,43 +62,50 @@ class Journal:
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self._path = path
         with journal_errors(path):
-            mode = "ro" if read_only else "rwc"
-            self._database = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=_BUSY_S, uri=True)
-            self._database.isolation_level = None
+            self._database = _connect(path, "ro" if read_only else "rw")
             try:
-                self._prepare(read_only)
+                self._check()
+                if not read_only:
+                    self._database.execute("PRAGMA journal_mode = WAL")
+                    self._database.execute("PRAGMA synchronous = FULL")
             except BaseException:
                 self._database.close()
                 raise
 
-    def _prepare(self, read_only: bool) -> None:
-        """Check the database and, for writers, set it up."""
-        verdict = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise corrupt(self._path, str(verdict))
-        if not read_only:
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute(_SCHEMA)
+    @classmethod
+    def create(cls, path: Path, planned: Iterable[Tuple[EpisodeKey, str]]) -> Journal:
+        """Make the journal with a planned row for each (key, home) in order, and open it.
 
-    def plan(self, keys: Iterable[Tuple[EpisodeKey, str]]) -> None:
-        """Insert a planned row for each (key, home) in order; rows that exist already are kept as they are."""
+        It is made under a temporary name and renamed, so that a reader never finds a journal without its rows.
+        """
         rows = [
             (position, key.task, key.tier, key.episode, key.seed, home, PLANNED)
-            for position, (key, home) in enumerate(keys)
+            for position, (key, home) in enumerate(planned)
         ]
-        with journal_errors(self._path):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                self._database.executemany(
-                    "INSERT OR IGNORE INTO episodes (position, task, tier, episode, seed, home, state) "
+        temporary = path.with_name(f"{TEMPORARY}{path.name}")
+        with journal_errors(path), disk_errors(path):
+            temporary.unlink(missing_ok=True)
+            with closing(_connect(temporary, "rwc")) as database:
+                database.execute("PRAGMA synchronous = FULL")
+                database.execute("BEGIN")
+                database.execute(_SCHEMA)
+                database.executemany(
+                    "INSERT INTO episodes (position, task, tier, episode, seed, home, state) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
                     rows,
                 )
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+                database.execute("COMMIT")
+            temporary.replace(path)
+            sync_folder(path.parent)
+        return cls(path)
+
+    def _check(self) -> None:
+        """Raise CorruptJournal unless this is a sound database with the journal's table."""
+        verdict = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise corrupt(self._path, str(verdict))
+        if not self._database.execute("SELECT 1 FROM sqlite_master WHERE name = 'episodes'").fetchone():
+            raise corrupt(self._path, "it has no table of episodes")
 
     def commit(self, key: EpisodeKey, result: EpisodeResult, attempts: int) -> None:
         """Turn a planned row into a finished one; raise RecordError when it is not planned (any more)."""
@@ -142,6 +151,11 @@ class Journal:
     def close(self) -> None:
         """Close the database; SQLite then folds the write-ahead log into the file."""
         self._database.close()
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a database without Python's implicit transactions: each statement commits by itself."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=_BUSY_S, uri=True, isolation_level=None)
 
 
 def _row(values: Tuple[Any, ...]) -> JournalRow:

@@ -11,7 +11,9 @@ from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
 from harness.records.plain import from_plain
 
-SUITE_PLAYER = "harness.running.player:SuitePlayer"
+SUITE_PLAYER = "harness.running.suite_player:SuitePlayer"
+
+_PYTHON_START_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,10 @@ class ServicePlan:
 
 @dataclass(frozen=True)
 class PhaseDeadlines:
-    """Seconds until a phase counts as hung. ``start_s`` is for a worker with its services, ``episode_s`` for playing
-    and recording one episode (it covers a bake); the others are for single calls."""
+    """Seconds until a phase counts as hung. ``start_s`` is for starting one service, ``episode_s`` for playing and
+    recording one episode (it covers a bake); the others are for single calls."""
 
-    start_s: float = 120.0
+    start_s: float = 60.0
     reset_s: float = 120.0
     step_s: float = 30.0
     imagine_s: float = 600.0
@@ -73,6 +75,11 @@ class RunPlan:
         plain: Dict[str, Any] = to_plain(replace(self, identity=None))  # type: ignore[arg-type]
         del plain["identity"]
         return plain
+
+    def worker_start_s(self) -> float:
+        """Return how long a worker may take until it is ready: its services one after another, and Python itself."""
+        services = sum(service is not None for service in (self.environment, self.world_model))
+        return self.deadlines.start_s * services + _PYTHON_START_S
 
     def with_workers(self, workers: Optional[int]) -> RunPlan:
         """Return the plan with another number of workers; None keeps it."""

@@ -1,4 +1,4 @@
-"""The player of a worker: an environment, a world model, and the task that brings them together."""
+"""What a worker plays with, by name: real runs and tests use different classes behind one protocol."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Scheduler:
         for number in range(self._plan.workers):
             starting = sum(not worker.ready for worker in self._workers.values())
             if number not in self._workers and len(self._queue) > starting:
-                worker = WorkerProcess(self._folder, number, self._lock_descriptor, self._plan.deadlines.start_s)
+                worker = WorkerProcess(self._folder, number, self._lock_descriptor, self._plan.worker_start_s())
                 self._workers[number] = worker
                 selector.register(worker, selectors.EVENT_READ, worker)
 
@@ -149,7 +149,7 @@ class Scheduler:
         task = worker.idle()
         self._drop(worker, selector)
         if task is None:
-            self._start_failed(f"a worker was not ready after {self._plan.deadlines.start_s:g} s; see {worker.log}")
+            self._start_failed(f"a worker was not ready after {self._plan.worker_start_s():g} s; see {worker.log}")
             return
         self._queue.leave(task)
         error = f"not finished after {self._plan.deadlines.episode_s:g} s; the worker was killed"

@@ -89,7 +89,7 @@ def test_the_systems_full_disk_becomes_a_message(tmp_path: Path) -> None:
 
 def test_finished_episodes_are_imported_and_leftovers_removed(tmp_path: Path) -> None:
     folder = create(tmp_path)
-    keys = folder.identity.planned_keys()
+    keys = folder.identity.keys()
     done = record(folder, keys[1])
     (folder.episodes / ".tmp-e002-s0-99").mkdir()
     (folder.episodes / "e000-s0").mkdir()
@@ -102,7 +102,8 @@ def test_finished_episodes_are_imported_and_leftovers_removed(tmp_path: Path) ->
 
 def test_a_damaged_journal_moved_away_loses_nothing(tmp_path: Path) -> None:
     folder = create(tmp_path)
-    for key in folder.identity.planned_keys():
+    keys = folder.identity.keys()
+    for key in keys:
         record(folder, key)
     folder.journal_to_write().close()
     rows, root = folder.rows(), folder.trajectory_root()

@@ -23,9 +23,7 @@ def result(key: EpisodeKey, state: str = "ok") -> EpisodeResult:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    journal = Journal(tmp_path / "journal.sqlite")
-    journal.plan((key, "h") for key in KEYS)
-    journal.close()
+    Journal.create(tmp_path / "journal.sqlite", ((key, "h") for key in KEYS)).close()
     return tmp_path / "journal.sqlite"
 
 
@@ -48,11 +46,16 @@ def test_no_episode_is_committed_twice(path: Path) -> None:
     assert journal.counts() == {"planned": 3, "ok": 1, "failed": 0, "error": 0, "timeout": 0}
 
 
-def test_planning_again_keeps_what_is_committed(path: Path) -> None:
-    journal = Journal(path)
-    journal.commit(KEYS[1], result(KEYS[1]), 1)
-    journal.plan((key, "h") for key in KEYS)
-    assert [row.result.state for row in journal.rows()] == ["planned", "ok", "planned", "planned"]
+def test_a_half_made_journal_of_a_killed_run_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-journal.sqlite").write_bytes(b"half")
+    journal = Journal.create(tmp_path / "journal.sqlite", [(KEYS[0], "h")])
+    assert [(row.key, row.result.state) for row in journal.rows()] == [(KEYS[0], "planned")]
+
+
+def test_a_missing_journal_is_not_made_by_opening_it(tmp_path: Path) -> None:
+    with pytest.raises(Refusal):
+        Journal(tmp_path / "journal.sqlite")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_errors_and_timeouts_are_planned_again(path: Path) -> None:
@@ -79,13 +82,15 @@ def test_numbers_that_json_cannot_hold_are_refused(path: Path) -> None:
         journal.commit(KEYS[0], bad, 1)
 
 
-@pytest.mark.parametrize("damage", ["not a database", "broken page"])
+@pytest.mark.parametrize("damage", ["not a database", "broken page", "empty file"])
 def test_a_damaged_journal_gives_one_message_and_is_not_touched(path: Path, damage: str) -> None:
     journal = Journal(path)
     journal.close()
     data = bytearray(path.read_bytes())
     if damage == "not a database":
         data[:16] = b"garbage garbage!"
+    elif damage == "empty file":
+        data = bytearray()
     else:
         data[4096:8192] = bytes(4096)
     path.write_bytes(data)
