@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
 from harness.contracts.cameras import Pose, quaternion_to_yaw
@@ -18,14 +17,6 @@ from harness.reporting.maps import MapShape, map_shape
 POSITION_DIGITS = 2
 SCORE_DIGITS = 4
 GAP_DIGITS = 3
-
-
-@dataclass(frozen=True)
-class Details:
-    """The details of the episodes by folder name, and the maps that they share (an episode holds a map's index)."""
-
-    episodes: Dict[str, Dict[str, Any]]
-    maps: Tuple[MapShape, ...]
 
 
 class DetailReader:

@@ -49,6 +49,9 @@ GAPS: Dict[str, Label] = {
     "lpips": Label("LPIPS", "", "share", 3, "Learnt perceptual distance, 0: equal.", "down"),
 }
 
+RATIO = Label("", "", "share", 2, "")
+"""How gains and correlations are written."""
+
 COLUMNS: Dict[str, Label] = {
     "spl": Label("SPL", "", "share", 2, "in actions"),
     "final_distance_m": Label("End", "m", "number", 2, "geodesic distance to the goal at the end"),

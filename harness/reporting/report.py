@@ -71,7 +71,7 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(number=labels.number, interval=labels.interval, label=labels.metric_label)
-    environment.globals.update(gap_label=labels.gap_label, percent=labels.METRICS["success_rate"])
+    environment.globals.update(gain=labels.RATIO, percent=labels.METRICS["success_rate"])
     return environment.get_template("report.html.j2").render(
         summary=summary,
         identity=run.identity,
@@ -84,7 +84,10 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary) -> str:
 
 
 def _charts(summary: Summary) -> List[Tuple[str, GapChart]]:
-    charts = [(name, gap_chart(gap)) for name, gap in summary.gap.items()]
+    """Return a chart for each gap measure, the well-known ones first."""
+    known = list(labels.GAPS)
+    names = sorted(summary.gap, key=lambda name: (known.index(name) if name in known else len(known), name))
+    charts = [(name, gap_chart(summary.gap[name])) for name in names]
     return [(name, chart) for name, chart in charts if chart is not None]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Tuple
 
 import numpy as np
 
@@ -34,7 +32,7 @@ def write_run(root: Path, run: RunData, with_files: int = 1_000_000) -> RunFolde
     return folder
 
 
-def small_run(root: Path, **changes: object) -> RunFolder:
+def small_run(root: Path) -> RunFolder:
     """Write a run of three homes with two episodes each; the last episode broke."""
     return write_run(root, synthetic_run(homes=3, per_home=2, errors=1))
 
@@ -67,11 +65,3 @@ def home_map() -> TopDownMap:
     walkable[90:110, 95:105] = True
     walkable[40:70, 30:60] = False
     return TopDownMap(walkable, (-3.0, -1.0), 0.05)
-
-
-def rename_home(run: RunData, name: str) -> RunData:
-    """Return the run with its first row in a home of another name."""
-    first: Tuple[object, ...] = run.rows[:1]
-    assert first
-    row = dataclasses.replace(run.rows[0], result=dataclasses.replace(run.rows[0].result, home=name))
-    return dataclasses.replace(run, rows=(row, *run.rows[1:]))

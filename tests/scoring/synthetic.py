@@ -142,6 +142,9 @@ def synthetic_result(trajectory: Trajectory, home: str) -> EpisodeResult:
         "rollouts": float(sum(d.rollouts for d in trajectory.decisions)),
         "final_distance_m": trajectory.final_distance_m,
     }
+    ssim = [step.gap["ssim"] for d in trajectory.decisions for step in d.steps if step.gap]
+    if ssim:
+        numbers = {**numbers, "gap_ssim": sum(ssim) / len(ssim)}
     state = OK if trajectory.solved else FAILED
     timings = {"imagine": 0.5 + 0.01 * actions, "step": 0.1}
     return EpisodeResult(trajectory.episode, home, 0, state, numbers, trajectory.digest(), "", timings)

@@ -296,7 +296,8 @@ function decisionStrip(row, decision, index) {
   const strip = element("div", { class: "strip" },
     element("div", { class: "head" }, "step"), line(["before", ...shown.map(String)]),
     element("div", { class: "rows" }, element("b", {}, "real"), element("b", {}, "imagined")),
-    picture(row, stripName(index), `Decision ${index + 1}: real views above, imagined views below`, "picture"));
+    element("div", { class: "sheet", style: `--columns:${shown.length + 1}` },
+      picture(row, stripName(index), `Decision ${index + 1}: real views above, imagined views below`, "picture")));
   for (const [name, values] of Object.entries(decision.gap)) {
     const digits = name === "psnr" ? 1 : 2;
     strip.append(element("div", { class: "head" }, name.toUpperCase()),
@@ -325,6 +326,7 @@ function drawMap(detail, cards) {
     arrow(detail.start, 7 * unit, "start-arrow"));
   const starts = decisionPaths(detail);
   starts.forEach((path, i) => node.append(decisionMark(path[0], i, unit, cards)));
+  node.append(endMark(points[points.length - 1], unit));
   node.append(scaleBar(box, unit), ...legendTexts(detail, unit));
   return { node, light: (index) => {
     lit.setAttribute("points", index < 0 ? "" : line(starts[index]));
@@ -345,6 +347,11 @@ function decisionMark(at, index, unit, cards) {
   const go = () => cards[index].scrollIntoView({ behavior: "smooth", block: "center" });
   return drawn("g", {}, drawn("circle", { class: "stop", cx: at[0], cy: at[1], r: 3 * unit, onclick: go }),
     drawn("text", { x: at[0], y: at[1], "font-size": 3.8 * unit }, String(index + 1)));
+}
+
+function endMark(at, unit) {
+  return drawn("g", {}, drawn("title", {}, "where the episode ended"),
+    drawn("circle", { class: "start", cx: at[0], cy: at[1], r: 1.8 * unit }));
 }
 
 function legendTexts(detail, unit) {

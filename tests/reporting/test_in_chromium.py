@@ -1,0 +1,103 @@
+"""The report in a real browser: rows, filters, an opened episode, pictures from the file and from beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import harness.reporting.report as report_module
+from harness.contracts.trajectories import DecisionFrames
+from harness.records.folder import RunFolder
+from harness.records.pictures import strip_jpeg
+from harness.reporting.report import write_report
+from tests.reporting.chromium import dump_dom, needs_chromium, ready_ms
+from tests.reporting.synthetic_folder import small_run, write_run
+from tests.scoring.synthetic import synthetic_run
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return small_run(tmp_path_factory.mktemp("runs"))
+
+
+def test_a_thousand_episodes_with_filters(tmp_path: Path) -> None:
+    run = synthetic_run(homes=250, per_home=4, errors=3)
+    page = write_report(write_run(tmp_path, run, with_files=0)).report
+    dom = dump_dom(page, tmp_path / "profile")
+    assert ready_ms(dom) > 0
+    assert "1000 episodes" in dom
+    assert len(re.findall("<tr data-folder=", dom)) >= 200
+    assert len(re.findall("<option value=", dom)) == 251
+    assert 'data-state="error"' in dom
+    assert dom.count('<button type="button" data-state=') == 4
+
+
+def test_an_episode_opens_from_the_address(folder: RunFolder, tmp_path: Path) -> None:
+    dom = dump_dom(write_report(folder).report, tmp_path, "episode=easy-test-0001-s0")
+    dialog = dom[dom.index("<dialog") : dom.index("</dialog>")]
+    decisions = len(list((folder.episodes / "easy-test-0001-s0").glob("decision-*.jpg")))
+    assert dialog.count('class="decision"') == decisions > 0
+    assert dialog.count("data:image/jpeg;base64,") == decisions + 1
+    assert 'class="floor"' in dialog and 'class="path"' in dialog
+
+
+def test_an_episode_that_broke_opens_with_its_error(folder: RunFolder, tmp_path: Path) -> None:
+    dom = dump_dom(write_report(folder).report, tmp_path, "episode=easy-test-0005-s0")
+    assert "did not answer Step within 30 s" in dom[dom.index("<dialog") :]
+
+
+def test_pictures_load_from_beside_the_file(folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_module, "PICTURE_BYTES", 0)
+    dom = dump_dom(write_report(folder).report, tmp_path / "a", "episode=easy-test-0001-s0")
+    dialog = dom[dom.index("<dialog") : dom.index("</dialog>")]
+    assert 'src="episodes/easy-test-0001-s0/decision-00.jpg"' in dialog
+    assert "was not found" not in dialog
+    for strip in folder.episodes.glob("*/decision-00.jpg"):
+        strip.unlink()
+    dom = dump_dom(folder.path / "report.html", tmp_path / "b", "episode=easy-test-0001-s0")
+    assert "decision-00.jpg was not found" in dom
+
+
+def test_an_error_with_markup_stays_text(tmp_path: Path) -> None:
+    run = synthetic_run(homes=3, per_home=2, errors=1)
+    evil = "</script><img src=x onerror=\"document.title='owned'\">"
+    row = dataclasses.replace(run.rows[-1], result=dataclasses.replace(run.rows[-1].result, error=evil))
+    page = write_report(write_run(tmp_path, dataclasses.replace(run, rows=(*run.rows[:-1], row)))).report
+    dom = dump_dom(page, tmp_path / "profile", "episode=easy-test-0005-s0")
+    assert "<img src=x" not in dom
+    assert "<title>owned" not in dom
+    assert "&lt;img src=x" in dom
+
+
+def test_columns_are_labelled_with_the_steps_that_the_strip_shows(tmp_path: Path) -> None:
+    counts = range(1, 18)
+    script = (report_module.TEMPLATES / "report.js").read_text("utf-8")
+    constant = re.search(r"const SHOWN_STEPS = \d+;", script)
+    assert constant
+    functions = script[script.index("function shownSteps") : script.index("function decisionCard")]
+    page = tmp_path / "steps.html"
+    page.write_text(
+        f"<html><script>{constant.group(0)}{functions}"
+        f"document.documentElement.dataset.steps = {list(counts)}.map(shownSteps).join(';');</script></html>"
+    )
+    found = re.search(r'data-steps="([\d,;]+)"', dump_dom(page, tmp_path / "profile"))
+    assert found
+    for count, text in zip(counts, found.group(1).split(";"), strict=True):
+        assert steps_in_strip(count) == [int(number) for number in text.split(",")]
+
+
+def steps_in_strip(count: int) -> list[int]:
+    """Return which steps a strip of ``count`` steps shows, read off its pixels: each view has its own shade."""
+    shades = [np.full((32, 32, 3), 10 + 14 * number, np.uint8) for number in range(count + 1)]
+    strip = np.asarray(Image.open(io.BytesIO(strip_jpeg(DecisionFrames(shades[0], tuple(shades[1:]), {})))))
+    columns = round((strip.shape[1] + 3) / 35)
+    middles = [strip[16, 35 * column + 16, 0] for column in range(1, columns)]
+    return [round((int(shade) - 10) / 14) for shade in middles]
