@@ -128,7 +128,7 @@ class Navigator:
         return TopDownMap(self.walkable.copy(), (self._frame[0], self._frame[1]), CELL_M)
 
     def check(self, position: Vec3, role: str, where: str = "this home") -> None:
-        """Raise NotNavigable, naming the position, its ``role`` and ``where`` it is, unless the body can stand there."""
+        """Raise NotNavigable, naming the position, its ``role`` and ``where``, unless the body can stand there."""
         if not self.is_navigable(position):
             x, y, z = position
             raise NotNavigable(

@@ -101,9 +101,8 @@ def tiny_home() -> Home:
     for index, (_, _, _, box) in enumerate(BOXES):
         builder.box(box, SHELL_OBJECTS + 1 + index, 6 + index)
     shell_names = ("floor", "ceiling", "wall", "wall", "wall", "wall")
-    shell = tuple(
-        HomeObject(1 + k, name, "white", -1, (0.0, 0.0, 0.0, LENGTH, HEIGHT, DEPTH)) for k, name in enumerate(shell_names)
-    )
+    whole = (0.0, 0.0, 0.0, LENGTH, HEIGHT, DEPTH)
+    shell = tuple(HomeObject(1 + k, name, "white", -1, whole) for k, name in enumerate(shell_names))
     boxes = tuple(
         HomeObject(SHELL_OBJECTS + 1 + k, category, colour, room, box)
         for k, (category, colour, room, box) in enumerate(BOXES)
@@ -123,5 +122,8 @@ def tiny_home() -> Home:
         textures=textures,
         texture_emissive=np.zeros(len(textures), np.uint8),
         objects=shell + boxes,
-        rooms=(Room(0, "living room", (0.0, 0.0, WALL_X[0], DEPTH)), Room(1, "bedroom", (WALL_X[1], 0.0, LENGTH, DEPTH))),
+        rooms=(
+            Room(0, "living room", (0.0, 0.0, WALL_X[0], DEPTH)),
+            Room(1, "bedroom", (WALL_X[1], 0.0, LENGTH, DEPTH)),
+        ),
     )
