@@ -33,6 +33,7 @@ HEALTH_TIMEOUT_S = 1.0
 STACK_DUMP_S = 1.0
 """How long a hanging service gets to write its Python stack (faulthandler, on SIGABRT) before it is killed."""
 
+DEATH_WAIT_S = 0.5
 KILL_WAIT_S = 10.0
 
 
@@ -76,12 +77,15 @@ class RunningService:
         """Return the last ``lines`` lines that the service wrote."""
         return self._log.tail(lines)
 
-    def death(self) -> ServiceError | None:
+    def death(self, wait_s: float = DEATH_WAIT_S) -> ServiceError | None:
         """Return the error that explains why the service ended by itself; None while it runs or after `stop`.
 
-        A call that fails because its service died knows only that the connection broke; this knows why.
+        A call that fails because its service died knows only that the connection broke; this knows why. It waits
+        up to ``wait_s`` for the end, because a connection breaks while the kernel still takes the process apart.
         """
-        code = None if self._stopped else self._exit_code()
+        if self._stopped or not self._wait_exit(wait_s):
+            return None
+        code = self._exit_code()
         return None if code is None else died_error(self.name, code, self._log, "while in use")
 
     def wait_ready(self) -> None:
