@@ -23,7 +23,11 @@ def main(arguments: list[str]) -> int:
     run, test = commands()[:2]
     if arguments == ["--check"]:
         honest = "benchmark.py --wm gtsim --task ignav" in run and test.endswith("-m pytest")
-        print("README: run, then test" if honest else f"README's first two blocks are not the two commands:\n{run}\n{test}")
+        print(
+            "README: run, then test"
+            if honest
+            else f"README's first two blocks are not the two commands:\n{run}\n{test}"
+        )
         return 0 if honest else 1
     print({"1": run, "2": test}[arguments[0]])
     return 0

@@ -1,0 +1,104 @@
+"""Compares the trajectory root of a small run between CPUs: native, numba's generic target, an emulated old CPU.
+
+`python -m tests.e2e.portable_roots` plays the same episode three times from nothing (home built and lit, episode
+sampled, `gtsim` and `warp` played) and exits with 1 where any digest differs. The emulated CPU is a Nehalem of 2008,
+without AVX or FMA, under qemu-user; where qemu-user is missing it says so and compares the other two.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.wire.sdk import WorldModel
+    from harness.worldmodels.catalog import CatalogEntry
+
+ROOT = Path(__file__).parents[2]
+HOME = "validation-0000"
+DECISIONS = 2
+OLD_CPU = "Nehalem"
+
+
+def play_one(cache: Path) -> dict[str, str]:
+    """Build a home, sample an episode, play it with two world models; return the digests of all of it."""
+    from dataclasses import replace
+
+    from harness.worldmodels.catalog import load_catalog
+    from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
+    from images.embedded.cache import home_digest
+    from images.embedded.environment import EmbeddedEnvironment
+    from images.embedded.sampling import SamplingConstants, sample_episodes
+    from tasks.ignav.task import play_episode
+    from tasks.suite import load_suite
+
+    suite = load_suite("embedded-v1", "ignav")
+    tier = suite.tier("easy")
+    tier = replace(tier, loop=replace(tier.loop, decisions=DECISIONS))
+    environment = EmbeddedEnvironment(str(cache))
+    home = environment.load_home(HOME)
+    constants = SamplingConstants(tier="easy", geodesic_m=tier.geodesic_m, radius_m=tier.radius_m)
+    episode = sample_episodes(HOME, constants, 1, environment=environment)[0][0]
+    digests = {"home": home_digest(home), "episode": episode.digest()}
+    entry = load_catalog().find("warp")
+    imaginers: dict[str, Imaginer] = {
+        "gtsim": EnvironmentImaginer(environment),
+        "warp": PluginImaginer(warp_model(entry), entry.manifest, suite.action_space),
+    }
+    for name, imaginer in imaginers.items():
+        played = play_episode(environment, imaginer, episode, tier, 0, name, "self")
+        digests[name] = played.trajectory.digest()
+    return digests
+
+
+def warp_model(entry: CatalogEntry) -> WorldModel:
+    """Return the warp plugin itself, without a service."""
+    module, _, name = entry.manifest.entry_point.partition(":")
+    sys.path.insert(0, str(entry.folder))
+    made: WorldModel = getattr(importlib.import_module(module), name)(entry.manifest)
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Play once and print the digests (`--one CACHE`), or compare all CPUs."""
+    if arguments[:1] == ["--one"]:
+        print(json.dumps(play_one(Path(arguments[1]))))
+        return 0
+    results: dict[str, dict[str, str]] = {}
+    emulator = shutil.which("qemu-x86_64")
+    machines: dict[str, tuple[list[str], dict[str, str]]] = {
+        "native": ([], {}),
+        "generic": ([], {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}),
+    }
+    if emulator:
+        machines[f"emulated {OLD_CPU}"] = ([emulator, "-cpu", OLD_CPU], {})
+    else:
+        print("qemu-x86_64 is not installed: the emulated old CPU is left out")
+    for name, (prefix, extra) in machines.items():
+        with tempfile.TemporaryDirectory() as cache:
+            environment = {**os.environ, **extra, "NUMBA_CACHE_DIR": f"{cache}/numba", "PYTHONPATH": str(ROOT)}
+            started = time.monotonic()
+            command = [*prefix, os.path.realpath(sys.executable) if prefix else sys.executable]
+            if prefix:  # the emulator starts the real binary, which then no longer finds its virtual environment
+                environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *(p for p in sys.path if "site-packages" in p)])
+            done = subprocess.run(
+                [*command, "-m", "tests.e2e.portable_roots", "--one", f"{cache}/homes"],
+                env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True,
+            )  # fmt: skip
+            results[name] = json.loads(done.stdout.splitlines()[-1])
+            print(f"{name}: {time.monotonic() - started:.0f} s, {results[name]}", flush=True)
+    same = len({json.dumps(r, sort_keys=True) for r in results.values()}) == 1
+    print(f"{'equal' if same else 'DIFFERENT'} on {', '.join(results)}")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
