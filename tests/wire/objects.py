@@ -189,3 +189,26 @@ class BatchModel(PaintModel):
             if request.prompt == "stranger":
                 yield Rollout(12345, np.zeros((0, 16, 24, 3), np.uint8), FRONT)
             yield self.imagine(request)
+
+
+class StillEnvironment(GridEnvironment):
+    """Sees two images that were made once: what is left to measure is the wire."""
+
+    def __init__(self) -> None:
+        super().__init__(side=256)
+        self.rgb = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+
+    def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
+        view = View(self.rig.camera("front"), self.rgb)
+        return [Observation({"front": view}, ORIGIN) for _ in actions]
+
+
+class StillModel(WorldModel):
+    """Answers with the same 14 large panoramas every time."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        super().__init__(manifest)
+        self.rgb = np.random.default_rng(0).integers(0, 256, (14, 576, 1024, 3), np.uint8)
+
+    def imagine(self, request: RolloutRequest) -> Rollout:
+        return Rollout(request.id, self.rgb, request.camera)
