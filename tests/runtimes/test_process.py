@@ -68,7 +68,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 def test_a_service_starts_answers_and_stops(temp_folder: Path) -> None:
     with start(temp_folder, spec("troubled:Echo")) as service:
         status = service.socket.parent.lstat()
-        assert (stat.S_IMODE(status.st_mode), service.alive(), service.death()) == (0o700, True, None)
+        assert (stat.S_IMODE(status.st_mode), service.alive(), service.death(wait_s=0.0)) == (0o700, True, None)
         assert len(os.fsencode(service.socket)) < 100
         client = WorldModelClient(service.socket, Deadlines())
         assert client.describe().name == "troubled"
@@ -121,9 +121,8 @@ def test_a_native_crash_during_a_call_is_explained(temp_folder: Path) -> None:
         client = WorldModelClient(service.socket, Deadlines())
         with pytest.raises(ServiceError):
             list(client.imagine_batch([REQUEST]))
-        wait_until(lambda: not service.alive())
+        death = service.death(wait_s=10.0)
         client.close()
-        death = service.death()
     assert death is not None
     assert "ended while in use: killed by SIGSEGV" in death.what
     assert "Fatal Python error" in death.next_step
