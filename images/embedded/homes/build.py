@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Callable
 
 import numpy as np
@@ -82,7 +83,7 @@ def _along_of(x: float, z: float, side: int, center: float) -> float:
 
 def assemble(seed: int, plan: Plan, draft: Draft, materials: Materials) -> Home:
     """Sort the parts into the canonical order, bake the light and describe the objects."""
-    parts = sorted(draft.parts, key=lambda p: (p.object, p.texture, p.double_sided))
+    parts = sorted((_compact(part) for part in draft.parts), key=lambda p: (p.object, p.texture, p.double_sided))
     counts = [len(p.positions) for p in parts]
     offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
     positions = np.concatenate([p.positions for p in parts]).astype(np.float32)
@@ -109,6 +110,14 @@ def assemble(seed: int, plan: Plan, draft: Draft, materials: Materials) -> Home:
         texture_emissive=emissive,
         objects=_describe(draft, parts, means),
         rooms=tuple(Room(room.id, room.kind, room.inner) for room in plan.rooms),
+    )
+
+
+def _compact(part: Part) -> Part:
+    """Drop the vertices that no triangle uses (poles of lathed bodies), as a GLB would."""
+    used, faces = np.unique(part.faces, return_inverse=True)
+    return replace(
+        part, positions=part.positions[used], normals=part.normals[used], uvs=part.uvs[used], faces=faces.reshape(-1, 3)
     )
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from images.embedded.homes.draft import Frame, Kit, Piece
 from images.embedded.homes.materials import Material
-from images.embedded.homes.shapes import blade, box, cylinder, ellipsoid, joined, lathe, mat, picture, rounded_box
+from images.embedded.homes.shapes import Shape, blade, box, cylinder, ellipsoid, joined, lathe, mat, picture, rounded_box
+
+LEAF_REACH = 0.36
+"""How far the leaves of a large plant reach sideways in metres: walls stand at 0.38."""
 
 _VASES = (
     ((0.0, 0.0), (0.22, 0.0), (0.34, 0.35), (0.2, 0.7), (0.12, 0.88), (0.18, 1.0), (0.14, 0.98), (0.0, 0.8)),
@@ -93,10 +98,7 @@ def pot_plant(kit: Kit, frame: Frame, height: float) -> None:
     pot = height * 0.42
     profile = [(0.0, 0.0), (pot * 0.42, 0.0), (pot * 0.58, pot), (pot * 0.5, pot), (0.0, pot * 0.85)]
     piece.add(lathe(profile, 12), kit.materials.ceramic(kit.draws.integer(3)))
-    leaves = [
-        blade(height * 0.6, height * 0.16, kit.draws.uniform(0.0, 6.28), kit.draws.uniform(0.5, 3.0), height * 0.15)
-        for _ in range(12)
-    ]
+    leaves = [_leaf(kit, height * 0.6, height * 0.16, 0.5, 3.0, height * 0.15, 0.14) for _ in range(12)]
     piece.add(joined(leaves).at(0.0, pot * 0.9, 0.0), kit.materials.leaves(kit.draws.integer(2)))
 
 
@@ -115,17 +117,20 @@ def floor_plant(kit: Kit, frame: Frame, height: float) -> None:
     green = kit.materials.leaves(0 if palm else 1)
     draws = kit.draws
     if palm:
-        leaves = [
-            blade(height * draws.uniform(0.5, 0.8), 0.09, draws.uniform(0.0, 6.28), draws.uniform(0.8, 4.0), height * 0.22)
-            for _ in range(22)
-        ]
+        leaves = [_leaf(kit, height * draws.uniform(0.5, 0.8), 0.09, 0.8, 4.0, height * 0.22, LEAF_REACH) for _ in range(22)]
         piece.add(joined(leaves).at(0.0, pot * 0.9, 0.0), green)
         return
     piece.add(cylinder(0.018, height * 0.6, 7, 0.012), kit.materials.soil(), 0.0, pot * 0.85, 0.0)
     for _ in range(26):
         y = pot + height * draws.uniform(0.1, 0.62)
-        leaf = blade(draws.uniform(0.18, 0.34), 0.12, draws.uniform(0.0, 6.28), draws.uniform(0.0, 1.4), 0.1)
-        piece.add(leaf, green, 0.0, y, 0.0)
+        piece.add(_leaf(kit, draws.uniform(0.18, 0.34), 0.12, 0.0, 1.4, 0.1, LEAF_REACH), green, 0.0, y, 0.0)
+
+
+def _leaf(kit: Kit, length: float, width: float, least: float, most: float, droop: float, reach: float) -> Shape:
+    """A leaf in a random direction, rising between ``least`` and ``most``, no farther out than ``reach``."""
+    rise = kit.draws.uniform(least, most)
+    run = length / math.sqrt(1.0 + rise * rise)
+    return blade(length * min(1.0, reach / run), width, kit.draws.uniform(0.0, 6.28), rise, droop)
 
 
 def framed_picture(kit: Kit, frame: Frame, width: float, height: float, index: int, rim: Material) -> None:

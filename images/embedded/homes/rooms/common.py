@@ -75,9 +75,9 @@ def add_chest(setting: Setting, category: str = "cabinet") -> None:
 def add_floor_plant(setting: Setting) -> None:
     """Put a large plant in a corner, or at a wall."""
     draws = setting.kit.draws
-    spot = setting.space.against_wall(0.5, 0.5, 1.0, front=0.0, corner=draws.chance(0.7))
+    spot = setting.space.against_wall(0.76, 0.76, 1.0, front=0.0, corner=draws.chance(0.7))
     if spot is not None:
-        decor.floor_plant(setting.kit, spot.frame.moved(0.0, 0.0, 0.26), draws.uniform(0.8, 1.4))
+        decor.floor_plant(setting.kit, spot.frame.moved(0.0, 0.0, 0.38), draws.uniform(0.8, 1.4))
 
 
 def add_floor_lamp(setting: Setting) -> None:

@@ -1,0 +1,143 @@
+"""A bounded folder of baked homes, so that a home is built once per machine.
+
+Files are replaced atomically and carry a SHA-256, so that a crash, a full disk or two writers at once can
+cost time but never give a wrong home: whatever does not verify is built again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Callable, Optional, Union
+
+from images.embedded.homebytes import HomeBytesError, decode_home, encode_home, home_digest
+from images.embedded.homes import GENERATOR_VERSION, build_home
+from images.embedded.homes.splits import parse_home
+from images.embedded.mesh import Home
+
+DEFAULT_MAX_BYTES = 4 * 1024**3
+"""Room for about 200 homes."""
+_DIGEST_BYTES = 32
+_SUFFIX = ".home"
+
+
+class CacheFolderError(OSError):
+    """The cache folder cannot be written."""
+
+
+def default_cache_root() -> Path:
+    """Return the folder from ``WIW_CACHE``, else ``~/.cache/wiw-bench/homes``."""
+    chosen = os.environ.get("WIW_CACHE")
+    return Path(chosen) if chosen else Path.home() / ".cache" / "wiw-bench" / "homes"
+
+
+class HomeCache:
+    """Homes by name (``test-0007``), built on first use.
+
+    Safe for any number of processes on one folder. ``max_bytes`` bounds the folder; the homes that were not
+    used for longest go first.
+    """
+
+    def __init__(
+        self,
+        root: Union[str, Path, None] = None,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        build: Callable[[int], Home] = build_home,
+    ) -> None:
+        self.root = default_cache_root() if root is None else Path(root)
+        self.max_bytes = max_bytes
+        self._build = build
+
+    def path(self, name: str) -> Path:
+        """Return the file of a home; its name carries the generator's version."""
+        parse_home(name)
+        return self.root / f"v{GENERATOR_VERSION}-{name}{_SUFFIX}"
+
+    def load(self, name: str) -> Home:
+        """Return the home called ``name``, from the folder or freshly built."""
+        _, seed = parse_home(name)
+        self._prepare_root()
+        path = self.path(name)
+        home = self._read(path)
+        if home is None:
+            home = self._build(seed)
+            self._write(path, encode_home(home))
+            self._evict(keep=path)
+        return home
+
+    def _prepare_root(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> CacheFolderError:
+        return CacheFolderError(
+            f"cannot write the home cache {self.root} ({error}): set WIW_CACHE to a folder that you can write"
+        )
+
+    def _read(self, path: Path) -> Optional[Home]:
+        """Return the stored home, or None (with a warning if the file is damaged)."""
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unwritable(error) from error
+        stored, body = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        if hashlib.sha256(body).digest() != stored:
+            _warn(f"home cache {path}: wrong checksum; building the home again and replacing the file")
+            return None
+        try:
+            home = decode_home(body)
+        except HomeBytesError as error:
+            _warn(f"home cache {path}: {error}")
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return home
+
+    def _write(self, path: Path, body: bytes) -> None:
+        """Write to a temporary file, force it to the disk, then rename it into place."""
+        temporary = ""
+        try:
+            handle, temporary = tempfile.mkstemp(prefix=".partial-", dir=self.root)
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(body).digest())
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except OSError as error:
+            if temporary:
+                Path(temporary).unlink(missing_ok=True)
+            raise self._unwritable(error) from error
+
+    def _evict(self, keep: Path) -> None:
+        """Remove the least recently used homes (and leftovers of killed writers) beyond ``max_bytes``."""
+        files = []
+        for file in [*self.root.glob(f"*{_SUFFIX}"), *self.root.glob(".partial-*")]:
+            with contextlib.suppress(OSError):
+                status = file.stat()
+                files.append((status.st_mtime_ns, file.name, status.st_size))
+        total = 0
+        for _, _, size in files:
+            total += size
+        for _, name, size in sorted(files):
+            if total <= self.max_bytes:
+                return
+            if name != keep.name:
+                with contextlib.suppress(OSError):
+                    (self.root / name).unlink()
+                    total -= size
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+__all__ = ["CacheFolderError", "HomeCache", "default_cache_root", "home_digest"]
