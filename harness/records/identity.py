@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Tuple
 
+from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 
 FORMAT = 1
@@ -49,6 +50,11 @@ class RunIdentity:
     seeds: Tuple[int, ...]
     episodes: Tuple[Episode, ...]
     specs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Held in the form that JSON gives back, so that an identity equals itself when it is read again.
+        object.__setattr__(self, "wm_manifest", to_plain(self.wm_manifest))
+        object.__setattr__(self, "specs", to_plain(self.specs))
 
     def keys(self) -> Tuple[EpisodeKey, ...]:
         """Return every planned row in order: all episodes with the first seed, then with the next."""

@@ -17,10 +17,10 @@ from harness.contracts.trajectories import DecisionFrames
 STRIP_BYTES = 25_000
 _TILE_HEIGHT = 96
 _STRIP_WIDTH = 1152
-_MAX_TILES = 7
+_MAX_TILES = 5
 _GAP = 3
 _BLANK = (60, 60, 60)
-_QUALITIES = (82, 72, 60, 48, 36, 25)
+_QUALITIES = (80, 60, 40)
 
 
 def strip_jpeg(frames: DecisionFrames) -> bytes:
@@ -84,12 +84,13 @@ def _blank(height: int, width: int) -> Image.Image:
 
 
 def _jpeg(image: Image.Image, limit: int) -> bytes:
-    """Return the best JPEG within ``limit`` bytes, or the smallest there is."""
-    for quality in _QUALITIES:
-        data = _saved(image, "JPEG", quality=quality)
-        if len(data) <= limit:
-            break
-    return data
+    """Return a JPEG within ``limit`` bytes: quality gives way first, then size."""
+    while True:
+        for quality in _QUALITIES:
+            data = _saved(image, "JPEG", quality=quality)
+            if len(data) <= limit:
+                return data
+        image = image.resize((max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.BOX)
 
 
 def _saved(image: Image.Image, kind: str, **options: int) -> bytes:

@@ -106,9 +106,10 @@ class Worker:
             timings={**played.timings, "play": time.monotonic() - began},
         )
         key = EpisodeKey(self._folder.identity.task, self._folder.identity.tier, episode.id, order.seed)
-        began = time.monotonic()
+        played_at = time.monotonic()
         write_episode(self._folder.episodes, key, played, result, order.attempt)
-        return replace(result, timings={**result.timings, "record": time.monotonic() - began})
+        now = time.monotonic()
+        return replace(result, timings={**result.timings, "record": now - played_at, "episode": now - began})
 
     def _after_failure(self, episode: Episode, order: Play, error: Exception) -> Message:
         """Tell what is the episode's fault from what deserves another attempt or ends the run."""

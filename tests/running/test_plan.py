@@ -19,10 +19,13 @@ from harness.running.plan import PhaseDeadlines, ServicePlan, check_suite, plan_
 from harness.running.progress import exit_code, exit_code_of
 from tests.running import fake
 
+START = fake.episodes(1)[0].start
+
 
 def test_a_plan_comes_back_from_its_run_folder(tmp_path: Path) -> None:
     plan = replace(
         fake.plan(2, workers=3, deadlines=PhaseDeadlines(step_s=7.0), play_s=0.1),
+        identity=replace(fake.plan(2).identity, wm_manifest={"needs": ("torch",)}, specs={"pose": START}),
         environment=ServicePlan("environment", "embedded", "a:B", options={"cache_dir": "/x"}),
     )
     folder = runs.create(plan, tmp_path)
