@@ -39,7 +39,7 @@ def room_of(module: str) -> str:
     """Return the room that a dotted module name belongs to, or ''."""
     parts = module.split(".")
     if parts[0] == "harness":
-        return ".".join(parts[:2]) if len(parts) > 1 else ""
+        return ".".join(parts[:2]) if ".".join(parts[:2]) in ALLOWED else ""
     return parts[0] if parts[0] in ALLOWED else ""
 
 

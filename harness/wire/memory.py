@@ -21,7 +21,7 @@ _KEPT_FREE = 128 * 2**20
 _GROWTH = 8 * 2**20
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def keep_freed_memory() -> bool:
     """Have malloc keep blocks of up to 32 MiB; return False where the C library is not glibc.
 

@@ -28,6 +28,10 @@ CREVICE = 0.06
 """A vertex that sees nothing farther than this (metres) is covered by furniture."""
 AMBIENT = 0.05
 """Light that is everywhere: what the bounces beyond the last would add."""
+NEGLIGIBLE = 0.02
+"""A light that adds less than this (facing it, in the open) is left out."""
+FAR = 4.5
+"""Beyond this distance in metres shadows need fewer rays."""
 OFFSET = 0.006
 TOWARDS_FACE = 0.06
 """How far a sample moves from its vertex to the middle of its faces: corners then belong to one side."""
@@ -129,13 +133,14 @@ def _sample_points(positions: Floats, normals: Floats, faces: Ints) -> Floats:
 
 @numba.njit(cache=True, nogil=True)
 def _lamp_light(tree: Tree, p: Floats, n: Floats, thin: int, lamp: Floats, out: Floats) -> None:
-    """Add one lamp: four shadow rays to the corners of a tetrahedron on its glowing body."""
+    """Add one lamp: four shadow rays to the corners of a tetrahedron on its glowing body (one from afar)."""
     dx, dy, dz = lamp[0] - p[0], lamp[1] - p[1], lamp[2] - p[2]
     distance2 = dx * dx + dy * dy + dz * dz
-    if lamp[3] < 0.004 * distance2:
+    if lamp[3] < NEGLIGIBLE * distance2:
         return
-    radius = lamp[6] * 0.57735
-    for k in range(4):
+    count = 4 if distance2 < FAR * FAR else 1
+    radius = lamp[6] * 0.57735 if count == 4 else 0.0
+    for k in range(count):
         sx = radius if k % 2 == 0 else -radius
         sy = radius if k < 2 else -radius
         sz = radius if k == 0 or k == 3 else -radius
@@ -152,23 +157,28 @@ def _lamp_light(tree: Tree, p: Floats, n: Floats, thin: int, lamp: Floats, out: 
         ox, oy, oz = p[0] - shift * n[0], p[1] - shift * n[1], p[2] - shift * n[2]
         hit, _, _, _ = trace(tree, ox, oy, oz, lx, ly, lz, 0.985, True)
         if hit == NO_HIT:
-            share = 0.25 * cosine / (length2 + 0.3)
+            share = cosine / (count * (length2 + 0.3))
             for c in range(3):
                 out[c] += lamp[3 + c] * share
 
 
 @numba.njit(cache=True, nogil=True)
 def _portal_light(tree: Tree, p: Floats, n: Floats, thin: int, portal: Floats, out: Floats) -> None:
-    """Add the sky seen through one window: 2 x 3 shadow rays to its panes."""
+    """Add the sky seen through one window: 2 x 3 shadow rays to its panes, 2 from afar."""
     ahead = (p[0] - portal[0]) * portal[9] + (p[1] - portal[1]) * portal[10] + (p[2] - portal[2]) * portal[11]
     if ahead <= 0.02:
         return
     rx, ry, rz, ux, uy, uz = portal[3], portal[4], portal[5], portal[6], portal[7], portal[8]
     half_width, half_height = np.sqrt(rx * rx + ry * ry + rz * rz), np.sqrt(ux * ux + uy * uy + uz * uz)
     area = 4.0 * half_width * half_height
-    for k in range(6):
-        a = (k % 3 - 1) * 0.66
-        b = -0.5 if k < 3 else 0.5
+    dx, dy, dz = p[0] - portal[0], p[1] - portal[1], p[2] - portal[2]
+    distance2 = dx * dx + dy * dy + dz * dz
+    if portal[13] * area < NEGLIGIBLE * portable.PI * distance2:
+        return
+    count = 6 if distance2 < FAR * FAR else 2
+    for k in range(count):
+        a = (k % 3 - 1) * 0.66 if count == 6 else k - 0.5
+        b = (-0.5 if k < 3 else 0.5) if count == 6 else 0.0
         lx = portal[0] + a * rx + b * ux - p[0]
         ly = portal[1] + a * ry + b * uy - p[1]
         lz = portal[2] + a * rz + b * uz - p[2]
@@ -182,7 +192,7 @@ def _portal_light(tree: Tree, p: Floats, n: Floats, thin: int, portal: Floats, o
             continue
         hit, _, _, _ = trace(tree, p[0], p[1], p[2], lx, ly, lz, 0.985, True)
         if hit == NO_HIT:
-            share = cosine * facing * area / (6.0 * portable.PI * (length2 + 0.15))
+            share = cosine * facing * area / (count * portable.PI * (length2 + 0.15))
             for c in range(3):
                 out[c] += portal[12 + c] * share
 

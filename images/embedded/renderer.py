@@ -39,6 +39,11 @@ class Renderer:
         self._slot_face = np.empty(count, np.int32)
         self._buffers: Dict[Tuple[int, int], Buffers] = {}
 
+    @property
+    def triangle_count(self) -> int:
+        """How many triangles the home has."""
+        return len(self._triangles.order)
+
     def render(self, camera: Camera, position: Vec3, yaw_deg: float, depth: bool = False, ids: bool = False) -> View:
         """Return what ``camera`` sees on a body at floor ``position`` (metres) that looks along ``yaw_deg``."""
         draw = self.equirect if camera.kind == EQUIRECT else self.pinhole

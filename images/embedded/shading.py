@@ -90,24 +90,46 @@ def _length(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return lengths
 
 
+@compiled
+def pack_level(level, start, texels):  # type: ignore[no-untyped-def]
+    """Write one mip level [T, S, S, 3] into the packed pyramids from ``start`` on."""
+    size = level.shape[1]
+    for texture in range(level.shape[0]):
+        for y in range(size):
+            for x in range(size):
+                red, green, blue = level[texture, y, x]
+                lanes = np.int64(red) | (np.int64(green) << _LANE_BITS) | (np.int64(blue) << (2 * _LANE_BITS))
+                texels[texture, start + y * size + x] = lanes
+
+
+@compiled
+def halve_level(level, half):  # type: ignore[no-untyped-def]
+    """Write the box-filtered next level, rounded half up."""
+    for texture in range(half.shape[0]):
+        for y in range(half.shape[1]):
+            for x in range(half.shape[2]):
+                for channel in range(3):
+                    upper = int(level[texture, 2 * y, 2 * x, channel]) + int(level[texture, 2 * y, 2 * x + 1, channel])
+                    y1 = 2 * y + 1
+                    lower = int(level[texture, y1, 2 * x, channel]) + int(level[texture, y1, 2 * x + 1, channel])
+                    half[texture, y, x, channel] = (upper + lower + 2) >> 2
+
+
 def build_mips(textures: npt.NDArray[np.uint8]) -> Tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return (texels [T, N], level_start [9]): box-filtered pyramids, each texel packed as three 21-bit lanes.
 
     Averages are taken in integers and rounded half up, so the bytes are the same everywhere.
     """
-    level = textures.astype(np.int64)
-    packed = []
-    starts = []
-    total = 0
-    for _ in range(_LEVELS):
-        lanes = level[..., 0] | (level[..., 1] << _LANE_BITS) | (level[..., 2] << (2 * _LANE_BITS))
-        packed.append(lanes.reshape(len(textures), -1))
-        starts.append(total)
-        total += packed[-1].shape[1]
-        if level.shape[1] > 1:
-            quads = level[:, ::2, ::2] + level[:, 1::2, ::2] + level[:, ::2, 1::2] + level[:, 1::2, 1::2]
-            level = (quads + 2) >> 2
-    return np.ascontiguousarray(np.concatenate(packed, axis=1)), np.array(starts, np.int64)
+    sizes = [TEXTURE_SIZE >> level for level in range(_LEVELS)]
+    starts = np.cumsum([0] + [size * size for size in sizes]).astype(np.int64)
+    texels = np.empty((len(textures), int(starts[-1])), np.int64)
+    level = np.ascontiguousarray(textures)
+    for size, start in zip(sizes, starts):
+        pack_level(level, start, texels)
+        half = np.empty((len(textures), size // 2, size // 2, 3), np.uint8)
+        halve_level(level, half)
+        level = half
+    return texels, starts[:-1].copy()
 
 
 @compiled

@@ -41,7 +41,9 @@ class Splice:
         self._size += len(prefix) + size
 
     def add_bytes(self, field: int, array: npt.NDArray[Any]) -> None:
-        """Set a bytes field to the content of a C-ordered array."""
+        """Set a bytes field to the content of a C-ordered array; an empty one is left out, as protobuf does."""
+        if not array.size:
+            return
         self._begin(field, array.nbytes)
         self._pieces.append(array.reshape(-1).view(np.uint8).data)
 
