@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -28,6 +27,7 @@ from harness.contracts.observations import (
 )
 from harness.contracts.rollouts import Rollout
 from harness.wire.sdk import Environment
+from images.embedded.cache import DEFAULT_MAX_BYTES, HomeCache
 from images.embedded.cameras import HEADINGS
 from images.embedded.homes import GENERATOR_VERSION
 from images.embedded.mesh import Home
@@ -45,8 +45,6 @@ RIG = Rig(
     )
 )
 
-DEFAULT_CACHE = Path("~/.cache/wiw-bench/homes")
-DEFAULT_CACHE_BYTES = 4 << 30
 _SCENES_KEPT = 2
 _VIEW_BYTES_KEPT = 64 << 20
 
@@ -110,10 +108,9 @@ def _view_bytes(view: View) -> int:
 class EmbeddedEnvironment(Environment):
     """Plays episodes in procedural homes. Scenes are named by their home (``test-0007``)."""
 
-    def __init__(self, cache_dir: str = "", cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
-        """Keep baked homes under ``cache_dir`` (empty: in the user's cache folder), ``cache_bytes`` at most."""
-        self._cache_root = Path(cache_dir) if cache_dir else DEFAULT_CACHE.expanduser()
-        self._cache_bytes = cache_bytes
+    def __init__(self, cache_dir: str = "", cache_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        """Keep baked homes under ``cache_dir`` (empty: ``cache.default_cache_root``), ``cache_bytes`` at most."""
+        self._cache = HomeCache(cache_dir or None, cache_bytes)
         self._scenes: OrderedDict[str, Scene] = OrderedDict()
         self._views: Optional[SceneViews] = None
         self._scene: Optional[Scene] = None
@@ -122,9 +119,7 @@ class EmbeddedEnvironment(Environment):
 
     def load_home(self, name: str) -> Home:
         """Return the home called ``name``, from the cache or newly built."""
-        from images.embedded.cache import HomeCache
-
-        return HomeCache(self._cache_root, self._cache_bytes).load(name)
+        return self._cache.load(name)
 
     def describe(self) -> EnvironmentSpec:
         """Return cameras, actions and abilities."""

@@ -51,9 +51,9 @@ class TierConstants:
 
 @dataclass(frozen=True)
 class SamplingStatistics:
-    """How many draws met which end, by name: ``goal drawn``, ``goal few instances``, ..., ``start drawn``, ..., ``kept``.
+    """How many draws met which end, by name (``goal drawn``, ``goal few instances``, ``goal kept``, ``start drawn``).
 
-    Every drawn goal or start is counted once more under what it failed, or under ``kept``.
+    Every drawn goal or start is counted once more under what it failed, or as kept.
     """
 
     counts: Dict[str, int]
@@ -80,8 +80,9 @@ def sample_episodes(
         if start is not None:
             episodes.append(_episode(scene, constants, f"{scene.name}-{len(episodes):02d}", start, goal))
     if len(episodes) < count:
+        found = f"{len(episodes)} of {count} episodes in {constants.attempts} attempts"
         raise EpisodeError(
-            f"home {scene.name} gave {len(episodes)} of {count} episodes in {constants.attempts} attempts: {dict(counts)}.",
+            f"home {scene.name} gave {found}: {dict(counts)}.",
             "Loosen the constants of the tier or leave the home out.",
         )
     return episodes, SamplingStatistics(dict(sorted(counts.items())))

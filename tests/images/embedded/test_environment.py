@@ -36,7 +36,8 @@ def test_reset_shows_start_and_goal() -> None:
 
 @pytest.mark.parametrize("role", ["start", "goal"])
 def test_reset_refuses_poses_off_the_walkable_area(role: str) -> None:
-    episode = tiny_episode(**{role: (0.2, 0.0, 1.5)})
+    inside_the_cabinet = (0.2, 0.0, 1.5)
+    episode = tiny_episode(start=inside_the_cabinet) if role == "start" else tiny_episode(goal=inside_the_cabinet)
     with pytest.raises(NotNavigable, match=rf"{role} \(0\.200, 0\.000, 1\.500\) of scene 'tiny'"):
         TinyEnvironment().reset(episode, 0, [], [])
 

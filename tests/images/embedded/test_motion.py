@@ -82,7 +82,7 @@ def test_stop_moves_nothing() -> None:
 
 @pytest.mark.parametrize("action", [Primitive(FORWARD, 0.25), Primitive("jump", 0.2), Vector("navigation", (0.2,))])
 def test_other_actions_are_refused(action: Primitive) -> None:
-    with pytest.raises(Refusal, match="Allowed: forward 0.2"):
+    with pytest.raises(Refusal, match=r"Allowed: forward 0\.2"):
         move(Body(0.0, 0.0, 0), action, OPEN, ORIGIN, 0.05)
 
 

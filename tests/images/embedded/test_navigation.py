@@ -72,7 +72,7 @@ def test_distance_in_plain_sight_is_the_straight_line(navigator: Navigator) -> N
 
 
 def test_distance_through_the_doorway(navigator: Navigator) -> None:
-    """A disc of the body's radius rolls around both edges of the door post: tangents, arcs, and the post's thickness."""
+    """A disc of the body's radius rolls around both edges of the door post: tangents, arcs, the post's thickness."""
     start, goal = (3.0, 0.0, 0.9), (5.0, 0.0, 0.9)
     along, across = WALL_X[0] - start[0], GAP_Z[0] - start[2]
     reach = math.hypot(along, across)

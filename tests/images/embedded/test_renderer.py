@@ -23,6 +23,8 @@ from images.embedded.renderer import Renderer
 from images.embedded.shading import BACKGROUND, build_mips
 from tests.images.embedded.tiny_home import BOXES, LENGTH, SHELL_OBJECTS, tiny_home
 
+Floats = npt.NDArray[np.float64]
+
 FRONT = Camera("front", "pinhole", 128, 128, 90.0, 1.25)
 PANO = Camera("pano", "equirect", 128, 256, 360.0, 1.25)
 PANO_LARGE = Camera("pano_large", "equirect", 576, 1024, 360.0, 1.25)
@@ -38,7 +40,7 @@ def renderer() -> Renderer:
     return Renderer(tiny_home())
 
 
-def crop_coordinates(camera: Camera, pano: Camera) -> Tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def crop_coordinates(camera: Camera, pano: Camera) -> Tuple[Floats, Floats]:
     """Return the (row, column) in the panorama, in pixels, of each ray of a pinhole with the same heading."""
     half = np.tan(np.radians(camera.hfov_deg / 2))
     across = ((np.arange(camera.width) + 0.5) / camera.width * 2 - 1) * half
@@ -49,7 +51,7 @@ def crop_coordinates(camera: Camera, pano: Camera) -> Tuple[npt.NDArray[np.float
     return row, column
 
 
-def bilinear(image: npt.NDArray[np.uint8], row: npt.NDArray[np.float64], column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:  # fmt: skip
+def bilinear(image: npt.NDArray[np.uint8], row: Floats, column: Floats) -> Floats:
     """Sample an image between its pixels."""
     top, left = np.floor(row).astype(int), np.floor(column).astype(int)
     b, a = (row - top)[..., None], (column - left)[..., None]
@@ -57,7 +59,7 @@ def bilinear(image: npt.NDArray[np.uint8], row: npt.NDArray[np.float64], column:
     lower, right = np.minimum(top + 1, height - 1), (left + 1) % width
     upper_row = image[top, left] * (1 - a) + image[top, right] * a
     lower_row = image[lower, left] * (1 - a) + image[lower, right] * a
-    blend: npt.NDArray[np.float64] = upper_row * (1 - b) + lower_row * b
+    blend: Floats = upper_row * (1 - b) + lower_row * b
     return blend
 
 
@@ -213,7 +215,8 @@ def test_two_renderers_give_the_same_bytes() -> None:
 @pytest.mark.slow
 def test_a_generic_processor_gives_the_same_bytes(tmp_path: Path) -> None:
     root = Path(__file__).parents[3]
-    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    generic = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {**os.environ, **generic}
     code = "from tests.images.embedded.test_renderer import render_digest; print(render_digest())"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -63,7 +63,7 @@ def test_what_makes_a_view_unfit() -> None:
     constants = dataclasses.replace(EASY, least_instances=6)
     assert view_flaw(View(camera, rgb, depth, ids), constants) == ""
     assert view_flaw(View(camera, rgb, depth, ids // 4 + 1), constants) == "few instances"
-    assert view_flaw(View(camera, rgb, depth / 2, ids), constants) == "shallow"
+    assert view_flaw(View(camera, rgb, np.full_like(depth, 1.0), ids), constants) == "shallow"
     near = depth.copy()
     near[:20] = 0.4
     assert view_flaw(View(camera, rgb, near, ids), constants) == "near"
