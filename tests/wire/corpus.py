@@ -1,0 +1,161 @@
+"""One valid example of every message that a service or a client reads, with the code that reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, List
+
+import numpy as np
+
+from harness.contracts.actions import Candidate, Vector, navigation_space
+from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
+from harness.contracts.observations import Observation, ResetReply, ShortestPath, TopDownMap, View, ViewRequest
+from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, failed_rollout
+from harness.wire.codec import queries
+from harness.wire.codec.episodes import read_manifest, write_manifest
+from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
+from harness.wire.codec.observations import (
+    read_environment_spec,
+    read_reset_reply,
+    write_environment_spec,
+    write_reset_reply,
+)
+from harness.wire.codec.rollouts import (
+    RolloutReader,
+    read_batch,
+    read_candidates,
+    write_batch,
+    write_candidates,
+    write_rollout,
+)
+from harness.wire.generated import wiw_pb2
+from harness.wire.replies import ExpectedRollouts
+from tests.wire.objects import ORIGIN, GridEnvironment, example_episode, example_manifest
+
+FRONT = Camera("front", PINHOLE, 6, 8, 90.0, 1.25)
+PANO = Camera("pano", EQUIRECT, 4, 8, 360.0, 1.25)
+FORWARD, LEFT = navigation_space().primitives[:2]
+WALK = Candidate((FORWARD, LEFT, FORWARD))
+
+
+@dataclass(frozen=True)
+class Example:
+    """A message, or the parts of a stream, and what reads them all."""
+
+    kind: str
+    parts: List[bytes]
+    read: Callable[[List[bytes]], Any]
+
+
+def _one(kind: str, data: bytes, read: Callable[[Any], Any]) -> Example:
+    return Example(kind, [data], lambda parts: [read(parse(kind, part)) for part in parts])
+
+
+def _image(camera: Camera, level: int) -> Any:
+    return np.full((camera.height, camera.width, 3), level, np.uint8)
+
+
+def _view(camera: Camera) -> View:
+    size = (camera.height, camera.width)
+    return View(camera, _image(camera, 7), np.full(size, 2.5, np.float32), np.full(size, 4, np.int32))
+
+
+def _observation() -> Observation:
+    return Observation({"front": _view(FRONT), "pano": _view(PANO)}, ORIGIN, True, False, {"steps": 3.0})
+
+
+def _rollout_parts(parts: List[bytes]) -> List[Rollout]:
+    expected = ExpectedRollouts({0: 3, 1: 2, 2: 1}, {0: (FRONT,), 1: (PANO,), 2: (PANO,)})
+    reader = RolloutReader(expected.accept)
+    found = [reader.add(parse("RolloutPart", part)) for part in parts]
+    reader.finish()
+    expected.finish()
+    return [rollout for rollout in found if rollout is not None]
+
+
+def _rollouts() -> Example:
+    rollouts = [
+        Rollout(0, np.zeros((3, 6, 8, 3), np.uint8), FRONT, (0.1, 0.5, 1.0), {"total": 0.5}),
+        Rollout(1, np.ones((2, 4, 8, 3), np.uint8), PANO),
+        failed_rollout(2, PANO, "no paint left"),
+    ]
+    whole = [part.serialized() for rollout in rollouts for part in write_rollout(rollout)]
+    first = parse("RolloutPart", whole[0])
+    tail = wiw_pb2.RolloutPart(pixels=first.pixels[100:])
+    first.pixels = first.pixels[:100]
+    return Example("RolloutPart", [first.SerializeToString(), tail.SerializeToString(), *whole[1:]], _rollout_parts)
+
+
+def _batch() -> Example:
+    views = (ContextView(_image(PANO, 1), ORIGIN),)
+    depth = np.full((4, 8), 1.0, np.float32)
+    vectors = Candidate((Vector("ee_pose8", (0.5,) * 8),))
+    requests = [
+        RolloutRequest(3, 2**64 - 1, _image(PANO, 9), PANO, WALK, (1, 3), depth, "walk", (ORIGIN,) * 3, views),
+        RolloutRequest(4, 0, _image(FRONT, 9), FRONT, vectors, (1,)),
+    ]
+    return _one("WorldModelImagineRequest", write_batch(requests).serialized(), read_batch)
+
+
+def _descriptions() -> List[Example]:
+    environment = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest="a" * 64)
+    write_environment_spec(GridEnvironment().describe(), environment.spec)
+    model = wiw_pb2.WorldModelDescription(protocol_version=PROTOCOL_VERSION, spec_digest="a" * 64)
+    write_manifest(example_manifest(), model.manifest)
+    return [
+        _one("EnvironmentDescription", environment.SerializeToString(), _read_spec),
+        _one("WorldModelDescription", model.SerializeToString(), _read_manifest),
+    ]
+
+
+def _read_spec(message: Any) -> Any:
+    return read_environment_spec(present(message, "spec", "description"))
+
+
+def _read_manifest(message: Any) -> Any:
+    return read_manifest(present(message, "manifest", "description"))
+
+
+def _requests() -> List[Example]:
+    views = [ViewRequest("front", True, True), ViewRequest("pano")]
+    reset, step = wiw_pb2.ResetRequest(), wiw_pb2.StepRequest()
+    imagine, describe = wiw_pb2.EnvironmentImagineRequest(), wiw_pb2.DescribeRequest(protocol_version=1)
+    queries.write_reset(example_episode(), 5, views, views[:1], reset)
+    queries.write_step([FORWARD, Vector("ee_pose8", (0.5,) * 8)], views, step)
+    write_candidates([WALK, Candidate(()), WALK], "pano", [(0, 3), (), (1, 2, 3)], imagine)
+    return [
+        _one("DescribeRequest", describe.SerializeToString(), lambda message: message.protocol_version),
+        _one("ResetRequest", reset.SerializeToString(), queries.read_reset),
+        _one("StepRequest", step.SerializeToString(), queries.read_step),
+        _one("EnvironmentImagineRequest", imagine.SerializeToString(), read_candidates),
+    ]
+
+
+def _answer(kind: str, points: List[Any], answer: Any) -> List[Example]:
+    query = wiw_pb2.QueryRequest()
+    queries.write_query(kind, points, query)
+    reply = queries.write_answer(kind, answer).serialized()
+    return [
+        _one("QueryRequest", query.SerializeToString(), queries.read_query),
+        _one("QueryReply", reply, lambda message: queries.read_answer(kind, message)),
+    ]
+
+
+def examples() -> List[Example]:
+    """Return one example of every message."""
+    start, goal = (0.0, 0.0, 0.0), (1.0, 0.0, -2.0)
+    reset = write_reset_reply(ResetReply(_observation(), {"front": _view(FRONT)})).serialized()
+    step = queries.write_observations([_observation()] * 2).serialized()
+    area = TopDownMap(np.eye(4, 6, dtype=bool), (-1.0, 2.0), 0.05)
+    return [
+        *_descriptions(),
+        *_requests(),
+        _one("ResetReply", reset, read_reset_reply),
+        _one("StepReply", step, queries.read_observations),
+        *_answer(queries.GEODESIC, [start, goal], 2.5),
+        *_answer(queries.SHORTEST_PATH, [start, goal], ShortestPath(2.5, (start, goal))),
+        *_answer(queries.NAVIGABLE, [start], True),
+        *_answer(queries.TOP_DOWN_MAP, [], area),
+        _batch(),
+        _rollouts(),
+    ]

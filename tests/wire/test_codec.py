@@ -1,0 +1,215 @@
+"""What goes onto the wire comes off it unchanged."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, List
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.contracts.cameras import Camera, Pose
+from harness.contracts.digest import digest
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import LimitExceeded, Refusal
+from harness.contracts.observations import View
+from harness.contracts.rollouts import Rollout
+from harness.wire import limits
+from harness.wire.codec import bodies, queries
+from harness.wire.codec import episodes as episode_codec
+from harness.wire.codec import observations as observation_codec
+from harness.wire.codec import rollouts as rollout_codec
+from harness.wire.codec.messages import parse
+from harness.wire.codec.splice import Splice
+from harness.wire.generated import wiw_pb2
+from tests.wire import strategies as some
+
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def same(left: Any, right: Any) -> bool:
+    """Compare contracts field by field, arrays by dtype, shape and bytes."""
+    if isinstance(left, np.ndarray):
+        return bool(left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes())
+    if dataclasses.is_dataclass(left):
+        fields = [field.name for field in dataclasses.fields(left)]
+        return type(left) is type(right) and all(same(getattr(left, f), getattr(right, f)) for f in fields)
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, (list, tuple)):
+        return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right))
+    return bool(left == right)
+
+
+def through(kind: str, write: Callable[..., None], read: Callable[..., Any], value: Any) -> Any:
+    """Write a small message, serialise, parse and read it."""
+    message = getattr(wiw_pb2, kind)()
+    write(value, message, "it")
+    return read(parse(kind, message.SerializeToString()), "it")
+
+
+SMALL = [
+    ("Vec3", bodies.write_vec3, bodies.read_vec3, some.vec3),
+    ("Pose", bodies.write_pose, bodies.read_pose, some.poses),
+    ("Camera", bodies.write_camera, bodies.read_camera, some.cameras),
+    ("Rig", bodies.write_rig, bodies.read_rig, some.rigs),
+    ("Action", bodies.write_action, bodies.read_action, some.actions),
+    ("Candidate", bodies.write_candidate, bodies.read_candidate, some.candidates),
+    ("ActionSpace", bodies.write_action_space, bodies.read_action_space, some.action_spaces),
+    (
+        "EnvironmentSpec",
+        observation_codec.write_environment_spec,
+        observation_codec.read_environment_spec,
+        some.environment_specs,
+    ),
+    ("Episode", episode_codec.write_episode, episode_codec.read_episode, some.episodes),
+    ("ModelManifest", episode_codec.write_manifest, episode_codec.read_manifest, some.manifests),
+    ("ShortestPath", observation_codec.write_shortest_path, observation_codec.read_shortest_path, some.paths),
+]
+
+LARGE = [
+    ("View", observation_codec.write_view, observation_codec.read_view, some.views()),
+    ("Observation", observation_codec.write_observation, observation_codec.read_observation, some.observations),
+    ("ResetReply", observation_codec.write_reset_reply, observation_codec.read_reset_reply, some.reset_replies),
+    ("TopDownMap", observation_codec.write_top_down_map, observation_codec.read_top_down_map, some.maps()),
+    (
+        "RolloutRequest",
+        rollout_codec.write_rollout_request,
+        rollout_codec.read_rollout_request,
+        some.rollout_requests(),
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "write", "read", "values"), SMALL, ids=[case[0] for case in SMALL])
+def test_small_types_come_back(kind: str, write: Any, read: Any, values: Any) -> None:
+    @quick
+    @given(values)
+    def check(value: Any) -> None:
+        assert same(through(kind, write, read, value), value)
+
+    check()
+
+
+@pytest.mark.parametrize(("kind", "write", "read", "values"), LARGE, ids=[case[0] for case in LARGE])
+def test_types_with_images_come_back(kind: str, write: Any, read: Any, values: Any) -> None:
+    @quick
+    @given(values)
+    def check(value: Any) -> None:
+        data = write(value, "it").serialized()
+        message = parse(kind, data)
+        assert same(read(message, "it"), value)
+        # A splice is an ordinary message: protobuf itself writes one of the same size.
+        assert len(message.SerializeToString()) == len(data)
+
+    check()
+
+
+def read_parts(parts: List[bytes], accept: Any = lambda *head: None) -> List[Rollout]:
+    """Read the rollouts in serialised parts."""
+    reader = rollout_codec.RolloutReader(accept)
+    found = [reader.add(parse("RolloutPart", part)) for part in parts]
+    reader.finish()
+    return [rollout for rollout in found if rollout is not None]
+
+
+@pytest.mark.parametrize("part_bytes", [1, 7, 2**21])
+def test_rollouts_come_back_in_parts(part_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PART_PIXEL_BYTES", part_bytes)
+
+    @quick
+    @given(st.lists(some.rollouts(), max_size=3))
+    def check(rollouts: List[Rollout]) -> None:
+        parts = [part.serialized() for rollout in rollouts for part in rollout_codec.write_rollout(rollout)]
+        assert same(read_parts(parts), rollouts)
+
+    check()
+
+
+@quick
+@given(st.lists(some.rollout_requests(), max_size=3, unique_by=lambda request: request.id))
+def test_batches_come_back(batch: List[Any]) -> None:
+    data = rollout_codec.write_batch(batch).serialized()
+    assert same(rollout_codec.read_batch(parse("WorldModelImagineRequest", data)), batch)
+
+
+@quick
+@given(st.data())
+def test_environment_requests_come_back(data: Any) -> None:
+    candidates = data.draw(st.lists(some.candidates, max_size=3))
+    frames = [data.draw(some.frame_indices(0, len(candidate))) for candidate in candidates]
+    message = wiw_pb2.EnvironmentImagineRequest()
+    rollout_codec.write_candidates(candidates, "pano", frames, message)
+    got = rollout_codec.read_candidates(parse("EnvironmentImagineRequest", message.SerializeToString()))
+    assert same(got, (candidates, "pano", frames))
+
+    episode, seed = data.draw(some.episodes), data.draw(some.uint64)
+    wanted, goal = data.draw(some.view_requests), data.draw(some.view_requests)
+    reset = wiw_pb2.ResetRequest()
+    queries.write_reset(episode, seed, wanted, goal, reset)
+    assert same(queries.read_reset(parse("ResetRequest", reset.SerializeToString())), (episode, seed, wanted, goal))
+
+    actions = data.draw(st.lists(some.actions, max_size=3))
+    step = wiw_pb2.StepRequest()
+    queries.write_step(actions, wanted, step)
+    assert same(queries.read_step(parse("StepRequest", step.SerializeToString())), (actions, wanted))
+
+
+@quick
+@given(st.data())
+def test_queries_and_answers_come_back(data: Any) -> None:
+    start, goal = data.draw(some.vec3), data.draw(some.vec3)
+    cases = [
+        (queries.GEODESIC, [start, goal], data.draw(some.positive | st.just(float("inf")))),
+        (queries.SHORTEST_PATH, [start, goal], data.draw(some.paths)),
+        (queries.NAVIGABLE, [start], data.draw(st.booleans())),
+        (queries.TOP_DOWN_MAP, [], data.draw(some.maps())),
+    ]
+    for kind, points, answer in cases:
+        query = wiw_pb2.QueryRequest()
+        queries.write_query(kind, points, query)
+        assert queries.read_query(parse("QueryRequest", query.SerializeToString())) == (kind, points)
+        reply = parse("QueryReply", queries.write_answer(kind, answer).serialized())
+        assert same(queries.read_answer(kind, reply), answer)
+
+
+@quick
+@given(st.lists(some.observations, max_size=3))
+def test_step_replies_come_back(observations: List[Any]) -> None:
+    data = queries.write_observations(observations).serialized()
+    assert same(queries.read_observations(parse("StepReply", data)), observations)
+
+
+def test_minus_zero_keeps_its_sign_and_a_pose_its_digest() -> None:
+    pose = Pose((-0.0, 0.0, 0.1), (1.0, 0.0, -0.0, 0.0))
+    assert digest(through("Pose", bodies.write_pose, bodies.read_pose, pose)) == digest(pose)
+
+
+def test_reading_an_image_copies_nothing_and_cannot_be_written_to() -> None:
+    data = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    from harness.wire.codec.tensors import read_tensor, write_tensor
+
+    message = parse("Tensor", write_tensor(data, "uint8", (2, 2, 3), "it").serialized())
+    array = read_tensor(message, "uint8", (2, 2, 3), "it")
+    assert not array.flags.owndata
+    assert not array.flags.writeable
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 16383, 16384, 2**21])
+def test_a_splice_writes_lengths_as_protobuf_does(size: int) -> None:
+    splice = Splice(wiw_pb2.RolloutPart())
+    splice.add_bytes(wiw_pb2.RolloutPart.PIXELS_FIELD_NUMBER, np.zeros(size, np.uint8))
+    data = splice.serialized()
+    assert len(splice) == len(data)
+    assert parse("RolloutPart", data).pixels == bytes(size)
+
+
+def test_what_cannot_be_read_is_not_written() -> None:
+    episode = Episode("e", "t", "t", "s", "s", "h", Pose((0.0, 0.0, 0.0), (2.0, 0.0, 0.0, 0.0)), None, 1, 1, 1)  # type: ignore[arg-type]
+    with pytest.raises(Refusal, match=r"episode\.start\.rotation"):
+        episode_codec.write_episode(episode, wiw_pb2.Episode())
+    camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)
+    with pytest.raises(LimitExceeded, match=r"view\.rgb has shape \[1, 2, 3\] instead of \[2, 2, 3\]"):
+        observation_codec.write_view(View(camera, np.zeros((1, 2, 3), np.uint8)), "view")
