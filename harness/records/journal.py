@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Tuple
@@ -61,6 +61,7 @@ class Journal:
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self._path = path
+        self._read_only = read_only
         with journal_errors(path):
             self._database = _connect(path, "ro" if read_only else "rw")
             try:
@@ -149,7 +150,11 @@ class Journal:
         return {state: counted[state] for state in STATES}
 
     def close(self) -> None:
-        """Close the database; SQLite then folds the write-ahead log into the file."""
+        """Close the database; a writer leaves one file without a log beside it, unless somebody is reading."""
+        if not self._read_only:
+            with suppress(sqlite3.OperationalError):
+                self._database.execute("PRAGMA busy_timeout = 0")
+                self._database.execute("PRAGMA journal_mode = DELETE")
         self._database.close()
 
 

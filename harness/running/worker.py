@@ -51,6 +51,7 @@ class Worker:
         self._plan = plan_of(folder)
         self._logs = folder.logs / f"services-{number}"
         self._player: Optional[Player] = None
+        self._has_played = False
 
     def start(self) -> Message:
         """Make the player; say whether the worker is ready."""
@@ -96,6 +97,7 @@ class Worker:
         player = self._ready_player()
         began = time.monotonic()
         played = player.play(episode, order.seed)
+        self._has_played = True
         result = EpisodeResult(
             episode=episode.id,
             home=episode.home,
@@ -112,8 +114,12 @@ class Worker:
         return replace(result, timings={**result.timings, "record": now - played_at, "episode": now - began})
 
     def _after_failure(self, episode: Episode, order: Play, error: Exception) -> Message:
-        """Tell what is the episode's fault from what deserves another attempt or ends the run."""
-        if isinstance(error, (Refusal, SpecMismatch, RecordError)):
+        """Tell what is the episode's fault from what deserves another attempt or ends the run.
+
+        A refusal before anything was played concerns the whole run (a model of the wrong size); after that, it
+        concerns the episode, and the run goes on.
+        """
+        if isinstance(error, RecordError) or (isinstance(error, (Refusal, SpecMismatch)) and not self._has_played):
             return _abort(error)
         if isinstance(error, DeadlineExceeded):
             return Finished(_unplayed(episode, order, TIMEOUT, error))

@@ -36,6 +36,16 @@ def test_a_committed_row_is_there_after_reopening(path: Path) -> None:
     assert row.committed_at is not None
 
 
+def test_a_closed_journal_is_one_file_also_after_reading(path: Path) -> None:
+    journal = Journal(path)
+    journal.commit(KEYS[0], result(KEYS[0]), 1)
+    journal.close()
+    reader = Journal(path, read_only=True)
+    assert reader.counts()["ok"] == 1
+    reader.close()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
 def test_no_episode_is_committed_twice(path: Path) -> None:
     journal = Journal(path)
     journal.commit(KEYS[0], result(KEYS[0]), 1)

@@ -1,7 +1,7 @@
 """A player without simulator or model: small random frames, drawn from the seed, at a chosen speed.
 
 Options of the plan: ``play_s`` (seconds an episode), ``misbehave`` (episode id -> ``error`` | ``crash`` | ``hang`` |
-``bug`` | ``service`` | ``service_once`` | ``disk_full``) and ``start`` (``refuse`` | ``fail``).
+``refuse`` | ``bug`` | ``service`` | ``service_once`` | ``disk_full``) and ``start`` (``refuse`` | ``fail``).
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ class FakePlayer:
     def _misbehave(self, how: str, episode: str) -> None:
         if how == "error":
             raise EpisodeError("the start is not navigable.")
+        if how == "refuse":
+            raise Refusal("the model has the wrong size.")
         if how == "bug":
             raise ZeroDivisionError("a defect")
         if how == "crash":

@@ -89,6 +89,13 @@ def test_a_refusal_ends_the_run_with_its_message(tmp_path: Path) -> None:
         runs.start(fake.plan(start="refuse"), tmp_path)
 
 
+def test_a_refusal_after_the_first_episode_concerns_that_episode_alone(tmp_path: Path) -> None:
+    outcome = runs.start(fake.plan(4, misbehave={"e003": "refuse"}), tmp_path)
+    assert (outcome.counts["error"], outcome.counts["planned"]) == (1, 0)
+    with pytest.raises(Refusal, match="wrong size"):
+        runs.start(fake.plan(4, misbehave={"e000": "refuse"}), tmp_path)
+
+
 def test_services_that_never_start_end_the_run(tmp_path: Path) -> None:
     with pytest.raises(WiwError, match=r"3 workers in a row did not start.*the fake service did not start"):
         runs.start(fake.plan(workers=2, start="fail"), tmp_path)
