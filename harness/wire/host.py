@@ -159,6 +159,7 @@ def serve(spec: HostSpec) -> None:
     server = _start(service, Path(spec.socket), thread)
     stop.wait()
     server.stop(grace=None)
+    Path(spec.socket).unlink(missing_ok=True)
     try:
         thread.submit(service.close).result(timeout=CLOSE_S)
     except Exception:  # the object's code may raise anything; the process ends all the same

@@ -6,11 +6,12 @@ knows nothing of sockets or threads (`harness.wire.server`).
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, Mapping, Sequence
 
 from harness.contracts.digest import digest
-from harness.contracts.errors import Refusal, ServiceError
+from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
 from harness.wire.codec import queries
 from harness.wire.codec.episodes import write_manifest
@@ -66,18 +67,22 @@ class EnvironmentMethods:
         request = parse("DescribeRequest", data)
         check_protocol(request.protocol_version, "the client")
         spec = self._open().describe()
-        reply = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
-        write_environment_spec(spec, reply.spec)
+        with _writing("describe"):
+            reply = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
+            write_environment_spec(spec, reply.spec)
         return _serialized(reply)
 
     def _reset(self, data: bytes) -> bytes:
         episode, seed, views, goal_views = queries.read_reset(parse("ResetRequest", data))
         answer = self._open().reset(episode, seed, views, goal_views)
-        return write_reset_reply(answer).serialized()
+        with _writing("reset"):
+            return write_reset_reply(answer).serialized()
 
     def _step(self, data: bytes) -> bytes:
         actions, views = queries.read_step(parse("StepRequest", data))
-        return queries.write_observations(self._open().step(actions, views)).serialized()
+        observations = self._open().step(actions, views)
+        with _writing("step"):
+            return queries.write_observations(observations).serialized()
 
     def _imagine(self, data: bytes) -> Iterator[bytes]:
         candidates, camera, frames = read_candidates(parse("EnvironmentImagineRequest", data))
@@ -93,7 +98,9 @@ class EnvironmentMethods:
             queries.NAVIGABLE: environment.is_navigable,
             queries.TOP_DOWN_MAP: environment.top_down_map,
         }
-        return queries.write_answer(kind, ask[kind](*points)).serialized()
+        answer = ask[kind](*points)
+        with _writing(kind):
+            return queries.write_answer(kind, answer).serialized()
 
     def _close(self, data: bytes) -> bytes:
         parse("CloseRequest", data)
@@ -157,8 +164,20 @@ def _serialized(message: Any) -> bytes:
     return data
 
 
+@contextmanager
+def _writing(method: str) -> Iterator[None]:
+    """Turn what the codec says about an answer into an error of the author's code, not of the caller."""
+    try:
+        yield
+    except (LimitExceeded, Refusal) as error:
+        what = f"{method} gave an answer that cannot be sent: {error.what}"
+        raise ServiceError(what, error.next_step) from error
+
+
 def _parts(rollout: Rollout) -> Iterator[bytes]:
-    return (part.serialized() for part in write_rollout(rollout))
+    with _writing("imagine"):
+        for part in write_rollout(rollout):
+            yield part.serialized()
 
 
 def _reason(error: BaseException, model: WorldModel) -> str:

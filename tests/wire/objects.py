@@ -37,10 +37,10 @@ PANO = Camera("pano", "equirect", 8, 16, 360.0, 1.25)
 ORIGIN = Pose((0.0, 0.0, 0.0), yaw_to_quaternion(0.0))
 
 
-def example_episode() -> Episode:
+def example_episode(scene: str = "floor") -> Episode:
     """Return an episode in which all fields are filled."""
     goal = Pose((1.5, 0.0, -2.25), yaw_to_quaternion(67.5))
-    return Episode("e1", "ignav", "easy", "test", "home-7", "7", ORIGIN, goal, 1.0, 2.7, 14, ("a", "b"))
+    return Episode("e1", "ignav", "easy", "test", scene, "7", ORIGIN, goal, 1.0, 2.7, 14, ("a", "b"))
 
 
 def example_manifest(name: str = "paint", **fields: object) -> ModelManifest:
@@ -49,7 +49,10 @@ def example_manifest(name: str = "paint", **fields: object) -> ModelManifest:
 
 
 class GridEnvironment(Environment):
-    """A body on an endless floor: every action moves it one metre to the right; images count the moves."""
+    """A body on an endless floor: every action moves it one metre to the right; images count the moves.
+
+    The scene of an episode names what goes wrong from then on.
+    """
 
     def __init__(self, mischief: str = "", note: str = "", side: int = 0) -> None:
         self.thread = threading.get_ident()
@@ -95,7 +98,11 @@ class GridEnvironment(Environment):
         if threading.get_ident() != self.thread:
             raise AssertionError("called from another thread than the one that made it")
         self.moves = 0
-        return ResetReply(self._observation(views, seed), {v.camera: self._view(v, 99) for v in goal_views})
+        self.mischief = episode.scene
+        first = self._observation(views, seed)
+        if self.mischief == "lost goal":
+            goal_views = ()
+        return ResetReply(first, {v.camera: self._view(v, 99) for v in goal_views})
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         if self.mischief == "hang":
@@ -131,6 +138,8 @@ class GridEnvironment(Environment):
             rgb = np.broadcast_to(levels, shape)
             if self.mischief == "stall":
                 time.sleep(60 if index else 0)
+            if self.mischief == "unknown id":
+                index += 7
             yield Rollout(0 if self.mischief == "twice" else index, rgb, seen_by, timings={"render": 0.25})
 
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
