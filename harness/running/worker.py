@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import io
 import os
 import signal
 import sys
@@ -144,7 +145,8 @@ def die_with(parent: int) -> None:
     """Make the kernel kill this process when its parent dies, however that happens.
 
     SIGKILL, because a worker that plays on after its run was killed could write into a resumed run. Services started
-    by the worker watch their own parent. The parent may have died before the call; then this process ends here.
+    by the worker watch their own parent. The kernel watches the thread that started this process, so workers are
+    started by a thread that stays for the whole run. The parent may have died before the call; then this ends here.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -160,11 +162,15 @@ def _protected_stdout() -> BinaryIO:
 
 
 def _read_orders(orders: SimpleQueue[Optional[Play]]) -> None:
-    """Put each order into the queue, and None at the end of input; end the process when nobody plays on."""
-    for line in sys.stdin.buffer:
-        message = decode(line)
-        if isinstance(message, Play):
-            orders.put(message)
+    """Put each order into the queue, and None at the end of input; end the process when nobody plays on.
+
+    Read without a buffer, since Python cannot exit cleanly while a thread waits inside a buffered standard input.
+    """
+    with io.FileIO(0, closefd=False) as lines:
+        for line in lines:
+            message = decode(line)
+            if isinstance(message, Play):
+                orders.put(message)
     orders.put(None)
     time.sleep(_LAST_WORDS_S)
     os._exit(1)
