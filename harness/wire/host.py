@@ -53,9 +53,22 @@ class HostSpec:
     entry_point: str
     socket: str
     parent_pid: int
-    path: Sequence[str] = ()
+    path: List[str] = field(default_factory=list)
     options: Dict[str, Any] = field(default_factory=dict)
     manifest: Dict[str, Any] = field(default_factory=dict)
+
+
+def _check_fields(file: Path, spec: HostSpec) -> None:
+    """Raise Refusal unless the fields have the types of `HostSpec`."""
+    texts = {"entry_point": spec.entry_point, "socket": spec.socket}
+    wrong = [f"{name} must be text" for name, value in texts.items() if not isinstance(value, str)]
+    if not isinstance(spec.path, list) or not all(isinstance(folder, str) for folder in spec.path):
+        wrong.append("path must be a list of folders")
+    for name, value in (("options", spec.options), ("manifest", spec.manifest)):
+        if not isinstance(value, dict):
+            wrong.append(f"{name} must be an object")
+    if wrong:
+        raise Refusal(f"{file}: {', '.join(wrong)}.", "See harness/wire/host.py for its fields.")
 
 
 def read_spec(file: Path) -> HostSpec:
@@ -64,6 +77,7 @@ def read_spec(file: Path) -> HostSpec:
         spec = HostSpec(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise Refusal(f"{file} is no service spec: {error}.", "See harness/wire/host.py for its fields.") from error
+    _check_fields(file, spec)
     if spec.kind not in (ENVIRONMENT, WORLD_MODEL):
         raise Refusal(f"{file} names the kind {spec.kind!r}.", f"Use {ENVIRONMENT} or {WORLD_MODEL}.")
     return spec

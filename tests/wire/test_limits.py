@@ -18,7 +18,6 @@ from harness.wire.codec import bodies, queries, rollouts
 from harness.wire.codec.messages import parse
 from harness.wire.codec.observations import (
     read_reset_reply,
-    read_rig,
     read_top_down_map,
     read_view,
     read_view_requests,
@@ -153,7 +152,7 @@ MESSAGES: Dict[str, Any] = {
     "wide pinhole": (lambda: bodies.read_camera(camera(hfov_deg=180.0), "c"), "c.hfov_deg is 180.0"),
     "empty camera": (lambda: bodies.read_camera(camera(height=0), "c"), "c.height is 0"),
     "huge camera": (lambda: bodies.read_camera(camera(width=9000), "c"), "c.width is 9000"),
-    "same cameras": (lambda: read_rig(pb.Rig(cameras=[camera(), camera()]), "rig"), "two cameras of one name"),
+    "same cameras": (lambda: bodies.read_rig(pb.Rig(cameras=[camera(), camera()]), "rig"), "two cameras of one name"),
     "same numbers": (lambda: bodies.read_numbers(numbers("a", "a"), "info"), "info names 'a' twice"),
     "same views": (lambda: read_views(named_views("a", "a"), "views"), "views has 'a' twice"),
     "same view requests": (
