@@ -19,6 +19,7 @@ LEAF = 4
 BINS = 8
 _STACK = 64
 NO_HIT = -1
+NEVER = np.float64(1e30)
 
 
 class Tree(NamedTuple):
@@ -46,9 +47,10 @@ def _fill_bounds(boxes: Floats, order: Ints, start: int, end: int, out: Floats) 
 
 
 @numba.njit(cache=True, nogil=True)
-def _half_area(box: Floats) -> float:
+def _half_area(box: Floats) -> np.float64:
     x, y, z = box[3] - box[0], box[4] - box[1], box[5] - box[2]
-    return x * y + y * z + z * x
+    area: np.float64 = x * y + y * z + z * x
+    return area
 
 
 @numba.njit(cache=True, nogil=True)
@@ -115,7 +117,7 @@ def _build(boxes: Floats, order: Ints, bounds: Floats, links: Ints) -> int:
             else:
                 order[i], order[j] = order[j], order[i]
                 j -= 1
-        if i == start or i == end:
+        if i in (start, end):
             i = (start + end) // 2
         links[node, 0], links[node, 1] = nodes, 0
         stack[top, 0], stack[top, 1], stack[top, 2] = nodes, start, i
@@ -144,7 +146,7 @@ def build_tree(positions: Floats, faces: Ints) -> Tree:
 @numba.njit(cache=True, nogil=True)
 def _enters(
     bounds: Floats, node: int, ox: float, oy: float, oz: float, ix: float, iy: float, iz: float, limit: float
-) -> float:
+) -> np.float64:
     """Return the distance at which a ray enters a box, or 1e30."""
     a, b = (bounds[node, 0] - ox) * ix, (bounds[node, 3] - ox) * ix
     near, far = min(a, b), max(a, b)
@@ -152,9 +154,10 @@ def _enters(
     near, far = max(near, min(a, b)), min(far, max(a, b))
     a, b = (bounds[node, 2] - oz) * iz, (bounds[node, 5] - oz) * iz
     near, far = max(near, min(a, b)), min(far, max(a, b))
+    entry: np.float64 = near
     if far < 0.0 or near > far or near > limit:
-        return 1e30
-    return near
+        return NEVER
+    return entry
 
 
 @numba.njit(cache=True, nogil=True)

@@ -59,9 +59,7 @@ def parse_rooms(description: Dict[str, Any]) -> Tuple[Room, ...]:
 def _chunks(home: Home) -> Iterator[bytes]:
     header = describe_home(home)
     arrays = [np.ascontiguousarray(getattr(home, name), dtype) for name, dtype in _ARRAYS]
-    header["arrays"] = [
-        [name, dtype, list(array.shape)] for (name, dtype), array in zip(_ARRAYS, arrays)
-    ]
+    header["arrays"] = [[name, dtype, list(array.shape)] for (name, dtype), array in zip(_ARRAYS, arrays)]
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode("utf-8")
     yield _MAGIC + len(text).to_bytes(8, "little") + text
     for array in arrays:

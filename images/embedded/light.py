@@ -224,7 +224,12 @@ def _ray_pattern(count: int) -> Floats:
 
 @numba.njit(cache=True, nogil=True)
 def _gather(
-    tree: Tree, samples: Floats, normals: Floats, thin: npt.NDArray[np.uint8], sheet: npt.NDArray[np.uint8], rays: Floats
+    tree: Tree,
+    samples: Floats,
+    normals: Floats,
+    thin: npt.NDArray[np.uint8],
+    sheet: npt.NDArray[np.uint8],
+    rays: Floats,
 ) -> Tuple[Ints, npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """Find what each vertex sees: triangle and barycentric weights per ray, and whether the vertex is in the open."""
     count = len(rays)

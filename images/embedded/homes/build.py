@@ -115,9 +115,12 @@ def assemble(seed: int, plan: Plan, draft: Draft, materials: Materials) -> Home:
 
 def _compact(part: Part) -> Part:
     """Drop the vertices that no triangle uses (poles of lathed bodies), as a GLB would."""
-    used, faces = np.unique(part.faces, return_inverse=True)
+    used = np.bincount(part.faces.ravel(), minlength=len(part.positions)) > 0
+    if used.all():
+        return part
+    renumber = np.cumsum(used) - 1
     return replace(
-        part, positions=part.positions[used], normals=part.normals[used], uvs=part.uvs[used], faces=faces.reshape(-1, 3)
+        part, positions=part.positions[used], normals=part.normals[used], uvs=part.uvs[used], faces=renumber[part.faces]
     )
 
 
@@ -164,4 +167,3 @@ def _area(part: Part) -> float:
     """Rough area of a part: that of its bounding box's faces, enough to find the main texture."""
     size = part.positions.max(axis=0) - part.positions.min(axis=0)
     return float(size[0] * size[1] + size[1] * size[2] + size[2] * size[0])
-

@@ -61,6 +61,13 @@ class Frame:
             self, sine=self.sine * cosine + self.cosine * sine, cosine=self.cosine * cosine - self.sine * sine
         )
 
+    def facing_side(self, side: int) -> Frame:
+        """Return the frame turned by exact quarters: to its own front, right, back or left for side 0, 1, 2, 3."""
+        sine, cosine = _QUARTER_TURNS[side % 4]
+        return replace(
+            self, sine=self.sine * cosine + self.cosine * sine, cosine=self.cosine * cosine - self.sine * sine
+        )
+
     def opposite(self) -> Frame:
         """Return the frame looking the other way."""
         return replace(self, sine=-self.sine, cosine=-self.cosine)

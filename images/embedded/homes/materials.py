@@ -65,7 +65,9 @@ class Materials:
     def wood(self, index: int, metres: float = 0.8) -> Material:
         """Furniture wood of the home, ``index`` 0-2."""
         index %= 3
-        return Material(self.named(f"wood-{index}", lambda d: textures.wood(d, self._woods[index])), metres, grained=True)
+        return Material(
+            self.named(f"wood-{index}", lambda d: textures.wood(d, self._woods[index])), metres, grained=True
+        )
 
     def lacquer(self, index: int) -> Material:
         """Painted furniture fronts, ``index`` 0-2."""
@@ -161,11 +163,11 @@ class Materials:
     def lampshade(self) -> Material:
         """A glowing shade."""
         colour = (1.0, 0.95, 0.83)
-        return Material(self.named("lampshade", lambda d: textures.fabric(d, colour), emissive=True), 0.4)
+        return Material(self.named("lampshade", lambda d: textures.shade_cloth(d, colour), emissive=True), 0.4)
 
     def painting(self, index: int) -> Material:
-        """One of the home's pictures, ``index`` 0-7."""
-        return Material(self.named(f"painting-{index % 8}", pictures.painting), fitted=True)
+        """One of the home's pictures, ``index`` 0-11."""
+        return Material(self.named(f"painting-{index % 12}", pictures.painting), fitted=True)
 
     def rug(self, index: int) -> Material:
         """One of the home's rugs, ``index`` 0-4."""

@@ -19,7 +19,9 @@ def _unit_grid() -> tuple[Image, Image]:
 
 
 def _random_colour(draws: Draws) -> Colour:
-    return draws.uniform(0.1, 0.95), draws.uniform(0.1, 0.95), draws.uniform(0.1, 0.95)
+    """A random colour, a third of the way to cream: paint on canvas is never fully saturated."""
+    red, green, blue = (draws.uniform(0.05, 0.9) * 0.68 for _ in range(3))
+    return red + 0.26, green + 0.24, blue + 0.20
 
 
 def _landscape(draws: Draws) -> Layer:

@@ -19,6 +19,8 @@ from images.embedded.homes.floorplan import PlannedRoom, Rect, Wall
 
 PASSAGE = 0.7
 """Width in metres that stays free between pieces of furniture."""
+TABLE_PASSAGE = 0.55
+"""The same around tables, whose chairs can be pushed in."""
 CELL = 0.1
 DOOR_CLEARANCE = 0.85
 """How deep the floor in front of a door stays free, in metres."""
@@ -61,6 +63,7 @@ class FloorSpace:
         self.blocks: list[Block] = []
         self._draws = draws
         self._fronts: list[Rect] = []
+        self._reserved: list[Rect] = []
         self._doors = [
             footprint(wall.frame, o.left - 0.06, o.right + 0.06, 0.0, DOOR_CLEARANCE)
             for wall in self.walls
@@ -100,7 +103,7 @@ class FloorSpace:
         rect = footprint(frame, -width / 2.0, width / 2.0, 0.0, depth)
         return Spot(frame, side, along) if self._take(rect, rect, height) else None
 
-    def island(self, width: float, depth: float, height: float, tries: int = 24) -> Optional[Spot]:
+    def island(self, width: float, depth: float, height: float, tries: int = 40) -> Optional[Spot]:
         """Find and take a place in the middle of the room, in either orientation."""
         x0, z0, x1, z1 = self.room.inner
         turn = 0 if (x1 - x0 >= z1 - z0) == (width >= depth) else 1
@@ -110,14 +113,14 @@ class FloorSpace:
             z = (z0 + z1) / 2.0 + self._draws.uniform(-reach, reach)
             frame = Frame.facing(turn if k % 3 < 2 else 1 - turn, x, z)
             rect = footprint(frame, -width / 2.0, width / 2.0, -depth / 2.0, depth / 2.0)
-            if self._inside(rect, 0.45) and self._take(rect, rect, height):
+            if self._inside(rect, 0.4) and self._take(rect, rect, height, passage=TABLE_PASSAGE):
                 return Spot(frame, -1, 0.0)
         return None
 
     def take_in_front(self, spot: Spot, shift: float, width: float, depth: float, near: float, height: float) -> bool:
         """Take a place in front of a spot (a chair at a desk, a coffee table); its zone is ours already."""
         rect = footprint(spot.frame, shift - width / 2.0, shift + width / 2.0, near, near + depth)
-        return self._take(rect, rect, height, ignore_fronts=True)
+        return self._take(rect, rect, height, ignore_fronts=True, passage=TABLE_PASSAGE)
 
     def free_wall(self, side: int, left: float, right: float, bottom: float, depth: float = 0.5) -> bool:
         """Tell whether nothing taller than ``bottom`` stands before this stretch of a wall."""
@@ -159,11 +162,11 @@ class FloorSpace:
 
     def _inside(self, rect: Rect, margin: float) -> bool:
         x0, z0, x1, z1 = self.room.inner
-        return (
-            rect[0] > x0 + margin and rect[1] > z0 + margin and rect[2] < x1 - margin and rect[3] < z1 - margin
-        )
+        return rect[0] > x0 + margin and rect[1] > z0 + margin and rect[2] < x1 - margin and rect[3] < z1 - margin
 
-    def _take(self, rect: Rect, zone: Rect, height: float, ignore_fronts: bool = False) -> bool:
+    def _take(
+        self, rect: Rect, zone: Rect, height: float, ignore_fronts: bool = False, passage: float = PASSAGE
+    ) -> bool:
         if not self._inside(rect, 0.0):
             return False
         if any(_overlap(rect, door, 0.0) for door in self._doors):
@@ -174,8 +177,11 @@ class FloorSpace:
             return False
         if not ignore_fronts and any(_overlap(rect, front, -0.01) for front in self._fronts):
             return False
-        if not self._walkable([*(b.rect for b in self.blocks), rect]):
+        slack = (PASSAGE - passage) / 2.0
+        reserved = (rect[0] + slack, rect[1] + slack, rect[2] - slack, rect[3] - slack)
+        if not self._walkable([*self._reserved, reserved]):
             return False
+        self._reserved.append(reserved)
         self.blocks.append(Block(rect, height))
         self._fronts.append(zone)
         return True

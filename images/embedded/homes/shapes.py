@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Callable, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
@@ -58,9 +59,7 @@ class Shape:
     def turned(self, yaw: float) -> Shape:
         """Return the shape turned by ``yaw`` radians about y (counter-clockwise seen from above)."""
         sine, cosine = sincos(yaw)
-        return replace(
-            self, positions=_turn(self.positions, sine, cosine), normals=_turn(self.normals, sine, cosine)
-        )
+        return replace(self, positions=_turn(self.positions, sine, cosine), normals=_turn(self.normals, sine, cosine))
 
     def both_sides(self) -> Shape:
         """Return the shape as one that is seen from both sides."""
@@ -98,14 +97,23 @@ def _length(vectors: Floats) -> Floats:
 
 def _grid_faces(columns: int, rows: int, keep: Optional[Callable[[int, int], bool]] = None) -> Ints:
     """Two triangles a cell for a row-major grid of (rows + 1) x (columns + 1) vertices, up = next row."""
+    if keep is None:
+        return _whole_grid_faces(columns, rows)
+    cells = [(column, row) for row in range(rows) for column in range(columns) if keep(column, row)]
+    return _cell_faces(cells, columns)
+
+
+@lru_cache(maxsize=512)
+def _whole_grid_faces(columns: int, rows: int) -> Ints:
+    return _cell_faces([(column, row) for row in range(rows) for column in range(columns)], columns)
+
+
+def _cell_faces(cells: Sequence[tuple[int, int]], columns: int) -> Ints:
     faces = []
-    for row in range(rows):
-        for column in range(columns):
-            if keep is not None and not keep(column, row):
-                continue
-            a = row * (columns + 1) + column
-            b, c, d = a + 1, a + columns + 2, a + columns + 1
-            faces += [(a, b, c), (a, c, d)]
+    for column, row in cells:
+        a = row * (columns + 1) + column
+        b, c, d = a + 1, a + columns + 2, a + columns + 1
+        faces += [(a, b, c), (a, c, d)]
     return np.array(faces, np.int64).reshape(-1, 3)
 
 
@@ -318,7 +326,9 @@ def blade(length: float, width: float, yaw: float, rise: float, droop: float) ->
         run, height = flat_length * t, flat_length * rise * t - droop * t * t
         rows += [(run, height, -half, t, 0.0), (run, height, half, t, 1.0)]
     table = np.array(rows)
-    positions = np.stack([table[:, 0] * cosine + table[:, 2] * sine, table[:, 1], table[:, 2] * cosine - table[:, 0] * sine], 1)
+    positions = np.stack(
+        [table[:, 0] * cosine + table[:, 2] * sine, table[:, 1], table[:, 2] * cosine - table[:, 0] * sine], 1
+    )
     normals = np.zeros_like(positions)
     tilt = 1.0 / math.sqrt(1.0 + rise * rise)
     normals[:, 0], normals[:, 1], normals[:, 2] = -rise * tilt * cosine, tilt, rise * tilt * sine

@@ -105,7 +105,9 @@ def _window(kit: Kit, wall: Wall, opening: WallOpening, surfaces: RoomSurfaces) 
     x, y = opening.center, (opening.bottom + opening.top) / 2.0
     reveal, thickness = OUTER_REVEAL, 0.02
     for sign in (-1.0, 1.0):
-        side = box((thickness, height, reveal), 0.5, ("front", "back", "top", "bottom", "left" if sign < 0 else "right"))
+        side = box(
+            (thickness, height, reveal), 0.5, ("front", "back", "top", "bottom", "left" if sign < 0 else "right")
+        )
         piece.add(side, surfaces.trim, x + sign * (width + thickness) / 2.0, y, -reveal / 2.0)
     lid = box((width, thickness, reveal), 0.5, ("front", "back", "left", "right", "top"))
     piece.add(lid, surfaces.trim, x, opening.top + thickness / 2.0, -reveal / 2.0)
@@ -160,4 +162,3 @@ def build_view(kit: Kit, plan: Plan) -> None:
     for side, x, z, length in places:
         piece = kit.piece("outdoors", Frame.facing(side, x, z))
         piece.add(picture(length + 2.0 * far, 11.0), kit.materials.outdoors(side), y=2.6)
-

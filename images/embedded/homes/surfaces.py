@@ -49,7 +49,9 @@ class SurfacePlanner:
         walls = [wall, wall, wall, wall]
         if room.kind in ("living", "dining", "bedroom", "study") and draws.chance(self._style.accent_wall_share):
             walls[draws.integer(4)] = self._accent(draws, room)
-        return RoomSurfaces(self._floor(draws, room), ceiling, (walls[0], walls[1], walls[2], walls[3]), self.trim, self.sill)
+        return RoomSurfaces(
+            self._floor(draws, room), ceiling, (walls[0], walls[1], walls[2], walls[3]), self.trim, self.sill
+        )
 
     def _wall(self, draws: Draws, room: PlannedRoom) -> Material:
         colour = self._wall_colours[room.id % len(self._wall_colours)]
@@ -58,7 +60,9 @@ class SurfacePlanner:
         if room.kind == "kitchen" and draws.chance(0.35):
             white: Colour = (0.90, 0.90, 0.88)
             grout: Colour = (0.66, 0.66, 0.64)
-            return Material(self._materials.named("kitchen-tiles", lambda d: textures.subway_tiles(d, white, grout)), 1.0)
+            return Material(
+                self._materials.named("kitchen-tiles", lambda d: textures.subway_tiles(d, white, grout)), 1.0
+            )
         if room.kind in ("bedroom", "kids", "hall", "dining") and draws.chance(0.45):
             motif = textures.scaled(colour, draws.pick([0.8, 0.86, 1.12]))
             name = f"wallpaper-{room.id}"
@@ -86,7 +90,9 @@ class SurfacePlanner:
     def _floor(self, draws: Draws, room: PlannedRoom) -> Material:
         if room.kind == "bath":
             colour = self._tile_colours[0]
-            return Material(self._materials.named("bath-floor", lambda d: textures.tiles(d, colour, 6, (0.6, 0.6, 0.58))), 1.2)
+            return Material(
+                self._materials.named("bath-floor", lambda d: textures.tiles(d, colour, 6, (0.6, 0.6, 0.58))), 1.2
+            )
         if room.kind == "kitchen":
             return self._kitchen_floor(draws)
         if room.kind in ("bedroom", "kids", "study") and draws.chance(0.4):
@@ -109,8 +115,9 @@ class SurfacePlanner:
         return Material(self._materials.named("kitchen-floor", paint), 1.4)
 
     def _wooden_floor(self, draws: Draws, room: PlannedRoom) -> Material:
-        kind = self._living_floor if room.kind in ("living", "dining") else draws.pick(["planks-0", "planks-1", "parquet"])
+        others = [name for name in ("planks-0", "planks-1", "planks-2", "parquet") if name != self._living_floor]
+        kind = self._living_floor if room.kind in ("living", "hall") else others[room.id % len(others)]
         if kind == "parquet":
-            return Material(self._materials.named(kind, lambda d: textures.herringbone(d, self._floor_woods[2])), 1.2)
+            return Material(self._materials.named(kind, lambda d: textures.herringbone(d, self._floor_woods[3])), 1.2)
         index = int(kind[-1])
         return Material(self._materials.named(kind, lambda d: textures.planks(d, self._floor_woods[index], 8)), 1.3)

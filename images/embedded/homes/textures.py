@@ -38,7 +38,8 @@ def blend(low: Layer, high: Layer, weight: Image) -> Layer:
 
 def finish(layer: Layer) -> Texture:
     """Return the layer as bytes."""
-    return np.clip(layer * np.float32(255.0) + np.float32(0.5), 0.0, 255.0).astype(np.uint8)
+    texture: Texture = np.clip(layer * np.float32(255.0) + np.float32(0.5), 0.0, 255.0).astype(np.uint8)
+    return texture
 
 
 def pixel_grid() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -186,7 +187,7 @@ def brushed(draws: Draws, base: Colour) -> Texture:
 def concrete(draws: Draws, base: Colour) -> Texture:
     """Screed or concrete: soft clouds and pores."""
     seed = draws.integer(1 << 30)
-    tone = np.float32(0.8) + np.float32(0.25) * noise(seed, 3, 3, 6, 0.6) + np.float32(0.08) * noise(seed + 1, 64, 64, 2)
+    tone = np.float32(0.8) + np.float32(0.25) * noise(seed, 3, 3, 6, 0.6) + 0.08 * noise(seed + 1, 64, 64, 2)
     return finish(flat(base) * tone[..., None])
 
 
@@ -212,9 +213,15 @@ def fabric(draws: Draws, base: Colour) -> Texture:
     return finish(flat(base) * tone[..., None].astype(np.float32))
 
 
+def shade_cloth(draws: Draws, base: Colour) -> Texture:
+    """Cloth lit from behind: nearly even, with fine threads."""
+    tone = np.float32(0.94) + np.float32(0.06) * noise(draws.integer(1 << 30), 64, 64, 2)
+    return finish(flat(base) * tone[..., None])
+
+
 def striped_fabric(draws: Draws, base: Colour, stripe: Colour, bands: int) -> Texture:
     """Woven cloth with stripes across u."""
-    rows, columns = pixel_grid()
+    _, columns = pixel_grid()
     period = SIZE // bands
     layer = flat(base)
     layer[columns % period < period // 3] = np.array(stripe, np.float32)
@@ -252,7 +259,9 @@ def wicker(draws: Draws, base: Colour) -> Texture:
     rows, columns = pixel_grid()
     over = (rows // 8 + columns // 16) % 2
     bulge = wave((np.where(over == 1, rows % 8, columns % 16 / 2) / 8.0 + 0.5).astype(np.float32))
-    tone = np.float32(0.55) + np.float32(0.4) * (1.0 - bulge) + np.float32(0.15) * noise(draws.integer(1 << 30), 32, 32, 2)
+    tone = (
+        np.float32(0.55) + np.float32(0.4) * (1.0 - bulge) + np.float32(0.15) * noise(draws.integer(1 << 30), 32, 32, 2)
+    )
     return finish(flat(base) * tone[..., None].astype(np.float32))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,8 +109,6 @@ def test_the_environment_chooses_the_folder(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_digest_covers_every_array_and_the_metadata() -> None:
-    from dataclasses import fields, replace
-
     home = small_home()
     digests = {home_digest(home)}
     for field in fields(home):
@@ -116,7 +116,8 @@ def test_digest_covers_every_array_and_the_metadata() -> None:
         if isinstance(value, np.ndarray):
             changed = value.copy()
             changed.reshape(-1)[-1] += 1
-            digests.add(home_digest(replace(home, **{field.name: changed})))
+            arrays: dict[str, Any] = {field.name: changed}
+            digests.add(home_digest(replace(home, **arrays)))
     digests.add(home_digest(replace(home, seed=99)))
     digests.add(home_digest(replace(home, objects=home.objects[:1])))
     digests.add(home_digest(replace(home, rooms=())))

@@ -1,5 +1,6 @@
 """A GLB is valid for strangers and comes back as an equal home."""
 
+# ruff: noqa: E402 (imports come after the check for the optional packages)
 from __future__ import annotations
 
 import json

@@ -1,5 +1,6 @@
 """Homes are deterministic, whole, walkable and furnished without nonsense."""
 
+# ruff: noqa: E402 (imports come after the check for the optional packages)
 from __future__ import annotations
 
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 pytest.importorskip("numba", reason="the embedded homes need the extra `embedded`")
@@ -69,7 +71,8 @@ def test_every_triangle_belongs_to_a_described_object() -> None:
     assert set(np.unique(built.face_object)) == {o.id for o in built.objects}
     for item in built.objects:
         corners = built.positions[np.unique(built.faces[built.face_object == item.id])]
-        np.testing.assert_array_equal(np.concatenate([corners.min(0), corners.max(0)]), np.array(item.bounds, np.float32))
+        box = np.concatenate([corners.min(0), corners.max(0)])
+        np.testing.assert_array_equal(box, np.array(item.bounds, np.float32))
         assert item.category and item.colour
 
 
@@ -115,43 +118,43 @@ def test_pictures_are_not_hidden_by_furniture() -> None:
             assert apart, (picture, other)
 
 
-def walkable(built: Home, radius: float, cell: float = 0.05) -> tuple[np.ndarray, float]:
+CELL = 0.05
+
+
+def walkable(built: Home, radius: float) -> npt.NDArray[np.bool_]:
     """Free cells for a body of this radius: inside rooms or door openings, away from low triangles."""
     x1 = max(r.bounds[2] for r in built.rooms)
     z1 = max(r.bounds[3] for r in built.rooms)
-    occupied = np.ones((int(z1 / cell) + 2, int(x1 / cell) + 2), bool)
+    occupied = np.ones((int(z1 / CELL) + 2, int(x1 / CELL) + 2), bool)
     for room in built.rooms:
-        a, b, c, d = (round(v / cell) for v in room.bounds)
+        a, b, c, d = (round(v / CELL) for v in room.bounds)
         occupied[b:d, a:c] = False
-    frames = [o for o in built.objects if o.category in ("door_frame", "archway")]
-    for item in frames:
-        a, _, b, c, _, d = (round(v / cell) for v in item.bounds)
-        inset = 3 if item.category == "door_frame" else 1
-        along_x = c - a > d - b
-        occupied[b - 2 : d + 2, a + inset : c - inset] |= False
-        if along_x:
-            occupied[b - 1 : d + 1, a + inset : c - inset] = False
-        else:
-            occupied[b + inset : d - inset, a - 1 : c + 1] = False
-    skip = {"floor", "ceiling", "rug", "wall", "outdoors", "door_frame", "archway", "skirting_board", "curtain", "window"}
     for item in built.objects:
-        if item.category not in skip and item.bounds[1] < 1.5 and item.bounds[4] > 0.05:
-            a, _, b, c, _, d = item.bounds
-            occupied[int(b / cell) : int(np.ceil(d / cell)), int(a / cell) : int(np.ceil(c / cell))] = True
-    distance = ndimage.distance_transform_edt(~occupied) * cell
-    return distance > radius, cell
+        if item.category in ("door_frame", "archway"):
+            a, _, b, c, _, d = (round(v / CELL) for v in item.bounds)
+            inset = 3 if item.category == "door_frame" else 1
+            if c - a > d - b:
+                occupied[b - 1 : d + 1, a + inset : c - inset] = False
+            else:
+                occupied[b + inset : d - inset, a - 1 : c + 1] = False
+    shell = {"floor", "ceiling", "wall", "outdoors", "door_frame", "archway", "skirting_board", "window"}
+    for item in built.objects:
+        if item.category not in shell | {"rug", "curtain"} and item.bounds[1] < 1.5 and item.bounds[4] > 0.05:
+            x_low, _, z_low, x_high, _, z_high = (v / CELL for v in item.bounds)
+            occupied[int(z_low) : int(np.ceil(z_high)), int(x_low) : int(np.ceil(x_high))] = True
+    free: npt.NDArray[np.bool_] = ndimage.distance_transform_edt(~occupied) * CELL > radius
+    return free
 
 
 @pytest.mark.parametrize("index", [7, 11])
 def test_all_rooms_are_reachable_on_foot(index: int) -> None:
     built = home() if index == 7 else build_home(home_seed("train", index))
-    free, cell = walkable(built, 0.2)
-    labels, _ = ndimage.label(free)
+    labels, _ = ndimage.label(walkable(built, 0.2))
     main = int(np.bincount(labels.ravel())[1:].argmax()) + 1
     for room in built.rooms:
-        a, b, c, d = (int(v / cell) for v in room.bounds)
-        assert (labels[b:d, a:c] == main).sum() * cell * cell > 0.8, room
-    assert (labels == main).sum() * cell * cell > 15.0
+        a, b, c, d = (int(v / CELL) for v in room.bounds)
+        assert (labels[b:d, a:c] == main).sum() * CELL * CELL > 0.8, room
+    assert (labels == main).sum() * CELL * CELL > 15.0
 
 
 def rooms_reached(plan: Plan) -> set[int]:

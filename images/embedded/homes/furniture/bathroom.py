@@ -15,7 +15,9 @@ def bathtub(kit: Kit, frame: Frame, width: float) -> None:
     for z in (rim / 2.0, depth - rim / 2.0):
         piece.add(rounded_box((width, height, rim), 0.02, 0.4), white, 0.0, height / 2.0, z)
     for sign in (-1.0, 1.0):
-        piece.add(rounded_box((rim, height, depth), 0.02, 0.4), white, sign * (width - rim) / 2.0, height / 2.0, depth / 2.0)
+        piece.add(
+            rounded_box((rim, height, depth), 0.02, 0.4), white, sign * (width - rim) / 2.0, height / 2.0, depth / 2.0
+        )
     bottom = box((width - 2.0 * rim, 0.02, depth - 2.0 * rim), 0.3, ("front", "back", "left", "right", "bottom"))
     piece.add(bottom, white, 0.0, 0.17, depth / 2.0)
     tap = joined([box((0.18, 0.04, 0.06)), cylinder(0.016, 0.14, 8).lying_along_z().at(0.0, -0.03, 0.02)])

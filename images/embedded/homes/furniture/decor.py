@@ -6,7 +6,18 @@ import math
 
 from images.embedded.homes.draft import Frame, Kit, Piece
 from images.embedded.homes.materials import Material
-from images.embedded.homes.shapes import Shape, blade, box, cylinder, ellipsoid, joined, lathe, mat, picture, rounded_box
+from images.embedded.homes.shapes import (
+    Shape,
+    blade,
+    box,
+    cylinder,
+    ellipsoid,
+    joined,
+    lathe,
+    mat,
+    picture,
+    rounded_box,
+)
 
 LEAF_REACH = 0.36
 """How far the leaves of a large plant reach sideways in metres: walls stand at 0.38."""
@@ -33,9 +44,19 @@ def vase(kit: Kit, frame: Frame, height: float) -> None:
 def bowl(kit: Kit, frame: Frame, radius: float) -> None:
     """A bowl with fruit."""
     piece = kit.piece("bowl", frame)
-    profile = [(0.0, 0.0), (radius * 0.5, 0.0), (radius, radius * 0.55), (radius * 0.93, radius * 0.55), (0.0, radius * 0.12)]
+    profile = [
+        (0.0, 0.0),
+        (radius * 0.5, 0.0),
+        (radius, radius * 0.55),
+        (radius * 0.93, radius * 0.55),
+        (0.0, radius * 0.12),
+    ]
     piece.add(lathe(profile, 16), kit.materials.ceramic(kit.draws.integer(3)))
-    colours = (("fruit-red", (0.72, 0.16, 0.12)), ("fruit-orange", (0.90, 0.52, 0.12)), ("fruit-green", (0.52, 0.66, 0.20)))
+    colours = (
+        ("fruit-red", (0.72, 0.16, 0.12)),
+        ("fruit-orange", (0.90, 0.52, 0.12)),
+        ("fruit-green", (0.52, 0.66, 0.20)),
+    )
     for k in range(4):
         name, colour = kit.draws.pick(colours)
         fruit = ellipsoid((0.036, 0.034, 0.036), 8).at(radius * 0.42, radius * 0.42, 0.0).turned(k * 1.57)
@@ -72,7 +93,7 @@ def photo(kit: Kit, frame: Frame) -> None:
     """A small standing photo frame."""
     piece = kit.piece("photo_frame", frame)
     piece.add(box((0.16, 0.2, 0.015)), kit.materials.wood(kit.draws.integer(3)), 0.0, 0.1, 0.0)
-    piece.add(picture(0.13, 0.17), kit.materials.painting(kit.draws.integer(8)), 0.0, 0.1, 0.009)
+    piece.add(picture(0.13, 0.17), kit.materials.painting(kit.draws.integer(12)), 0.0, 0.1, 0.009)
 
 
 def ornament(kit: Kit, frame: Frame, height: float) -> None:
@@ -107,8 +128,8 @@ def floor_plant(kit: Kit, frame: Frame, height: float) -> None:
     piece = kit.piece("plant", frame)
     pot = 0.34 * min(1.0, height)
     profile = [
-        (0.0, 0.0), (pot * 0.42, 0.0), (pot * 0.55, pot * 0.9), (pot * 0.6, pot * 0.9), (pot * 0.6, pot), (pot * 0.52, pot),
-        (pot * 0.5, pot * 0.9),
+        (0.0, 0.0), (pot * 0.42, 0.0), (pot * 0.55, pot * 0.9), (pot * 0.6, pot * 0.9), (pot * 0.6, pot),
+        (pot * 0.52, pot), (pot * 0.5, pot * 0.9),
     ]  # fmt: skip
     material = kit.materials.terracotta() if kit.draws.chance(0.4) else kit.materials.ceramic(kit.draws.integer(3))
     piece.add(lathe(profile, 16), material)
@@ -117,7 +138,9 @@ def floor_plant(kit: Kit, frame: Frame, height: float) -> None:
     green = kit.materials.leaves(0 if palm else 1)
     draws = kit.draws
     if palm:
-        leaves = [_leaf(kit, height * draws.uniform(0.5, 0.8), 0.09, 0.8, 4.0, height * 0.22, LEAF_REACH) for _ in range(22)]
+        leaves = [
+            _leaf(kit, height * draws.uniform(0.5, 0.8), 0.09, 0.8, 4.0, height * 0.22, LEAF_REACH) for _ in range(22)
+        ]
         piece.add(joined(leaves).at(0.0, pot * 0.9, 0.0), green)
         return
     piece.add(cylinder(0.018, height * 0.6, 7, 0.012), kit.materials.soil(), 0.0, pot * 0.85, 0.0)
@@ -168,14 +191,25 @@ def rug(kit: Kit, frame: Frame, width: float, depth: float, index: int) -> None:
     piece = kit.piece("rug", frame)
     piece.add(mat(width, depth, 0.3), kit.materials.rug(index), 0.0, 0.012, 0.0)
     for sign in (-1.0, 1.0):
-        piece.add(box((width, 0.012, 0.002), skip=("top", "bottom")), kit.materials.linen(), 0.0, 0.006, sign * depth / 2.0)
-        piece.add(box((0.002, 0.012, depth), skip=("top", "bottom")), kit.materials.linen(), sign * width / 2.0, 0.006, 0.0)
+        piece.add(
+            box((width, 0.012, 0.002), skip=("top", "bottom")), kit.materials.linen(), 0.0, 0.006, sign * depth / 2.0
+        )
+        piece.add(
+            box((0.002, 0.012, depth), skip=("top", "bottom")), kit.materials.linen(), sign * width / 2.0, 0.006, 0.0
+        )
 
 
 def basket(kit: Kit, frame: Frame, radius: float, height: float) -> None:
     """A wicker basket, open at the top, centred on the frame."""
     piece = kit.piece("basket", frame)
-    profile = [(0.0, 0.0), (radius * 0.85, 0.0), (radius, height), (radius * 0.93, height), (radius * 0.8, 0.03), (0.0, 0.03)]
+    profile = [
+        (0.0, 0.0),
+        (radius * 0.85, 0.0),
+        (radius, height),
+        (radius * 0.93, height),
+        (radius * 0.8, 0.03),
+        (0.0, 0.03),
+    ]
     piece.add(lathe(profile, 14), kit.materials.wicker())
 
 

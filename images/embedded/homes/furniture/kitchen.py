@@ -27,7 +27,13 @@ def counter_run(kit: Kit, frame: Frame, units: int, sink: int, stove: int, look:
     """A run of base units centred on the frame; ``sink`` and ``stove`` are unit numbers (-1 for none)."""
     width = units * UNIT
     piece = kit.piece("counter", frame)
-    piece.add(box((width, 0.08, DEPTH - 0.08), skip=("top", "bottom", "back")), kit.materials.dark(), 0.0, 0.04, DEPTH / 2.0 - 0.04)
+    piece.add(
+        box((width, 0.08, DEPTH - 0.08), skip=("top", "bottom", "back")),
+        kit.materials.dark(),
+        0.0,
+        0.04,
+        DEPTH / 2.0 - 0.04,
+    )
     body = box((width, 0.8, DEPTH - 0.02), 0.6, ("top", "bottom", "back"))
     piece.add(body, look.body, 0.0, 0.48, (DEPTH - 0.02) / 2.0)
     piece.add(box((width + 0.02, 0.04, DEPTH + 0.02), 0.35, ("back",)), look.top, 0.0, TOP - 0.02, (DEPTH + 0.02) / 2.0)
@@ -53,8 +59,20 @@ def _sink(kit: Kit, frame: Frame) -> None:
     for sign in (-1.0, 1.0):
         piece.add(box((0.5, 0.012, rim)), metal, 0.0, 0.006, sign * 0.19)
         piece.add(box((rim, 0.012, 0.41)), metal, sign * 0.235, 0.006, 0.0)
-    piece.add(box((0.46, 0.002, 0.36), skip=("bottom",)), kit.materials.of_colour("basin", (0.42, 0.43, 0.45)), 0.0, 0.002, 0.0)
-    tap = joined([cylinder(0.014, 0.26, 8), box((0.02, 0.02, 0.16)).at(0.0, 0.25, 0.07), cylinder(0.009, 0.05, 6).at(0.0, 0.2, 0.14)])
+    piece.add(
+        box((0.46, 0.002, 0.36), skip=("bottom",)),
+        kit.materials.of_colour("basin", (0.42, 0.43, 0.45)),
+        0.0,
+        0.002,
+        0.0,
+    )
+    tap = joined(
+        [
+            cylinder(0.014, 0.26, 8),
+            box((0.02, 0.02, 0.16)).at(0.0, 0.25, 0.07),
+            cylinder(0.009, 0.05, 6).at(0.0, 0.2, 0.14),
+        ]
+    )
     piece.add(tap, metal, 0.0, 0.0, -0.22)
 
 
@@ -95,7 +113,9 @@ def wall_units(kit: Kit, frame: Frame, units: int, hood: int, look: KitchenFront
             continue
         piece.add(box((UNIT, 0.62, 0.32), 0.4, ("back",)), look.body, x, 1.75, 0.16)
         piece.add(box((UNIT - 0.01, 0.61, 0.018), 0.4, ("back",)), look.fronts, x, 1.75, 0.329)
-        piece.add(box((0.014, 0.12, 0.022)), kit.materials.metal(), x + 0.22 * (1.0 if k % 2 == 0 else -1.0), 1.55, 0.348)
+        piece.add(
+            box((0.014, 0.12, 0.022)), kit.materials.metal(), x + 0.22 * (1.0 if k % 2 == 0 else -1.0), 1.55, 0.348
+        )
 
 
 def _hood(kit: Kit, frame: Frame) -> None:
@@ -147,5 +167,12 @@ def _bottles(kit: Kit, frame: Frame) -> None:
         piece: Piece = kit.piece("bottle", frame.moved(0.1 * (k - 1), 0.0, kit.draws.uniform(-0.03, 0.03)))
         name, colour = glass[k]
         height = kit.draws.uniform(0.22, 0.32)
-        profile = [(0.0, 0.0), (0.034, 0.0), (0.034, height * 0.6), (0.013, height * 0.75), (0.013, height), (0.0, height)]
+        profile = [
+            (0.0, 0.0),
+            (0.034, 0.0),
+            (0.034, height * 0.6),
+            (0.013, height * 0.75),
+            (0.013, height),
+            (0.0, height),
+        ]
         piece.add(lathe(profile, 10), kit.materials.of_colour(name, colour))

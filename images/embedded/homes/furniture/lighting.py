@@ -31,7 +31,9 @@ def ceiling_lamp(kit: Kit, frame: Frame, power: float) -> None:
         piece.add(lathe([(0.0, 0.0), (0.25, 0.0)], 16).both_sides(), shade, 0.0, HEIGHT - 0.31, 0.0)
         y = HEIGHT - 0.36
     elif design == 2:
-        piece.add(lathe([(0.0, 0.0), (0.14, 0.02), (0.2, 0.09), (0.2, 0.11)], 18).both_sides(), shade, 0.0, HEIGHT - 0.11, 0.0)
+        piece.add(
+            lathe([(0.0, 0.0), (0.14, 0.02), (0.2, 0.09), (0.2, 0.11)], 18).both_sides(), shade, 0.0, HEIGHT - 0.11, 0.0
+        )
         y = HEIGHT - 0.2
     else:
         piece.add(ellipsoid((0.17, 0.17, 0.17), 14), shade, 0.0, HEIGHT - 0.5, 0.0)

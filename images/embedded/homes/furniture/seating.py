@@ -69,16 +69,16 @@ def sofa(kit: Kit, frame: Frame, width: float, cloth: Material, cushion: Materia
     for x in (-width / 2.0 + 0.12, width / 2.0 - 0.12):
         for z in (0.1, depth - 0.1):
             piece.add(cylinder(0.02, 0.1, 6), kit.materials.dark(), x, 0.0, z)
-    piece.add(rounded_box((width, 0.24, depth), 0.04, 0.5), cloth, 0.0, 0.21, depth / 2.0)
-    piece.add(rounded_box((width, 0.62, 0.22), 0.07, 0.5), cloth, 0.0, 0.54, 0.12)
+    piece.add(rounded_box((width, 0.24, depth), 0.04, 0.8), cloth, 0.0, 0.21, depth / 2.0)
+    piece.add(rounded_box((width, 0.62, 0.22), 0.07, 0.8), cloth, 0.0, 0.54, 0.12)
     for sign in (-1.0, 1.0):
-        piece.add(rounded_box((arm, 0.46, depth), 0.06, 0.5), cloth, sign * (width - arm) / 2.0, 0.36, depth / 2.0)
+        piece.add(rounded_box((arm, 0.46, depth), 0.06), cloth, sign * (width - arm) / 2.0, 0.36, depth / 2.0)
     count = 3 if width > 2.0 else 2
     each = (width - 2.0 * arm) / count
     for k in range(count):
         x = -width / 2.0 + arm + each * (k + 0.5)
-        piece.add(rounded_box((each - 0.015, 0.15, 0.66), 0.05, 0.4), cloth, x, 0.40, 0.54)
-        piece.add(rounded_box((each - 0.02, 0.36, 0.16), 0.06, 0.4), cloth, x, 0.63, 0.27)
+        piece.add(rounded_box((each - 0.015, 0.15, 0.66), 0.05), cloth, x, 0.40, 0.54)
+        piece.add(rounded_box((each - 0.02, 0.36, 0.16), 0.06), cloth, x, 0.63, 0.27)
     for sign in (-1.0, 1.0):
         tilt = sign * kit.draws.uniform(0.1, 0.4)
         x = sign * (width / 2.0 - arm - 0.22)
@@ -112,4 +112,6 @@ def bench(kit: Kit, frame: Frame, width: float) -> None:
     for sign in (-1.0, 1.0):
         piece.add(box((0.05, 0.40, 0.32), skip=("bottom",)), wood, sign * (width / 2.0 - 0.08), 0.20, 0.18)
     piece.add(box((width, 0.04, 0.36)), wood, 0.0, 0.42, 0.18)
-    piece.add(rounded_box((width - 0.04, 0.06, 0.34), 0.03), kit.materials.fabric(kit.draws.integer(7)), 0.0, 0.47, 0.18)
+    piece.add(
+        rounded_box((width - 0.04, 0.06, 0.34), 0.03), kit.materials.fabric(kit.draws.integer(7)), 0.0, 0.47, 0.18
+    )

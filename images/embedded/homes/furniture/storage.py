@@ -44,7 +44,9 @@ def bookshelf(kit: Kit, frame: Frame, width: float, height: float) -> None:
     wood = kit.materials.wood(kit.draws.integer(3))
     board, depth = 0.025, 0.32
     for sign in (-1.0, 1.0):
-        piece.add(box((board, height, depth), 0.5, ("bottom",)), wood, sign * (width - board) / 2.0, height / 2.0, depth / 2.0)
+        piece.add(
+            box((board, height, depth), 0.5, ("bottom",)), wood, sign * (width - board) / 2.0, height / 2.0, depth / 2.0
+        )
     back = box((width - 0.02, height, 0.012), 0.5, ("back", "left", "right", "bottom"))
     piece.add(back, wood, 0.0, height / 2.0, 0.008)
     count = max(2, round((height - 0.1) / 0.36))
@@ -67,7 +69,9 @@ def _fill_shelf(kit: Kit, frame: Frame, width: float, height: float) -> None:
         ornament(kit, frame.moved(x, 0.0, 0.0), min(height, 0.26))
 
 
-def _fronts(piece: Piece, kit: Kit, material: Material, width: float, low: float, high: float, z: float, rows: int, columns: int) -> None:
+def _fronts(
+    piece: Piece, kit: Kit, material: Material, width: float, low: float, high: float, z: float, rows: int, columns: int
+) -> None:
     """Add drawer or door fronts in a grid, with handles."""
     gap = 0.008
     cell_width, cell_height = width / columns, (high - low) / rows
@@ -85,7 +89,9 @@ def _fronts(piece: Piece, kit: Kit, material: Material, width: float, low: float
                 piece.add(box((0.13, 0.014, 0.02)), kit.materials.metal(), x, y + cell_height * 0.2, z + 0.028)
 
 
-def cabinet(kit: Kit, frame: Frame, category: str, width: float, height: float, depth: float, rows: int, columns: int) -> None:
+def cabinet(
+    kit: Kit, frame: Frame, category: str, width: float, height: float, depth: float, rows: int, columns: int
+) -> None:
     """A chest with a grid of drawers or doors on short feet, back at z = 0."""
     piece = kit.piece(category, frame)
     body = kit.materials.wood(kit.draws.integer(3))

@@ -97,4 +97,6 @@ def place_setting(kit: Kit, frame: Frame) -> None:
 def table_runner(kit: Kit, frame: Frame, width: float, depth: float) -> None:
     """A cloth along a table; the frame stands on the table's top."""
     piece = kit.piece("table_runner", frame)
-    piece.add(rounded_box((width, 0.006, depth), 0.002, 0.4), kit.materials.fabric(kit.draws.integer(7)), 0.0, 0.003, 0.0)
+    piece.add(
+        rounded_box((width, 0.006, depth), 0.002, 0.4), kit.materials.fabric(kit.draws.integer(7)), 0.0, 0.003, 0.0
+    )

@@ -87,19 +87,13 @@ def add_floor_lamp(setting: Setting) -> None:
         lighting.floor_lamp(setting.kit, spot.frame.moved(0.0, 0.0, 0.21))
 
 
-def add_chairs_around(setting: Setting, frame: Frame, width: float, depth: float, places: list[tuple[float, float, int]]) -> None:
+def add_chairs_around(setting: Setting, frame: Frame, places: list[tuple[float, float, int]]) -> None:
     """Put chairs of one design around a table; ``places`` are (x, z, side that the chair looks to)."""
-    draws = setting.kit.draws
-    design, wood, cloth = draws.integer(3), setting.kit.materials.wood(draws.integer(3)), setting.kit.materials.fabric(draws.integer(7))
+    draws, materials = setting.kit.draws, setting.kit.materials
+    design, wood, cloth = draws.integer(3), materials.wood(draws.integer(3)), materials.fabric(draws.integer(7))
     for x, z, side in places:
-        looking = Frame.facing(side, 0.0, 0.0)
-        seat = frame.moved(x, 0.0, z).turned(0.0)
-        turned = Frame(
-            seat.x, 0.0, seat.z,
-            seat.sine * looking.cosine + seat.cosine * looking.sine,
-            seat.cosine * looking.cosine - seat.sine * looking.sine,
-        )  # fmt: skip
-        seating.chair(setting.kit, turned.turned(draws.uniform(-0.12, 0.12)), design, wood, cloth)
+        seat = frame.moved(x, 0.0, z).facing_side(side).turned(draws.uniform(-0.12, 0.12))
+        seating.chair(setting.kit, seat, design, wood, cloth)
 
 
 def dining_group(setting: Setting, width: float, depth: float, seats: int, rug: Optional[int]) -> bool:
@@ -115,7 +109,7 @@ def dining_group(setting: Setting, width: float, depth: float, seats: int, rug: 
     places = [(x, -depth / 2.0 - 0.06, 0) for x in columns] + [(x, depth / 2.0 + 0.06, 2) for x in columns]
     if seats == 6:
         places += [(-width / 2.0 - 0.06, 0.0, 1), (width / 2.0 + 0.06, 0.0, 3)]
-    add_chairs_around(setting, spot.frame, width, depth, places)
+    add_chairs_around(setting, spot.frame, places)
     if rug is not None:
         decor.rug(setting.kit, spot.frame, width + 1.0, depth + 1.1, rug)
     _lay_table(setting, spot.frame.moved(0.0, tables.DINING_HEIGHT, 0.0), width, depth, columns)

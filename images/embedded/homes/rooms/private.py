@@ -11,7 +11,7 @@ from images.embedded.homes.rooms.common import Setting
 def bedroom(setting: Setting) -> None:
     """A double bed between nightstands, a wardrobe, a chest with a lamp, a rug."""
     kit, draws = setting.kit, setting.kit.draws
-    for width in (draws.pick([1.6, 1.8]), 1.4, 1.0):
+    for width in (draws.pick([1.6, 1.8]), 1.4, 1.2, 0.92):
         spot = setting.space.against_wall(width + 0.1, beds.BED_LENGTH + 0.05, 0.8, front=0.4)
         if spot is not None:
             decor.rug(kit, spot.frame.moved(0.0, 0.0, beds.BED_LENGTH - 0.35), width + 1.0, 1.3, 2)

@@ -99,12 +99,8 @@ def hall(setting: Setting) -> None:
     x0, z0, x1, z1 = setting.space.room.inner
     long_x = x1 - x0 >= z1 - z0
     length = max(x1 - x0, z1 - z0)
-    frame = setting.center if long_x else setting.center.turned(0.0)
     runner = min(3.2, length - 1.2)
-    if long_x:
-        decor.rug(kit, frame, runner, 0.8, 3)
-    else:
-        decor.rug(kit, frame, 0.8, runner, 3)
+    decor.rug(kit, setting.center.facing_side(0 if long_x else 1), runner, 0.8, 3)
     spot = setting.space.against_wall(0.9, 0.3, 0.9, front=0.3)
     if spot is not None:
         storage.cabinet(kit, spot.frame, "shoe_cabinet", 0.88, 0.88, 0.28, 2, 1)

@@ -87,8 +87,12 @@ def dining(setting: Setting) -> None:
     x0, z0, x1, z1 = setting.space.room.inner
     small = min(x1 - x0, z1 - z0) < 3.0
     rug = 1 if draws.chance(0.6) else None
-    if small or not common.dining_group(setting, draws.uniform(1.6, 2.0), draws.uniform(0.85, 0.95), 6, rug):
-        common.dining_group(setting, 1.25, 0.8, 4, rug)
+    sizes = [(1.25, 0.8, 4), (0.8, 0.75, 2)]
+    if not small:
+        sizes = [(draws.uniform(1.6, 2.0), draws.uniform(0.85, 0.95), 6), (1.5, 0.85, 4), *sizes]
+    for width, depth, seats in sizes:
+        if common.dining_group(setting, width, depth, seats, rug):
+            break
     common.add_chest(setting, "sideboard")
     common.add_bookshelf(setting)
     bench = setting.space.against_wall(1.2, 0.4, 0.5)

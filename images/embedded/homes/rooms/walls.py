@@ -112,8 +112,9 @@ def _pictures(setting: Setting, gap: Gap) -> None:
     each = gap.width / count
     width = min(draws.uniform(0.45, 1.0), each - 0.22)
     height = width * draws.pick([0.7, 1.0, 1.3]) if width < 0.7 else width * 0.72
+    indices = draws.shuffled(range(12))
     y = EYE if gap.low == 0.0 else max(EYE, gap.low + 0.12 + height / 2.0)
     for k in range(count):
         x = gap.left + each * (k + 0.5)
         frame = gap.wall.frame.moved(x, y, 0.0)
-        decor.framed_picture(kit, frame, width, height, draws.integer(8), rim)
+        decor.framed_picture(kit, frame, width, height, indices[k], rim)
