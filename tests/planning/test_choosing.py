@@ -35,7 +35,7 @@ def test_odometry_axes_follow_the_contract() -> None:
     forward = (STEP[FORWARD],) * 5
     assert Odometry().advance(forward) == Odometry(0.0, pytest.approx(-1.0), 0.0)  # type: ignore[arg-type]
     left = Odometry().advance((STEP[TURN_LEFT],) * 4 + forward)
-    assert (left.x, left.z, left.yaw_deg) == (pytest.approx(-1.0), pytest.approx(0.0, abs=1e-12), 90.0)
+    assert left.x == pytest.approx(-1.0) and left.z == pytest.approx(0.0, abs=1e-12) and left.yaw_deg == 90.0
 
 
 def test_ends_near_an_earlier_decision_point_are_left_out() -> None:

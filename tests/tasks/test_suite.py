@@ -58,7 +58,7 @@ def test_the_shipped_suites_load_and_name_parts_that_exist() -> None:
     for name in list_suites("ignav"):
         suite = load_suite(name)
         for tier in suite.tiers.values():
-            assert make_proposer(tier.loop.proposer, suite.action_space).propose
+            assert callable(make_proposer(tier.loop.proposer, suite.action_space).propose)
             assert make_reviser(tier.loop.reviser).needs_imagination
             assert not make_reviser(tier.loop_for("none").reviser).needs_imagination
             assert tier.loop_for("gtsim") == tier.loop
