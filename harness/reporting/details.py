@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from harness.contracts.cameras import Pose, quaternion_to_yaw
 from harness.contracts.episodes import Episode
 from harness.contracts.results import PLAYED, DecisionRecord
 from harness.contracts.trajectories import Trajectory
-from harness.records.episode_files import MAP, read_episode
+from harness.records.episode_files import MAP, MapInfo, read_episode
 from harness.records.folder import RunFolder
+from harness.records.identity import EpisodeKey
 from harness.records.journal import JournalRow
 from harness.reporting.maps import MapShape, map_shape
 
@@ -19,12 +21,17 @@ SCORE_DIGITS = 4
 GAP_DIGITS = 3
 
 
-class DetailReader:
-    """Reads episodes one at a time and keeps each map once: the episodes of a home share theirs."""
+class EpisodeReader:
+    """Reads each episode's file once, for scoring (its trajectory) and for the page (its details, its map).
+
+    Reading and verifying a trajectory is most of the cost of a report, so what scoring has read is kept as the few
+    kilobytes that the page needs. Each map is kept once: the episodes of a home share theirs.
+    """
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._specified = {episode.id: episode for episode in folder.identity.episodes}
+        self._details: Dict[EpisodeKey, Dict[str, Any]] = {}
         self._map_index: Dict[str, int] = {}
         self._maps: List[MapShape] = []
 
@@ -33,22 +40,34 @@ class DetailReader:
         """Return the maps seen so far, in the order of their indices."""
         return tuple(self._maps)
 
-    def read(self, row: JournalRow) -> Optional[Dict[str, Any]]:
-        """Return the plain details of a played episode, None where it was not played or its folder was removed."""
+    def trajectory(self, row: JournalRow) -> Optional[Trajectory]:
+        """Return a played episode's trajectory; None where it was not played or its folder was removed.
+
+        Raises RecordError where the file is damaged.
+        """
         path = self._folder.episode_folder(row.key)
         if row.result.state not in PLAYED or not path.is_dir():
             return None
         record = read_episode(path)
-        png = path / MAP
-        index = -1
-        if png.exists():
-            data = png.read_bytes()
-            name = hashlib.sha256(data + repr(record.map).encode()).hexdigest()
-            if name not in self._map_index:
-                self._map_index[name] = len(self._maps)
-                self._maps.append(map_shape(data, record.map))
-            index = self._map_index[name]
-        return {**trajectory_details(record.trajectory, self._specified[row.key.episode]), "map": index}
+        details = trajectory_details(record.trajectory, self._specified[row.key.episode])
+        self._details[row.key] = {**details, "map": self._map(path / MAP, record.map)}
+        return record.trajectory
+
+    def details(self, row: JournalRow) -> Optional[Dict[str, Any]]:
+        """Return what the page draws of an episode, with the index of its map (-1: none); None as above."""
+        if row.key not in self._details:
+            self.trajectory(row)
+        return self._details.get(row.key)
+
+    def _map(self, path: Path, info: MapInfo) -> int:
+        if not path.is_file():
+            return -1
+        png = path.read_bytes()
+        name = hashlib.sha256(png + repr(info).encode()).hexdigest()
+        if name not in self._map_index:
+            self._map_index[name] = len(self._maps)
+            self._maps.append(map_shape(png, info))
+        return self._map_index[name]
 
 
 def trajectory_details(trajectory: Trajectory, episode: Episode) -> Dict[str, Any]:
@@ -62,9 +81,7 @@ def trajectory_details(trajectory: Trajectory, episode: Episode) -> Dict[str, An
         "start": _placed(trajectory.start),
         "goal": [*_placed(episode.goal), episode.radius_m],
         "geodesic": round(episode.geodesic_m, POSITION_DIGITS),
-        "decisions": [_decision(d, a) for d, a in zip(trajectory.decisions, after, strict=True)]
-        if trajectory.decisions
-        else [],
+        "decisions": [_decision(d, a) for d, a in zip(trajectory.decisions, after)],
     }
 
 

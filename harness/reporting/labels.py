@@ -32,7 +32,7 @@ METRICS: Dict[str, Label] = {
         "Success, episodes independent", "%", "percent", 1, "The same rate with Wilson's interval, homes ignored.", "up"
     ),
     "reached_rate": Label(
-        "Reached", "%", "percent", 1, "Came within the goal's radius at any step, stopped there or not.", "up"
+        "Reached", "%", "percent", 1, "Some decision ended within the goal's radius, wherever the agent ended.", "up"
     ),
     "spl": Label("SPL, in actions", "", "share", 3, "Success weighted by shortest / taken actions; turns count.", "up"),
     "spl_m": Label("SPL, in metres", "", "share", 3, "Success weighted by shortest / taken path length.", "up"),
@@ -40,6 +40,7 @@ METRICS: Dict[str, Label] = {
     "path_m": Label("Path length", "m", "number", 2, "Metres walked."),
     "actions": Label("Actions", "", "number", 1, "Executed actions, turns included."),
     "decisions": Label("Decisions", "", "number", 2, "Rounds of propose, imagine, revise, act."),
+    "collisions": Label("Contacts", "", "number", 2, "Steps that touched something."),
     "rollouts": Label("Rollouts", "", "number", 1, "Rollouts that the world model was asked for."),
 }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -16,7 +16,7 @@ from harness.records.folder import RunFolder
 from harness.records.journal import JournalRow
 from harness.reporting import labels
 from harness.reporting.charts import GapChart, gap_chart
-from harness.reporting.details import DetailReader
+from harness.reporting.details import EpisodeReader
 from harness.reporting.embedding import (
     DETAIL_BYTES,
     LIMIT_BYTES,
@@ -51,17 +51,18 @@ def write_report(folder: RunFolder, context: Context = NO_CONTEXT) -> ReportFile
 
     Works on a run that is still being played: episodes that are not there yet are shown as planned.
     """
-    run = load_run(folder)
+    reader = EpisodeReader(folder)
+    run = replace(load_run(folder), trajectory=reader.trajectory)
     summary = summarise(run, context)
     exports = write_exports(folder.path, run, summary)
-    html = report_html(folder, run, summary).encode()
+    html = report_html(folder, run, summary, reader).encode()
     if len(html) > LIMIT_BYTES:
         raise AssertionError(f"the report has {len(html)} bytes; its budgets promise at most {LIMIT_BYTES}")
     write_atomic(folder.path / REPORT, html)
     return ReportFiles(summary, folder.path / REPORT, exports)
 
 
-def report_html(folder: RunFolder, run: RunData, summary: Summary) -> str:
+def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: EpisodeReader) -> str:
     """Return the report as text. Every name and message is escaped: plugins and services choose some of them."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -79,7 +80,7 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary) -> str:
         created=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run.record.provenance.created_at)),
         charts=_charts(summary),
         record=json.dumps(_record(run), indent=1, ensure_ascii=False),
-        **_episode_data(folder, run),
+        **_episode_data(folder, run, reader),
     )
 
 
@@ -91,11 +92,10 @@ def _charts(summary: Summary) -> List[Tuple[str, GapChart]]:
     return [(name, chart) for name, chart in charts if chart is not None]
 
 
-def _episode_data(folder: RunFolder, run: RunData) -> Dict[str, Any]:
+def _episode_data(folder: RunFolder, run: RunData, reader: EpisodeReader) -> Dict[str, Any]:
     """Return the page's data: table rows, details, maps and pictures, each within its share of the limit."""
     columns = [name for name in labels.COLUMNS if any(name in row.result.metrics for row in run.rows)]
     rows = within(((row.key.folder_name, _table_row(row, columns)) for row in run.rows), ROW_BYTES)
-    reader = DetailReader(folder)
     details = within(_read_details(run, reader), DETAIL_BYTES)
     maps = within(((str(i), shape.plain()) for i, shape in enumerate(reader.maps)), MAP_BYTES)
     played = ((name, folder.episodes / name, len(detail["decisions"])) for name, detail in details.items())
@@ -112,9 +112,9 @@ def _episode_data(folder: RunFolder, run: RunData) -> Dict[str, Any]:
     }
 
 
-def _read_details(run: RunData, reader: DetailReader) -> Any:
+def _read_details(run: RunData, reader: EpisodeReader) -> Iterator[Tuple[str, Dict[str, Any]]]:
     for row in run.rows:
-        detail = reader.read(row)
+        detail = reader.details(row)
         if detail is not None:
             yield row.key.folder_name, detail
 

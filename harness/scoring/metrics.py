@@ -15,7 +15,7 @@ from harness.scoring.intervals import Sample, mean_interval, rate_interval, wils
 OVER_PLANNED = {"spl": "spl", "spl_m": "spl_m", "reached_rate": "reached"}
 """Metrics in [0, 1] over every planned episode, and the per-episode number that each averages."""
 
-OVER_PLAYED = ("path_m", "actions", "decisions", "rollouts", "final_distance_m")
+OVER_PLAYED = ("path_m", "actions", "decisions", "rollouts", "collisions", "final_distance_m")
 """Metrics averaged over played episodes."""
 
 

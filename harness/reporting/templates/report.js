@@ -166,7 +166,7 @@ function closeEpisode() {
 function episodeBar(row) {
   const button = (text, label, action) => element("button", { type: "button", "aria-label": label, title: label, onclick: action }, text);
   return element("div", { class: "bar-top" },
-    element("h2", { id: "episode-title" }, row[ROW.episode]),
+    element("h2", { id: "episode-title", tabindex: "-1", autofocus: "" }, row[ROW.episode]),
     element("span", { class: `badge ${row[ROW.state]}` }, STATE_NAMES[row[ROW.state]]),
     element("span", { class: "muted" }, `${row[ROW.home]} · seed ${row[ROW.seed]}`),
     element("nav", {},
@@ -293,10 +293,10 @@ function drawScores(decision) {
 function decisionStrip(row, decision, index) {
   const shown = shownSteps(decision.steps.length);
   const line = (texts) => element("div", { class: "cols" }, ...texts.map((text) => element("span", {}, text)));
-  const strip = element("div", { class: "strip" },
+  const strip = element("div", { class: "strip", style: `--columns:${shown.length + 1}` },
     element("div", { class: "head" }, "step"), line(["before", ...shown.map(String)]),
     element("div", { class: "rows" }, element("b", {}, "real"), element("b", {}, "imagined")),
-    element("div", { class: "sheet", style: `--columns:${shown.length + 1}` },
+    element("div", { class: "sheet" },
       picture(row, stripName(index), `Decision ${index + 1}: real views above, imagined views below`, "picture")));
   for (const [name, values] of Object.entries(decision.gap)) {
     const digits = name === "psnr" ? 1 : 2;
