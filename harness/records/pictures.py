@@ -20,7 +20,7 @@ _STRIP_WIDTH = 1152
 _MAX_TILES = 5
 _GAP = 3
 _BLANK = (60, 60, 60)
-_QUALITIES = (80, 60, 40)
+_QUALITIES = (80, 60, 44, 32)
 
 
 def strip_jpeg(frames: DecisionFrames) -> bytes:
