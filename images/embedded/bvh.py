@@ -36,10 +36,14 @@ class Tree(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill_bounds(boxes: Floats, order: Ints, start: int, end: int, out: Floats) -> None:
+def _clear(box: Floats) -> None:
     for axis in range(3):
-        out[axis] = 1e30
-        out[axis + 3] = -1e30
+        box[axis], box[axis + 3] = 1e30, -1e30
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_bounds(boxes: Floats, order: Ints, start: int, end: int, out: Floats) -> None:
+    _clear(out)
     for k in range(start, end):
         for axis in range(3):
             out[axis] = min(out[axis], boxes[order[k], axis])
@@ -56,7 +60,9 @@ def _half_area(box: Floats) -> np.float64:
 @numba.njit(cache=True, nogil=True)
 def _best_split(boxes: Floats, order: Ints, start: int, end: int) -> Tuple[int, float]:
     """Return (axis, position) of the cheapest of eight planes on the longest axis; axis -1 if none helps."""
-    low, high = np.full(3, 1e30), np.full(3, -1e30)
+    low, high = np.empty(3), np.empty(3)
+    for axis in range(3):
+        low[axis], high[axis] = 1e30, -1e30
     for k in range(start, end):
         for axis in range(3):
             middle = boxes[order[k], axis] + boxes[order[k], axis + 3]
@@ -68,9 +74,11 @@ def _best_split(boxes: Floats, order: Ints, start: int, end: int) -> Tuple[int, 
     extent = high[axis] - low[axis]
     if extent <= 1e-9:
         return -1, 0.0
-    counts = np.zeros(BINS, np.int64)
+    counts = np.empty(BINS, np.int64)
     bins = np.empty((BINS, 6))
-    bins[:, :3], bins[:, 3:] = 1e30, -1e30
+    for b in range(BINS):
+        counts[b] = 0
+        _clear(bins[b])
     for k in range(start, end):
         triangle = order[k]
         middle = boxes[triangle, axis] + boxes[triangle, axis + 3]
@@ -79,11 +87,12 @@ def _best_split(boxes: Floats, order: Ints, start: int, end: int) -> Tuple[int, 
         for a in range(3):
             bins[b, a] = min(bins[b, a], boxes[triangle, a])
             bins[b, a + 3] = max(bins[b, a + 3], boxes[triangle, a + 3])
+    box = np.empty(6)
     best, best_cost = -1, 1e30
     for cut in range(1, BINS):
         cost = 0.0
         for first, last in ((0, cut), (cut, BINS)):
-            box = np.array([1e30, 1e30, 1e30, -1e30, -1e30, -1e30])
+            _clear(box)
             total = 0
             for b in range(first, last):
                 total += counts[b]

@@ -299,29 +299,35 @@ def _repair(light: Floats, valid: npt.NDArray[np.uint8], faces: Ints) -> Floats:
     """Spread the light of valid vertices along edges into buried ones; what stays apart gets a plain grey."""
     out = light.copy()
     known = valid.copy()
+    total = np.empty((len(out), 3))
+    count = np.empty(len(out))
     for _ in range(24):
-        total = np.zeros_like(out)
-        count = np.zeros(len(out))
+        for v in range(len(out)):
+            count[v] = 0.0
+            for axis in range(3):
+                total[v, axis] = 0.0
         for f in range(len(faces)):
             for k in range(3):
                 a, b = faces[f, k], faces[f, (k + 1) % 3]
-                if known[a] and not known[b]:
-                    total[b] += out[a]
-                    count[b] += 1.0
-                if known[b] and not known[a]:
-                    total[a] += out[b]
-                    count[a] += 1.0
+                if known[a] == known[b]:
+                    continue
+                giver, taker = (a, b) if known[a] else (b, a)
+                count[taker] += 1.0
+                for axis in range(3):
+                    total[taker, axis] += out[giver, axis]
         changed = False
         for v in range(len(out)):
             if not known[v] and count[v] > 0.0:
-                out[v] = total[v] / count[v]
+                for axis in range(3):
+                    out[v, axis] = total[v, axis] / count[v]
                 known[v] = 1
                 changed = True
         if not changed:
             break
     for v in range(len(out)):
         if not known[v]:
-            out[v] = max(out[v, 0], 0.25)
+            for axis in range(3):
+                out[v, axis] = max(out[v, axis], 0.25)
     return out
 
 
