@@ -6,16 +6,22 @@ hashed (its libraries vectorise by CPU).
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Dict
+from typing import TYPE_CHECKING, Dict, Optional
 
 from harness.contracts.cameras import EQUIRECT, PINHOLE
 from harness.contracts.observations import View
 from harness.worldmodels.panorama import front_crop
 
+if TYPE_CHECKING:
+    from harness.planning.scores.lpips_metric import Lpips
+
+NAMES = ("ssim", "psnr", "lpips")
+
 
 def measure(imagined: View, real: View) -> Dict[str, float]:
-    """Return ``ssim`` and ``psnr`` (dB, at most 100) of the grey images; nothing where the sizes differ.
+    """Return ``ssim``, ``psnr`` (dB, at most 100) and, where LPIPS is installed, ``lpips``; {} where sizes differ.
 
     SSIM as in Wang et al. 2004 (skimage's default window of 7 pixels) on the mean of the channels.
     """
@@ -25,10 +31,23 @@ def measure(imagined: View, real: View) -> Dict[str, float]:
     import numpy as np
     from skimage.metrics import structural_similarity
 
-    a, b = (view.rgb.astype(np.float32).mean(axis=2) for view in (imagined, real))
-    error = float(np.mean((imagined.rgb.astype(np.float32) - real.rgb.astype(np.float32)) ** 2))
-    psnr = 100.0 if error <= 255.0**2 * 1e-10 else 10.0 * math.log10(255.0**2 / error)
-    return {"ssim": float(structural_similarity(a, b, data_range=255.0)), "psnr": psnr}
+    a, b = imagined.rgb.astype(np.float32), real.rgb.astype(np.float32)
+    error = float(np.mean((a - b) ** 2))
+    gap = {
+        "ssim": float(structural_similarity(a.mean(axis=2), b.mean(axis=2), data_range=255.0)),
+        "psnr": 100.0 if error <= 255.0**2 * 1e-10 else 10.0 * math.log10(255.0**2 / error),
+    }
+    lpips = _lpips_if_present()
+    if lpips is not None:
+        gap["lpips"] = 1.0 - lpips(a, b)
+    return gap
+
+
+@functools.lru_cache(maxsize=1)
+def _lpips_if_present() -> Optional[Lpips]:
+    from harness.planning.scores.lpips_metric import Lpips, missing_part
+
+    return Lpips(0) if missing_part() is None else None
 
 
 def _as_seen_by(imagined: View, real: View) -> View:

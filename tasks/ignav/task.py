@@ -15,7 +15,7 @@ from harness.contracts.digest import array_digest
 from harness.contracts.episodes import Episode
 from harness.contracts.observations import ViewRequest
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
-from harness.planning import loop, registry
+from harness.planning import gap, loop, registry
 from harness.planning.agent import Agent, Parts
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
@@ -91,7 +91,7 @@ def measure(episode: Episode, trajectory: Trajectory, distances_m: Tuple[float, 
         "final_distance_m": trajectory.final_distance_m,
         "reached": float(min(distances_m) <= episode.radius_m),
     }
-    for name in ("ssim", "psnr"):
+    for name in gap.NAMES:
         values = [step.gap[name] for step in steps if name in step.gap]
         if values:
             metrics[f"gap_{name}"] = sum(values) / len(values)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +16,7 @@ from harness.planning.scores import descriptors
 from harness.planning.scores.classical import Classical, HeadingComparer
 from harness.planning.scores.crops import crop_into, crop_map, reduce_to
 from harness.planning.scores.front import FrontSimilarity
+from harness.planning.scores.lpips_metric import missing_part
 from harness.worldmodels.panorama import crop
 from tests.planning.toy import ToyEnvironment, toy_episode
 
@@ -146,13 +145,13 @@ def test_an_unknown_metric_is_refused() -> None:
         FrontSimilarity("mse")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("lpips") is not None, reason="the lpips package is installed here")
+@pytest.mark.skipif(missing_part() is None, reason="LPIPS is installed here")
 def test_lpips_without_its_package_is_refused_in_words() -> None:
-    with pytest.raises(Refusal, match=r"not installed.*metric classical"):
+    with pytest.raises(Refusal, match=r"needs .*metric classical"):
         make_score(PartConfig("front", {"metric": "lpips"}))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("lpips") is None, reason="the lpips package is not installed here")
+@pytest.mark.skipif(missing_part() is not None, reason=f"LPIPS needs {missing_part()}")
 def test_lpips_prefers_the_same_view() -> None:
     here, there = View(PANO, blocks(1)), View(PANO, blocks(2))
     compare = FrontSimilarity("lpips", 128).against(goal_of(here.rgb))

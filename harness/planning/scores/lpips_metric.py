@@ -1,40 +1,51 @@
 """Image metric `lpips`: 1 - LPIPS with AlexNet features, the published reward.
 
 It needs torch, the lpips package and AlexNet's weights, none of which the embedded suite installs; and its last bits
-depend on the device. So it is imported only when suite data asks for it, and refuses in words otherwise.
+depend on the device. So it is imported only when asked for, never downloads anything, and refuses in words otherwise.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Optional
 
 import numpy as np
 
 from harness.contracts.errors import Refusal
 from harness.planning.scores.crops import Image
 
+PACKAGES = ("torch", "torchvision", "lpips")
+ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
+"""The name under which torchvision keeps AlexNet's ImageNet weights."""
+
+
+def missing_part() -> Optional[str]:
+    """Return what LPIPS lacks here, in words, or None. Cheap where a package is missing."""
+    for package in PACKAGES:
+        if find_spec(package) is None:
+            return f"the package {package!r}, which is not installed"
+    hub: Any = importlib.import_module("torch.hub")
+    weights = Path(hub.get_dir()) / "checkpoints" / ALEXNET_FILE
+    return None if weights.exists() else f"AlexNet's weights, which are not at {weights}"
+
 
 class Lpips:
-    """1 - LPIPS (AlexNet) of two images, on the CPU with one thread."""
+    """1 - LPIPS (AlexNet) of two images of one size, on the CPU."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        try:
-            self._torch: Any = importlib.import_module("torch")
-            package: Any = importlib.import_module("lpips")
-        except ImportError as error:
+        missing = missing_part()
+        if missing is not None:
             raise Refusal(
-                f"the image metric lpips needs the package {error.name!r}, which is not installed.",
-                "Run `pip install torch torchvision lpips`, or choose metric classical in the suite's score.",
-            ) from error
-        try:
-            self._model = package.LPIPS(net="alex", verbose=False).eval()
-        except (OSError, RuntimeError) as error:
-            raise Refusal(
-                f"the weights of LPIPS (AlexNet) cannot be loaded: {error}.",
-                "Let torchvision download them once with network, or choose metric classical in the suite's score.",
-            ) from error
+                f"the image metric lpips needs {missing}.",
+                "Run `pip install torch torchvision lpips` and `python -c \"import lpips; lpips.LPIPS(net='alex')\"` "
+                "once with network, or choose metric classical in the suite's score.",
+            )
+        self._torch: Any = importlib.import_module("torch")
+        package: Any = importlib.import_module("lpips")
+        self._model = package.LPIPS(net="alex", verbose=False).eval()
 
     def __call__(self, image: Image, goal: Image) -> float:
         """Return 1 - LPIPS; 1 is the same image."""
@@ -42,5 +53,6 @@ class Lpips:
             return 1.0 - float(self._model(self._tensor(image), self._tensor(goal)))
 
     def _tensor(self, image: Image) -> Any:
+        """Return a float32 image [H, W, 3] in 0..255 as a tensor [1, 3, H, W] in -1..1, as LPIPS expects."""
         scaled = np.ascontiguousarray(image.transpose(2, 0, 1)[None] / np.float32(127.5) - np.float32(1.0))
         return self._torch.from_numpy(scaled)
