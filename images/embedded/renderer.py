@@ -13,7 +13,6 @@ import numpy.typing as npt
 from harness.contracts.cameras import EQUIRECT, Camera, Vec3
 from harness.contracts.observations import View
 from harness.contracts.portable import PI
-from images.embedded import raster
 from images.embedded.cameras import (
     RayGrid,
     camera_rotation,
@@ -23,19 +22,21 @@ from images.embedded.cameras import (
     pinhole_tangents,
 )
 from images.embedded.mesh import Home
+from images.embedded.panorama import draw_panorama
+from images.embedded.pinhole import draw_pinhole
+from images.embedded.raster import EDGE_VALUES, Buffers, make_buffers
 from images.embedded.shading import prepare_materials, shade
-
-Buffers = Tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
+from images.embedded.triangles import prepare_triangles
 
 
 class Renderer:
     """Draws one home. Not thread-safe: the visibility buffers are kept between calls."""
 
     def __init__(self, home: Home) -> None:
-        self._triangles = raster.prepare_triangles(home)
+        self._triangles = prepare_triangles(home)
         self._materials = prepare_materials(home, self._triangles)
         count = len(self._triangles.order)
-        self._edges = np.empty((count, raster.EDGE_VALUES), np.float64)
+        self._edges = np.empty((count, EDGE_VALUES), np.float64)
         self._slot_face = np.empty(count, np.int32)
         self._buffers: Dict[Tuple[int, int], Buffers] = {}
 
@@ -53,11 +54,11 @@ class Renderer:
         """Return a pinhole view; its depth is planar (along the optical axis) in metres, 0 where nothing was hit."""
         rays = pinhole_rays(camera)
         mesh = self._triangles
-        nearness, visible = self._buffer(camera)
-        raster.draw_pinhole(
+        nearness, visible, tiles = self._buffer(camera)
+        draw_pinhole(
             mesh.corners, mesh.planes, mesh.double_sided, mesh.chunk_start, mesh.chunk_sphere,
-            _eye(camera, position), camera_rotation(camera, yaw_deg), pinhole_tangents(camera),
-            rays.column_x, rays.column_z, rays.row_y, nearness, visible, self._edges, self._slot_face,
+            mesh.occluders, _eye(camera, position), camera_rotation(camera, yaw_deg), pinhole_tangents(camera),
+            rays.column_x, rays.column_z, rays.row_y, nearness, visible, tiles, self._edges, self._slot_face,
         )  # fmt: skip
         return self._shaded(camera, rays, visible, depth, ids)
 
@@ -69,17 +70,18 @@ class Renderer:
         columns, rest = nearest_multiple(yaw_deg + camera.yaw_deg, 360.0 / camera.width)
         rays = equirect_rays(camera, rest)
         mesh = self._triangles
-        nearness, visible = self._buffer(camera)
-        raster.draw_panorama(
-            mesh.corners, mesh.planes, mesh.double_sided, _eye(camera, position), rest * (PI / 180.0),
-            rays.column_x, rays.column_z, rays.row_y, nearness, visible, self._edges, self._slot_face,
+        nearness, visible, tiles = self._buffer(camera)
+        draw_panorama(
+            mesh.corners, mesh.planes, mesh.double_sided, mesh.chunk_start, mesh.chunk_sphere,
+            mesh.occluders, _eye(camera, position), rest * (PI / 180.0),
+            rays.column_x, rays.column_z, rays.row_y, nearness, visible, tiles, self._edges, self._slot_face,
         )  # fmt: skip
         return roll_view(self._shaded(camera, rays, visible, depth, ids), columns)
 
     def _buffer(self, camera: Camera) -> Buffers:
         size = (camera.height, camera.width)
         if size not in self._buffers:
-            self._buffers[size] = raster.scratch(*size)
+            self._buffers[size] = make_buffers(*size)
         return self._buffers[size]
 
     def _shaded(self, camera: Camera, rays: RayGrid, visible: npt.NDArray[np.int32], depth: bool, ids: bool) -> View:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from images.embedded.mesh import TEXTURE_SIZE, Home
-from images.embedded.raster import Triangles, compiled
+from images.embedded.raster import compiled
+from images.embedded.triangles import Triangles
 
 BACKGROUND = (150, 190, 240)
 """sRGB of what lies behind everything (a clear sky)."""

@@ -121,6 +121,22 @@ def test_a_closed_room_has_no_holes(renderer: Renderer) -> None:
         assert pano.ids.min() > 0 and pinhole.ids.min() > 0
 
 
+@pytest.mark.parametrize("camera", [FRONT, PANO, PANO_LARGE])
+def test_leaving_out_hidden_chunks_changes_no_pixel(camera: Camera) -> None:
+    culling, drawing_all = Renderer(tiny_home()), Renderer(tiny_home())
+    triangles = drawing_all._triangles
+    chunk_object = tiny_home().face_object[triangles.order[triangles.chunk_start[:-1]]]
+    walls_alone = int((chunk_object <= SHELL_OBJECTS + 2).sum())
+    culling._triangles = dataclasses.replace(triangles, occluders=walls_alone)
+    drawing_all._triangles = dataclasses.replace(triangles, occluders=len(triangles.chunk_sphere))
+    assert 0 < walls_alone < len(triangles.chunk_sphere)
+    for position, yaw in POSES:
+        some = culling.render(camera, position, yaw, depth=True, ids=True)
+        all_of_it = drawing_all.render(camera, position, yaw, depth=True, ids=True)
+        for name in ("rgb", "depth", "ids"):
+            assert np.array_equal(getattr(some, name), getattr(all_of_it, name))
+
+
 def test_left_is_left(renderer: Renderer) -> None:
     lamp = SHELL_OBJECTS + 1 + [box[0] for box in BOXES].index("lamp")
     view = renderer.equirect(PANO, (1.2, 0.0, 3.6), 0.0, ids=True)
