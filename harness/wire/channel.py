@@ -79,7 +79,7 @@ def check_socket(socket: Union[str, os.PathLike[str]]) -> Path:
 
 
 class Connection:
-    """One channel to one service. Messages go in; messages or contract errors come out."""
+    """One channel to one service. Bytes go in; messages, bytes or contract errors come out."""
 
     def __init__(self, socket: Union[str, os.PathLike[str]], service: str) -> None:
         keep_freed_memory()
@@ -95,23 +95,19 @@ class Connection:
             data = call(request, timeout=deadline_s)
         except grpc.RpcError as error:
             raise from_status(error, self.name, method, deadline_s) from error
-        return self._parsed(method, reply, data)
+        with reading_reply(self.name, method):
+            return parse(reply, data)
 
-    def stream(self, method: str, request: bytes, reply: str, deadline_s: float) -> Generator[Any, None, None]:
-        """Send one message and yield those that answer it; leaving early cancels the call."""
+    def stream(self, method: str, request: bytes, deadline_s: float) -> Generator[bytes, None, None]:
+        """Send one message and yield the bytes of those that answer it; leaving early cancels the call."""
         call = self._channel.unary_stream(f"/wiw.v1.{self.service}/{method}")
         answers = call(request, timeout=deadline_s)
         try:
-            for data in answers:
-                yield self._parsed(method, reply, data)
+            yield from answers
         except grpc.RpcError as error:
             raise from_status(error, self.name, method, deadline_s) from error
         finally:
             answers.cancel()
-
-    def _parsed(self, method: str, reply: str, data: bytes) -> Any:
-        with reading_reply(self.name, method):
-            return parse(reply, data)
 
     def close(self) -> None:
         """Close the channel; the service lives on."""

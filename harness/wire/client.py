@@ -214,7 +214,7 @@ def _rollouts(
     connection: Connection, request: bytes, expected: ExpectedRollouts, deadline_s: float
 ) -> Iterator[Rollout]:
     reader = RolloutReader(expected.accept)
-    with closing(connection.stream("Imagine", request, "RolloutPart", deadline_s)) as parts:
+    with closing(connection.stream("Imagine", request, deadline_s)) as parts:
         for part in parts:
             with reading_reply(connection.name, "Imagine"):
                 rollout = reader.add(part)

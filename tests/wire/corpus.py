@@ -67,7 +67,7 @@ def _observation() -> Observation:
 def _rollout_parts(parts: List[bytes]) -> List[Rollout]:
     expected = ExpectedRollouts({0: 3, 1: 2, 2: 1}, {0: (FRONT,), 1: (PANO,), 2: (PANO,)})
     reader = RolloutReader(expected.accept)
-    found = [reader.add(parse("RolloutPart", part)) for part in parts]
+    found = [reader.add(part) for part in parts]
     reader.finish()
     expected.finish()
     return [rollout for rollout in found if rollout is not None]

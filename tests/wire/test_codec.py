@@ -110,7 +110,7 @@ def test_types_with_images_come_back(kind: str, write: Any, read: Any, values: A
 def read_parts(parts: List[bytes], accept: Any = lambda *head: None) -> List[Rollout]:
     """Read the rollouts in serialised parts."""
     reader = rollout_codec.RolloutReader(accept)
-    found = [reader.add(parse("RolloutPart", part)) for part in parts]
+    found = [reader.add(part) for part in parts]
     reader.finish()
     return [rollout for rollout in found if rollout is not None]
 

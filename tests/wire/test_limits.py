@@ -213,7 +213,7 @@ def head(**changed: Any) -> Any:
 def read(*parts: Any, accept: Callable[..., None] = lambda *head: None) -> None:
     reader = rollouts.RolloutReader(accept)
     for part in parts:
-        reader.add(part)
+        reader.add(part.SerializeToString())
     reader.finish()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +23,14 @@ from harness.wire.codec.bodies import (
     write_pose,
     write_seconds,
 )
-from harness.wire.codec.messages import present
+from harness.wire.codec.messages import parse, present
 from harness.wire.codec.observations import read_depth, write_depth
-from harness.wire.codec.splice import Splice
+from harness.wire.codec.splice import Splice, sole_payload
 from harness.wire.codec.tensors import checked_array, checked_elements, read_tensor, write_tensor
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, ascending, few, finite, text, too_large, whole
 
+Buffer = Union[bytes, memoryview]
 Accept = Callable[[int, Camera, int, bool], None]
 """Called with id, camera, frames and whether it failed, for each rollout that begins."""
 
@@ -215,7 +216,7 @@ class _Assembly:
         self._pixels: Optional[npt.NDArray[np.uint8]] = None
         self._filled = 0
 
-    def add(self, data: bytes) -> bool:
+    def add(self, data: Buffer) -> bool:
         """Take the next pixels; return whether the rollout is complete."""
         end = self._filled + len(data)
         if end > self.size:
@@ -253,14 +254,23 @@ class RolloutReader:
         self._accept = accept
         self._pending: Optional[_Assembly] = None
 
-    def add(self, part: Any) -> Optional[Rollout]:
-        """Take the next part; return the rollout that it completes, if it does."""
-        if part.HasField("head"):
-            self.finish()
-            self._pending = _Assembly(part.head, self._accept)
+    def add(self, data: bytes) -> Optional[Rollout]:
+        """Take the bytes of the next RolloutPart; return the rollout that it completes, if it does.
+
+        A part of nothing but pixels is read where it lies: protobuf would copy it twice.
+        """
+        pixels: Optional[Buffer] = None
+        if len(data) <= limits.MAX_PART_BYTES:
+            pixels = sole_payload(data, wiw_pb2.RolloutPart.PIXELS_FIELD_NUMBER)
+        if pixels is None:
+            part = parse("RolloutPart", data)
+            pixels = part.pixels
+            if part.HasField("head"):
+                self.finish()
+                self._pending = _Assembly(part.head, self._accept)
         if self._pending is None:
             raise Refusal("pixels came before the head of their rollout.", MEND_SENDER)
-        if not self._pending.add(part.pixels):
+        if not self._pending.add(pixels):
             return None
         rollout = self._pending.rollout()
         self._pending = None

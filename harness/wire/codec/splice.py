@@ -1,14 +1,14 @@
-"""Serialises messages with images in one copy.
+"""Serialises messages with images in one copy, and reads messages that are nothing but pixels in none.
 
 protobuf would copy an image four times on its way out (into the message, twice while serialising, into the bytes),
 which alone costs more than the whole round trip may. A `Splice` has protobuf serialise the small fields and puts the
 large ones beside them by the rules of its encoding (tag, length, payload:
-https://protobuf.dev/programming-guides/encoding). The bytes are an ordinary message: reading them needs nothing.
+https://protobuf.dev/programming-guides/encoding). The bytes are an ordinary message, whoever reads them.
 """
 
 from __future__ import annotations
 
-from typing import Any, List, Union
+from typing import Any, List, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -58,3 +58,16 @@ class Splice:
     def serialized(self) -> bytes:
         """Return the message's bytes."""
         return b"".join(self._pieces)
+
+
+def sole_payload(data: bytes, field: int) -> Optional[memoryview]:
+    """Return the payload of a message that is one bytes field and nothing else; None for any other message."""
+    tag = _varint(field << 3 | _LENGTH_DELIMITED)
+    if not data.startswith(tag):
+        return None
+    for size_bytes in range(1, 6):
+        start = len(tag) + size_bytes
+        size = len(data) - start
+        if size >= 0 and data[len(tag) : start] == _varint(size):
+            return memoryview(data)[start:]
+    return None
