@@ -14,6 +14,9 @@ WIDTH, HEIGHT = 480, 240
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 34
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
+LEAST_SPAN = {"ssim": 0.2, "psnr": 4.0, "lpips": 0.2}
+"""The shortest axis of each measure: noise in the last digit must not look like a difference."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -55,7 +58,8 @@ def gap_chart(gap: Gap) -> Optional[GapChart]:
         return None
     label = gap_label(gap.name)
     metrics = [m for point in gap.by_step for m in (point.solved, point.failed) if m is not None]
-    ticks = _ticks([bound for m in metrics for bound in (m.value, _or(m.low, m.value), _or(m.high, m.value))])
+    bounds = [bound for m in metrics for bound in (m.value, _or(m.low, m.value), _or(m.high, m.value))]
+    ticks = _ticks(bounds, LEAST_SPAN.get(gap.name, 0.0))
     steps = [point.step for point in gap.by_step]
     to_x = _scale(steps[0] - 0.5, steps[-1] + 0.5, LEFT, WIDTH - RIGHT)
     to_y = _scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
@@ -95,9 +99,10 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
     return lambda value: start + (value - low) / span * (end - start)
 
 
-def _ticks(values: Sequence[float]) -> List[float]:
-    """Return four to seven round numbers that enclose ``values``."""
+def _ticks(values: Sequence[float], least_span: float) -> List[float]:
+    """Return two to seven round numbers that enclose ``values`` and span at least ``least_span``."""
     low, high = min(values), max(values)
+    low = min(low, high - least_span)
     step = next((s for s in TICKS if (high - low) / s <= 5.0), TICKS[-1])
     first, last = math.floor(low / step), math.ceil(high / step)
     return [step * i for i in range(first, max(last, first + 1) + 1)]

@@ -20,6 +20,8 @@ ASSUMED_ICC = 0.12
 """Intracluster correlation used only where the sample shows no variation between homes (none or all solved, or a
 single home), because then it cannot be estimated. It is the design value of the embedded suite."""
 
+NORMAL_QUANTILE = float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0))
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -79,7 +81,8 @@ def rate_interval(sample: Sample) -> Tuple[float, float]:
     It is Wilson's interval with the effective sample size p(1-p)/variance and the t quantile of G-1 degrees of
     freedom in place of the normal one. Chosen over mean +- t * error because that one covers .82-.93 where few
     episodes succeed, and this one .94-.97 for rates of .02-.95 with 25 or 100 homes of 4 episodes (ICC .12).
-    Where nothing varies (0 of n, n of n) the effective size assumes `ASSUMED_ICC`. Empty samples give NaN.
+    Where nothing varies (0 of n, n of n) the effective size assumes `ASSUMED_ICC`, and the quantile is the normal one
+    because no variance was estimated. Empty samples give NaN.
     """
     n = len(sample)
     if n == 0:
@@ -88,9 +91,9 @@ def rate_interval(sample: Sample) -> Tuple[float, float]:
     variance = mean_variance(sample) if n > 1 else 0.0
     if 0.0 < rate < 1.0 and variance > 0.0:
         effective = rate * (1.0 - rate) / variance
-    else:
-        effective = n / _assumed_design_effect(sample)
-    return _wilson(rate * effective, effective, _quantile(sample))
+        return _wilson(rate * effective, effective, _quantile(sample))
+    effective = n / _assumed_design_effect(sample)
+    return _wilson(rate * effective, effective, NORMAL_QUANTILE)
 
 
 def mean_interval(sample: Sample) -> Tuple[float, float]:
@@ -109,7 +112,7 @@ def wilson_interval(solved: float, n: int) -> Tuple[float, float]:
     """Return Wilson's interval of ``solved`` out of ``n``, as if episodes were independent; shown beside ours."""
     if n == 0:
         return (float("nan"), float("nan"))
-    return _wilson(solved, float(n), float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0)))
+    return _wilson(solved, float(n), NORMAL_QUANTILE)
 
 
 def _wilson(solved: float, n: float, quantile: float) -> Tuple[float, float]:
@@ -121,7 +124,7 @@ def _wilson(solved: float, n: float, quantile: float) -> Tuple[float, float]:
 def _quantile(sample: Sample) -> float:
     degrees = (sample.homes if sample.homes > 1 else len(sample)) - 1
     if degrees < 1:
-        return float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0))
+        return NORMAL_QUANTILE
     return float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, degrees))
 
 

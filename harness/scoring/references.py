@@ -28,8 +28,9 @@ SAME = ("suite_hash", "task", "tier", "split", "stop")
 class ReferenceRow:
     """One line of the references table.
 
-    ``gain`` is (success - baseline) / (ceiling - baseline), None without both; its interval is NaN where only
-    frozen numbers are known. ``source`` is a run id or where a frozen number was measured.
+    ``gain`` is (success - baseline) / (ceiling - baseline), None without both; its interval is NaN where it cannot
+    be estimated: from frozen numbers, from homes that do not differ, and for baseline and ceiling, 0 and 1 by
+    definition. ``source`` is a run id or where a frozen number was measured.
     """
 
     name: str
@@ -119,6 +120,8 @@ def _gain_interval(
         return (float("nan"), float("nan"))
     of_model, of_baseline, of_ceiling = (_influence(results, homes) for results in (model, baseline, ceiling))
     influence = ((of_model - of_baseline) - gain * (of_ceiling - of_baseline)) / span
+    if not np.any(influence):
+        return (float("nan"), float("nan"))
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(homes) - 1)) * linearised_variance(influence) ** 0.5
     return (gain - half, gain + half)
 

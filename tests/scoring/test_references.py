@@ -42,6 +42,7 @@ def test_gain_runs_from_baseline_to_ceiling() -> None:
     gains = {name: row.gain for name, row in rows.items()}
     assert gains["none"] is not None and gains["none"].value == 0.0
     assert gains["gtsim"] is not None and gains["gtsim"].value == 1.0
+    assert math.isnan(gains["none"].low) and math.isnan(gains["gtsim"].low)
     assert gains["FTmini"] is not None
     assert gains["FTmini"].low < gains["FTmini"].value < gains["FTmini"].high
     assert rows["FTmini"].is_this_run

@@ -2,7 +2,7 @@
 const ROW = { folder: 0, episode: 1, seed: 2, home: 3, state: 4, error: 5, numbers: 6 };
 const STATE_NAMES = { ok: "solved", failed: "failed", error: "error", timeout: "timeout", planned: "not played" };
 const ROWS_AT_ONCE = 200;
-const SHOWN_STEPS = 7;  // a strip shows at most this many steps, evenly spread, after the view before the decision
+const SHOWN_STEPS = 5;  // a strip shows at most this many steps, evenly spread, after the view before the decision
 const SVG = "http://www.w3.org/2000/svg";
 
 const byId = (id) => document.getElementById(id);
@@ -355,7 +355,7 @@ function endMark(at, unit) {
 }
 
 function legendTexts(detail, unit) {
-  return [drawn("text", { x: detail.goal[0], y: detail.goal[1] + 5 * unit, "font-size": 4 * unit }, "goal")];
+  return [drawn("text", { x: detail.goal[0], y: detail.goal[1] + detail.goal[3] + 4 * unit, "font-size": 4 * unit }, "goal")];
 }
 
 function scaleBar(box, unit) {
