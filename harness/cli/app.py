@@ -45,7 +45,7 @@ def main_command(
     seed: Annotated[Optional[int], typer.Option("--seed", help="Run seed; never changes the episodes. [0]")] = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Several seeds, pooled: 0-4 or 0,2,7.")] = "",
     stop: Annotated[str, typer.Option("--stop", help="Who ends an episode: self or oracle; default: the tier's.")] = "",
-    workers: Annotated[Optional[int], typer.Option("--workers", help="Worker processes. [1]")] = None,
+    workers: Annotated[Optional[int], typer.Option("--workers", help="Processes. [one a core, at most 4]")] = None,
     env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = "",
     wm_python: Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")] = "",
     plugins: Plugins = None,
@@ -71,12 +71,22 @@ def main_command(
     if seed is not None and seeds:
         raise Refusal("--seed and --seeds exclude each other.", "Give one of them.")
     from harness.cli import play
-    from harness.cli.options import RunOptions
+    from harness.cli.options import RunOptions, default_workers
 
     options = RunOptions(
-        wm, task, suite, tier, split, episodes, seeds or str(seed or 0), stop, workers or 1, env_python, wm_python,
-        tuple(plugins or ()),
-    )  # fmt: skip
+        wm=wm,
+        task=task,
+        suite=suite,
+        tier=tier,
+        split=split,
+        episodes=episodes,
+        seeds=seeds or str(0 if seed is None else seed),
+        stop=stop,
+        workers=default_workers() if workers is None else workers,
+        env_python=env_python,
+        wm_python=wm_python,
+        plugins=tuple(plugins or ()),
+    )
     if dry:
         return play.dry_run(options, out, as_json)
     return play.play(options, out, as_json, references)

@@ -6,6 +6,7 @@ Everything here is checked before anything starts: a wrong word costs a sentence
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -47,6 +48,11 @@ class RunOptions:
     env_python: str = ""
     wm_python: str = ""
     plugins: tuple[Path, ...] = ()
+
+
+def default_workers() -> int:
+    """Return one worker a usable core, at most 4: the outcome is the same whatever the number."""
+    return min(len(os.sched_getaffinity(0)), 4)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -35,8 +35,8 @@ def play_one(cache: Path) -> dict[str, str]:
     from harness.worldmodels.catalog import load_catalog
     from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
     from images.embedded.cache import home_digest
-    from images.embedded.environment import EmbeddedEnvironment
-    from images.embedded.sampling import SamplingConstants, sample_episodes
+    from images.embedded.environment import EmbeddedEnvironment, make_scene
+    from images.embedded.sampling import TierConstants, sample_episodes
     from tasks.ignav.task import play_episode
     from tasks.suite import load_suite
 
@@ -45,8 +45,8 @@ def play_one(cache: Path) -> dict[str, str]:
     tier = replace(tier, loop=replace(tier.loop, decisions=DECISIONS))
     environment = EmbeddedEnvironment(str(cache))
     home = environment.load_home(HOME)
-    constants = SamplingConstants(tier="easy", geodesic_m=tier.geodesic_m, radius_m=tier.radius_m)
-    episode = sample_episodes(HOME, constants, 1, environment=environment)[0][0]
+    constants = TierConstants("ignav", "easy", "validation", *tier.geodesic_m, tier.radius_m)
+    episode = sample_episodes(make_scene(HOME, home), constants, 1)[0][0]
     digests = {"home": home_digest(home), "episode": episode.digest()}
     entry = load_catalog().find("warp")
     imaginers: dict[str, Imaginer] = {
