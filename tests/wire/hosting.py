@@ -43,9 +43,13 @@ class Hosted:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Kill the process if it is still there."""
-        self.process.kill()
-        self.process.wait()
+        """End the process, by force if it does not end within two seconds."""
+        self.process.terminate()
+        try:
+            self.process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 @contextlib.contextmanager
