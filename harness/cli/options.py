@@ -144,12 +144,14 @@ def make_plan(options: RunOptions) -> RunPlan:
         episodes=episodes,
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),
     )
+    known = suite.scene_digests()
+    digests = {scene: known[scene] for scene in sorted({episode.scene for episode in episodes})}
     environment = ServicePlan(
         "environment",
         suite.family,
         ENVIRONMENTS[suite.family],
         python=env_python,
-        options={"cache_dir": str(cache_root().absolute())},
+        options={"cache_dir": str(cache_root().absolute()), "scene_digests": digests},
     )
     world_model = None
     if manifest.kind == PLUGIN:

@@ -30,7 +30,7 @@ def strip_jpeg(frames: DecisionFrames) -> bytes:
     spread evenly. A grey tile means that this step was not imagined. One picture a decision keeps a report with a
     thousand episodes small, so quality gives way before the size does.
     """
-    tiles = _chosen_steps(frames)
+    tiles = shown_steps(len(frames.real))
     height, width = _tile_size(frames.before, len(tiles) + 1)
     rows: List[List[Image.Image]] = [[_fit(frames.before, height, width)], [_blank(height, width)]]
     for step in tiles:
@@ -61,9 +61,8 @@ def resized(rgb: RGB, height: int, width: int) -> RGB:
     return np.asarray(_fit(rgb, height, width))
 
 
-def _chosen_steps(frames: DecisionFrames) -> Sequence[int]:
-    """Return the action numbers to show: all of a short decision, else evenly spread ones with the last."""
-    steps = len(frames.real)
+def shown_steps(steps: int) -> Sequence[int]:
+    """Return the action numbers that a strip shows of ``steps``: all of a few, else evenly spread with the last."""
     if steps <= _MAX_TILES:
         return range(1, steps + 1)
     return sorted({1 + round(i * (steps - 1) / (_MAX_TILES - 1)) for i in range(_MAX_TILES)})

@@ -14,6 +14,7 @@ from harness.records.episode_files import MAP, MapInfo, read_episode
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
 from harness.records.journal import JournalRow
+from harness.records.pictures import shown_steps
 from harness.reporting.maps import MapShape, map_shape
 
 POSITION_DIGITS = 2
@@ -95,6 +96,7 @@ def _decision(decision: DecisionRecord, distance_after: float) -> Dict[str, Any]
         "before": round(decision.distance_m, POSITION_DIGITS),
         "after": round(distance_after, POSITION_DIGITS),
         "rollouts": decision.rollouts,
+        "shown": list(shown_steps(len(decision.steps))),
         "steps": [[*_placed(step.pose), int(step.collided)] for step in decision.steps],
         "gap": {
             name: [round(step.gap[name], GAP_DIGITS) if name in step.gap else None for step in decision.steps]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Rig, Vec3
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import Refusal
+from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import (
     EnvironmentSpec,
     Observation,
@@ -29,6 +29,7 @@ from harness.contracts.rollouts import Rollout
 from harness.wire.sdk import Environment
 from images.embedded.cache import DEFAULT_MAX_BYTES, HomeCache
 from images.embedded.cameras import HEADINGS
+from images.embedded.homebytes import home_digest
 from images.embedded.homes import GENERATOR_VERSION
 from images.embedded.mesh import Home
 from images.embedded.motion import SPACE, Body, body_at
@@ -108,9 +109,19 @@ def _view_bytes(view: View) -> int:
 class EmbeddedEnvironment(Environment):
     """Plays episodes in procedural homes. Scenes are named by their home (``test-0007``)."""
 
-    def __init__(self, cache_dir: str = "", cache_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        """Keep baked homes under ``cache_dir`` (empty: ``cache.default_cache_root``), ``cache_bytes`` at most."""
+    def __init__(
+        self,
+        cache_dir: str = "",
+        cache_bytes: int = DEFAULT_MAX_BYTES,
+        scene_digests: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        """Keep baked homes under ``cache_dir`` (empty: ``cache.default_cache_root``), ``cache_bytes`` at most.
+
+        ``scene_digests`` are the suite's own, by scene name: a home with other bytes is refused, because results in
+        it could not be compared with anybody's.
+        """
         self._cache = HomeCache(cache_dir or None, cache_bytes)
+        self._scene_digests = dict(scene_digests or {})
         self._scenes: OrderedDict[str, Scene] = OrderedDict()
         self._views: Optional[SceneViews] = None
         self._scene: Optional[Scene] = None
@@ -118,8 +129,15 @@ class EmbeddedEnvironment(Environment):
         self._collided = False
 
     def load_home(self, name: str) -> Home:
-        """Return the home called ``name``, from the cache or newly built."""
-        return self._cache.load(name)
+        """Return the home called ``name``, from the cache or newly built; SpecMismatch where its bytes are others."""
+        home = self._cache.load(name)
+        expected = self._scene_digests.get(name)
+        if expected is not None and home_digest(home) != expected:
+            raise SpecMismatch(
+                f"home {name!r} has the digest {home_digest(home)}, the suite was made with {expected}.",
+                "Use the version of this project that the suite's data belong to, with the pinned packages.",
+            )
+        return home
 
     def describe(self) -> EnvironmentSpec:
         """Return cameras, actions and abilities."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import harness.reporting.report as report_module
-from harness.contracts.trajectories import DecisionFrames
 from harness.records.folder import RunFolder
-from harness.records.pictures import strip_jpeg
 from harness.reporting.details import EpisodeReader
 from harness.reporting.report import report_html, write_report
 from harness.scoring.summary import summarise
@@ -79,29 +74,3 @@ def test_an_error_with_markup_stays_text(tmp_path: Path) -> None:
     assert "<img src=x" not in dom
     assert "<title>owned" not in dom
     assert "&lt;img src=x" in dom
-
-
-def test_columns_are_labelled_with_the_steps_that_the_strip_shows(tmp_path: Path) -> None:
-    counts = range(1, 18)
-    script = (report_module.TEMPLATES / "report.js").read_text("utf-8")
-    constant = re.search(r"const SHOWN_STEPS = \d+;", script)
-    assert constant
-    functions = script[script.index("function shownSteps") : script.index("function decisionCard")]
-    page = tmp_path / "steps.html"
-    page.write_text(
-        f"<html><script>{constant.group(0)}{functions}"
-        f"document.documentElement.dataset.steps = {list(counts)}.map(shownSteps).join(';');</script></html>"
-    )
-    found = re.search(r'data-steps="([\d,;]+)"', dump_dom(page, tmp_path / "profile"))
-    assert found
-    for count, text in zip(counts, found.group(1).split(";"), strict=True):
-        assert steps_in_strip(count) == [int(number) for number in text.split(",")]
-
-
-def steps_in_strip(count: int) -> list[int]:
-    """Return which steps a strip of ``count`` steps shows, read off its pixels: each view has its own shade."""
-    shades = [np.full((32, 32, 3), 10 + 14 * number, np.uint8) for number in range(count + 1)]
-    strip = np.asarray(Image.open(io.BytesIO(strip_jpeg(DecisionFrames(shades[0], tuple(shades[1:]), {})))))
-    columns = round((strip.shape[1] + 3) / 35)
-    middles = [strip[16, 35 * column + 16, 0] for column in range(1, columns)]
-    return [round((int(shade) - 10) / 14) for shade in middles]

@@ -2,7 +2,6 @@
 const ROW = { folder: 0, episode: 1, seed: 2, home: 3, state: 4, error: 5, numbers: 6 };
 const STATE_NAMES = { ok: "solved", failed: "failed", error: "error", timeout: "timeout", planned: "not played" };
 const ROWS_AT_ONCE = 200;
-const SHOWN_STEPS = 5;  // a strip shows at most this many steps, evenly spread, after the view before the decision
 const SVG = "http://www.w3.org/2000/svg";
 
 const byId = (id) => document.getElementById(id);
@@ -243,15 +242,6 @@ function video(row) {
   return element("div", {}, element("h3", {}, "Video"), player);
 }
 
-function shownSteps(count) {
-  if (count <= SHOWN_STEPS) return Array.from({ length: count }, (_, i) => i + 1);
-  return [...new Set(Array.from({ length: SHOWN_STEPS }, (_, i) => 1 + roundEven(i * (count - 1) / (SHOWN_STEPS - 1))))];
-}
-function roundEven(value) {  // the strip's writer rounds halves to even
-  const floor = Math.floor(value);
-  return value - floor === 0.5 ? floor + floor % 2 : Math.round(value);
-}
-
 function decisionCard(row, decision, index) {
   const stayed = decision.chosen < 0;
   const choice = stayed ? "stayed: the agent stopped itself"
@@ -291,7 +281,7 @@ function drawScores(decision) {
 }
 
 function decisionStrip(row, decision, index) {
-  const shown = shownSteps(decision.steps.length);
+  const shown = decision.shown;
   const line = (texts) => element("div", { class: "cols" }, ...texts.map((text) => element("span", {}, text)));
   const strip = element("div", { class: "strip", style: `--columns:${shown.length + 1}` },
     element("div", { class: "head" }, "step"), line(["before", ...shown.map(String)]),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Candidate, Primitive
-from harness.contracts.errors import NotNavigable, Refusal
+from harness.contracts.errors import NotNavigable, Refusal, SpecMismatch
 from harness.contracts.observations import ViewRequest
+from images.embedded.cache import HomeCache
 from images.embedded.environment import EmbeddedEnvironment
+from images.embedded.homebytes import home_digest
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
+from tests.images.embedded.tiny_home import tiny_home
 
 GO = Primitive(FORWARD, 0.2)
 LEFT = Primitive(TURN_LEFT, 22.5)
@@ -133,3 +138,13 @@ def test_spec_names_the_rig(environment: EmbeddedEnvironment) -> None:
     spec = environment.describe()
     assert [camera.name for camera in spec.rig.cameras] == ["front", "pano", "pano_large"]
     assert spec.can_imagine and spec.restore_tolerance_m == 0.0
+
+
+def test_a_home_with_other_bytes_than_the_suite_was_made_with_is_refused(tmp_path: Path) -> None:
+    home = tiny_home()
+    HomeCache(tmp_path, build=lambda seed: home).load("validation-0000")
+    right = EmbeddedEnvironment(str(tmp_path), scene_digests={"validation-0000": home_digest(home)})
+    assert right.load_home("validation-0000").seed == home.seed
+    environment = EmbeddedEnvironment(str(tmp_path), scene_digests={"validation-0000": "0" * 64})
+    with pytest.raises(SpecMismatch, match=r"'validation-0000' has the digest .* made with 0000"):
+        environment.load_home("validation-0000")
