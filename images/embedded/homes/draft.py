@@ -49,6 +49,11 @@ class Frame:
             self.z + self.cosine * z - self.sine * x,
         )
 
+    def local(self, x: float, z: float) -> tuple[float, float]:
+        """Return (x, z) of the thing's own axes for a point of the home's floor."""
+        dx, dz = x - self.x, z - self.z
+        return self.cosine * dx - self.sine * dz, self.sine * dx + self.cosine * dz
+
     def moved(self, x: float, y: float, z: float) -> Frame:
         """Return the frame moved by a vector given in its own axes."""
         new_x, new_y, new_z = self.point(x, y, z)

@@ -127,6 +127,10 @@ class FloorSpace:
         strip = footprint(self.walls[side].frame, left, right, 0.0, depth)
         return not any(b.height > bottom and _overlap(b.rect, strip, 0.0) for b in self.blocks)
 
+    def block_wall(self, side: int, left: float, right: float, depth: float) -> None:
+        """Note that something is mounted high on this stretch of a wall, above furniture that stands there."""
+        self.blocks.append(Block(footprint(self.walls[side].frame, left, right, 0.0, depth), 2.2))
+
     def free_wall_openings(self, side: int, left: float, right: float) -> bool:
         """Tell whether this stretch of a wall has no door or window."""
         return not any(left < o.right + 0.05 and right > o.left - 0.05 for o in self.walls[side].openings)

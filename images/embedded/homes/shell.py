@@ -16,6 +16,8 @@ OUTER_REVEAL = 0.22
 """Depth of the window niche in metres."""
 DAYLIGHT = (3.4, 3.8, 4.3)
 """Radiance of the sky in the units of the baked light."""
+CURTAIN_DISTANCE = 0.12
+"""From the wall to the middle of a curtain in metres: clear of the sill."""
 LINING = 0.03
 CASING = 0.07
 
@@ -132,18 +134,17 @@ def _sash(piece: Piece, trim: Material, x: float, y: float, width: float, height
         piece.add(box((width, bar * 0.6, bar * 0.6)), trim, x, y + height * 0.18, z)
 
 
-def build_curtains(kit: Kit, wall: Wall, opening: WallOpening, material: Material, long: bool) -> None:
-    """Hang two curtains on a rod in front of a window, clear of the glass."""
+def build_curtains(kit: Kit, wall: Wall, opening: WallOpening, material: Material, bottom: float) -> None:
+    """Hang two curtains on a rod in front of a window, clear of its sill; ``bottom`` is the height of their hem."""
     piece = kit.piece("curtain", wall.frame)
     span = min(opening.width + 0.5, 2.0 * (wall.length / 2.0 - abs(opening.center)) - 0.06)
     top = min(opening.top + 0.16, HEIGHT - 0.08)
-    bottom = 0.03 if long else opening.bottom - 0.14
     rod = cylinder(0.012, span, 6).lying_along_x()
-    piece.add(rod, kit.materials.dark(), opening.center - span / 2.0, top, 0.085)
+    piece.add(rod, kit.materials.dark(), opening.center - span / 2.0, top, CURTAIN_DISTANCE)
     width = (span - opening.width) / 2.0 + 0.22 * opening.width
     for sign in (-1.0, 1.0):
         sheet = cloth(width, top - bottom, max(3, round(width / 0.12)), 0.035)
-        piece.add(sheet, material, opening.center + sign * (span - width) / 2.0, top, 0.085)
+        piece.add(sheet, material, opening.center + sign * (span - width) / 2.0, top, CURTAIN_DISTANCE)
 
 
 def build_view(kit: Kit, plan: Plan) -> None:

@@ -17,9 +17,9 @@ def bed(kit: Kit, frame: Frame, width: float, cover: Material) -> None:
     base = head if soft else kit.materials.wood(kit.draws.integer(3))
     middle = BED_LENGTH / 2.0 + 0.03
     if soft:
-        piece.add(rounded_box((width + 0.08, 1.05, 0.1), 0.045, 0.6), head, 0.0, 0.53, 0.05)
+        piece.add(rounded_box((width + 0.08, 0.86, 0.1), 0.045, 0.6), head, 0.0, 0.44, 0.05)
     else:
-        piece.add(box((width + 0.06, 0.95, 0.05), 0.4, ("bottom",)), head, 0.0, 0.475, 0.03)
+        piece.add(box((width + 0.06, 0.86, 0.05), 0.4, ("bottom",)), head, 0.0, 0.43, 0.03)
     for x in (-width / 2.0 + 0.06, width / 2.0 - 0.06):
         for z in (0.12, BED_LENGTH - 0.08):
             piece.add(box((0.06, 0.12, 0.06), skip=("top", "bottom")), base, x, 0.06, z)

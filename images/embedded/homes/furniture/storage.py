@@ -22,9 +22,9 @@ def _book(thickness: float, height: float, depth: float, stripe: int) -> Shape:
     return replace(block, uvs=uvs)
 
 
-def books(kit: Kit, frame: Frame, width: float, height: float) -> None:
-    """A row of books standing on y = 0 from x = 0, no wider than ``width`` nor higher than ``height``."""
-    shapes = []
+def _book_row(kit: Kit, width: float, height: float) -> list[Shape]:
+    """Books standing on y = 0 from x = 0, no wider than ``width`` nor higher than ``height``."""
+    shapes: list[Shape] = []
     x = 0.0
     while True:
         thickness = kit.draws.uniform(0.022, 0.055)
@@ -34,8 +34,7 @@ def books(kit: Kit, frame: Frame, width: float, height: float) -> None:
         book = _book(thickness * 0.96, tall, kit.draws.uniform(0.15, 0.2), kit.draws.integer(BOOK_STRIPES))
         shapes.append(book.at(x + thickness / 2.0, tall / 2.0, 0.0))
         x += thickness
-    if shapes:
-        kit.piece("books", frame).add(joined(shapes), kit.materials.books())
+    return shapes
 
 
 def bookshelf(kit: Kit, frame: Frame, width: float, height: float) -> None:
@@ -51,22 +50,29 @@ def bookshelf(kit: Kit, frame: Frame, width: float, height: float) -> None:
     piece.add(back, wood, 0.0, height / 2.0, 0.008)
     count = max(2, round((height - 0.1) / 0.36))
     gap = (height - 0.08 - board) / count
+    books: list[Shape] = []
     for k in range(count + 1):
         y = 0.08 + gap * k
         piece.add(box((width - 2.0 * board, board, depth - 0.01), 0.5), wood, 0.0, y, depth / 2.0)
         if k < count:
-            _fill_shelf(kit, frame.moved(0.0, y + board / 2.0, depth / 2.0), width - 0.08, gap - 0.04)
+            top = y + board / 2.0
+            row = _fill_shelf(kit, frame.moved(0.0, top, depth / 2.0), width - 0.08, gap - 0.04)
+            books += [book.at(0.0, top, depth / 2.0) for book in row]
+    if books:
+        kit.piece("books", frame).add(joined(books), kit.materials.books())
 
 
-def _fill_shelf(kit: Kit, frame: Frame, width: float, height: float) -> None:
+def _fill_shelf(kit: Kit, frame: Frame, width: float, height: float) -> list[Shape]:
+    """Put an ornament on a shelf, if there is room, and return its books in the axes of ``frame``."""
     if kit.draws.chance(0.12):
-        return
+        return []
     share = kit.draws.uniform(0.35, 0.95)
     start = -width / 2.0 if kit.draws.chance(0.6) else width / 2.0 - share * width
-    books(kit, frame.moved(start, 0.0, 0.02), share * width, height)
+    row = _book_row(kit, share * width, height)
     if share < 0.7 and height > 0.2:
         x = width / 2.0 - 0.14 if start < -width / 2.0 + 1e-9 else -width / 2.0 + 0.14
         ornament(kit, frame.moved(x, 0.0, 0.0), min(height, 0.26))
+    return [book.at(start, 0.0, 0.02) for book in row]
 
 
 def _fronts(
@@ -121,7 +127,11 @@ def shelf_board(kit: Kit, frame: Frame, width: float) -> None:
     """A wall shelf with books and ornaments; y = 0 is its board, back at z = 0."""
     piece = kit.piece("shelf", frame)
     piece.add(box((width, 0.03, 0.22), 0.5), kit.materials.wood(kit.draws.integer(3)), 0.0, -0.015, 0.11)
-    books(kit, frame.moved(-width / 2.0 + 0.03, 0.0, 0.11), width * kit.draws.uniform(0.3, 0.6), 0.26)
+    row = [
+        book.at(-width / 2.0 + 0.03, 0.0, 0.11) for book in _book_row(kit, width * kit.draws.uniform(0.3, 0.6), 0.26)
+    ]
+    if row:
+        kit.piece("books", frame).add(joined(row), kit.materials.books())
     ornament(kit, frame.moved(width / 2.0 - 0.15, 0.0, 0.11), 0.24)
 
 

@@ -27,6 +27,17 @@ class Setting:
         return Frame.facing(0, (x0 + x1) / 2.0, (z0 + z1) / 2.0)
 
 
+def lay_rug(setting: Setting, frame: Frame, width: float, depth: float, index: int) -> None:
+    """Lay a rug centred on the frame, cut where it would pass under a wall."""
+    x0, z0, x1, z1 = setting.space.room.inner
+    (ax, az), (bx, bz) = frame.local(x0, z0), frame.local(x1, z1)
+    margin = 0.05
+    left, right = max(-width / 2.0, min(ax, bx) + margin), min(width / 2.0, max(ax, bx) - margin)
+    back, front = max(-depth / 2.0, min(az, bz) + margin), min(depth / 2.0, max(az, bz) - margin)
+    middle = frame.moved((left + right) / 2.0, 0.0, (back + front) / 2.0)
+    decor.rug(setting.kit, middle, right - left, front - back, index)
+
+
 def on_top(spot: Spot, height: float, depth: float, shift: float = 0.0) -> Frame:
     """Return the frame on top of a wall piece, at the middle of its depth."""
     return spot.frame.moved(shift, height, depth / 2.0)
@@ -111,7 +122,7 @@ def dining_group(setting: Setting, width: float, depth: float, seats: int, rug: 
         places += [(-width / 2.0 - 0.06, 0.0, 1), (width / 2.0 + 0.06, 0.0, 3)]
     add_chairs_around(setting, spot.frame, places)
     if rug is not None:
-        decor.rug(setting.kit, spot.frame, width + 1.0, depth + 1.1, rug)
+        lay_rug(setting, spot.frame, width + 1.0, depth + 1.1, rug)
     _lay_table(setting, spot.frame.moved(0.0, tables.DINING_HEIGHT, 0.0), width, depth, columns)
     return True
 

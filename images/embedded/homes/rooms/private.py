@@ -12,9 +12,9 @@ def bedroom(setting: Setting) -> None:
     """A double bed between nightstands, a wardrobe, a chest with a lamp, a rug."""
     kit, draws = setting.kit, setting.kit.draws
     for width in (draws.pick([1.6, 1.8]), 1.4, 1.2, 0.92):
-        spot = setting.space.against_wall(width + 0.1, beds.BED_LENGTH + 0.05, 0.8, front=0.4)
+        spot = setting.space.against_wall(width + 0.1, beds.BED_LENGTH + 0.05, 0.87, front=0.4)
         if spot is not None:
-            decor.rug(kit, spot.frame.moved(0.0, 0.0, beds.BED_LENGTH - 0.35), width + 1.0, 1.3, 2)
+            common.lay_rug(setting, spot.frame.moved(0.0, 0.0, beds.BED_LENGTH - 0.35), width + 1.0, 1.3, 2)
             beds.bed(kit, spot.frame, width, kit.materials.fabric(draws.integer(7)))
             _nightstands(setting, spot, width)
             break
@@ -71,15 +71,14 @@ def _desk_place(setting: Setting, width: float) -> None:
 
 def study(setting: Setting) -> None:
     """A desk with computer, shelves all round, an armchair on a rug."""
-    kit, draws = setting.kit, setting.kit.draws
-    _desk_place(setting, draws.uniform(1.3, 1.6))
+    _desk_place(setting, setting.kit.draws.uniform(1.3, 1.6))
     for _ in range(3):
         common.add_bookshelf(setting)
     _reading_chair(setting)
     common.add_chest(setting)
     common.add_floor_lamp(setting)
     common.add_floor_plant(setting)
-    decor.rug(kit, setting.center, 1.7, 1.2, 3)
+    common.lay_rug(setting, setting.center, 1.7, 1.2, 3)
     _floor_box(setting)
 
 
@@ -92,13 +91,13 @@ def _floor_box(setting: Setting) -> None:
 def kids(setting: Setting) -> None:
     """A single bed, a small desk, shelves, toys on the floor."""
     kit, draws = setting.kit, setting.kit.draws
-    spot = setting.space.against_wall(1.0, beds.BED_LENGTH + 0.05, 0.7, front=0.3, corner=draws.chance(0.6))
+    spot = setting.space.against_wall(1.0, beds.BED_LENGTH + 0.05, 0.87, front=0.3, corner=draws.chance(0.6))
     if spot is not None:
         beds.bed(kit, spot.frame, 0.92, kit.materials.fabric(4 + draws.integer(3)))
     _desk_place(setting, 1.15)
     _wardrobe(setting)
     common.add_bookshelf(setting)
-    decor.rug(kit, setting.center, 1.5, 1.5, 4)
+    common.lay_rug(setting, setting.center, 1.5, 1.5, 4)
     _toys(setting)
     _floor_box(setting)
     common.add_floor_plant(setting)

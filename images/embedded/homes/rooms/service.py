@@ -40,6 +40,7 @@ def _run(setting: Setting, look: KitchenFronts, lengths: tuple[int, ...], sink: 
         kitchen.counter_run(kit, spot.frame, units, sink_unit, stove_unit, look)
         if setting.space.free_wall_openings(spot.side, spot.along - width / 2.0, spot.along + width / 2.0):
             kitchen.wall_units(kit, spot.frame.moved(0.0, 0.0, -0.012), units, stove_unit, look)
+            setting.space.block_wall(spot.side, spot.along - width / 2.0, spot.along + width / 2.0, 0.35)
         for k in range(units):
             if k not in (stove_unit, sink_unit) and draws.chance(0.7):
                 x = -width / 2.0 + UNIT * (k + 0.5)
@@ -90,7 +91,7 @@ def bath(setting: Setting) -> None:
 
 
 def _mat_before(setting: Setting, spot: Spot) -> None:
-    decor.rug(setting.kit, spot.frame.moved(0.0, 0.0, 0.85), 0.8, 0.5, 4)
+    common.lay_rug(setting, spot.frame.moved(0.0, 0.0, 0.85), 0.8, 0.5, 4)
 
 
 def hall(setting: Setting) -> None:
@@ -100,7 +101,7 @@ def hall(setting: Setting) -> None:
     long_x = x1 - x0 >= z1 - z0
     length = max(x1 - x0, z1 - z0)
     runner = min(3.2, length - 1.2)
-    decor.rug(kit, setting.center.facing_side(0 if long_x else 1), runner, 0.8, 3)
+    common.lay_rug(setting, setting.center.facing_side(0 if long_x else 1), runner, 0.8, 3)
     spot = setting.space.against_wall(0.9, 0.3, 0.9, front=0.3)
     if spot is not None:
         storage.cabinet(kit, spot.frame, "shoe_cabinet", 0.88, 0.88, 0.28, 2, 1)

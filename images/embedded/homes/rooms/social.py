@@ -44,7 +44,7 @@ def _sofa_group(setting: Setting) -> Optional[Spot]:
 def _coffee_table(setting: Setting, sofa: Spot) -> None:
     kit, draws = setting.kit, setting.kit.draws
     width, depth = draws.uniform(0.9, 1.15), 0.55
-    decor.rug(kit, sofa.frame.moved(0.0, 0.0, 1.45), draws.uniform(2.0, 2.4), 1.5, 0)
+    common.lay_rug(setting, sofa.frame.moved(0.0, 0.0, 1.45), draws.uniform(2.0, 2.4), 1.5, 0)
     if not setting.space.take_in_front(sofa, 0.0, width, depth, 1.28, 0.42):
         return
     frame = sofa.frame.moved(0.0, 0.0, 1.28 + depth / 2.0)

@@ -36,7 +36,7 @@ def hang(setting: Setting) -> None:
     _curtains(setting)
     gaps = [gap for wall in setting.space.walls for gap in _gaps(setting, wall)]
     draws = setting.kit.draws
-    wanted = {"hall": 4, "bath": 2, "kitchen": 2}.get(setting.space.room.kind, 5)
+    wanted = {"hall": 4, "bath": 2, "kitchen": 2}.get(setting.space.room.kind, 4)
     clock_left = True
     for gap in draws.shuffled(gaps)[:wanted]:
         clock_left = _fill(setting, gap, clock_left)
@@ -51,8 +51,13 @@ def _curtains(setting: Setting) -> None:
         for opening in wall.openings:
             if opening.kind == "window":
                 left, right = opening.left - 0.3, opening.right + 0.3
-                long = setting.space.free_wall(wall.side, left, right, 0.05)
-                build_curtains(setting.kit, wall, opening, material, long)
+                if setting.space.free_wall(wall.side, left, right, 0.05):
+                    bottom = 0.03
+                elif setting.space.free_wall(wall.side, left, right, opening.bottom - 0.2):
+                    bottom = opening.bottom - 0.14
+                else:
+                    bottom = opening.bottom + 0.02
+                build_curtains(setting.kit, wall, opening, material, bottom)
 
 
 def _gaps(setting: Setting, wall: Wall) -> list[Gap]:
