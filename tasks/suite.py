@@ -138,7 +138,8 @@ def suite_hash(suite: Suite, tier: str) -> str:
     """Return the hash of all that decides an outcome of one tier: equal hashes mean comparable results.
 
     It covers the episodes of all splits, the digests of the scenes they use, rig, action space and loop (with the
-    constants of proposer, score and reviser, and those of its references). Other tiers and tasks do not enter.
+    constants of proposer, score and reviser). Other tiers and tasks do not enter, nor do references: one more of them
+    changes no other result.
     """
     chosen = suite.tier(tier)
     episodes = [episode for split in sorted(chosen.splits) for episode in suite.episodes(chosen.name, split)]
@@ -160,7 +161,6 @@ def suite_hash(suite: Suite, tier: str) -> str:
             "rig": suite.rig,
             "action_space": suite.action_space,
             "loop": chosen.loop,
-            "references": chosen.references,
         }
     )
 
