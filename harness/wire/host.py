@@ -31,6 +31,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Checkpoint, ModelManifest
+from harness.wire.memory import keep_freed_memory
 
 ENVIRONMENT = "environment"
 WORLD_MODEL = "world_model"
@@ -162,6 +163,7 @@ def _start(service: Any, socket: Path, thread: ThreadPoolExecutor) -> Any:
 
 def serve(spec: HostSpec) -> None:
     """Construct, serve until it is time to end, and close."""
+    keep_freed_memory()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

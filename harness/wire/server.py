@@ -18,7 +18,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from harness.contracts.errors import WiwError
 from harness.wire.channel import COMMON_OPTIONS
-from harness.wire.memory import keep_freed_memory
 from harness.wire.services import Service
 from harness.wire.statuses import abort, from_user_code
 
@@ -76,7 +75,6 @@ def start_server(service: Service, socket: Path, thread: ThreadPoolExecutor) -> 
 
     ``thread`` has one worker, the one that made the object.
     """
-    keep_freed_memory()
     server = grpc.server(
         ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health"),
         options=COMMON_OPTIONS,

@@ -25,6 +25,7 @@ _CODES: Mapping[str, int] = {
     "int32": wiw_pb2.DTYPE_INT32,
     "bool": wiw_pb2.DTYPE_BOOL,
 }
+_DTYPES: Mapping[str, Any] = {name: np.dtype(name).newbyteorder("<") for name in _CODES}
 _NAMES: Mapping[int, str] = {code: name for name, code in _CODES.items()}
 
 
@@ -44,10 +45,10 @@ def checked_elements(dtype: str, shape: Sequence[int], expected: Shape, where: s
     return elements
 
 
-def _check_values(array: npt.NDArray[Any], where: str) -> None:
-    if array.dtype == np.float32 and not bool(np.isfinite(array).all()):
+def _check_values(array: npt.NDArray[Any], dtype: str, where: str) -> None:
+    if dtype == "float32" and not bool(np.isfinite(array).all()):
         raise Refusal(f"{where} holds NaN or infinity.", MEND_SENDER)
-    if array.dtype == np.bool_ and array.size and int(array.view(np.uint8).max()) > 1:
+    if dtype == "bool" and array.size and int(array.view(np.uint8).max()) > 1:
         raise Refusal(f"{where} holds bytes that are neither 0 nor 1.", MEND_SENDER)
 
 
@@ -55,11 +56,11 @@ def checked_array(value: Any, dtype: str, expected: Shape, where: str) -> npt.ND
     """Return ``value`` as a C-ordered array if its dtype, shape and values are as expected."""
     if not isinstance(value, np.ndarray):
         raise LimitExceeded(f"{where} is {type(value).__name__}, not an array of {dtype}.", "Give a numpy array.")
-    if value.dtype != np.dtype(dtype):
+    if value.dtype != _DTYPES[dtype]:
         raise LimitExceeded(f"{where} has dtype {value.dtype} instead of {dtype}.", "Convert it before sending.")
     checked_elements(dtype, value.shape, expected, where)
     array = np.ascontiguousarray(value)
-    _check_values(array, where)
+    _check_values(array, dtype, where)
     return array
 
 
@@ -77,10 +78,11 @@ def read_tensor(message: Any, dtype: str, expected: Shape, where: str) -> npt.ND
     if declared != dtype:
         raise LimitExceeded(f"{where} declares dtype {declared} instead of {dtype}.", "Convert it before sending.")
     shape = tuple(message.shape)
-    size = checked_elements(dtype, shape, expected, where) * np.dtype(dtype).itemsize
+    kind = _DTYPES[dtype]
+    size = checked_elements(dtype, shape, expected, where) * kind.itemsize
     data = message.data
     if len(data) != size:
         raise LimitExceeded(f"{where} carries {len(data)} bytes; {dtype} {list(shape)} needs {size}.", MEND_SENDER)
-    array = np.frombuffer(data, np.dtype(dtype)).reshape(shape)
-    _check_values(array, where)
+    array = np.frombuffer(data, kind).reshape(shape)
+    _check_values(array, dtype, where)
     return array
