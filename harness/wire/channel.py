@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2
 from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
 from harness.wire.codec.messages import parse
 from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
+from harness.wire.memory import keep_freed_memory
 from harness.wire.statuses import from_status
 
 MAX_SOCKET_PATH = 100
@@ -81,6 +82,7 @@ class Connection:
     """One channel to one service. Bytes go in; messages, bytes or contract errors come out."""
 
     def __init__(self, socket: Union[str, os.PathLike[str]], service: str) -> None:
+        keep_freed_memory()
         self.socket = check_socket(socket)
         self.service = service
         self.name = f"{service} at {self.socket}"
