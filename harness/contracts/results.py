@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping, Tuple
 
-from harness.contracts.actions import Action
+from harness.contracts.actions import Action, signed_turn
 from harness.contracts.cameras import Pose
 
 PLANNED = "planned"
@@ -55,6 +55,16 @@ class DecisionRecord:
     distance_m: float
     rollouts: int
     steps: Tuple[StepRecord, ...]
+
+    def moving_steps(self) -> Tuple[StepRecord, ...]:
+        """Return the steps from the first that is not a turn on: those that a world model had to imagine.
+
+        Turns before it are exact rolls of the real view, made by the harness; their gap says nothing of the model.
+        """
+        for first, step in enumerate(self.steps):
+            if signed_turn(step.action) == 0.0:
+                return self.steps[first:]
+        return ()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from harness.scoring.metrics import mean
 
 @dataclass(frozen=True)
 class GapRow:
-    """The gap of one executed step: ``step`` counts from 1 inside its decision (how far ahead it was imagined)."""
+    """The gap of one executed step: ``step`` counts from 1 at its decision's first forward (how far ahead it was
+    imagined); the turns before it are exact rolls and do not count."""
 
     episode: str
     seed: int
@@ -78,7 +79,7 @@ def gaps(rows: Sequence[GapRow]) -> Dict[str, Gap]:
 
 def _rows_of(result: EpisodeResult, trajectory: Trajectory) -> Iterator[GapRow]:
     for decision in trajectory.decisions:
-        for number, step in enumerate(decision.steps, start=1):
+        for number, step in enumerate(decision.moving_steps(), start=1):
             for name, value in step.gap.items():
                 yield GapRow(result.episode, result.seed, result.home, trajectory.solved, number, name, value)
 

@@ -75,9 +75,7 @@ def _planes(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.column_stack((normal, offset))
 
 
-def _large_surfaces(
-    corners: npt.NDArray[np.float64], face_object: npt.NDArray[np.int32]
-) -> npt.NDArray[np.bool_]:
+def _large_surfaces(corners: npt.NDArray[np.float64], face_object: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     """Say for each triangle whether its object's triangles are large on average.
 
     The areas are summed in order by bincount, so the choice is the same everywhere; it changes no pixel anyway

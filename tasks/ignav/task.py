@@ -92,7 +92,7 @@ def measure(episode: Episode, trajectory: Trajectory, distances_m: Tuple[float, 
         "reached": float(min(distances_m) <= episode.radius_m),
     }
     for name in gap.NAMES:
-        values = [step.gap[name] for step in steps if name in step.gap]
+        values = [step.gap[name] for d in trajectory.decisions for step in d.moving_steps() if name in step.gap]
         if values:
             metrics[f"gap_{name}"] = sum(values) / len(values)
     return metrics

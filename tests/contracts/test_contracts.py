@@ -129,3 +129,15 @@ def test_contracts_import_nothing_heavy() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+def test_turns_on_the_spot_are_not_what_a_model_imagined() -> None:
+    actions = (
+        Primitive(TURN_LEFT, 22.5),
+        Primitive(TURN_LEFT, 22.5),
+        Primitive(FORWARD, 0.2),
+        Primitive(TURN_RIGHT, 22.5),
+    )
+    steps = tuple(StepRecord(action, HERE, False, "") for action in actions)
+    assert DecisionRecord(0, 1, 1, 0, (), 0.0, "", 0.0, 0, steps).moving_steps() == steps[2:]
+    assert DecisionRecord(0, 1, 1, 0, (), 0.0, "", 0.0, 0, steps[:2]).moving_steps() == ()

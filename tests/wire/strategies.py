@@ -56,9 +56,7 @@ action_spaces = st.builds(ActionSpace, names, st.lists(primitives, max_size=3).m
 spaces = st.lists(action_spaces, max_size=2).map(tuple)
 environment_specs = st.builds(EnvironmentSpec, names, names, rigs, spaces, flags, positive, positive, names)
 tags = st.lists(names, max_size=3).map(tuple)
-episodes = st.builds(
-    Episode, names, names, names, names, names, names, poses, poses, positive, positive, counts, tags
-)
+episodes = st.builds(Episode, names, names, names, names, names, names, poses, poses, positive, positive, counts, tags)
 checkpoints = st.builds(Checkpoint, names, names, names)
 manifests = st.builds(
     ModelManifest,

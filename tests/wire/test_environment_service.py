@@ -45,9 +45,7 @@ def test_the_client_answers_like_the_object(environment: EnvironmentClient) -> N
     assert same(environment.reset(episode, 5, ALL, goal_views), local.reset(episode, 5, ALL, goal_views))
     assert same(environment.step([FORWARD] * 3, ALL), local.step([FORWARD] * 3, ALL))
     frames = [(0, 1, 3), (), (2,)]
-    assert same(
-        list(environment.imagine([WALK] * 3, "pano", frames)), list(local.imagine([WALK] * 3, "pano", frames))
-    )
+    assert same(list(environment.imagine([WALK] * 3, "pano", frames)), list(local.imagine([WALK] * 3, "pano", frames)))
     start, goal = (0.0, 0.0, 0.0), (2.5, 0.0, 0.0)
     assert environment.geodesic_distance(start, goal) == 2.5
     assert math.isinf(environment.geodesic_distance(start, (101.0, 0.0, 0.0)))
