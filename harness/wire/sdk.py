@@ -23,6 +23,9 @@ from harness.contracts.observations import (
 )
 from harness.contracts.rollouts import Rollout, RolloutRequest
 
+__all__ = ["Environment", "Rollout", "RolloutRequest", "WorldModel"]
+"""What the author of a plugin imports, in one place."""
+
 
 class WorldModel(ABC):
     """A world model: imagines what a camera would see after each action of a candidate.

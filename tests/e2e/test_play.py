@@ -13,6 +13,7 @@ from tests.e2e.conftest import Command, results_of
 
 pytest.importorskip("numba")
 
+README = Path(__file__).parents[2] / "README.md"
 PLAY = ("--task", "ignav", "--episodes", "2", "--json")
 
 
@@ -83,6 +84,18 @@ def test_a_dead_plugin_is_an_error_row_and_a_partial_run(benchmark_py: Command, 
     assert results["episodes"]["error"] == 2 and results["partial"]
     assert results["metrics"]["success_rate"]["value"] == 0.0 and results["metrics"]["success_rate"]["n"] == 2
     assert "no weights today" in results_rows(tmp_path)[0]["error"]
+
+
+def test_the_readme_plugin_plays(benchmark_py: Command, tmp_path: Path) -> None:
+    text = README.read_text()
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "plugin.toml").write_text(text.split("```toml\n")[1].split("```")[0])
+    (folder / "mine.py").write_text(text.split("```python\n")[1].split("```")[0])
+    mine = benchmark_py("--wm", "mine", *PLAY, "--plugins", str(folder))
+    assert mine.returncode == 0, mine.stderr
+    copied = results_of(benchmark_py("--wm", "copy", *PLAY))
+    assert results_of(mine)["metrics"]["path_m"] == copied["metrics"]["path_m"]
 
 
 def results_rows(folder: Path) -> list[dict[str, str]]:
