@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Mapping, Optional, Protocol, Tuple, cast
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.names import nearest
 from harness.contracts.trajectories import PlayedEpisode
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
@@ -50,8 +50,6 @@ def list_tasks() -> Tuple[str, ...]:
 def load_task(name: str) -> Task:
     """Return the task called ``name``; Refusal names the nearest one."""
     if name not in _MODULES:
-        near = difflib.get_close_matches(name, _MODULES, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(list_tasks())}."
-        raise Refusal(f"there is no task {name!r}.", hint)
+        raise Refusal(f"there is no task {name!r}.", nearest(name, _MODULES))
     module = import_module(_MODULES[name])
     return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode))

@@ -6,7 +6,6 @@ suite hash is per (task, tier), so that a new tier or task never changes an old 
 
 from __future__ import annotations
 
-import difflib
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from harness.contracts.cameras import Rig
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.names import nearest
 from harness.planning.config import LoopConfig, PartConfig
 from tasks.requirements import missing_requirement
 from tasks.suite_files import read_episodes, read_homes, read_suite
@@ -103,7 +103,7 @@ class Suite:
         """Return the tier called ``name`` (the default one for ""); Refusal names the nearest."""
         chosen = name or self.default_tier
         if chosen not in self.tiers:
-            raise Refusal(f"suite {self.name} has no tier {chosen!r} of {self.task}.", _nearest(chosen, self.tiers))
+            raise Refusal(f"suite {self.name} has no tier {chosen!r} of {self.task}.", nearest(chosen, self.tiers))
         return self.tiers[chosen]
 
     def episodes(self, tier: str, split: str = "") -> Tuple[Episode, ...]:
@@ -111,7 +111,7 @@ class Suite:
         known = self.tier(tier).splits
         chosen = split or self.default_split
         if chosen not in known:
-            raise Refusal(f"tier {tier!r} of {self.name} has no split {chosen!r}.", _nearest(chosen, known))
+            raise Refusal(f"tier {tier!r} of {self.name} has no split {chosen!r}.", nearest(chosen, known))
         return read_episodes(self.episode_path(tier, chosen), self.task, self.name)
 
     def episode_path(self, tier: str, split: str) -> Path:
@@ -181,7 +181,7 @@ def load_suite(name: str = "embedded", task: str = "ignav", root: Path = TASKS_F
     chosen = max(versions, key=_version) if versions else name
     if chosen not in names:
         families = {known.rpartition("-v")[0] for known in names}
-        raise Refusal(f"there is no suite {name!r} for task {task!r}.", _nearest(name, {*names, *families}))
+        raise Refusal(f"there is no suite {name!r} for task {task!r}.", nearest(name, {*names, *families}))
     return _load(root / task / "suites" / chosen)
 
 
@@ -223,11 +223,6 @@ def _load(folder: Path) -> Suite:
 
 def _version(name: str) -> int:
     return int(name.rpartition("-v")[2])
-
-
-def _nearest(name: str, known: Mapping[str, object] | set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
 
 
 def _make_command(suite: str, tier: str) -> str:

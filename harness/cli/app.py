@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.console import note, print_error
 from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.names import nearest
 
 BROKEN, USAGE, PARTIAL = 1, 2, 3
 
@@ -163,8 +164,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def option_hint(message: str) -> str:
     """Return the nearest option for a message about an unknown one, else ''."""
-    from harness.cli.options import nearest
-
     unknown = re.search(r"No such option: (--[\w-]+)$", message)
     if not unknown:
         return ""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.console import print_json, print_table
-from harness.cli.options import nearest
 from harness.cli.results import show_runs
 from harness.contracts.errors import Refusal
+from harness.contracts.names import nearest
 from harness.worldmodels.catalog import load_catalog
 from tasks.registry import list_tasks, load_task
 from tasks.suite import list_suites, load_suite

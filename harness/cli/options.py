@@ -5,7 +5,6 @@ Everything here is checked before anything starts: a wrong word costs a sentence
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 import sys
@@ -164,9 +163,3 @@ def make_plan(options: RunOptions) -> RunPlan:
             manifest=asdict(manifest),
         )
     return RunPlan(identity, environment=environment, world_model=world_model, workers=options.workers)
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Return a hint: the nearest known word, or all of them."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."

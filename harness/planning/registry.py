@@ -5,12 +5,12 @@ Adding a proposer, score or reviser is a module and one line here; it changes no
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from typing import Any, Mapping, cast
 
 from harness.contracts.actions import ActionSpace
 from harness.contracts.errors import Refusal
+from harness.contracts.names import nearest
 from harness.planning.config import PartConfig
 from harness.planning.proposals import Proposer
 from harness.planning.revisers import Reviser
@@ -48,9 +48,7 @@ def make_reviser(part: PartConfig) -> Reviser:
 def _make(role: str, known: Mapping[str, str], part: PartConfig, *arguments: Any) -> Any:
     """Import and construct a part; its module is loaded only now, because scores compile with numba."""
     if part.name not in known:
-        near = difflib.get_close_matches(part.name, known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}."
-        raise Refusal(f"there is no {role} called {part.name!r}.", hint)
+        raise Refusal(f"there is no {role} called {part.name!r}.", nearest(part.name, known))
     module, _, name = known[part.name].partition(":")
     try:
         return getattr(import_module(module), name)(*arguments, **part.params)

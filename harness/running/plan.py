@@ -39,7 +39,7 @@ class PhaseDeadlines:
     recording one episode (it covers a bake); the others are for single calls."""
 
     start_s: float = 60.0
-    reset_s: float = 120.0
+    reset_s: float = 300.0
     step_s: float = 30.0
     imagine_s: float = 600.0
     query_s: float = 30.0

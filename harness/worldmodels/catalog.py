@@ -6,7 +6,6 @@ Adding a world model is adding a folder. This module is the edge where files are
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Optional, Sequence
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
+from harness.contracts.names import nearest
 from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "wm_plugins"
@@ -115,10 +115,7 @@ class Catalog:
         for entry in self.entries:
             if entry.manifest.name == name:
                 return entry
-        lowered = {known.lower(): known for known in self.names()}
-        near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(self.names())}."
-        raise Refusal(f"there is no world model {name!r}.", hint)
+        raise Refusal(f"there is no world model {name!r}.", nearest(name, self.names()))
 
 
 def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Catalog:

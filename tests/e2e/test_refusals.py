@@ -14,7 +14,7 @@ PLAY = ("--wm", "gtsim", "--task", "ignav")
 @pytest.mark.parametrize(
     ("arguments", "sentences"),
     [
-        (("--wm", "gtsmi", "--task", "ignav"), ("'gtsmi'", "Did you mean gtsim?")),
+        (("--wm", "gtsmi", "--task", "ignav"), ("'gtsmi'", "Did you mean 'gtsim'?")),
         (("--wm", "gtsim", "--task", "ignv"), ("'ignv'", "'ignav'")),
         ((*PLAY, "--tier", "esay"), ("'esay'", "'easy'")),
         ((*PLAY, "--split", "tset"), ("'tset'", "'test'")),

@@ -54,7 +54,7 @@ def test_a_folder_of_families_is_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "hint"), [("wrap", "Did you mean warp"), ("GTSIM", "Did you mean gtsim"), ("zzz", "Known: ")]
+    ("asked", "hint"), [("wrap", "Did you mean 'warp'"), ("GTSIM", "Did you mean 'gtsim'"), ("zzz", "Known: ")]
 )
 def test_an_unknown_name_suggests_the_nearest(asked: str, hint: str) -> None:
     with pytest.raises(Refusal, match=hint):
