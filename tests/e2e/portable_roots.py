@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,31 +68,47 @@ def warp_model(entry: CatalogEntry) -> WorldModel:
     return made
 
 
+@dataclass(frozen=True)
+class Machine:
+    """How to start Python on one kind of CPU."""
+
+    interpreter: list[str]
+    environment: dict[str, str]
+
+
+def machines(folder: Path) -> dict[str, Machine]:
+    """Return the CPUs to compare, in the order of playing.
+
+    The emulated CPU takes the code that the generic target was compiled to (compiling under emulation takes a quarter
+    of an hour); what it adds is a libm and a numpy that find neither AVX nor FMA.
+    """
+    generic = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": f"{folder}/generic"}
+    found = {
+        "native": Machine([sys.executable], {"NUMBA_CACHE_DIR": f"{folder}/native"}),
+        "generic": Machine([sys.executable], generic),
+    }
+    emulator = shutil.which("qemu-x86_64")
+    if emulator is None:
+        print("qemu-x86_64 is not installed: the emulated old CPU is left out")
+        return found
+    # The emulator starts the real binary, which then no longer finds its virtual environment by itself.
+    packages = os.pathsep.join([str(ROOT), *(p for p in sys.path if "site-packages" in p)])
+    python = [emulator, "-cpu", OLD_CPU, os.path.realpath(sys.executable)]
+    return {**found, f"emulated {OLD_CPU}": Machine(python, {**generic, "PYTHONPATH": packages})}
+
+
 def main(arguments: list[str]) -> int:
     """Play once and print the digests (`--one CACHE`), or compare all CPUs."""
     if arguments[:1] == ["--one"]:
         print(json.dumps(play_one(Path(arguments[1]))))
         return 0
     results: dict[str, dict[str, str]] = {}
-    emulator = shutil.which("qemu-x86_64")
-    machines: dict[str, tuple[list[str], dict[str, str]]] = {
-        "native": ([], {}),
-        "generic": ([], {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}),
-    }
-    if emulator:
-        machines[f"emulated {OLD_CPU}"] = ([emulator, "-cpu", OLD_CPU], {})
-    else:
-        print("qemu-x86_64 is not installed: the emulated old CPU is left out")
-    for name, (prefix, extra) in machines.items():
-        with tempfile.TemporaryDirectory() as cache:
-            environment = {**os.environ, **extra, "NUMBA_CACHE_DIR": f"{cache}/numba", "PYTHONPATH": str(ROOT)}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, machine in machines(Path(folder)).items():
             started = time.monotonic()
-            command = [*prefix, os.path.realpath(sys.executable) if prefix else sys.executable]
-            if prefix:  # the emulator starts the real binary, which then no longer finds its virtual environment
-                environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *(p for p in sys.path if "site-packages" in p)])
             done = subprocess.run(
-                [*command, "-m", "tests.e2e.portable_roots", "--one", f"{cache}/homes"],
-                env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True,
+                [*machine.interpreter, "-m", "tests.e2e.portable_roots", "--one", f"{folder}/homes of {name}"],
+                env={**os.environ, **machine.environment}, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True,
             )  # fmt: skip
             results[name] = json.loads(done.stdout.splitlines()[-1])
             print(f"{name}: {time.monotonic() - started:.0f} s, {results[name]}", flush=True)
