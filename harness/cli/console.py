@@ -9,6 +9,9 @@ from typing import Any
 
 from harness.contracts.errors import WiwError
 
+FILE_WIDTH = 160
+"""Columns of a table that goes to a file or pipe, where nothing tells a width."""
+
 
 def say(text: str) -> None:
     """Print one line for a person on stdout."""
@@ -36,10 +39,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     """Print a table, as wide as the terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for i, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=i == 0)
     for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+        table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a cell are no markup
+    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)

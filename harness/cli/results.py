@@ -123,5 +123,7 @@ def show_runs(out: Path, as_json: bool) -> int:
     elif not rows:
         say(f"no runs in {out}")
     else:
-        print_table(f"Runs in {out}", list(rows[0]), [[str(v) for v in row.values()] for row in rows])
+        columns = ("run", "split", "stop", "played", "solved", "errors")  # WM and task are in the run's name
+        table = [{**row, "played": f"{row['played']}/{row['planned']}"} for row in rows]
+        print_table(f"Runs in {out}", columns, [[str(row[c]) for c in columns] for row in table])
     return 0
