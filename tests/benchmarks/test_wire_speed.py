@@ -1,4 +1,4 @@
-"""Round trips over the wire, beside pickles of the same images over TCP in the same run.
+"""Round trips over the wire, beside gRPC alone and pickles of the same images over TCP in the same run.
 
 ``python -m pytest tests/benchmarks/test_wire_speed.py --benchmark-only`` (add ``-s`` for p50 and p99 in milliseconds).
 Services run in processes of their own; the client is the one that the harness uses. The images are made once, so
@@ -9,12 +9,16 @@ docs/wire.md has medians of several.
 from __future__ import annotations
 
 import contextlib
+import math
 import pickle
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any, Callable, Iterator, Tuple
 
+import grpc
 import numpy as np
 import pytest
 
@@ -23,7 +27,10 @@ from harness.contracts.cameras import Camera
 from harness.contracts.digest import to_plain
 from harness.contracts.observations import ViewRequest
 from harness.contracts.rollouts import RolloutRequest
+from harness.wire.channel import CLIENT_OPTIONS
 from harness.wire.client import EnvironmentClient, WorldModelClient
+from harness.wire.memory import keep_freed_memory
+from tests.benchmarks.grpc_server import METHOD, SERVICE
 from tests.benchmarks.pickle_server import receive, send
 from tests.wire.hosting import ROOT, hosted
 from tests.wire.objects import example_manifest
@@ -60,19 +67,48 @@ def wire_rollout() -> Iterator[Ask]:
 
 
 @contextlib.contextmanager
-def _pickles() -> Iterator[socket.socket]:
-    command = [sys.executable, "-m", "tests.benchmarks.pickle_server"]
-    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def _served(module: str, *arguments: str) -> Iterator[str]:
+    """Run a module as a server until the block ends; yield the line that it prints when it is ready."""
+    command = [sys.executable, "-m", module, *arguments]
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     assert server.stdin is not None
     try:
-        with socket.create_connection(("127.0.0.1", int(server.stdout.readline()))) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            yield connection
+        yield server.stdout.readline()
     finally:
         server.stdin.close()
         server.stdout.close()
         server.wait()
+
+
+@contextlib.contextmanager
+def grpc_images() -> Iterator[Ask]:
+    """The bytes of the same reply by gRPC alone; neither side reads or checks anything."""
+    keep_freed_memory()
+    with tempfile.TemporaryDirectory(prefix="wiw") as folder:
+        socket_path = Path(folder) / "s.sock"
+        with (
+            _served("tests.benchmarks.grpc_server", str(socket_path)),
+            grpc.insecure_channel(f"unix:{socket_path}", options=CLIENT_OPTIONS) as channel,
+        ):
+            call = channel.unary_unary(f"/{SERVICE}/{METHOD}")
+            pixels = math.prod(IMAGES)
+
+            def ask() -> Tuple[int, ...]:
+                reply = call(b"", timeout=30.0)
+                return IMAGES if len(reply) > pixels else (len(reply),)
+
+            yield ask
+
+
+@contextlib.contextmanager
+def _pickles() -> Iterator[socket.socket]:
+    with (
+        _served("tests.benchmarks.pickle_server") as port,
+        socket.create_connection(("127.0.0.1", int(port))) as connection,
+    ):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield connection
 
 
 @contextlib.contextmanager
@@ -104,6 +140,7 @@ IMAGES = (2, 256, 256, 3)
 ROLLOUT = (14, 576, 1024, 3)
 CASES = {
     "images-wire": (wire_images, IMAGES, 1000),
+    "images-grpc": (grpc_images, IMAGES, 1000),
     "images-pickle": (pickle_images, IMAGES, 1000),
     "rollout-wire": (wire_rollout, ROLLOUT, 60),
     "rollout-pickle": (pickle_rollout, ROLLOUT, 60),
