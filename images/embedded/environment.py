@@ -46,8 +46,7 @@ RIG = Rig(
     )
 )
 
-_SCENES_KEPT = 2
-_VIEW_BYTES_KEPT = 64 << 20
+_VIEW_BYTES_KEPT = 32 << 20
 
 _ViewKey = Tuple[str, Body, bool, bool]
 
@@ -122,7 +121,6 @@ class EmbeddedEnvironment(Environment):
         """
         self._cache = HomeCache(cache_dir or None, cache_bytes)
         self._scene_digests = dict(scene_digests or {})
-        self._scenes: OrderedDict[str, Scene] = OrderedDict()
         self._views: Optional[SceneViews] = None
         self._scene: Optional[Scene] = None
         self._body = Body(0.0, 0.0, 0)
@@ -211,17 +209,13 @@ class EmbeddedEnvironment(Environment):
         return self._current_scene().navigator.top_down_map()
 
     def close(self) -> None:
-        """Forget all homes."""
-        self._scenes.clear()
+        """Forget the home."""
         self._scene = self._views = None
 
     def _load_scene(self, name: str) -> Scene:
-        if name not in self._scenes:
-            while len(self._scenes) >= _SCENES_KEPT:
-                self._scenes.popitem(last=False)
-            self._scenes[name] = make_scene(name, self.load_home(name))
-        self._scenes.move_to_end(name)
-        return self._scenes[name]
+        if self._scene is not None and self._scene.name == name:
+            return self._scene
+        return make_scene(name, self.load_home(name))
 
     def _walk(self, actions: Sequence[Action]) -> List[Tuple[Body, bool]]:
         """Return (body, collided) after each action from the present state, which stays as it is."""

@@ -38,8 +38,8 @@ if chroot "$root" sh -c 'ldconfig -p' | grep -E 'libGL|libEGL|libX11|libcuda|lib
 fi
 
 in_root() {
-    env -i HOME=/root PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
-        chroot "$root" bash -ec "cd /wiw && $1"
+    chroot "$root" env -i HOME=/root PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
+        PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_DISABLE_PIP_VERSION_CHECK=1 bash -ec "cd /wiw && $1"
 }
 start=$SECONDS
 in_root "$(python3 -m tests.e2e.readme_commands 1)" | tee "$root/run.log"
