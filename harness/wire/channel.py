@@ -12,7 +12,7 @@ import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generator, Iterator, Sequence, Tuple, Union
+from typing import Any, Dict, Generator, Iterator, Sequence, Tuple, Union
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -87,10 +87,13 @@ class Connection:
         self.service = service
         self.name = f"{service} at {self.socket}"
         self._channel = grpc.insecure_channel(f"unix:{self.socket.absolute()}", options=CLIENT_OPTIONS)
+        self._unary_calls: Dict[str, Any] = {}
 
     def unary(self, method: str, request: bytes, reply: str, deadline_s: float) -> Any:
         """Send one message and return the one that answers it, of type ``reply``."""
-        call = self._channel.unary_unary(f"/wiw.v1.{self.service}/{method}")
+        call = self._unary_calls.get(method)
+        if call is None:
+            call = self._unary_calls[method] = self._channel.unary_unary(f"/wiw.v1.{self.service}/{method}")
         try:
             data = call(request, timeout=deadline_s)
         except grpc.RpcError as error:

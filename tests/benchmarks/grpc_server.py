@@ -11,8 +11,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import grpc
-
 from harness.contracts.actions import Primitive
 from harness.contracts.observations import ViewRequest
 from harness.wire.channel import COMMON_OPTIONS
@@ -26,6 +24,8 @@ METHOD = "Answer"
 
 def main(socket: str) -> None:
     """Serve until the input ends."""
+    import grpc  # not before harness.wire, which chooses how gRPC polls
+
     keep_freed_memory()
     forward = Primitive("forward", 0.2)
     reply = write_observations(StillEnvironment().step([forward] * 2, [ViewRequest("front")])).serialized()

@@ -18,7 +18,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Iterator, Tuple
 
-import grpc
 import numpy as np
 import pytest
 
@@ -84,6 +83,8 @@ def _served(module: str, *arguments: str) -> Iterator[str]:
 @contextlib.contextmanager
 def grpc_images() -> Iterator[Ask]:
     """The bytes of the same reply by gRPC alone; neither side reads or checks anything."""
+    import grpc  # not before harness.wire, which chooses how gRPC polls
+
     keep_freed_memory()
     with tempfile.TemporaryDirectory(prefix="wiw") as folder:
         socket_path = Path(folder) / "s.sock"

@@ -199,7 +199,7 @@ def test_reading_an_image_copies_nothing_and_cannot_be_written_to() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 16383, 16384, 2**21])
 def test_a_splice_writes_lengths_as_protobuf_does(size: int) -> None:
-    splice = Splice(wiw_pb2.RolloutPart())
+    splice = Splice.of(wiw_pb2.RolloutPart())
     splice.add_bytes(wiw_pb2.RolloutPart.PIXELS_FIELD_NUMBER, np.zeros(size, np.uint8))
     data = splice.serialized()
     assert len(splice) == len(data)
@@ -213,3 +213,31 @@ def test_what_cannot_be_read_is_not_written() -> None:
     camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)
     with pytest.raises(LimitExceeded, match=r"view\.rgb has shape \[1, 2, 3\] instead of \[2, 2, 3\]"):
         observation_codec.write_view(View(camera, np.zeros((1, 2, 3), np.uint8)), "view")
+
+
+def test_a_camera_is_checked_anew_wherever_it_may_have_changed() -> None:
+    camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)
+    assert bodies.encoded_camera(camera, "c") is bodies.encoded_camera(camera, "c")
+    assert bodies.encoded_camera(dataclasses.replace(camera), "c") == bodies.encoded_camera(camera, "c")
+    with pytest.raises(Refusal, match=r"c\.height is float"):
+        bodies.encoded_camera(dataclasses.replace(camera, height=2.0), "c")  # type: ignore[arg-type]
+    for hfov in (90.0, 200.0, 90.0, 200.0):
+        message = wiw_pb2.Camera(name="c", kind="pinhole", height=2, width=2, hfov_deg=hfov)
+        if hfov < 180.0:
+            assert bodies.read_camera(message, "c") == camera
+        else:
+            with pytest.raises(Refusal, match=r"c\.hfov_deg is 200"):
+                bodies.read_camera(message, "c")
+
+
+def test_strange_cameras_do_not_fill_the_memory() -> None:
+    for height in range(1, 600):
+        camera = Camera("c", "pinhole", height, 2, 90.0, 0.0)
+        message = wiw_pb2.Camera.FromString(bodies.encoded_camera(camera, "c"))
+        assert bodies.read_camera(message, "c") == camera
+    assert len(bodies._read_cameras) <= 256
+    assert len(bodies._written_cameras) <= 256
+    long_name = wiw_pb2.Camera(name="é" * 200 + "日" * 56, kind="pinhole", height=1, width=1, hfov_deg=9.0)
+    unknown_field = b"\xfa\x01\xd0\x0f" + bytes(2000)  # number 31, 2000 bytes
+    bodies.read_camera(wiw_pb2.Camera.FromString(long_name.SerializeToString() + unknown_field), "c")
+    assert all(len(encoded) <= 1024 for encoded in bodies._read_cameras)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive, Vector
@@ -9,34 +10,53 @@ from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Pose, Rig, Vec3
 from harness.contracts.errors import Refusal
 from harness.wire import limits
 from harness.wire.codec.messages import choice, present
+from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, at_least_zero, few, finite, number, one_of, text, whole
 
 UNIT_TOLERANCE = 1e-3
 """How far the squared length of a rotation may be from 1: float32 simulators round."""
 
+_KEPT_CAMERAS = 256
+_KEPT_CAMERA_BYTES = 1024
+"""Cameras that passed all checks are kept, since each view of a run brings one of few; no large or countless ones,
+because a stranger may have sent them."""
+_read_cameras: Dict[bytes, Camera] = {}
+_written_cameras: Dict[int, Tuple[Camera, bytes]] = {}
+
 
 def write_vec3(value: Vec3, message: Any, where: str) -> None:
     """Fill a Vec3 message from a position in metres."""
     few(value, where, 3)
-    message.x, message.y, message.z = (finite(part, where) for part in value)
+    x, y, z = value
+    message.x = finite(x, where)
+    message.y = finite(y, where)
+    message.z = finite(z, where)
 
 
 def read_vec3(message: Any, where: str) -> Vec3:
     """Return a position in metres."""
+    x, y, z = message.x, message.y, message.z
+    if isfinite(x) and isfinite(y) and isfinite(z):  # nearly always; the names below take longer than the checks
+        return (x, y, z)
     return (finite(message.x, f"{where}.x"), finite(message.y, f"{where}.y"), finite(message.z, f"{where}.z"))
 
 
-def _check_unit(rotation: Sequence[float], where: str) -> None:
-    squared = sum(part * part for part in rotation)
-    if not abs(squared - 1.0) <= UNIT_TOLERANCE:
+def _is_unit(w: float, x: float, y: float, z: float) -> bool:
+    return abs(w * w + x * x + y * y + z * z - 1.0) <= UNIT_TOLERANCE
+
+
+def _check_unit(rotation: Tuple[float, float, float, float], where: str) -> None:
+    if not _is_unit(*rotation):
         raise Refusal(f"{where} {tuple(rotation)} is not a unit quaternion.", "Give w, x, y, z of length 1.")
 
 
 def write_pose(pose: Pose, message: Any, where: str) -> None:
     """Fill a Pose message."""
     write_vec3(pose.position, message.position, f"{where}.position")
-    w, x, y, z = (finite(part, f"{where}.rotation") for part in pose.rotation)
-    _check_unit((w, x, y, z), f"{where}.rotation")
+    at = f"{where}.rotation"
+    w, x, y, z = pose.rotation
+    w, x, y, z = finite(w, at), finite(x, at), finite(y, at), finite(z, at)
+    _check_unit((w, x, y, z), at)
     rotation = message.rotation
     rotation.w, rotation.x, rotation.y, rotation.z = w, x, y, z
 
@@ -45,8 +65,11 @@ def read_pose(message: Any, where: str) -> Pose:
     """Return a pose whose rotation is a unit quaternion."""
     position = read_vec3(present(message, "position", where), f"{where}.position")
     q = present(message, "rotation", where)
-    w, x, y, z = (finite(part, f"{where}.rotation") for part in (q.w, q.x, q.y, q.z))
-    _check_unit((w, x, y, z), f"{where}.rotation")
+    w, x, y, z = q.w, q.x, q.y, q.z
+    if not _is_unit(w, x, y, z):  # also where a part is not finite
+        for part in (w, x, y, z):
+            finite(part, f"{where}.rotation")
+        _check_unit((w, x, y, z), f"{where}.rotation")
     return Pose(position, (w, x, y, z))
 
 
@@ -77,9 +100,35 @@ def write_camera(camera: Camera, message: Any, where: str) -> None:
     message.yaw_deg, message.pitch_deg = checked.yaw_deg, checked.pitch_deg
 
 
+def encoded_camera(camera: Camera, where: str) -> bytes:
+    """Return a camera as an encoded Camera message; the same object is checked and encoded once."""
+    kept = _written_cameras.get(id(camera))
+    if kept is not None and kept[0] is camera:  # kept alive here, so nothing else has its id
+        return kept[1]
+    message = wiw_pb2.Camera()
+    write_camera(camera, message, where)
+    encoded: bytes = message.SerializeToString()
+    if type(camera) is Camera:  # frozen, unlike what a derived class may be
+        _keep(_written_cameras, id(camera), (camera, encoded))
+    return encoded
+
+
 def read_camera(message: Any, where: str) -> Camera:
-    """Return a camera with sizes within limits."""
-    return _checked_camera(message, where)
+    """Return a camera with sizes within limits; equal messages give the same object."""
+    encoded: bytes = message.SerializeToString()
+    kept = _read_cameras.get(encoded)
+    if kept is not None:
+        return kept
+    camera = _checked_camera(message, where)
+    if len(encoded) <= _KEPT_CAMERA_BYTES:
+        _keep(_read_cameras, encoded, camera)
+    return camera
+
+
+def _keep(kept: Dict[Any, Any], key: Any, value: Any) -> None:
+    if len(kept) >= _KEPT_CAMERAS:
+        kept.clear()
+    kept[key] = value
 
 
 def write_rig(rig: Rig, message: Any, where: str) -> None:

@@ -18,6 +18,7 @@ from harness.contracts.observations import (
 )
 from harness.wire import limits
 from harness.wire.codec.bodies import (
+    encoded_camera,
     read_action_space,
     read_camera,
     read_numbers,
@@ -25,7 +26,6 @@ from harness.wire.codec.bodies import (
     read_rig,
     read_vec3,
     write_action_space,
-    write_camera,
     write_numbers,
     write_pose,
     write_rig,
@@ -36,6 +36,9 @@ from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import read_tensor, write_tensor
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, at_least_zero, few, finite, text
+
+_VIEW = wiw_pb2.View
+_NAMED_VIEW = wiw_pb2.NamedView
 
 
 def write_environment_spec(spec: EnvironmentSpec, message: Any, where: str = "spec") -> None:
@@ -111,14 +114,14 @@ def write_view(view: View, where: str) -> Splice:
     """Return a View message; depth and ids only if the view has them."""
     camera = view.camera
     size = (camera.height, camera.width)
-    small = wiw_pb2.View()
-    write_camera(camera, small.camera, f"{where}.camera")
-    message = Splice(small)
-    message.add_message(small.RGB_FIELD_NUMBER, write_tensor(view.rgb, "uint8", (*size, 3), f"{where}.rgb"))
+    encoded = encoded_camera(camera, f"{where}.camera")
+    message = Splice()
+    message.add_encoded(_VIEW.CAMERA_FIELD_NUMBER, encoded)
+    message.add_message(_VIEW.RGB_FIELD_NUMBER, write_tensor(view.rgb, "uint8", (*size, 3), f"{where}.rgb"))
     if view.depth is not None:
-        message.add_message(small.DEPTH_FIELD_NUMBER, write_depth(view.depth, camera, f"{where}.depth"))
+        message.add_message(_VIEW.DEPTH_FIELD_NUMBER, write_depth(view.depth, camera, f"{where}.depth"))
     if view.ids is not None:
-        message.add_message(small.IDS_FIELD_NUMBER, write_tensor(view.ids, "int32", size, f"{where}.ids"))
+        message.add_message(_VIEW.IDS_FIELD_NUMBER, write_tensor(view.ids, "int32", size, f"{where}.ids"))
     return message
 
 
@@ -136,8 +139,9 @@ def add_views(views: Mapping[str, View], message: Splice, field: int, where: str
     """Append views by camera name to a repeated field of ``message``."""
     few(views, where, limits.MAX_VIEWS)
     for name, view in views.items():
-        named = Splice(wiw_pb2.NamedView(name=text(name, where)))
-        named.add_message(wiw_pb2.NamedView.VIEW_FIELD_NUMBER, write_view(view, f"{where}.{name}"))
+        named = Splice()
+        named.add_encoded(_NAMED_VIEW.NAME_FIELD_NUMBER, text(name, where).encode())
+        named.add_message(_NAMED_VIEW.VIEW_FIELD_NUMBER, write_view(view, f"{where}.{name}"))
         message.add_message(field, named)
 
 
@@ -158,7 +162,7 @@ def write_observation(observation: Observation, where: str) -> Splice:
     small = wiw_pb2.Observation(collided=bool(observation.collided), done=bool(observation.done))
     write_pose(observation.pose, small.pose, f"{where}.pose")
     write_numbers(observation.info, small.info, f"{where}.info")
-    message = Splice(small)
+    message = Splice.of(small)
     add_views(observation.views, message, small.VIEWS_FIELD_NUMBER, f"{where}.views")
     return message
 
@@ -177,7 +181,7 @@ def read_observation(message: Any, where: str) -> Observation:
 def write_reset_reply(reply: ResetReply, where: str = "reset") -> Splice:
     """Return a ResetReply message."""
     kind = wiw_pb2.ResetReply
-    message = Splice(kind())
+    message = Splice.of(kind())
     observation = write_observation(reply.observation, f"{where}.observation")
     message.add_message(kind.OBSERVATION_FIELD_NUMBER, observation)
     add_views(reply.goal_views, message, kind.GOAL_VIEWS_FIELD_NUMBER, f"{where}.goal_views")
@@ -220,7 +224,7 @@ def write_top_down_map(map: TopDownMap, where: str = "map") -> Splice:
     few(map.origin, f"{where}.origin", 2)
     origin_x, origin_z = (finite(part, f"{where}.origin") for part in map.origin)
     cell_m = _cell_size(map.cell_m, f"{where}.cell_m")
-    message = Splice(wiw_pb2.TopDownMap(origin_x=origin_x, origin_z=origin_z, cell_m=cell_m))
+    message = Splice.of(wiw_pb2.TopDownMap(origin_x=origin_x, origin_z=origin_z, cell_m=cell_m))
     walkable = write_tensor(map.walkable, "bool", (None, None), f"{where}.walkable")
     message.add_message(wiw_pb2.TopDownMap.WALKABLE_FIELD_NUMBER, walkable)
     return message

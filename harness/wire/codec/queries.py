@@ -69,7 +69,7 @@ def read_step(message: Any) -> Tuple[List[Action], List[ViewRequest]]:
 def write_observations(observations: Sequence[Observation]) -> Splice:
     """Return a StepReply message."""
     few(observations, "observations", limits.MAX_ACTIONS)
-    message = Splice(wiw_pb2.StepReply())
+    message = Splice.of(wiw_pb2.StepReply())
     field = wiw_pb2.StepReply.OBSERVATIONS_FIELD_NUMBER
     for index, observation in enumerate(observations):
         message.add_message(field, write_observation(observation, f"observations[{index}]"))
@@ -117,7 +117,7 @@ def write_answer(kind: str, answer: Any) -> Splice:
         small.navigable = bool(answer)
     elif kind == SHORTEST_PATH:
         write_shortest_path(answer, small.shortest_path)
-    message = Splice(small)
+    message = Splice.of(small)
     if kind == TOP_DOWN_MAP:
         message.add_message(small.TOP_DOWN_MAP_FIELD_NUMBER, write_top_down_map(answer))
     return message

@@ -57,7 +57,7 @@ def write_rollout_request(request: RolloutRequest, where: str = "request") -> Sp
     message.prompt = text(request.prompt, f"{where}.prompt", limits.MAX_TEXT)
     for index, pose in enumerate(request.poses):
         write_pose(pose, message.poses.add(), f"{where}.poses[{index}]")
-    splice = Splice(message)
+    splice = Splice.of(message)
     size = (camera.height, camera.width, 3)
     splice.add_message(message.VIEW_FIELD_NUMBER, write_tensor(request.view, "uint8", size, f"{where}.view"))
     if request.depth is not None:
@@ -70,7 +70,7 @@ def write_rollout_request(request: RolloutRequest, where: str = "request") -> Sp
 def _write_context(view: ContextView, where: str) -> Splice:
     small = wiw_pb2.ContextView()
     write_pose(view.pose, small.pose, f"{where}.pose")
-    message = Splice(small)
+    message = Splice.of(small)
     message.add_message(small.RGB_FIELD_NUMBER, write_tensor(view.rgb, "uint8", (None, None, 3), f"{where}.rgb"))
     return message
 
@@ -115,7 +115,7 @@ def write_batch(requests: Sequence[RolloutRequest]) -> Splice:
     """Return a WorldModelImagineRequest message."""
     few(requests, "requests", limits.MAX_BATCH)
     _check_request([request.id for request in requests], 0, 0, "requests")
-    message = Splice(wiw_pb2.WorldModelImagineRequest())
+    message = Splice.of(wiw_pb2.WorldModelImagineRequest())
     field = wiw_pb2.WorldModelImagineRequest.REQUESTS_FIELD_NUMBER
     for index, request in enumerate(requests):
         message.add_message(field, write_rollout_request(request, f"requests[{index}]"))
@@ -191,7 +191,7 @@ def write_rollout(rollout: Rollout, where: str = "rollout") -> Iterator[Splice]:
     flat = pixels.reshape(-1)
     step = limits.PART_PIXEL_BYTES
     for start in range(0, max(flat.size, 1), step):
-        part = Splice(small)
+        part = Splice.of(small)
         part.add_bytes(small.PIXELS_FIELD_NUMBER, flat[start : start + step])
         yield part
         small = wiw_pb2.RolloutPart()

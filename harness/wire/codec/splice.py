@@ -8,9 +8,9 @@ https://protobuf.dev/programming-guides/encoding). The bytes are an ordinary mes
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, List, Optional, Union
 
-import numpy as np
 import numpy.typing as npt
 
 _LENGTH_DELIMITED = 2
@@ -27,16 +27,26 @@ def _varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-class Splice:
-    """A message in pieces: the serialised small fields of ``message``, then whatever is added."""
+@lru_cache(maxsize=1024)
+def _prefix(field: int, size: int) -> bytes:
+    """Return tag and length; cached, because the images of a run have few sizes."""
+    return _varint(field << 3 | _LENGTH_DELIMITED) + _varint(size)
 
-    def __init__(self, message: Any) -> None:
-        small: bytes = message.SerializeToString()
+
+class Splice:
+    """A message in pieces: the serialised small fields of it, then whatever is added."""
+
+    def __init__(self, small: bytes = b"") -> None:
         self._pieces: List[Piece] = [small]
         self._size = len(small)
 
+    @classmethod
+    def of(cls, message: Any) -> Splice:
+        """Begin with the fields that ``message`` has."""
+        return cls(message.SerializeToString())
+
     def _begin(self, field: int, size: int) -> None:
-        prefix = _varint(field << 3 | _LENGTH_DELIMITED) + _varint(size)
+        prefix = _prefix(field, size)
         self._pieces.append(prefix)
         self._size += len(prefix) + size
 
@@ -45,7 +55,13 @@ class Splice:
         if not array.size:
             return
         self._begin(field, array.nbytes)
-        self._pieces.append(array.reshape(-1).view(np.uint8).data)
+        self._pieces.append(array.data)
+
+    def add_encoded(self, field: int, data: bytes) -> None:
+        """Set a text field or a submessage to bytes that are encoded already; empty ones are left out."""
+        if data:
+            self._begin(field, len(data))
+            self._pieces.append(data)
 
     def add_message(self, field: int, message: Splice) -> None:
         """Set a submessage, or append to a repeated one."""

@@ -6,6 +6,8 @@ an array exists. Reading makes a read-only view of the message's bytes, not a co
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -29,17 +31,18 @@ _DTYPES: Mapping[str, Any] = {name: np.dtype(name).newbyteorder("<") for name in
 _NAMES: Mapping[int, str] = {code: name for name, code in _CODES.items()}
 
 
+def _fits(shape: Sequence[int], expected: Shape) -> bool:
+    return len(shape) == len(expected) and all(want in (None, have) for want, have in zip(expected, shape))
+
+
 def checked_elements(dtype: str, shape: Sequence[int], expected: Shape, where: str) -> int:
     """Return the number of elements of ``shape``; raise LimitExceeded unless it is as expected and within limits."""
     if len(shape) > MAX_RANK:
         raise too_large(where, "dimensions", len(shape), MAX_RANK)
-    fits = len(shape) == len(expected) and all(want in (None, have) for want, have in zip(expected, shape))
-    if not fits:
+    if shape != expected and not _fits(shape, expected):
         wanted = ", ".join("any" if want is None else str(want) for want in expected)
         raise LimitExceeded(f"{where} has shape {list(shape)} instead of [{wanted}].", "Send an array of that shape.")
-    elements = 1
-    for side in shape:
-        elements *= int(side)
+    elements = math.prod(shape)
     if elements > MAX_ELEMENTS[dtype]:
         raise too_large(where, f"{dtype} elements", elements, MAX_ELEMENTS[dtype])
     return elements
@@ -64,18 +67,25 @@ def checked_array(value: Any, dtype: str, expected: Shape, where: str) -> npt.ND
     return array
 
 
+@lru_cache(maxsize=256)
+def _head(dtype: str, shape: Tuple[int, ...]) -> bytes:
+    """Return the encoded dtype and shape of a Tensor; cached, because the images of a run have few shapes."""
+    head: bytes = wiw_pb2.Tensor(dtype=_CODES[dtype], shape=shape).SerializeToString()
+    return head
+
+
 def write_tensor(value: npt.NDArray[Any], dtype: str, expected: Shape, where: str) -> Splice:
     """Return a Tensor message of an array, whose bytes are not copied yet."""
     array = checked_array(value, dtype, expected, where)
-    tensor = Splice(wiw_pb2.Tensor(dtype=_CODES[dtype], shape=array.shape))
+    tensor = Splice(_head(dtype, array.shape))
     tensor.add_bytes(wiw_pb2.Tensor.DATA_FIELD_NUMBER, array)
     return tensor
 
 
 def read_tensor(message: Any, dtype: str, expected: Shape, where: str) -> npt.NDArray[Any]:
     """Return a read-only array over the bytes of a Tensor message."""
-    declared = _NAMES.get(message.dtype, f"code {message.dtype}")
-    if declared != dtype:
+    if message.dtype != _CODES[dtype]:
+        declared = _NAMES.get(message.dtype, f"code {message.dtype}")
         raise LimitExceeded(f"{where} declares dtype {declared} instead of {dtype}.", "Convert it before sending.")
     shape = tuple(message.shape)
     kind = _DTYPES[dtype]
