@@ -155,7 +155,7 @@ class EmbeddedEnvironment(Environment):
         """Load the home, put the body at the start, and render there and at the goal.
 
         There is no noise, so ``seed`` changes nothing. Raises NotNavigable for a start or goal off the walkable area;
-        the present state is then kept.
+        in a scene that was being played the present state is then kept, else no episode is being played.
         """
         scene = self._load_scene(episode.scene)
         for role, pose in (("start", episode.start), ("goal", episode.goal)):
@@ -215,6 +215,7 @@ class EmbeddedEnvironment(Environment):
     def _load_scene(self, name: str) -> Scene:
         if self._scene is not None and self._scene.name == name:
             return self._scene
+        self._scene = self._views = None  # before the next is built: two homes and a bake would double the memory
         return make_scene(name, self.load_home(name))
 
     def _walk(self, actions: Sequence[Action]) -> List[Tuple[Body, bool]]:

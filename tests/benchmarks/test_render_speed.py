@@ -1,4 +1,4 @@
-"""Frames a second of the embedded environment on one core (run with --benchmark-only).
+"""Frames a second of the embedded environment on one core (run with -n 0 --benchmark-only).
 
 Wanted: >= 100/s RGB+depth+ids at 256 x 256, >= 60/s panoramas at 128 x 256, >= 8/s at 576 x 1024, and >= 80/s for
 step and front view at 256 x 256, in a home of about 30,000 triangles. Timings are CPU time of this thread.
@@ -13,10 +13,13 @@ from typing import Any, List, Tuple
 import numpy as np
 import pytest
 
-from harness.contracts.cameras import Camera, Vec3
+from harness.contracts.actions import FORWARD, TURN_LEFT, Primitive
+from harness.contracts.cameras import Camera, Rig, Vec3
+from harness.contracts.observations import ViewRequest
+from images.embedded import environment as environment_module
 from images.embedded.cache import HomeCache
 from images.embedded.environment import RIG, Scene, make_scene
-from images.embedded.motion import SPACE, Body
+from tasks.suite import load_suite
 
 FRONT_256 = Camera("front", "pinhole", 256, 256, 90.0, 1.25)
 
@@ -43,16 +46,17 @@ def test_render(benchmark: Any, scene: Scene, stands: List[Tuple[Vec3, float]], 
     benchmark(lambda: scene.renderer.render(camera, *next(places), depth=extra, ids=extra))
 
 
-def test_step_and_front_view(benchmark: Any, scene: Scene, stands: List[Tuple[Vec3, float]]) -> None:
-    draws = np.random.default_rng(1)
-    bodies = [Body(position[0], position[2], int(draws.integers(16))) for position, _ in stands]
-    moves = cycle([(body, SPACE.primitives[k % 3]) for k, body in enumerate(bodies)])
-
-    def step() -> None:
-        body, _ = scene.navigator.move(*next(moves))
-        scene.renderer.render(FRONT_256, (body.x, 0.0, body.z), body.yaw_deg, depth=True, ids=True)
-
-    benchmark(step)
+def test_step_and_front_view(benchmark: Any, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole `Step` of the environment with its front view, at 256 x 256 and with nothing remembered."""
+    monkeypatch.setattr(environment_module, "RIG", Rig((FRONT_256,)))
+    environment = environment_module.EmbeddedEnvironment()
+    episodes = load_suite("embedded-v1").episodes("easy", "validation")
+    episode = next(episode for episode in episodes if episode.scene == scene.name)
+    environment.reset(episode, 0, [], [])
+    environment._views = environment_module.SceneViews(scene, most_bytes=0)
+    moves = cycle([Primitive(name, size) for name, size in ((FORWARD, 0.2), (TURN_LEFT, 22.5), (FORWARD, 0.2))])
+    wanted = [ViewRequest("front", depth=True, ids=True)]
+    benchmark.pedantic(lambda: environment.step([next(moves)], wanted), rounds=40, warmup_rounds=5)
 
 
 def test_prepare_a_cached_home(benchmark: Any, scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""How long a report of a thousand episodes takes to write and to open; run with ``--benchmark-only``."""
+"""How long a report of a thousand episodes takes to write and to open; run with ``-n 0 --benchmark-only``."""
 
 from __future__ import annotations
 

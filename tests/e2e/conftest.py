@@ -19,7 +19,11 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A homes cache that all end-to-end tests share, so that each home is built once."""
-    return tmp_path_factory.mktemp("homes")
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return tmp_path_factory.mktemp("homes")
+    shared = tmp_path_factory.getbasetemp().parent / "homes"  # the parent belongs to all workers of this session
+    shared.mkdir(exist_ok=True)
+    return shared
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_a_signal_closes_the_object_and_ends_the_process(tmp_path: Path, number:
     note = tmp_path / "note"
     with hosted("environment", "GridEnvironment", options={"note": str(note)}) as host:
         host.process.send_signal(number)
-        assert host.process.wait(10.0) == 0
+        assert host.process.wait(30.0) == 0
         assert note.read_text(encoding="utf-8") == "closed"
         assert not host.socket.exists()
 
@@ -52,13 +52,13 @@ def test_a_signal_ends_a_process_that_still_constructs() -> None:
     with hosted("environment", "GridEnvironment", wait=False, options={"mischief": "slow start"}) as host:
         time.sleep(0.7)
         host.process.terminate()
-        assert host.process.wait(10.0) in (0, -signal.SIGTERM)
+        assert host.process.wait(30.0) in (0, -signal.SIGTERM)
 
 
 def test_an_object_that_cannot_close_does_not_keep_the_process() -> None:
     with hosted("environment", "GridEnvironment", options={"mischief": "bad close"}) as host:
         host.process.terminate()
-        assert host.process.wait(10.0) == 0
+        assert host.process.wait(30.0) == 0
         assert "the simulator is stuck" in host.log.read_text(encoding="utf-8")
 
 
