@@ -27,7 +27,7 @@ from harness.runtimes.specs import WORLD_MODEL, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, WorldModelClient
 
 HERE = Path(__file__).parent
-PYTHON_39 = Path("/opt/py39/bin/python")
+PYTHON_39 = os.environ.get("WIW_PYTHON_39", "")
 CAMERA = Camera("front", PINHOLE, 8, 8, 90.0, 1.25)
 REQUEST = RolloutRequest(0, 0, np.full((8, 8, 3), 7, np.uint8), CAMERA, Candidate((Primitive(FORWARD, 0.2),)), (1,))
 LIMITS = ServiceLimits(start_s=30.0, stop_s=0.5)
@@ -80,7 +80,7 @@ def test_a_service_starts_answers_and_stops(temp_folder: Path) -> None:
     service.stop()
 
 
-@pytest.mark.skipif(not PYTHON_39.exists(), reason="no Python 3.9 at /opt/py39")
+@pytest.mark.skipif(not PYTHON_39, reason="set WIW_PYTHON_39 to a Python 3.9 with numpy, grpcio and protobuf")
 def test_another_interpreter_serves_as_well(temp_folder: Path) -> None:
     with start(temp_folder, replace(spec("troubled:Echo"), python=str(PYTHON_39))) as service:
         client = WorldModelClient(service.socket, Deadlines())
