@@ -1,6 +1,6 @@
 """Round trips over the wire, beside gRPC alone and pickles of the same images over TCP in the same run.
 
-``python -m pytest tests/benchmarks/test_wire_speed.py -n 0 --benchmark-only`` (add ``-s`` for p50 and p99 in milliseconds).
+``python -m pytest tests/benchmarks/test_wire_speed.py -n 0 --benchmark-only`` (``-s`` prints p50 and p99 in ms).
 Services run in processes of their own; the client is the one that the harness uses. The images are made once, so
 nothing but the way of the bytes is measured. On two busy cores the figures vary by a factor of two between runs:
 docs/wire.md has medians of several.

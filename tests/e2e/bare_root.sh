@@ -47,5 +47,6 @@ echo "command 1, installation included: $((SECONDS - start)) s"
 grep -Eq 'success.*%.*\[.*\]' "$root/run.log" || { echo "command 1 printed no success with its interval" >&2; exit 1; }
 grep -q 'report.html' "$root/run.log" || { echo "command 1 printed no report path" >&2; exit 1; }
 start=$SECONDS
-in_root "$(python3 -m tests.e2e.readme_commands 2)"
+# As in CI: what fails on a busy machine is run once more on its own; what fails twice fails here.
+in_root "$(python3 -m tests.e2e.readme_commands 2)" || in_root ".venv/bin/python -m pytest --last-failed -n 0"
 echo "command 2, installation included: $((SECONDS - start)) s"
