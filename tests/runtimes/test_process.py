@@ -22,7 +22,7 @@ from harness.contracts.errors import DeadlineExceeded, Refusal, ServiceError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import RolloutRequest
 from harness.runtimes.process import RunningService, start_process
-from harness.runtimes.sockets import process_start_time
+from harness.runtimes.sockets import process_start_time, processes_naming
 from harness.runtimes.specs import WORLD_MODEL, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, WorldModelClient
 
@@ -174,15 +174,7 @@ def test_a_harness_killed_by_kill_9_leaves_nothing(temp_folder: Path, deaf: bool
     harness.communicate()
     wait_until(lambda: gone(pid) and not folder.exists(), seconds=5.0)
     assert left_behind(temp_folder) == []
-    named = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit() and names(entry, folder)]
-    assert named == [], "the keeper ends as well"
-
-
-def names(entry: Path, folder: Path) -> bool:
-    try:
-        return os.fsencode(folder) in (entry / "cmdline").read_bytes()
-    except OSError:
-        return False
+    wait_until(lambda: not processes_naming(folder))  # the keeper ends as well, after it removed the folder
 
 
 def test_a_service_started_in_a_thread_outlives_the_thread(temp_folder: Path) -> None:
