@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable, Optional, Tuple
 
-from harness.contracts.results import PLANNED, EpisodeResult, Metric
+from harness.contracts.results import EpisodeResult, Metric
 from harness.contracts.trajectories import Trajectory
 from harness.records.episode_files import read_trajectory
 from harness.records.folder import RunFolder
-from harness.records.identity import EpisodeKey, RunIdentity, RunRecord
+from harness.records.identity import RunIdentity, RunRecord
 from harness.records.journal import JournalRow
 
 
@@ -54,16 +54,7 @@ class ReferencePoint:
 
 def load_run(folder: RunFolder) -> RunData:
     """Return the data of a run folder, also of one that is still being played or has not begun."""
-    return RunData(folder.record, folder.rows() or _planned_rows(folder.identity), lambda row: _trajectory(folder, row))
-
-
-def _planned_rows(identity: RunIdentity) -> Tuple[JournalRow, ...]:
-    homes = {episode.id: episode.home for episode in identity.episodes}
-    return tuple(_planned_row(position, key, homes[key.episode]) for position, key in enumerate(identity.keys()))
-
-
-def _planned_row(position: int, key: EpisodeKey, home: str) -> JournalRow:
-    return JournalRow(key, position, 0, EpisodeResult(key.episode, home, key.seed, PLANNED, {}, ""), None)
+    return RunData(folder.record, folder.rows(), lambda row: _trajectory(folder, row))
 
 
 def _trajectory(folder: RunFolder, row: JournalRow) -> Optional[Trajectory]:
