@@ -3,10 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 ENVIRONMENT = "environment"
 WORLD_MODEL = "world_model"
+
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A host folder that a container sees at ``target``; read-only unless ``writable``."""
+
+    source: str
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerLimits:
+    """What one container may use: bytes of memory, of its tmpfs, of shared memory and of any file; CPUs; processes."""
+
+    memory_bytes: int = 8 * GIB
+    cpus: float = 4.0
+    pids: int = 512
+    tmpfs_bytes: int = GIB
+    shm_bytes: int = GIB // 4
+    file_bytes: int = GIB
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """The container of one service.
+
+    ``image`` is the reference that the user named, for messages; ``image_id`` (``sha256:...``) is what is started,
+    so that a tag that moves cannot change a run. ``gpu_uuid`` names its only GPU ("" for none). A plugin's container
+    has no ``mounts``.
+    """
+
+    image: str
+    image_id: str
+    mounts: tuple[Mount, ...] = ()
+    gpu_uuid: str = ""
+    limits: ContainerLimits = field(default_factory=ContainerLimits)
 
 
 @dataclass(frozen=True)
@@ -17,7 +57,8 @@ class ServiceSpec:
     ``module:Class``, found with the folders of ``path`` before everything else. ``python`` is the interpreter:
     it needs numpy, grpcio and protobuf, nothing of the harness's other libraries. ``options`` are the keyword
     arguments of an environment's class; ``manifest`` holds the fields of a world model's manifest.
-    ``environment_variables`` are added to those of the harness.
+    ``environment_variables`` are added to those of the harness. With a ``container`` the service runs in it,
+    ``python`` is not used, and paths are those of the container.
     """
 
     kind: str
@@ -28,6 +69,7 @@ class ServiceSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     environment_variables: Mapping[str, str] = field(default_factory=dict)
+    container: Optional[ContainerSpec] = None
 
 
 @dataclass(frozen=True)
