@@ -10,6 +10,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from harness.cli import groups
+from harness.cli.arguments import RUNS, Json, Out, Plugins, Run
 from harness.cli.console import note, print_error
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
@@ -25,13 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Out = Annotated[Path, typer.Option("--out", help="Folder of the runs.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Run = Annotated[Path, typer.Argument(help="A run folder, such as runs/20261123-1724-ignav-easy-gtsim-s0-ab12.")]
-Plugins = Annotated[
-    Optional[list[Path]], typer.Option("--plugins", help="Another folder of world-model plugins (repeatable).")
-]
-RUNS = Path("runs")
+groups.register(app)
 
 
 @app.callback()
@@ -106,14 +102,6 @@ def list_command(
     return listing.show(kind, out, tuple(plugins or ()), as_json)
 
 
-@app.command("runs")
-def runs_command(out: Out = RUNS, as_json: Json = False) -> int:
-    """List the runs of a folder with their state."""
-    from harness.cli import results
-
-    return results.show_runs(out, as_json)
-
-
 @app.command("report")
 def report_command(run: Run, as_json: Json = False) -> int:
     """Score a run again and write its exports and report.html."""
@@ -167,7 +155,7 @@ def option_hint(message: str) -> str:
     unknown = re.search(r"No such option: (--[\w-]+)$", message)
     if not unknown:
         return ""
-    source = Path(__file__).read_text()
+    source = "".join(module.read_text() for module in Path(__file__).parent.glob("*.py"))
     return " " + nearest(unknown.group(1), sorted(set(re.findall(r'"(--[\w-]+)"', source))))
 
 

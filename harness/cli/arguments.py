@@ -1,0 +1,16 @@
+"""Options that several commands share, with one wording each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of the runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Run = Annotated[Path, typer.Argument(help="A run folder, such as runs/20261123-1724-ignav-easy-gtsim-s0-ab12.")]
+Plugins = Annotated[
+    Optional[list[Path]], typer.Option("--plugins", help="Another folder of world-model plugins (repeatable).")
+]
+RUNS = Path("runs")

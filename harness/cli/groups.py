@@ -1,0 +1,15 @@
+"""Commands with subcommands: each group is a Typer application of its own, registered by one line.
+
+A group's module is imported for every command, so it imports nothing heavy; its work is imported where it is done.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from harness.cli.run_folders import group as runs_group
+
+
+def register(app: typer.Typer) -> None:
+    """Add every group to the main application."""
+    app.add_typer(runs_group, name="runs")
