@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
@@ -28,12 +28,27 @@ class EpisodeKey:
 
 
 @dataclass(frozen=True)
+class ImageRecord:
+    """The container image that a service was started from.
+
+    ``reference`` is what was asked for, ``id`` (``sha256:...``) the image it named then, and ``repo_digest``
+    (``name@sha256:...``) the same image in a registry, "" for one that was only built here. A reference alone proves
+    nothing, because a tag can be moved.
+    """
+
+    reference: str
+    id: str
+    repo_digest: str = ""
+
+
+@dataclass(frozen=True)
 class RunIdentity:
     """What a run asks: two runs of equal identity have equal trajectory roots.
 
     ``episodes`` are complete and in order, so that a run folder can be read without the suite's data. ``stop`` is
     ``self`` or ``oracle``; ``view`` is ``panorama`` or ``perspective``. ``specs`` holds what the suite declares: rig,
-    action spaces, loop.
+    action spaces, loop. ``wm_image`` is the image of a world model that exists only as one (``--wm-image``); an image
+    that merely runs code of the catalog changes no outcome and is provenance.
     """
 
     suite: str
@@ -50,6 +65,7 @@ class RunIdentity:
     seeds: Tuple[int, ...]
     episodes: Tuple[Episode, ...]
     specs: Mapping[str, Any] = field(default_factory=dict)
+    wm_image: Optional[ImageRecord] = None
 
     def __post_init__(self) -> None:
         # Held in the form that JSON gives back, so that an identity equals itself when it is read again.
@@ -70,13 +86,17 @@ class RunIdentity:
 
 @dataclass(frozen=True)
 class Provenance:
-    """On what a run was started: times are seconds since 1970 (UTC); empty strings where something is unknown."""
+    """On what a run was started: times are seconds since 1970 (UTC); empty strings where something is unknown.
+
+    ``images`` holds the image of each kind of service (``environment``, ``world_model``) that ran in a container.
+    """
 
     created_at: float
     command: Tuple[str, ...]
     versions: Mapping[str, str]
     hardware: Mapping[str, Any]
     git_commit: str
+    images: Mapping[str, ImageRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

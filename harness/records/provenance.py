@@ -8,19 +8,21 @@ import platform
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
-from harness.records.identity import Provenance
+from harness.records.identity import ImageRecord, Provenance
 
 _PACKAGES = (
     "numpy", "numba", "scipy", "scikit-image", "trimesh", "grpcio", "protobuf", "pydantic", "pyarrow", "av",
-    "pillow", "statsmodels", "torch", "diffusers",
+    "pillow", "statsmodels", "torch", "diffusers", "docker",
 )  # fmt: skip
 
 
-def provenance(command: Sequence[str], checkout: Path) -> Provenance:
+def provenance(
+    command: Sequence[str], checkout: Path, images: Optional[Mapping[str, ImageRecord]] = None
+) -> Provenance:
     """Return what a later reader needs to judge a run's numbers; never fails for what cannot be found out."""
-    return Provenance(time.time(), tuple(command), versions(), hardware(), git_commit(checkout))
+    return Provenance(time.time(), tuple(command), versions(), hardware(), git_commit(checkout), dict(images or {}))
 
 
 def versions() -> Dict[str, str]:

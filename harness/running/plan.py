@@ -8,8 +8,9 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.records.folder import RunFolder
-from harness.records.identity import RunIdentity
+from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.plain import from_plain
+from harness.runtimes.specs import ContainerSpec
 
 SUITE_PLAYER = "harness.running.suite_player:SuitePlayer"
 
@@ -21,7 +22,8 @@ class ServicePlan:
     """How to start one service: the fields of `harness.runtimes.ServiceSpec` that a run chooses.
 
     ``python`` is the interpreter ("" for this one); ``path`` are folders put before ``sys.path``; ``options`` go to an
-    environment's constructor; ``manifest`` is a world model's manifest.
+    environment's constructor; ``manifest`` is a world model's manifest. ``variables`` are added to the service's
+    environment. With a ``container`` the service runs in it: paths are then the container's, and ``python`` is "".
     """
 
     kind: str
@@ -31,6 +33,8 @@ class ServicePlan:
     python: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    container: Optional[ContainerSpec] = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class RunPlan:
 
     Nothing but ``identity`` may change an outcome, so ``workers`` and ``deadlines`` may differ after a resume.
     ``player`` names the class that plays an episode, as ``module:Class``; ``options`` are its own. ``max_attempts`` is
-    how often an episode is started when its worker or a service dies.
+    how often an episode is started when its worker or a service dies. ``images`` says of each kind of service in a
+    container which image was found when the plan was made; the run's provenance keeps it.
     """
 
     identity: RunIdentity
@@ -63,6 +68,7 @@ class RunPlan:
     deadlines: PhaseDeadlines = field(default_factory=PhaseDeadlines)
     max_attempts: int = 3
     options: Mapping[str, Any] = field(default_factory=dict)
+    images: Mapping[str, ImageRecord] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -71,9 +77,9 @@ class RunPlan:
             raise Refusal(f"{self.max_attempts} attempts an episode play nothing.", "Give 1 or more.")
 
     def execution(self) -> Dict[str, Any]:
-        """Return everything but the identity as plain data, for `run.json`."""
+        """Return everything but identity and images as plain data, for `run.json`, which holds these two itself."""
         plain: Dict[str, Any] = to_plain(replace(self, identity=None))  # type: ignore[arg-type]
-        del plain["identity"]
+        del plain["identity"], plain["images"]
         return plain
 
     def worker_start_s(self) -> float:
@@ -89,7 +95,8 @@ class RunPlan:
 def plan_of(folder: RunFolder) -> RunPlan:
     """Return the plan that a run folder was made with; raise SpecMismatch when another version wrote it."""
     record = folder.record
-    plain = {**record.execution, "identity": to_plain(record.identity)}
+    images = to_plain(record.provenance.images)
+    plain = {**record.execution, "identity": to_plain(record.identity), "images": images}
     try:
         return from_plain(RunPlan, plain)
     except ValueError as error:

@@ -12,6 +12,7 @@ from harness.records.folder import RunFolder
 from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
 from harness.running.episode_queue import Task
+from harness.running.images import check_images
 from harness.running.plan import RunPlan, check_suite, plan_of
 from harness.running.progress import Progress, ProgressCallback, RunOutcome
 from harness.running.scheduler import Scheduler
@@ -40,7 +41,8 @@ def start(
 
 def create(plan: RunPlan, root: Path, run_id: str = "", command: Sequence[str] = ()) -> RunFolder:
     """Make the run folder of a plan and play nothing yet, so that a caller can say where it is."""
-    return RunFolder.create(root, plan.identity, plan.execution(), provenance(command or sys.argv, CHECKOUT), run_id)
+    found = provenance(command or sys.argv, CHECKOUT, plan.images)
+    return RunFolder.create(root, plan.identity, plan.execution(), found, run_id)
 
 
 def resume(
@@ -53,12 +55,14 @@ def resume(
 ) -> RunOutcome:
     """Play what is not committed in an existing run folder.
 
-    ``suite_hash`` is that of the suite's data now; SpecMismatch is raised when the run began with others.
-    ``retry_errors`` also plays the episodes that ended in error or timeout again.
+    ``suite_hash`` is that of the suite's data now; SpecMismatch is raised when the run began with others, or when the
+    references of its images name other images now. ``retry_errors`` also plays the episodes that ended in error or timeout again.
     """
     folder = RunFolder.open(path)
     check_suite(folder.identity, suite_hash)
-    return play(folder, plan_of(folder).with_workers(workers), on_progress, shuffle, retry_errors)
+    plan = plan_of(folder)
+    check_images(plan.images)
+    return play(folder, plan.with_workers(workers), on_progress, shuffle, retry_errors)
 
 
 def play(

@@ -14,8 +14,9 @@ from harness.contracts.observations import EnvironmentSpec
 from harness.contracts.trajectories import PlayedEpisode
 from harness.records.plain import from_plain
 from harness.running.plan import RunPlan, ServicePlan, check_suite
-from harness.runtimes.process import RunningService, start_process
+from harness.runtimes.service import Service
 from harness.runtimes.specs import ServiceLimits, ServiceSpec
+from harness.runtimes.process import start_process
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
 from tasks.registry import load_task
@@ -37,7 +38,7 @@ class SuitePlayer:
         check_suite(identity, suite.hash(identity.tier))
         self._task = load_task(identity.task)
         self._tier = suite.tier(identity.tier)
-        self._services: list[RunningService] = []
+        self._services: list[Service] = []
         with ExitStack() as stack:
             self._environment = self._start_environment(stack, suite)
             self._imaginer = self._make_imaginer(stack, suite)
@@ -84,7 +85,7 @@ class SuitePlayer:
         client.describe()
         return PluginImaginer(client, manifest, suite.action_space)
 
-    def _start(self, stack: ExitStack, service: ServicePlan) -> RunningService:
+    def _start(self, stack: ExitStack, service: ServicePlan) -> Service:
         spec = ServiceSpec(
             kind=service.kind,
             name=service.name,
@@ -93,6 +94,8 @@ class SuitePlayer:
             python=service.python or sys.executable,
             options=service.options,
             manifest=service.manifest,
+            environment_variables=service.variables,
+            container=service.container,
         )
         limits = ServiceLimits(start_s=self._plan.deadlines.start_s)
         running = start_process(spec, limits, self._logs / f"{service.kind}.log")

@@ -45,7 +45,7 @@ class _FamilyTable(_Table):
 
 
 class _ModelTable(_Table):
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     kind: Optional[Kind] = None
     entry_point: Optional[str] = Field(default=None, pattern=r"^[\w.]+:\w+$")
     image: Optional[str] = None
@@ -143,14 +143,23 @@ def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Cat
 def read_family(file: Path) -> list[CatalogEntry]:
     """Read one ``plugin.toml``; raise Refusal naming file, field and value where it is wrong."""
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = file.read_bytes()
+    except OSError as error:
         raise Refusal(f"cannot read {file}: {error}.", "Mend the file or remove its folder.") from error
+    return [CatalogEntry(manifest, file.parent) for manifest in parse_manifests(content, str(file))]
+
+
+def parse_manifests(content: bytes, source: str) -> list[ModelManifest]:
+    """Return the models that the bytes of a ``plugin.toml`` declare; ``source`` names it in a Refusal."""
+    try:
+        data = tomllib.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refusal(f"cannot read {source}: {error}.", "Mend the file or remove its folder.") from error
     try:
         plugin = _PluginFile.model_validate(data)
     except ValidationError as error:
-        raise Refusal(f"{file}: {_describe(error)}", "Mend the named fields.") from error
-    return [CatalogEntry(_manifest(file, plugin.family, model), file.parent) for model in plugin.model]
+        raise Refusal(f"{source}: {_describe(error)}", "Mend the named fields.") from error
+    return [_manifest(source, plugin.family, model) for model in plugin.model]
 
 
 def _manifest_files(folder: Path) -> list[Path]:
@@ -161,7 +170,7 @@ def _manifest_files(folder: Path) -> list[Path]:
     return files
 
 
-def _manifest(file: Path, family: _FamilyTable, model: _ModelTable) -> ModelManifest:
+def _manifest(source: str, family: _FamilyTable, model: _ModelTable) -> ModelManifest:
     fields: dict[str, Any] = model.model_dump()
     for name in ("kind", "entry_point", "image", "licence"):
         if fields[name] is None:
@@ -169,7 +178,7 @@ def _manifest(file: Path, family: _FamilyTable, model: _ModelTable) -> ModelMani
     if fields["kind"] != PLUGIN:
         fields["entry_point"] = ""
     elif not fields["entry_point"]:
-        raise Refusal(f"{file}: model {model.name!r} has no entry_point.", 'Add entry_point = "module:Class".')
+        raise Refusal(f"{source}: model {model.name!r} has no entry_point.", 'Add entry_point = "module:Class".')
     fields["family"] = family.name
     fields["checkpoint"] = Checkpoint(**fields["checkpoint"])
     fields["needs"] = tuple(fields["needs"])

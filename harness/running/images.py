@@ -1,0 +1,42 @@
+"""The images of a run: found once when it is planned, and found to be the same when it is continued."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+from harness.contracts.errors import SpecMismatch
+from harness.records.identity import ImageRecord
+
+
+def find_image(reference: str) -> ImageRecord:
+    """Return the image that ``reference`` names on the local engine now; Refusal where there is no such image.
+
+    Whatever starts later names the id found here, so that every worker of a run plays with the same bytes.
+    """
+    from harness.runtimes import docker_engine
+
+    engine = docker_engine.connect()
+    image_id = docker_engine.image_id(engine, reference)
+    return ImageRecord(reference, image_id, docker_engine.repo_digest(engine, image_id))
+
+
+def read_file(image: ImageRecord, path: str) -> bytes:
+    """Return one file of an image, read without running anything in it; Refusal where it is not there."""
+    from harness.runtimes import docker_engine
+
+    return docker_engine.read_image_file(docker_engine.connect(), image.id, path)
+
+
+def check_images(images: Mapping[str, ImageRecord]) -> None:
+    """Raise SpecMismatch unless every reference still names the image that the run began with.
+
+    Episodes from two versions of an image in one run would have no meaning, so it is refused, not continued.
+    """
+    for kind, began in images.items():
+        now = find_image(began.reference)
+        if now.id != began.id:
+            raise SpecMismatch(
+                f"image {began.reference} of the {kind.replace('_', ' ')} is {now.id} now, "
+                f"but the run began with {began.id}.",
+                f"Give the old image its name back (docker tag {began.id} {began.reference}), or start a new run.",
+            )

@@ -1,0 +1,250 @@
+"""The frame liveness gate: an episode whose frames do not show the world ends as an error, never as a score.
+
+A simulator without a working GPU context often raises nothing: it answers black, a clear colour, or what it drew
+before, and the agent then plays a lost episode that looks like a poor model. The gate stands between the environment
+and everything that plays on it, and looks at every frame once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.contracts.actions import Action, Candidate, Primitive, signed_turn
+from harness.contracts.cameras import Pose, Vec3
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import DeadFrame
+from harness.contracts.observations import (
+    RGB,
+    EnvironmentSpec,
+    Observation,
+    ResetReply,
+    ShortestPath,
+    TopDownMap,
+    View,
+    ViewRequest,
+)
+from harness.contracts.rollouts import Rollout
+from harness.wire.sdk import Environment
+
+BLACK, CONSTANT, FROZEN, STALE = "black", "constant", "frozen", "stale"
+
+DARK = 3
+"""A pixel is dark when no channel is above this (of 255). Pictures of unlit rooms hold sensor noise and reflections
+above it; what was never drawn is 0."""
+
+LIT_SHARE = 0.001
+"""A frame is black when fewer pixels than this share are not dark: a stray pixel does not make it a picture."""
+
+SAMPLE_STRIDE = 8
+"""The first look takes every 8th row and column; only a frame that looks dead there is read whole."""
+
+MOVED_M = 0.005
+TURNED = 0.005
+"""Below 5 mm and 0.6 degrees (0.005 is half that angle in radians) equal bytes are believed: so small a move, such as
+the end of a slide along a wall, need not change any 8-bit pixel."""
+
+FRAMES_REMEMBERED = 10_000
+"""Digests kept a camera: many episodes, in about 3 MB."""
+
+NEXT_STEP = (
+    "The simulator does not draw what its cameras see (GPU, EGL or driver): run `python benchmark.py doctor`, mend what "
+    "it names, then play the episode again with --resume RUN --retry-errors."
+)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where and when a frame was seen."""
+
+    scene: str
+    pose: Pose
+    episode: str
+    step: int
+
+    def __str__(self) -> str:
+        x, _, z = self.pose.position
+        rotation = ", ".join(f"{value:.3f}" for value in self.pose.rotation)
+        return f"step {self.step} of {self.episode} in {self.scene} at ({x:.3f}, {z:.3f}), rotation ({rotation})"
+
+
+class _Memory:
+    """The digests of the frames of one camera, each with the place where it was last seen."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[bytes, _Place] = OrderedDict()
+        self.last = b""
+        """The digest of the episode's latest frame; empty at its start."""
+        self.last_step = -1
+
+    def add(self, camera: str, digest: bytes, place: _Place) -> None:
+        """Remember a frame; raise DeadFrame where another place has shown the same bytes."""
+        before = self._places.get(digest)
+        if before is not None and _differ(before, place):
+            kind = FROZEN if digest == self.last else STALE
+            raise _dead(kind, camera, f"{place} shows the bytes of {before}")
+        self._places[digest] = place
+        self._places.move_to_end(digest)
+        if len(self._places) > FRAMES_REMEMBERED:
+            self._places.popitem(last=False)
+        self.last, self.last_step = digest, place.step
+
+    def forget_latest(self) -> None:
+        """Begin an episode: what follows is stale, not frozen, where it repeats a frame of an earlier one."""
+        self.last, self.last_step = b"", -1
+
+    def in_another_scene(self, digest: bytes, scene: str) -> _Place | None:
+        """Return where another scene has shown these bytes, or None."""
+        place = self._places.get(digest)
+        return place if place is not None and place.scene != scene else None
+
+
+class LivenessGate(Environment):
+    """An environment whose every frame is looked at before anybody sees it; a dead one raises DeadFrame.
+
+    *Black* and *constant* are judged by the frame alone. *Frozen* (the bytes of the frame before, the pose changed)
+    and *stale* (the bytes of an older frame of another pose or scene) are judged by digests; a body that did not move
+    may repeat its frame. A frame of exactly one value is always dead, although a plain wall that is shaded flat could
+    fill a pinhole camera with one colour: it cannot be told from a clear colour, and says nothing to an agent either.
+    Textured or lit surfaces never do that, and a panorama also sees floor and ceiling.
+
+    Poses of imagined frames are not told, and a forward may be blocked; but a turn never is, so imagined frames are
+    frozen when equal bytes come with different net turns. Goal views are compared among themselves.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._memories: dict[str, _Memory] = {}
+        self._goals: dict[str, _Memory] = {}
+        self._episode = ""
+        self._scene = ""
+        self._steps = 0
+
+    def describe(self) -> EnvironmentSpec:
+        """Return what the environment declares."""
+        return self._environment.describe()
+
+    def reset(
+        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
+    ) -> ResetReply:
+        """Reset, and look at the first observation and the goal views."""
+        reply = self._environment.reset(episode, seed, views, goal_views)
+        self._episode, self._scene, self._steps = episode.id, episode.scene, 0
+        for memory in [*self._memories.values(), *self._goals.values()]:
+            memory.forget_latest()
+        for name, view in reply.goal_views.items():
+            self._look(self._goals, name, f"goal view {name!r}", view, episode.goal)
+        self._observe(reply.observation)
+        return reply
+
+    def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> list[Observation]:
+        """Execute ``actions``, and look at every observation."""
+        observations = self._environment.step(actions, views)
+        for observation in observations:
+            self._steps += 1
+            self._observe(observation)
+        return observations
+
+    def imagine(
+        self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
+    ) -> Iterator[Rollout]:
+        """Yield the real rollouts, each looked at."""
+        memory = self._memories.setdefault(camera, _Memory())
+        turned = {memory.last: 0.0} if memory.last_step == self._steps else {}
+        for rollout in self._environment.imagine(candidates, camera, frames):
+            known = 0 <= rollout.id < len(candidates) and len(rollout.rgb) == len(frames[rollout.id])
+            if known and not rollout.error:  # anything else is the caller's to refuse
+                for index, rgb in zip(frames[rollout.id], rollout.rgb, strict=True):
+                    label = f"camera {camera!r}, frame {index} of rollout {rollout.id}"
+                    self._look_imagined(memory, turned, label, rgb, candidates[rollout.id].actions[:index])
+            yield rollout
+
+    def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
+        """Return the environment's answer."""
+        return self._environment.geodesic_distance(start, goal)
+
+    def shortest_path(self, start: Vec3, goal: Vec3) -> ShortestPath:
+        """Return the environment's answer."""
+        return self._environment.shortest_path(start, goal)
+
+    def is_navigable(self, position: Vec3) -> bool:
+        """Return the environment's answer."""
+        return self._environment.is_navigable(position)
+
+    def top_down_map(self) -> TopDownMap:
+        """Return the environment's answer."""
+        return self._environment.top_down_map()
+
+    def close(self) -> None:
+        """Close the environment."""
+        self._environment.close()
+
+    def _observe(self, observation: Observation) -> None:
+        for name, view in observation.views.items():
+            self._look(self._memories, name, f"camera {name!r}", view, observation.pose)
+
+    def _look(self, memories: dict[str, _Memory], name: str, label: str, view: View, pose: Pose) -> None:
+        place = _Place(self._scene, pose, self._episode, self._steps)
+        check_frame(label, view.rgb, f"{place}")
+        memories.setdefault(name, _Memory()).add(label, frame_digest(view.rgb), place)
+
+    def _look_imagined(
+        self, memory: _Memory, turned: dict[bytes, float], label: str, rgb: RGB, actions: Sequence[Action]
+    ) -> None:
+        where = f"imagined after step {self._steps} of {self._episode} in {self._scene}"
+        check_frame(label, rgb, where)
+        digest = frame_digest(rgb)
+        stranger = memory.in_another_scene(digest, self._scene)
+        if stranger is not None:
+            raise _dead(STALE, label, f"{where} shows the bytes of {stranger}")
+        if all(isinstance(action, Primitive) for action in actions):
+            turn_deg = sum(signed_turn(action) for action in actions) % 360.0
+            before_deg = turned.setdefault(digest, turn_deg)
+            if before_deg != turn_deg:
+                raise _dead(FROZEN, label, f"{where}: net turns of {before_deg:g} and {turn_deg:g} degrees look the same")
+
+
+def check_frame(label: str, rgb: RGB, where: str) -> None:
+    """Raise DeadFrame where ``rgb`` (uint8 [H, W, 3]) is black or has one value in all pixels.
+
+    The sample can only acquit: a frame is called dead after all its pixels were read.
+    """
+    sample = rgb[::SAMPLE_STRIDE, ::SAMPLE_STRIDE]
+    pixels = rgb.shape[0] * rgb.shape[1]
+    if _lit(sample) < LIT_SHARE * pixels:
+        lit = _lit(rgb)
+        if lit < LIT_SHARE * pixels:
+            raise _dead(BLACK, label, f"{where}: {lit} of {pixels} pixels are brighter than {DARK} of 255")
+    if (sample == rgb[0, 0]).all() and (rgb == rgb[0, 0]).all():
+        value = tuple(int(channel) for channel in rgb[0, 0])
+        raise _dead(CONSTANT, label, f"{where}: all {pixels} pixels are {value}")
+
+
+def frame_digest(rgb: RGB) -> bytes:
+    """Return the SHA-1 of a frame's bytes: a name for its content, not a protection; the fastest one at hand."""
+    return hashlib.sha1(rgb if rgb.flags.c_contiguous else rgb.tobytes(), usedforsecurity=False).digest()
+
+
+def _lit(rgb: RGB) -> int:
+    """Return how many pixels have a channel above DARK."""
+    return int((rgb > DARK).any(axis=2).sum())
+
+
+def _differ(one: _Place, other: _Place) -> bool:
+    """Say whether a camera must see different things at two places.
+
+    |a - b| of two unit quaternions is 2 sin(angle / 4), about half the small angle; a and -a are the same rotation.
+    """
+    if one.scene != other.scene:
+        return True
+    moved = sum((a - b) * (a - b) for a, b in zip(one.pose.position, other.pose.position, strict=True))
+    rotations = list(zip(one.pose.rotation, other.pose.rotation, strict=True))
+    sign = 1.0 if sum(a * b for a, b in rotations) >= 0.0 else -1.0
+    turned = sum((a - sign * b) * (a - sign * b) for a, b in rotations)
+    return moved > MOVED_M * MOVED_M or turned > TURNED * TURNED
+
+
+def _dead(kind: str, label: str, values: str) -> DeadFrame:
+    return DeadFrame(f"{kind} frame, {label}: {values}.", NEXT_STEP)
