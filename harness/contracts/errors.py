@@ -45,3 +45,11 @@ class EpisodeError(WiwError):
 
 class NotNavigable(EpisodeError):
     """A pose lies outside the walkable area."""
+
+
+class DeadFrame(WiwError):
+    """An environment showed a frame that cannot be what its camera sees: black, of one value, frozen or stale.
+
+    No ServiceError, because those are played again: a simulator that was caught once may have misled the agent
+    before, so a person decides (mend it, then resume with ``--retry-errors``).
+    """

@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from harness.contracts.actions import Action, Candidate, Primitive, signed_turn
 from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
@@ -50,8 +52,8 @@ FRAMES_REMEMBERED = 10_000
 """Digests kept a camera: many episodes, in about 3 MB."""
 
 NEXT_STEP = (
-    "The simulator does not draw what its cameras see (GPU, EGL or driver): run `python benchmark.py doctor`, mend what "
-    "it names, then play the episode again with --resume RUN --retry-errors."
+    "The simulator does not draw what its cameras see (GPU, EGL or driver): run `python benchmark.py doctor`, mend "
+    "what it names, then play the episode again with --resume RUN --retry-errors."
 )
 
 
@@ -203,7 +205,7 @@ class LivenessGate(Environment):
             turn_deg = sum(signed_turn(action) for action in actions) % 360.0
             before_deg = turned.setdefault(digest, turn_deg)
             if before_deg != turn_deg:
-                raise _dead(FROZEN, label, f"{where}: net turns of {before_deg:g} and {turn_deg:g} degrees look the same")
+                raise _dead(FROZEN, label, f"{where}: net turns of {before_deg:g} and {turn_deg:g} degrees look alike")
 
 
 def check_frame(label: str, rgb: RGB, where: str) -> None:
@@ -224,7 +226,7 @@ def check_frame(label: str, rgb: RGB, where: str) -> None:
 
 def frame_digest(rgb: RGB) -> bytes:
     """Return the SHA-1 of a frame's bytes: a name for its content, not a protection; the fastest one at hand."""
-    return hashlib.sha1(rgb if rgb.flags.c_contiguous else rgb.tobytes(), usedforsecurity=False).digest()
+    return hashlib.sha1(np.ascontiguousarray(rgb).data, usedforsecurity=False).digest()
 
 
 def _lit(rgb: RGB) -> int:
