@@ -13,6 +13,7 @@ import typer
 from harness.cli import groups
 from harness.cli.arguments import RUNS, Json, Out, Plugins, Run
 from harness.cli.console import note, print_error
+from harness.cli.datasets import datasets_command
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
 
@@ -46,6 +47,10 @@ def main_command(
     env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = "",
     wm_python: Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")] = "",
     plugins: Plugins = None,
+    runtime: Annotated[str, typer.Option("--runtime", help="Where services run: process or docker.")] = "process",
+    wm_image: Annotated[str, typer.Option("--wm-image", help="Plugin image with the world model.")] = "",
+    env_gpu: Annotated[str, typer.Option("--env-gpu", help="GPU of the environment: index or UUID.")] = "",
+    wm_gpu: Annotated[str, typer.Option("--wm-gpu", help="GPU of the world model: index or UUID.")] = "",
     references: Annotated[bool, typer.Option("--references", help="Play (or reuse) the references too.")] = False,
     dry: Annotated[bool, typer.Option("--dry-run", help="Say what would be played and its cost.")] = False,
     resume: Annotated[Optional[Path], typer.Option("--resume", help="Continue a run folder.")] = None,
@@ -59,11 +64,12 @@ def main_command(
     if resume is not None:
         from harness.cli import play
 
-        if wm or task:
-            raise Refusal("--resume continues a run as it was planned.", "Leave out --wm and --task.")
+        if wm or task or wm_image:
+            raise Refusal("--resume continues a run as it was planned.", "Leave out --wm, --wm-image and --task.")
         return play.resume(resume, workers, retry_errors, as_json)
-    if not wm or not task:
-        missing = "--wm and --task" if not wm and not task else "--wm" if not wm else "--task"
+    named = wm or wm_image
+    if not named or not task:
+        missing = "--wm and --task" if not named and not task else "--wm" if not named else "--task"
         raise Refusal(f"{missing} missing.", "For example: python benchmark.py --wm gtsim --task ignav")
     if seed is not None and seeds:
         raise Refusal("--seed and --seeds exclude each other.", "Give one of them.")
@@ -83,6 +89,10 @@ def main_command(
         env_python=env_python,
         wm_python=wm_python,
         plugins=tuple(plugins or ()),
+        runtime=runtime,
+        wm_image=wm_image,
+        env_gpu=env_gpu,
+        wm_gpu=wm_gpu,
     )
     if dry:
         return play.dry_run(options, out, as_json)
@@ -126,6 +136,9 @@ def doctor_command(out: Out = RUNS, as_json: Json = False) -> int:
     from harness.cli import doctor
 
     return doctor.doctor(out, as_json)
+
+
+app.command("datasets")(datasets_command)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -16,24 +16,32 @@ from harness.cli.paths import cache_root
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import PLUGIN
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
-from harness.records.identity import RunIdentity
-from harness.running.plan import RunPlan, ServicePlan
-from harness.worldmodels.catalog import Catalog, load_catalog
+from harness.records.identity import ImageRecord, RunIdentity
+from harness.running.images import find_image, read_file
+from harness.running.plan import RunPlan
+from harness.running.services import ENVIRONMENT_CLASSES, Placement, find_gpu, plan_environment, plan_world_model
+from harness.worldmodels import plugin_images
+from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
+from harness.worldmodels.plugin_images import MANIFEST_PATH
 from tasks.registry import load_task
 from tasks.suite import Suite, load_suite
 
 DEFAULT_EPISODES = 24
 MAX_WORKERS = 256
 
-ENVIRONMENTS = {"embedded": "images.embedded.environment:EmbeddedEnvironment"}
-"""The environment that plays a suite's family as a process."""
+PROCESS, DOCKER = "process", "docker"
+RUNTIMES = (PROCESS, DOCKER)
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options of the main command, as given; empty means the default of the suite or the world model."""
+    """The options of the main command, as given; empty means the default of the suite or the world model.
+
+    ``wm_image`` puts the world model into a container whatever the runtime: a stranger's image never runs otherwise.
+    """
 
     wm: str
     task: str
@@ -47,6 +55,20 @@ class RunOptions:
     env_python: str = ""
     wm_python: str = ""
     plugins: tuple[Path, ...] = ()
+    runtime: str = PROCESS
+    wm_image: str = ""
+    env_gpu: str = ""
+    wm_gpu: str = ""
+
+    @property
+    def env_container(self) -> bool:
+        """Say whether the environment runs in a container."""
+        return self.runtime == DOCKER
+
+    @property
+    def wm_container(self) -> bool:
+        """Say whether the world model runs in a container."""
+        return self.runtime == DOCKER or bool(self.wm_image)
 
 
 def default_workers() -> int:
@@ -99,35 +121,81 @@ def interpreter(given: str, option: str) -> str:
     return found
 
 
-def choose_suite(options: RunOptions, catalog: Catalog) -> Suite:
+def check_placement(options: RunOptions) -> None:
+    """Raise Refusal where the options that say what runs where contradict each other; asks no engine."""
+    if options.runtime not in RUNTIMES:
+        raise Refusal(f"there is no runtime {options.runtime!r}.", nearest(options.runtime, RUNTIMES))
+    if options.env_python and options.env_container:
+        raise Refusal("--env-python names an interpreter for a process.", "Leave it out, or use --runtime process.")
+    if options.wm_python and options.wm_container:
+        raise Refusal(
+            "--wm-python names an interpreter for a process, but the world model runs in a container.",
+            "Leave it out: an image brings its own interpreter.",
+        )
+
+
+def choose_model(options: RunOptions, catalog: Catalog, image: ImageRecord | None) -> CatalogEntry:
+    """Return the world model asked for, from the image if there is one, else from the catalog."""
+    if image is None:
+        return catalog.find(options.wm)
+    content = read_file(image, MANIFEST_PATH)
+    return plugin_images.choose_model(content, image.reference, options.wm, catalog.names())
+
+
+def choose_suite(options: RunOptions, home_suite: str) -> Suite:
     """Return the suite asked for, or the world model's home suite; Refusal where it cannot run here."""
-    load_task(options.task)
-    manifest = catalog.find(options.wm).manifest
-    suite = load_suite(options.suite or manifest.home_suite, options.task)
+    suite = load_suite(options.suite or home_suite, options.task)
     suite.require_runnable()
-    if suite.family not in ENVIRONMENTS:
+    if suite.family not in ENVIRONMENT_CLASSES:
         raise Refusal(f"suite {suite.name} has no environment that runs as a process.", "Use --suite embedded.")
     return suite
 
 
 def make_plan(options: RunOptions) -> RunPlan:
-    """Return the complete plan of a run; every wrong option raises Refusal before anything is written."""
+    """Return the complete plan of a run; every wrong option raises Refusal before anything is written.
+
+    The engine is asked last, so that a wrong word is answered at once; only an image's own manifest comes before the
+    options that depend on it.
+    """
     if not 1 <= options.workers <= MAX_WORKERS:
         raise Refusal(f"--workers {options.workers} is not in 1..{MAX_WORKERS}.", "One a core is a good choice.")
-    seeds = parse_seeds(options.seeds)
+    check_placement(options)
+    load_task(options.task)
+    environment = Placement(
+        options.env_container, interpreter(options.env_python, "--env-python"), find_gpu(options.env_gpu)
+    )
+    world_model = Placement(
+        options.wm_container, interpreter(options.wm_python, "--wm-python"), find_gpu(options.wm_gpu)
+    )
+    parse_seeds(options.seeds)
     catalog = load_catalog(options.plugins)
-    entry = catalog.find(options.wm)
-    suite = choose_suite(options, catalog)
+    image = find_image(options.wm_image) if options.wm_image else None
+    entry = choose_model(options, catalog, image)
+    suite = choose_suite(options, entry.manifest.home_suite)
+    identity = identify(options, suite, entry.manifest, image)
+    known = suite.scene_digests()
+    digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}
+    model_plan, model_image = plan_world_model(entry, image, world_model)
+    environment_plan, environment_image = plan_environment(suite.family, cache_root(), digests, environment)
+    images = {"environment": environment_image, "world_model": model_image}
+    return RunPlan(
+        identity,
+        environment=environment_plan,
+        world_model=model_plan,
+        workers=options.workers,
+        images={kind: image for kind, image in images.items() if image is not None},
+    )
+
+
+def identify(options: RunOptions, suite: Suite, manifest: ModelManifest, image: ImageRecord | None) -> RunIdentity:
+    """Return what the run asks: all that decides its outcome."""
     tier = suite.tier(options.tier)
     stop = options.stop or tier.loop.stop_rules[0]
     tier.check_stop(stop)
     split = options.split or suite.default_split
     episodes = choose_episodes(suite.episodes(tier.name, split), options.episodes)
-    env_python = interpreter(options.env_python, "--env-python")
-    wm_python = interpreter(options.wm_python, "--wm-python")
-    manifest = entry.manifest
     loop = tier.loop_for(manifest.name)
-    identity = RunIdentity(
+    return RunIdentity(
         suite=suite.name,
         suite_hash=suite.hash(tier.name),
         task=options.task,
@@ -139,27 +207,8 @@ def make_plan(options: RunOptions) -> RunPlan:
         wm_manifest=asdict(manifest),
         wm_manifest_hash=manifest.digest(),
         planner=f"{loop.proposer.name}/{loop.reviser.name}/{loop.score.name}",
-        seeds=seeds,
+        seeds=parse_seeds(options.seeds),
         episodes=episodes,
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),
+        wm_image=image,
     )
-    known = suite.scene_digests()
-    digests = {scene: known[scene] for scene in sorted({episode.scene for episode in episodes})}
-    environment = ServicePlan(
-        "environment",
-        suite.family,
-        ENVIRONMENTS[suite.family],
-        python=env_python,
-        options={"cache_dir": str(cache_root().absolute()), "scene_digests": digests},
-    )
-    world_model = None
-    if manifest.kind == PLUGIN:
-        world_model = ServicePlan(
-            "world_model",
-            manifest.name,
-            manifest.entry_point,
-            path=(str(entry.folder.absolute()),),
-            python=wm_python,
-            manifest=asdict(manifest),
-        )
-    return RunPlan(identity, environment=environment, world_model=world_model, workers=options.workers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
     for reference in load_suite(identity.suite, identity.task).references:
         if reference.wm == identity.wm:
             continue
-        wanted = make_plan(replace(options, wm=reference.wm, suite=identity.suite, wm_python=""))
+        wanted = make_plan(replace(options, wm=reference.wm, suite=identity.suite, wm_python="", wm_image=""))
         done = reusable(wanted, out)
         if done is not None:
             note(f"reference {reference.name}: reused from {done.path}")
@@ -85,6 +85,8 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
     candidates = int(proposer.get("headings") or proposer.get("candidates") or 1)
     per_episode = 0 if identity.wm == "none" else candidates * int(loop["decisions"])
     seconds, source = estimate(plan, out)
+    started = [service.kind for service in (plan.environment, plan.world_model) if service is not None]
+    images = {kind: {"runtime": "docker", **asdict(image)} for kind, image in plan.images.items()}
     facts: dict[str, Any] = {
         "suite": identity.suite,
         "suite_hash": identity.suite_hash,
@@ -99,6 +101,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         "homes": len({e.home for e in identity.episodes}),
         "rollouts_at_most": rows * per_episode,
         "workers": plan.workers,
+        "services": {kind: {"runtime": "process"} for kind in started} | images,
         "seconds_estimated": seconds,
         "estimate_from": source,
     }
@@ -106,6 +109,8 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         print_json(facts)
     else:
         width = max(map(len, facts))
+        for kind, service in facts.pop("services").items():
+            facts[kind] = "  ".join(part for part in service.values() if part)
         for name, value in facts.items():
             say(f"{name:<{width}}  {'unknown' if value is None else value}")
     return 0

@@ -56,7 +56,8 @@ def resume(
     """Play what is not committed in an existing run folder.
 
     ``suite_hash`` is that of the suite's data now; SpecMismatch is raised when the run began with others, or when the
-    references of its images name other images now. ``retry_errors`` also plays the episodes that ended in error or timeout again.
+    references of its images name other images now. ``retry_errors`` also plays the episodes that ended in error or
+    timeout again.
     """
     folder = RunFolder.open(path)
     check_suite(folder.identity, suite_hash)

@@ -14,9 +14,9 @@ from harness.contracts.observations import EnvironmentSpec
 from harness.contracts.trajectories import PlayedEpisode
 from harness.records.plain import from_plain
 from harness.running.plan import RunPlan, ServicePlan, check_suite
+from harness.runtimes.process import start_process
 from harness.runtimes.service import Service
 from harness.runtimes.specs import ServiceLimits, ServiceSpec
-from harness.runtimes.process import start_process
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
 from tasks.registry import load_task

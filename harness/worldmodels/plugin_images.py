@@ -33,7 +33,9 @@ def choose_model(content: bytes, image: str, name: str, reserved: Collection[str
     if name and name not in names:
         raise Refusal(f"image {image} has no world model {name!r}.", nearest(name, names))
     if not name and len(models) > 1:
-        raise Refusal(f"image {image} has {len(models)} world models: {', '.join(names)}.", "Choose one with --wm NAME.")
+        raise Refusal(
+            f"image {image} has {len(models)} world models: {', '.join(names)}.", "Choose one with --wm NAME."
+        )
     chosen = next(model for model in models if name in ("", model.name))
     _check_kind(image, chosen)
     return CatalogEntry(chosen, PLUGIN_FOLDER)

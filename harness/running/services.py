@@ -1,0 +1,143 @@
+"""How the two services of a run are started: as processes, in containers, or one of each.
+
+The environment's container sees one folder of the host, the homes cache, and keeps its compiled code there as well:
+the first container of an image compiles, later ones start at once. A world model's container sees nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+import tomllib
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import PLUGIN
+from harness.records.identity import ImageRecord
+from harness.running.images import find_image
+from harness.running.plan import ServicePlan
+from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL, ContainerSpec, Mount
+from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
+from harness.worldmodels.plugin_images import PLUGIN_FOLDER
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+ENVIRONMENT_CLASSES = {"embedded": "images.embedded.environment:EmbeddedEnvironment"}
+"""The environment that plays a suite's family."""
+
+ENVIRONMENT_IMAGES = {"embedded": "wiw-bench/embedded"}
+"""The image of each environment, without its version. It also runs the families that come with the project."""
+
+CODE_IN_IMAGE = Path("/opt/wiw")
+HOMES_IN_CONTAINER = "/var/cache/wiw"
+COMPILED_IN_MODEL_CONTAINER = "/tmp/numba"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one service runs: in a container or as a process of ``python`` ("" for this one), and on which GPU.
+
+    ``gpu`` is a GPU's UUID. As a process, "" leaves the choice to the service; in a container it means no GPU.
+    """
+
+    container: bool = False
+    python: str = ""
+    gpu: str = ""
+
+
+@functools.cache
+def version() -> str:
+    """Return the project's version, which is the tag of its images."""
+    project: Dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
+
+
+def find_gpu(wanted: str) -> str:
+    """Return the UUID of the GPU that ``wanted`` (index or UUID) names, "" for none; Refusal lists those present."""
+    if not wanted:
+        return ""
+    from harness.runtimes import gpus
+
+    return gpus.find_gpu(wanted).uuid
+
+
+def plan_environment(
+    family: str, homes: Path, digests: Mapping[str, str], where: Placement
+) -> Tuple[ServicePlan, Optional[ImageRecord]]:
+    """Return how to start the environment of a suite's ``family``, and its image if it runs in a container.
+
+    ``homes`` is the folder of baked homes, ``digests`` what the suite says of them.
+    """
+    entry_point = ENVIRONMENT_CLASSES[family]
+    if not where.container:
+        options = {"cache_dir": str(homes.absolute()), "scene_digests": dict(digests)}
+        variables = _gpu_variables(where.gpu)
+        return ServicePlan(ENVIRONMENT, family, entry_point, (), where.python, options, variables=variables), None
+    image = find_image(f"{ENVIRONMENT_IMAGES[family]}:{version()}")
+    mount = Mount(str(homes.absolute()), HOMES_IN_CONTAINER, writable=True)
+    plan = ServicePlan(
+        ENVIRONMENT,
+        family,
+        entry_point,
+        options={"cache_dir": HOMES_IN_CONTAINER, "scene_digests": dict(digests)},
+        variables={"NUMBA_CACHE_DIR": f"{HOMES_IN_CONTAINER}/{_compiled_folder(image)}"},
+        container=ContainerSpec(image.reference, image.id, (mount,), where.gpu),
+    )
+    return plan, image
+
+
+def plan_world_model(
+    entry: CatalogEntry, image: Optional[ImageRecord], where: Placement
+) -> Tuple[Optional[ServicePlan], Optional[ImageRecord]]:
+    """Return how to start a world model (None for one without a service) and its image if it runs in a container.
+
+    ``image`` is the one that the model came from (``--wm-image``). A model of the catalog runs in the image that its
+    plugin.toml names, and a family of the project that names none in the project's own, which holds its folder.
+    """
+    manifest = entry.manifest
+    if manifest.kind != PLUGIN:
+        return None, None
+    fields = asdict(manifest)
+    if image is None and not where.container:
+        path = (str(entry.folder.absolute()),)
+        variables = _gpu_variables(where.gpu)
+        plan = ServicePlan(
+            WORLD_MODEL, manifest.name, manifest.entry_point, path, where.python, {}, fields, variables=variables
+        )
+        return plan, None
+    reference, folder = (image.reference, PLUGIN_FOLDER) if image else _catalog_image(entry)
+    found = image or find_image(reference)
+    plan = ServicePlan(
+        WORLD_MODEL,
+        manifest.name,
+        manifest.entry_point,
+        (str(folder),),
+        manifest=fields,
+        variables={"NUMBA_CACHE_DIR": COMPILED_IN_MODEL_CONTAINER},
+        container=ContainerSpec(found.reference, found.id, gpu_uuid=where.gpu),
+    )
+    return plan, found
+
+
+def _catalog_image(entry: CatalogEntry) -> Tuple[str, Path]:
+    """Return the image that runs a family of the catalog, and the family's folder in it."""
+    if entry.manifest.image:
+        return entry.manifest.image, PLUGIN_FOLDER
+    if entry.folder.parent == BUILT_IN:
+        image = f"{ENVIRONMENT_IMAGES['embedded']}:{version()}"
+        return image, CODE_IN_IMAGE / BUILT_IN.name / entry.folder.name
+    raise Refusal(
+        f"world model {entry.manifest.name!r} names no image to run in.",
+        f'Build one from {entry.folder} and add image = "NAME" to its plugin.toml, or give it as --wm-image NAME.',
+    )
+
+
+def _gpu_variables(gpu: str) -> Dict[str, str]:
+    return {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+
+
+def _compiled_folder(image: ImageRecord) -> str:
+    """Return a name that differs by image: compiled code is found by path and would be thrown out by another's."""
+    return f"compiled-{image.id.rpartition(':')[2][:12]}"
