@@ -1,0 +1,82 @@
+"""Published image-goal episodes in the harness's own form, for the suite ``wiw-v1``.
+
+The published file has no distance from start to goal, which SPL in metres needs. Only a simulator with the scene can
+tell it, so it is measured once, when a suite's data are made, and is then part of the suite's hash.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Iterator, Sequence, Tuple
+
+from harness.contracts.cameras import Pose, Quaternion
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.wire.sdk import Environment
+from tasks.official.files import OfficialFile
+from tasks.official.records import UNIT_TOLERANCE, IGNavItem
+from tasks.official.scenes import HM3D_VAL
+
+TASK = "ignav"
+_DIGITS = 6
+
+
+def ignav_episodes(official: OfficialFile[IGNavItem], tier: str, split: str) -> Tuple[Episode, ...]:
+    """Return the episodes of the published file, in its order.
+
+    ``geodesic_m`` is the straight distance until `measure_distances` replaces it: no way is shorter. The unit of
+    clustering is the scene's folder, the building. The tag ``datum:<id>`` finds the published goal image.
+    """
+    return tuple(_episode(official, number, item, tier, split) for number, item in enumerate(official.items))
+
+
+def measure_distances(episodes: Sequence[Episode], environment: Environment) -> Iterator[Episode]:
+    """Yield each episode with the environment's walkable distance from start to goal.
+
+    Raises Refusal where there is no way: such an episode cannot be solved here, and the scene or its navigation mesh
+    is another than the published one.
+    """
+    for episode in episodes:
+        environment.reset(episode, 0, [], [])
+        distance = environment.geodesic_distance(episode.start.position, episode.goal.position)
+        if not math.isfinite(distance) or distance <= 0.0:
+            raise Refusal(
+                f"episode {episode.id}: the walkable distance from start to goal is {distance} m in scene "
+                f"{episode.scene}.",
+                "Check the scene's version and its navigation mesh.",
+            )
+        yield replace(episode, geodesic_m=round(distance, _DIGITS))
+
+
+def _episode(official: OfficialFile[IGNavItem], number: int, item: IGNavItem, tier: str, split: str) -> Episode:
+    where = f"{official.path}: item {number} (datum_id {item.datum_id!r})"
+    building, _, rest = item.scene_relpath.partition("/")
+    if not rest.endswith(".glb"):
+        raise Refusal(
+            f"{where}: field scene_relpath: found {item.scene_relpath!r}, expected <building>/<scene>.glb.",
+            "Fetch the file again.",
+        )
+    return Episode(
+        id=f"{building}-E{item.episode_id:03d}",
+        task=TASK,
+        tier=tier,
+        split=split,
+        scene=f"{HM3D_VAL}/{item.scene_relpath}",
+        home=building,
+        start=Pose(item.start_position, _upright(item.start_rotation, f"{where}: field start_rotation")),
+        goal=Pose(item.goal_position, _upright(item.goal_rotation, f"{where}: field goal_rotation")),
+        radius_m=item.goal_radius,
+        geodesic_m=round(max(math.dist(item.start_position, item.goal_position), 10.0**-_DIGITS), _DIGITS),
+        reference_actions=item.step_to_goal,
+        tags=(f"datum:{item.datum_id}",),
+    )
+
+
+def _upright(rotation: Quaternion, where: str) -> Quaternion:
+    """Return the rotation about y, of length 1: a body stands upright, and the file's decimals are rounded."""
+    w, x, y, z = rotation
+    if abs(x) > UNIT_TOLERANCE or abs(z) > UNIT_TOLERANCE:
+        raise Refusal(f"{where}: found {rotation}, expected a rotation about y (w, 0, y, 0).", "Fetch the file again.")
+    length = math.sqrt(w * w + y * y)
+    return (w / length, 0.0, y / length, 0.0)
