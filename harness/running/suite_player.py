@@ -13,6 +13,7 @@ from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.contracts.trajectories import PlayedEpisode
 from harness.records.plain import from_plain
+from harness.running.liveness import LivenessGate
 from harness.running.plan import RunPlan, ServicePlan, check_suite
 from harness.runtimes.process import start_process
 from harness.runtimes.service import Service
@@ -40,7 +41,7 @@ class SuitePlayer:
         self._tier = suite.tier(identity.tier)
         self._services: list[Service] = []
         with ExitStack() as stack:
-            self._environment = self._start_environment(stack, suite)
+            self._environment = LivenessGate(self._start_environment(stack, suite))
             self._imaginer = self._make_imaginer(stack, suite)
             self._stack = stack.pop_all()
 
