@@ -32,6 +32,10 @@ def generator(run_seed: int, episode: str, decision: int, candidate: int, role: 
     return np.random.Generator(np.random.PCG64(sequence))
 
 
-def request_seed(run_seed: int, episode: str, decision: int, candidate: int, role: str = "imagine") -> int:
-    """Return the uint64 seed that a world model receives with one request."""
-    return derive(run_seed, episode, decision, candidate, role) >> 64
+def request_seed(run_seed: int, view_digest: str, decision: int, candidate: int, role: str = "imagine") -> int:
+    """Return the uint64 seed that a world model receives with one request.
+
+    Keyed by the view that it conditions on, not by the episode: episodes are public, so a model could try all their
+    ids, find the one whose seeds it is given, and know where the goal is.
+    """
+    return derive(run_seed, view_digest, decision, candidate, role) >> 64

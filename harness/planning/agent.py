@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from harness.contracts.actions import Action
+from harness.contracts.digest import array_digest
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.observations import View
 from harness.planning.config import SELF, LoopConfig
@@ -155,7 +156,8 @@ class Agent:
         assert self.imaginer is not None
         started = time.perf_counter()
         candidates = [proposal.candidates[number] for number in numbers]
-        seeds = [self.seeds.request(decision, number) for number in numbers]
+        seen = array_digest(view.rgb)
+        seeds = [self.seeds.request(seen, decision, number) for number in numbers]
         rollouts = self.imaginer.imagine(view, candidates, frames, seeds)
         self._add_time("imagine", started)
         return rollouts

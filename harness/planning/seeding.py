@@ -23,6 +23,6 @@ class EpisodeSeeds:
         """Return a fresh generator for one draw of one decision."""
         return seeds.generator(self.run_seed, self.episode, decision, candidate, role)
 
-    def request(self, decision: int, candidate: int) -> int:
-        """Return the uint64 seed that a world model gets with one candidate."""
-        return seeds.request_seed(self.run_seed, self.episode, decision, candidate)
+    def request(self, view_digest: str, decision: int, candidate: int) -> int:
+        """Return the uint64 seed that a world model gets with one candidate; it tells nothing of the episode."""
+        return seeds.request_seed(self.run_seed, view_digest, decision, candidate)

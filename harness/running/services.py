@@ -7,6 +7,7 @@ the first container of an image compiles, later ones start at once. A world mode
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
@@ -18,6 +19,7 @@ from harness.contracts.manifests import PLUGIN
 from harness.records.identity import ImageRecord
 from harness.running.images import find_image
 from harness.running.plan import ServicePlan
+from harness.running.worker_process import ONE_THREAD
 from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL, ContainerSpec, Mount
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
@@ -76,13 +78,13 @@ def plan_environment(
         variables = _gpu_variables(where.gpu)
         return ServicePlan(ENVIRONMENT, family, entry_point, (), where.python, options, variables=variables), None
     image = find_image(f"{ENVIRONMENT_IMAGES[family]}:{version()}")
-    mount = Mount(str(homes.absolute()), HOMES_IN_CONTAINER, writable=True)
+    mount = Mount(str(_container_homes(homes.absolute())), HOMES_IN_CONTAINER, writable=True)
     plan = ServicePlan(
         ENVIRONMENT,
         family,
         entry_point,
         options={"cache_dir": HOMES_IN_CONTAINER, "scene_digests": dict(digests)},
-        variables={"NUMBA_CACHE_DIR": f"{HOMES_IN_CONTAINER}/{_compiled_folder(image)}"},
+        variables=_container_variables(f"{HOMES_IN_CONTAINER}/{_compiled_folder(image)}"),
         container=ContainerSpec(image.reference, image.id, (mount,), where.gpu),
     )
     return plan, image
@@ -115,7 +117,7 @@ def plan_world_model(
         manifest.entry_point,
         (str(folder),),
         manifest=fields,
-        variables={"NUMBA_CACHE_DIR": COMPILED_IN_MODEL_CONTAINER},
+        variables=_container_variables(COMPILED_IN_MODEL_CONTAINER),
         container=ContainerSpec(found.reference, found.id, gpu_uuid=where.gpu),
     )
     return plan, found
@@ -132,6 +134,30 @@ def _catalog_image(entry: CatalogEntry) -> Tuple[str, Path]:
         f"world model {entry.manifest.name!r} names no image to run in.",
         f'Build one from {entry.folder} and add image = "NAME" to its plugin.toml, or give it as --wm-image NAME.',
     )
+
+
+def prepare_mounts(container: ContainerSpec) -> None:
+    """Make the host folders that a container writes to; as root, give them to the user that containers run as."""
+    from harness.runtimes.sandbox import container_user
+
+    for mount in container.mounts:
+        if mount.writable:
+            Path(mount.source).mkdir(parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                os.chown(mount.source, *container_user())
+
+
+def _container_homes(homes: Path) -> Path:
+    """Return the host folder that containers keep homes in.
+
+    Containers run as the harness's user and share its folder, but never as root: then they have one of their own.
+    """
+    return homes if os.geteuid() != 0 else homes / "containers"
+
+
+def _container_variables(compiled: str) -> Dict[str, str]:
+    """Return what a container does not inherit: one thread a library, as every process gets, and numba's folder."""
+    return {**dict.fromkeys(ONE_THREAD, "1"), "NUMBA_CACHE_DIR": compiled}
 
 
 def _gpu_variables(gpu: str) -> Dict[str, str]:

@@ -17,13 +17,15 @@ from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-_ONE_THREAD = (
+ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
+"""Variables that say how many threads a numerical library uses."""
+
 _CHUNK = 1 << 16
 _TAIL_BYTES = 4000
 
@@ -150,7 +152,7 @@ class WorkerProcess:
 def _environment() -> Dict[str, str]:
     """Return this process's environment with one thread a library and the checkout importable."""
     environment = dict(os.environ)
-    environment.update(dict.fromkeys(_ONE_THREAD, "1"))
+    environment.update(dict.fromkeys(ONE_THREAD, "1"))
     paths = [str(CHECKOUT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     return environment

@@ -1,0 +1,105 @@
+"""Where services run: plans that name images by id, and runs that refuse an image which changed under them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.contracts.errors import Refusal, SpecMismatch
+from harness.records.folder import RunFolder
+from harness.records.identity import ImageRecord
+from harness.running import images, runs, services
+from harness.running.plan import plan_of
+from harness.running.services import Placement, plan_environment, plan_world_model
+from harness.runtimes.specs import Mount
+from harness.worldmodels.catalog import load_catalog
+from harness.worldmodels.plugin_images import choose_model
+from tests.running import fake
+
+GPU = "GPU-4a1b"
+TOY = b'[family]\nname = "toys"\nentry_point = "toy:Toy"\n[[model]]\nname = "toy"\n'
+
+
+def image(reference: str, digit: str = "a") -> ImageRecord:
+    """Return a record as the engine would give it for ``reference``."""
+    return ImageRecord(reference, "sha256:" + digit * 64)
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer every reference with one id, so that no engine is asked."""
+    monkeypatch.setattr(services, "find_image", image)
+    monkeypatch.setattr(images, "find_image", image)
+
+
+def test_the_environments_container_sees_the_homes_alone(tmp_path: Path) -> None:
+    plan, found = plan_environment("embedded", tmp_path, {"h": "00"}, Placement(container=True, gpu=GPU))
+    assert found == image(f"wiw-bench/embedded:{services.version()}")
+    assert plan.container is not None and plan.python == "" and plan.path == ()
+    assert (plan.container.image_id, plan.container.gpu_uuid) == (found.id, GPU)
+    source = tmp_path / "containers" if os.geteuid() == 0 else tmp_path
+    assert plan.container.mounts == (Mount(str(source), services.HOMES_IN_CONTAINER, writable=True),)
+    assert plan.options == {"cache_dir": services.HOMES_IN_CONTAINER, "scene_digests": {"h": "00"}}
+    assert plan.variables["NUMBA_CACHE_DIR"].startswith(services.HOMES_IN_CONTAINER + "/")
+    assert plan.variables["OMP_NUM_THREADS"] == "1"
+    assert str(tmp_path) not in str((plan.options, plan.variables))
+
+
+def test_processes_get_their_interpreter_and_gpu(tmp_path: Path) -> None:
+    where = Placement(python="/usr/bin/python3", gpu=GPU)
+    plan, found = plan_environment("embedded", tmp_path, {}, where)
+    assert found is None and plan.container is None
+    assert (plan.python, plan.variables) == ("/usr/bin/python3", {"CUDA_VISIBLE_DEVICES": GPU})
+    entry = load_catalog().find("warp")
+    model, found = plan_world_model(entry, None, where)
+    assert found is None and model is not None and model.container is None
+    assert (model.path, model.variables) == ((str(entry.folder),), {"CUDA_VISIBLE_DEVICES": GPU})
+    assert plan_world_model(entry, None, Placement())[0] == replace(model, python="", variables={})
+
+
+def test_a_model_from_an_image_runs_in_it_whatever_the_placement() -> None:
+    toy = choose_model(TOY, "someone/toys:1", "", ())
+    for where in (Placement(), Placement(container=True)):
+        plan, found = plan_world_model(toy, image("someone/toys:1"), where)
+        assert found == image("someone/toys:1")
+        assert plan is not None and plan.container is not None
+        assert (plan.container.image, plan.container.image_id) == ("someone/toys:1", found.id)
+        assert plan.container.mounts == ()
+        assert (plan.path, plan.manifest["name"]) == (("/plugin",), "toy")
+
+
+def test_families_of_the_project_run_in_its_own_image() -> None:
+    plan, found = plan_world_model(load_catalog().find("copy"), None, Placement(container=True))
+    assert found == image(f"wiw-bench/embedded:{services.version()}")
+    assert plan is not None and plan.path == ("/opt/wiw/wm_plugins/reference",)
+    for name in ("gtsim", "none"):
+        assert plan_world_model(load_catalog().find(name), None, Placement(container=True)) == (None, None)
+
+
+def test_a_folder_needs_an_image_for_a_container(tmp_path: Path) -> None:
+    (tmp_path / "plugin.toml").write_bytes(TOY)
+    entry = load_catalog([tmp_path]).find("toy")
+    with pytest.raises(Refusal, match=r"'toy' names no image.*--wm-image"):
+        plan_world_model(entry, None, Placement(container=True))
+    named = replace(entry, manifest=replace(entry.manifest, image="someone/toys:2"))
+    plan, found = plan_world_model(named, None, Placement(container=True))
+    assert found == image("someone/toys:2") and plan is not None and plan.path == ("/plugin",)
+
+
+def test_a_run_records_its_images_and_refuses_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment, found = plan_environment("embedded", tmp_path / "homes", {}, Placement(container=True))
+    assert found is not None
+    plan = fake.plan(1)
+    identity = replace(plan.identity, wm_image=image("someone/toys:1"))
+    plan = replace(plan, identity=identity, environment=environment, images={"environment": found})
+    folder = RunFolder.open(runs.create(plan, tmp_path).path)
+    assert plan_of(folder) == plan
+    assert folder.record.provenance.images == {"environment": found}
+    assert folder.identity.wm_image == image("someone/toys:1")
+    assert runs.resume(folder.path, identity.suite_hash).exit_code == 0
+    monkeypatch.setattr(images, "find_image", lambda reference: image(reference, "b"))
+    with pytest.raises(SpecMismatch, match=f"is sha256:{'b' * 64} now, but the run began with sha256:{'a' * 64}"):
+        runs.resume(folder.path, identity.suite_hash)
