@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.datasets.checking import Finding
 
 ACTIONS = ("verify", "fetch")
-_BROKEN = 1
+_BROKEN, _PARTIAL = 1, 3
 _INTERVAL_S = 5.0
 _LIVE_INTERVAL_S = 0.1
 
@@ -108,7 +108,7 @@ def verify(chosen: Iterable[Dataset], data: Path, as_json: bool) -> int:
 
 
 def fetch(chosen: Iterable[Dataset], data: Path, as_json: bool) -> int:
-    """Fetch what is not here, check it, and read its content."""
+    """Fetch what is not here, check it, and read its content; 3 where it was interrupted."""
     from tasks.datasets.checking import describe_content
     from tasks.datasets.fetching import fetch as fetch_files
 
@@ -118,8 +118,8 @@ def fetch(chosen: Iterable[Dataset], data: Path, as_json: bool) -> int:
             with ProgressNote() as progress:
                 findings = list(fetch_files(dataset, data, progress.show))
         except KeyboardInterrupt:
-            note("What has arrived is kept. Run the same command again: it continues where it stopped.")
-            raise
+            note("interrupted: what has arrived is kept. Run the same command again: it continues where it stopped.")
+            return _PARTIAL
         content = describe_content(dataset, data)
         shown[dataset.name] = {"files": [asdict(finding) for finding in findings], "content": list(content)}
         if not as_json:

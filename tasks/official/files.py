@@ -162,7 +162,7 @@ def _first_error(error: ValidationError) -> str:
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "missing":
         return f"field {field}: found nothing, expected a value{more}"
-    if field == "(all)":
+    if field == "(all)" and first["type"] == "value_error":
         return f"{message}{more}"
     return f"field {field}: found {_shown(first['input'])}, {message}{more}"
 
