@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Annotated
+
 import typer
 
 from harness.cli.arguments import RUNS, Json, Out
@@ -11,9 +14,35 @@ group = typer.Typer(invoke_without_command=True, add_completion=False, rich_mark
 
 @group.callback()
 def runs_command(context: typer.Context, out: Out = RUNS, as_json: Json = False) -> int:
-    """List the runs of a folder with their state."""
+    """List the runs of a folder with their state; `runs clean` removes what killed runs left."""
     if context.invoked_subcommand is not None:
         return 0
     from harness.cli import results
 
     return results.show_runs(out, as_json)
+
+
+@group.command("clean")
+def clean_command(
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Remove the folders of runs that were never finished, too.")
+    ] = False,
+    out: Out = RUNS,
+    as_json: Json = False,
+) -> int:
+    """Remove processes, sockets and containers of runs that were killed; living runs are left alone."""
+    from harness.cli.console import print_json, say
+    from harness.running import cleaning
+
+    leftovers = cleaning.remove_leftovers()
+    removed = [str(path) for path in cleaning.remove_unfinished(out)] if unfinished else []
+    if as_json:
+        print_json({**asdict(leftovers), "runs": removed})
+        return 0
+    say(f"sockets     {len(leftovers.sockets)} removed")
+    say(f"containers  {leftovers.engine or f'{len(leftovers.containers)} removed'}")
+    if unfinished:
+        say(f"runs        {len(removed)} removed")
+        for path in removed:
+            say(f"            {path}")
+    return 0

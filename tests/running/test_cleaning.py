@@ -1,0 +1,45 @@
+"""Cleaning removes what nobody plays any more, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.contracts.errors import Refusal
+from harness.running import cleaning, runs
+from harness.runtimes import docker_engine
+from harness.runtimes.sockets import make_socket_folder
+from tests.running import fake
+
+
+def test_only_unfinished_runs_that_nobody_plays_are_removed(tmp_path: Path) -> None:
+    finished = runs.start(fake.plan(1), tmp_path, run_id="finished").path
+    abandoned = runs.create(fake.plan(1), tmp_path, run_id="abandoned")
+    playing = runs.create(fake.plan(1), tmp_path, run_id="playing")
+    (tmp_path / "notes").mkdir()
+    with playing.lock():
+        assert cleaning.remove_unfinished(tmp_path) == (abandoned.path,)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["finished", "notes", "playing"]
+    assert (finished / "run.json").exists()
+    assert cleaning.remove_unfinished(tmp_path) == (playing.path,)
+
+
+def test_sockets_of_dead_owners_go_and_a_missing_engine_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_engine() -> None:
+        raise Refusal("no Docker engine is reachable.", "Start it.")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(docker_engine, "connect", no_engine)
+    mine = make_socket_folder()
+    made = "from harness.runtimes.sockets import make_socket_folder; from pathlib import Path; import sys\n"
+    made += "print(make_socket_folder(Path(sys.argv[1])))"
+    done = subprocess.run([sys.executable, "-c", made, str(tmp_path)], capture_output=True, text=True, check=True)
+    dead = done.stdout.strip()
+    assert Path(dead).is_dir()
+    assert cleaning.remove_leftovers() == cleaning.Leftovers((dead,), (), "no Docker engine is reachable.")
+    assert mine.is_dir() and not Path(dead).exists()
