@@ -65,9 +65,14 @@ def describe_exit(returncode: int) -> tuple[str, str]:
 def died_error(name: str, returncode: int, log: ServiceLog, when: str) -> ServiceError:
     """Return the error for a service that ended by itself ``when`` (such as "while starting")."""
     how, hint = describe_exit(returncode)
+    return ended_error(repr(name), how, hint, log, when)
+
+
+def ended_error(service: str, how: str, hint: str, log: ServiceLog, when: str) -> ServiceError:
+    """Return the error for a service whose end is already in words; ``service`` is its name as it shall appear."""
     last, excerpt = _excerpt(log)
     said = f"after saying: {last.rstrip('.')}." if last else "without a word."
-    return ServiceError(f"service {name!r} ended {when}: {how}, {said}", _with_log(hint, log, excerpt))
+    return ServiceError(f"service {service} ended {when}: {how}, {said}", _with_log(hint, log, excerpt))
 
 
 def late_error(name: str, seconds: float, log: ServiceLog) -> DeadlineExceeded:

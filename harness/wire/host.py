@@ -2,12 +2,14 @@
 
 FILE is JSON: ``kind`` (environment | world_model), ``entry_point`` (module:Class), ``path`` (folders to import from),
 ``socket``, ``options`` (keyword arguments of an environment), ``manifest`` (fields of a world model's manifest) and
-``parent_pid``. The object exists before the socket does: a service that can be reached is ready.
+``parent_pid``, which is 0 in a container. The object exists before the socket does: a service that can be reached is
+ready.
 
 The process ends when its parent is gone, on SIGTERM and on SIGINT; it closes its object first. Parent death is noticed
 by polling and, on Linux, by a signal. That signal comes already when the parent's *thread* that started this process
 ends, so it only makes the poll look at once. Native code that holds the interpreter lock for good would hide both: a
-timer of the C library ends the process then.
+timer of the C library ends the process then. In a container no parent can be seen: the harness holds a lock on a file
+beside the socket instead, which the kernel releases when the harness dies.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import faulthandler
+import fcntl
 import importlib
 import json
 import os
@@ -41,6 +44,9 @@ CLOSE_S = 3.0
 POLL_S = 0.2
 STUCK_S = 900.0
 """No call may hold the interpreter lock longer: the longest default deadline is 600 s."""
+
+LEASE_NAME = "lease"
+"""The file beside the socket that a harness keeps locked, for as long as it lives, while a container serves it."""
 
 _PR_SET_PDEATHSIG = 1
 _WAKE = signal.SIGHUP
@@ -113,29 +119,47 @@ def construct(spec: HostSpec) -> Any:
 
 
 class ParentWatch:
-    """Sets ``stop`` when the parent is gone."""
+    """Sets ``stop`` when the parent is gone: process ``parent_pid``, or if that is 0 the holder of ``lease``."""
 
-    def __init__(self, parent_pid: int, stop: threading.Event) -> None:
+    def __init__(self, parent_pid: int, lease: Path, stop: threading.Event) -> None:
         self._parent_pid = parent_pid
+        self._lease = lease
         self._stop = stop
         self._wake = threading.Event()
 
     def start(self) -> None:
         """Begin to watch; call from the main thread."""
         signal.signal(_WAKE, lambda *_: self._wake.set())
-        if sys.platform.startswith("linux"):
+        if self._parent_pid and sys.platform.startswith("linux"):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(_WAKE), 0, 0, 0)
         threading.Thread(target=self._watch, name="parent watch", daemon=True).start()
 
     def _watch(self) -> None:
         armed = -STUCK_S
-        while os.getppid() == self._parent_pid:
+        while self._parent_lives():
             if time.monotonic() - armed > STUCK_S / 10:
                 armed = time.monotonic()
                 faulthandler.dump_traceback_later(STUCK_S, exit=True)
             self._wake.wait(POLL_S)
             self._wake.clear()
         self._stop.set()
+
+    def _parent_lives(self) -> bool:
+        if self._parent_pid:
+            return os.getppid() == self._parent_pid
+        return is_locked(self._lease)
+
+
+def is_locked(lease: Path) -> bool:
+    """Say whether another process holds the lock on ``lease``; a file that is gone is held by nobody."""
+    try:
+        with lease.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _constructed(spec: HostSpec, thread: ThreadPoolExecutor, stop: threading.Event) -> Any:
@@ -167,7 +191,7 @@ def serve(spec: HostSpec) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    ParentWatch(spec.parent_pid, stop).start()
+    ParentWatch(spec.parent_pid, Path(spec.socket).with_name(LEASE_NAME), stop).start()
     thread = ThreadPoolExecutor(1, thread_name_prefix="object")
     service = _constructed(spec, thread, stop)
     if service is None:

@@ -1,0 +1,228 @@
+"""The Docker engine: reached through its local socket, or refused with a sentence that says why.
+
+Containers share a Unix socket with the harness through a mounted folder, so engine and harness must run on one kernel:
+a remote engine, or one in a virtual machine (Docker Desktop), cannot work and is refused before anything starts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import io
+import os
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable
+
+from harness.contracts.errors import Refusal, ServiceError
+
+DEFAULT_SOCKET = "/var/run/docker.sock"
+MIN_VERSION = (20, 10)
+TIMEOUT_S = 60.0
+MAX_IMAGE_FILE_BYTES = 1024**2
+
+_OWN_IMAGES = "wiw-bench/"
+_LOCAL = "unix://"
+_NOT_REGULAR = 0x8F280000
+"""The type bits of Go's file modes (folder, link, device, pipe, socket, ...), which the engine answers with."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A local engine: the SDK's client, the engine's Unix socket, its version, processor and number of CPUs."""
+
+    client: Any
+    socket: Path
+    version: str
+    architecture: str
+    cores: int
+
+    @property
+    def errors(self) -> Any:
+        """The SDK's exceptions; the SDK is imported only where an engine is used."""
+        return importlib.import_module("docker.errors")
+
+
+def connect() -> Engine:
+    """Return the local engine; raise Refusal with the reason and the next step where it cannot be used."""
+    if not sys.platform.startswith("linux"):
+        raise Refusal(f"containers need Linux, and this is {sys.platform}.", "Use --runtime process here.")
+    socket = local_socket(os.environ.get("DOCKER_HOST", ""))
+    try:
+        sdk = importlib.import_module("docker")
+    except ImportError as error:
+        raise Refusal("the Docker SDK for Python is not installed.", "Run: pip install -e '.[docker]'") from error
+    check_reachable(socket)
+    try:
+        client = sdk.DockerClient(base_url=f"{_LOCAL}{socket}", version="auto", timeout=TIMEOUT_S)
+        version, info = client.version(), client.info()
+    except (sdk.errors.DockerException, OSError) as error:
+        raise Refusal(
+            f"the Docker engine behind {socket} does not answer: {error}.", "Look at: systemctl status docker"
+        ) from error
+    check_engine(version, info, os.uname().release)
+    return Engine(client, socket, version["Version"], str(version.get("Arch", "")), int(info.get("NCPU") or 1))
+
+
+def local_socket(docker_host: str) -> Path:
+    """Return the engine's Unix socket for a value of DOCKER_HOST; a remote engine raises Refusal."""
+    if not docker_host:
+        return Path(DEFAULT_SOCKET)
+    if not docker_host.startswith(_LOCAL):
+        raise Refusal(
+            f"DOCKER_HOST is {docker_host}, a remote engine; containers share a Unix socket with the harness.",
+            "Unset DOCKER_HOST and start the harness on the machine that runs the engine.",
+        )
+    return Path(docker_host[len(_LOCAL) :])
+
+
+def check_reachable(socket: Path) -> None:
+    """Raise Refusal unless this user can connect to the engine's socket."""
+    import socket as sockets
+
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
+        probe.settimeout(5.0)
+        try:
+            probe.connect(str(socket))
+        except PermissionError as error:
+            raise Refusal(
+                f"this user may not use the Docker engine ({socket}: permission denied).",
+                "Run: sudo usermod -aG docker $USER, then log in again.",
+            ) from error
+        except OSError as error:
+            raise Refusal(
+                f"no Docker engine is reachable at {socket} ({error.strerror or error}).",
+                "Install Docker Engine and start it: sudo systemctl start docker; or use --runtime process.",
+            ) from error
+
+
+def check_engine(version: dict[str, Any], info: dict[str, Any], kernel: str) -> None:
+    """Raise Refusal for an engine that is too old, not on this kernel, remaps users or runs without seccomp.
+
+    ``version`` and ``info`` are the engine's answers; ``kernel`` is the release of the kernel below the harness.
+    """
+    number = str(version.get("Version", ""))
+    if version.get("Os", "linux") != "linux" or version.get("KernelVersion", kernel) != kernel:
+        raise Refusal(
+            f"the Docker engine runs on {version.get('Os')} {version.get('KernelVersion')}, the harness on Linux "
+            f"{kernel}: it is in a virtual machine (Docker Desktop?) and cannot share a socket folder.",
+            "Install Docker Engine itself on this machine, or use --runtime process.",
+        )
+    if version_number(number) < MIN_VERSION:
+        least = ".".join(map(str, MIN_VERSION))
+        raise Refusal(f"the Docker engine is version {number}.", f"Install {least} or newer.")
+    options = [str(option) for option in info.get("SecurityOptions") or []]
+    for mapped in ("rootless", "userns"):
+        if any(option.startswith(f"name={mapped}") for option in options):
+            raise Refusal(
+                f"the Docker engine maps user ids ({mapped}); who owns a socket would not be who it seems.",
+                "Use an engine without it, or --runtime process.",
+            )
+    seccomp = [option for option in options if option.startswith("name=seccomp")]
+    if not seccomp or any("unconfined" in option for option in seccomp):
+        raise Refusal(
+            "the Docker engine runs containers without a seccomp profile.",
+            "Remove seccomp-profile from /etc/docker/daemon.json (a kernel without seccomp cannot run plugins).",
+        )
+
+
+def version_number(text: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version such as ``20.10.24+dfsg1``; (0, 0) for what is none."""
+    parts = text.split(".")[:2]
+    return tuple(int(part) for part in parts) if len(parts) == 2 and all(part.isdigit() for part in parts) else (0, 0)
+
+
+def image_id(engine: Engine, reference: str) -> str:
+    """Return the id (``sha256:...``) of a local image; raise Refusal with the nearest name where there is none."""
+    return str(_image(engine, reference).id)
+
+
+def repo_digest(engine: Engine, reference: str) -> str:
+    """Return the registry's digest of a local image (``name@sha256:...``); "" for one that was built here."""
+    digests = _image(engine, reference).attrs.get("RepoDigests") or []
+    return str(sorted(digests)[0]) if digests else ""
+
+
+def check_image(engine: Engine, reference: str, identifier: str) -> None:
+    """Raise Refusal for an image that cannot run in the sandbox; ``reference`` is its name in messages."""
+    attributes = _image(engine, identifier).attrs
+    volumes = sorted((attributes.get("Config") or {}).get("Volumes") or {})
+    if volumes:
+        raise Refusal(
+            f"the image {reference} declares VOLUME {' '.join(volumes)}: a way to write to the host's disk.",
+            "Remove VOLUME from its Dockerfile (and from its base image) and build it again.",
+        )
+    architecture = str(attributes.get("Architecture") or engine.architecture)
+    if engine.architecture and architecture != engine.architecture:
+        raise Refusal(
+            f"the image {reference} is built for {architecture}, and this machine is {engine.architecture}.",
+            f"Build or pull it for linux/{engine.architecture} (docker build --platform).",
+        )
+
+
+def read_image_file(engine: Engine, identifier: str, path: str, labels: dict[str, str] | None = None) -> bytes:
+    """Return one regular file of an image, at most 1 MiB, without running any of the image's code.
+
+    The engine copies it out of a container that is created and never started. A link, a folder or anything else but
+    a regular file raises Refusal, as does a file that is absent.
+    """
+    from harness.runtimes.docker_reaping import owner_labels
+
+    container = engine.client.containers.create(
+        identifier,
+        command=["none"],
+        labels={**owner_labels("", "image file"), **(labels or {})},
+        network_mode="none",
+        read_only=True,
+        cap_drop=["ALL"],
+        log_config={"type": "none"},
+    )
+    try:
+        chunks, status = container.get_archive(path)
+        if int(status["mode"]) & _NOT_REGULAR or status.get("linkTarget"):
+            raise Refusal(f"{path} of the image is not a regular file.", "Copy the file itself to that place.")
+        return _only_file(chunks, path)
+    except engine.errors.NotFound as error:
+        raise Refusal(f"the image has no {path}.", "Build it from wiw-bench/wm_base as the template shows.") from error
+    finally:
+        container.remove(force=True, v=True)
+
+
+def _only_file(chunks: Iterable[bytes], path: str) -> bytes:
+    """Return the content of the one regular file in a tar stream; its size is checked before it is kept."""
+    buffer = io.BytesIO()
+    for chunk in chunks:
+        buffer.write(chunk)
+        if buffer.tell() > MAX_IMAGE_FILE_BYTES + 64 * 1024:  # a tar archive adds headers and padding
+            raise Refusal(f"{path} of the image is larger than {MAX_IMAGE_FILE_BYTES} bytes.", "Make it smaller.")
+    buffer.seek(0)
+    try:
+        with tarfile.open(fileobj=buffer, mode="r:") as archive:
+            members = archive.getmembers()
+            if len(members) != 1 or not members[0].isreg() or members[0].size > MAX_IMAGE_FILE_BYTES:
+                raise Refusal(f"{path} of the image is not one regular file.", "Copy the file itself to that place.")
+            content = archive.extractfile(members[0])
+            return content.read() if content is not None else b""
+    except tarfile.TarError as error:
+        raise ServiceError(f"the engine sent a broken archive of {path}: {error}.", "Try again.") from error
+
+
+def _image(engine: Engine, reference: str) -> Any:
+    try:
+        return engine.client.images.get(reference)
+    except (engine.errors.ImageNotFound, engine.errors.NullResource, engine.errors.APIError) as error:
+        tags = [tag for image in engine.client.images.list() for tag in image.tags]
+        raise Refusal(f"there is no image {reference!r} here.", missing_image_step(reference, tags)) from error
+
+
+def missing_image_step(reference: str, tags: list[str]) -> str:
+    """Return what to do about an absent image: the nearest local name, and how to get it."""
+    name = reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    own = reference.startswith(_OWN_IMAGES) or "/" not in reference
+    steps = [f"Build it: python benchmark.py images build {name}" if own else f"Get it: docker pull {reference}"]
+    near = difflib.get_close_matches(reference, tags, n=1, cutoff=0.5)
+    if near:
+        steps.insert(0, f"Did you mean {near[0]}?")
+    return " ".join(steps)

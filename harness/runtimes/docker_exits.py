@@ -1,0 +1,161 @@
+"""How a container ended, or why it did not start, in words that say what to do next.
+
+Pure: it reads the engine's words and the service's log, and asks nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.contracts.errors import ServiceError
+from harness.runtimes.exits import ServiceLog, describe_exit, ended_error
+from harness.runtimes.sandbox import describe_limits
+from harness.runtimes.specs import ContainerSpec
+
+LOG_LINES = 400
+_BUS_ERROR = 135
+
+
+@dataclass(frozen=True)
+class ContainerEnd:
+    """The engine's account of an ended container: its exit code, whether memory ran out, and its own words."""
+
+    exit_code: int
+    out_of_memory: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """A cause that the words of an engine or a log betray: how to call it, and the next step."""
+
+    pattern: re.Pattern[str]
+    name: str
+    next_step: str
+
+
+def _cause(pattern: str, name: str, next_step: str) -> _Cause:
+    return _Cause(re.compile(pattern, re.IGNORECASE), name, next_step)
+
+
+_CAUSES = (
+    _cause(
+        r"exec format error|no matching manifest for linux/",
+        "wrong architecture",
+        "The image holds programs for another processor: build or pull it for this machine (docker build --platform).",
+    ),
+    _cause(
+        r"CUDA driver version is insufficient|Driver/library version mismatch|unsatisfied condition: (cuda|driver)"
+        r"|forward compatibility was attempted|the NVIDIA driver on your system is too old",
+        "driver mismatch",
+        "The image's CUDA is newer than the host's NVIDIA driver, or the driver was updated without a restart: "
+        "compare with `nvidia-smi`, then update the driver (and restart) or use an image with an older CUDA.",
+    ),
+    _cause(
+        r"nvidia-container-cli.*(unknown device|device error)|could not select device .* by UUID",
+        "no such GPU",
+        "List the UUIDs of this machine's GPUs with `nvidia-smi -L` and choose one of them.",
+    ),
+    _cause(
+        r"nvidia-container-cli|nvml error|Failed to initialize NVML|libnvidia-ml\.so|nvidia-container-runtime-hook",
+        "NVIDIA driver not usable",
+        "The container toolkit cannot use the host's driver: `nvidia-smi` must work on the host first.",
+    ),
+    _cause(
+        r"could not select device driver|unknown (or invalid )?runtime.*nvidia|unresolvable CDI devices",
+        "no NVIDIA runtime",
+        "Install nvidia-container-toolkit, run `sudo nvidia-ctk runtime configure --runtime=docker`, and restart the "
+        "engine.",
+    ),
+    _cause(
+        r"docker-init.*(not found|no such file)",
+        "no init program",
+        "The engine lacks docker-init: install the package tini (or docker-ce, which brings it).",
+    ),
+    _cause(
+        r"cannot open shared object file|error while loading shared libraries|version `(GLIBC|GLIBCXX|CXXABI)_",
+        "missing shared library",
+        "Install the library that the log names in the image's Dockerfile, or one built for the image's system.",
+    ),
+    _cause(
+        r"No module named '?harness",
+        "no harness in the image",
+        "Build the image from wiw-bench/wm_base (or as images/embedded is): its entry point is harness.wire.host.",
+    ),
+    _cause(
+        r"executable file not found|exec:? .*: no such file or directory|\[FATAL tini .*No such file or directory"
+        r"|\[FATAL tini .*Permission denied|no command specified|is a directory: unknown",
+        "entry point missing",
+        'The image needs ENTRYPOINT ["python", "-m", "harness.wire.host", "--spec", "/run/wiw/spec.json"], and that '
+        "program must be executable in it.",
+    ),
+    _cause(
+        r"ModuleNotFoundError|No module named",
+        "module not found",
+        "Install the module that the log names in the image, or mend `path` and the entry point.",
+    ),
+    _cause(
+        r"can't start new thread|pthread_create.*(failed|Resource temporarily)|fork: (retry: )?Resource temporarily"
+        r"|BlockingIOError: \[Errno 11\]|unable to create new (native )?thread",
+        "process limit reached",
+        "Start fewer processes and threads (set OMP_NUM_THREADS in the image), or raise the limit of the container.",
+    ),
+    _cause(
+        r"No space left on device|Errno 28\b",
+        "no space left",
+        "Only /tmp and /dev/shm can be written, and they are small: write less, or raise their limits; if the host's "
+        "own disk is full, look at `docker system df`.",
+    ),
+    _cause(r"File too large|Errno 27\b", "file-size limit reached", "Write smaller files, or raise the limit."),
+    _cause(
+        r"Read-only file system|Errno 30\b",
+        "read-only file system",
+        "The image cannot be changed while it runs: write to /tmp, and put what is needed into the image.",
+    ),
+    _cause(
+        r"CUDA out of memory|CUDA error: out of memory|OutOfMemoryError",
+        "out of GPU memory",
+        "Use a smaller batch or a smaller model, or free the GPU (see `nvidia-smi`).",
+    ),
+    _cause(r"MemoryError|Cannot allocate memory", "out of memory", "Raise the container's memory limit."),
+)
+
+
+def find_cause(text: str) -> tuple[str, str]:
+    """Return the name and next step of the first known cause that ``text`` betrays; ("", "") for none."""
+    for cause in _CAUSES:
+        if cause.pattern.search(text):
+            return cause.name, cause.next_step
+    return "", ""
+
+
+def describe_end(end: ContainerEnd, log_text: str, container: ContainerSpec) -> tuple[str, str]:
+    """Return how a container ended and the next step ("" where only the log can tell)."""
+    how, hint = describe_exit(end.exit_code)
+    limits = f"Its limits: {describe_limits(container.limits)}."
+    if end.out_of_memory:
+        return f"out of memory, {how}", f"{limits} Raise the memory limit, or use a smaller batch or model."
+    if end.exit_code == _BUS_ERROR:
+        return how, f"{hint} {limits}"
+    name, next_step = find_cause(f"{end.error}\n{log_text}")
+    if name:
+        return f"{name}, {how}", next_step
+    return how, f"{hint} {limits}" if hint else ""
+
+
+def ended_container_error(
+    name: str, end: ContainerEnd, container: ContainerSpec, log: ServiceLog, when: str
+) -> ServiceError:
+    """Return the error for a container that ended by itself ``when`` (such as "while starting")."""
+    how, hint = describe_end(end, log.tail(LOG_LINES), container)
+    return ended_error(f"{name!r} (image {container.image})", how, hint, log, when)
+
+
+def start_error(name: str, container: ContainerSpec, words: str) -> ServiceError:
+    """Return the error for a container that the engine refused to create or to start, with the engine's words."""
+    cause, next_step = find_cause(words)
+    said = " ".join(words.split()).rstrip(".")
+    what = f"the engine did not start service {name!r} (image {container.image}): "
+    what += f"{cause}: {said}." if cause else f"{said}."
+    return ServiceError(what, next_step or "Try the image by hand: docker run --rm --network none IMAGE")

@@ -1,0 +1,121 @@
+"""The folder that one container shares with the harness, and nothing else of the host.
+
+``/dev/shm/wiw-<pid>-<start>-<random>/`` is the harness's own (mode 0700). Only ``mount/`` inside it is mounted into the
+container, at /run/wiw. A stranger may put anything there, so the harness takes the socket out as soon as it exists: it
+moves the entry itself into its own folder (a move follows no link), looks at what it got, and connects there alone.
+Whatever the container does afterwards in ``mount/`` reaches nobody.
+
+The folder lies on a tmpfs, whose pages the kernel charges to the container that writes them: filling it ends with the
+container out of memory, and never fills a disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from harness.contracts.errors import Refusal, ServiceError
+from harness.runtimes.docker_reaping import SOCKET_ROOT
+from harness.runtimes.sandbox import SOCKET_TARGET, container_user
+from harness.runtimes.sockets import SOCKET_NAME, make_socket_folder, remove_socket_folder
+from harness.runtimes.specs import ServiceSpec
+from harness.wire.host import LEASE_NAME
+
+SERVICE_SOCKET = "service.sock"
+MOUNT = "mount"
+
+_OPEN = 0o777
+_CLOSED = 0o555
+_OWN = 0o700
+
+
+class ContainerFolder:
+    """A fresh folder for one container: the mounted part, the lease, and the socket once it was taken out."""
+
+    def __init__(self) -> None:
+        if not _is_tmpfs(SOCKET_ROOT):
+            raise Refusal(
+                f"{SOCKET_ROOT} is no tmpfs here; a container could fill the disk through its socket folder.",
+                f"Mount one: sudo mount -t tmpfs tmpfs {SOCKET_ROOT}",
+            )
+        self.path = make_socket_folder(SOCKET_ROOT)
+        self.mount = self.path / MOUNT
+        self.socket = self.path / SOCKET_NAME
+        self.name = self.path.name
+        self._lease = -1
+        self._taken = False
+        try:
+            self.mount.mkdir(mode=_OWN)
+            self._lease = os.open(self.mount / LEASE_NAME, os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o644)
+            fcntl.flock(self._lease, fcntl.LOCK_EX)
+        except BaseException:
+            self.remove()
+            raise
+
+    def write_spec(self, spec: ServiceSpec) -> None:
+        """Write what the container shall serve, and open the mounted part to the container's user."""
+        content = {
+            "kind": spec.kind,
+            "entry_point": spec.entry_point,
+            "path": list(spec.path),
+            "socket": f"{SOCKET_TARGET}/{SERVICE_SOCKET}",
+            "options": dict(spec.options),
+            "manifest": dict(spec.manifest),
+            "parent_pid": 0,
+        }
+        file = self.mount / "spec.json"
+        file.write_text(json.dumps(content), encoding="utf-8")
+        file.chmod(0o644)
+        (self.mount / LEASE_NAME).chmod(0o644)
+        if container_user()[0] != os.geteuid():
+            self.mount.chmod(_OPEN)  # the folder around it lets nobody else of this machine in
+
+    def take_socket(self) -> bool:
+        """Move the service's socket into the harness's own folder; False while there is none.
+
+        Anything but a socket in its place raises ServiceError and is never followed.
+        """
+        if self._taken:
+            return True
+        if _status(self.mount / SERVICE_SOCKET) is None:
+            return False
+        (self.mount / SERVICE_SOCKET).rename(self.socket)  # the entry itself: a link is moved, not followed
+        status = self.socket.lstat()
+        if not stat.S_ISSOCK(status.st_mode):
+            raise ServiceError(
+                f"the container put {stat.filemode(status.st_mode)} in the place of its socket.",
+                "Its image does not run harness.wire.host: build it from wiw-bench/wm_base.",
+            )
+        if os.geteuid() == 0:
+            os.chown(self.socket, 0, os.getegid(), follow_symlinks=False)
+            self.mount.chmod(_CLOSED)  # nothing more to be made in it
+        self._taken = True
+        return True
+
+    def remove(self) -> None:
+        """Give the lease up and remove everything, following no link."""
+        if self._lease >= 0:
+            os.close(self._lease)
+            self._lease = -1
+        remove_socket_folder(self.path)
+
+
+def _status(path: Path) -> Any:
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
+
+
+def _is_tmpfs(folder: Path) -> bool:
+    """Say whether a tmpfs is mounted at ``folder`` (proc(5), the last mount there counts)."""
+    kinds = [
+        fields[2]
+        for fields in (line.split() for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines())
+        if fields[1] == str(folder)
+    ]
+    return bool(kinds) and kinds[-1] == "tmpfs"
