@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+import functools
+from typing import TYPE_CHECKING, Mapping
 
 from harness.contracts.errors import SpecMismatch
 from harness.records.identity import ImageRecord
+
+if TYPE_CHECKING:  # the engine's module is imported only where an engine is asked
+    from harness.runtimes.docker_engine import Engine
 
 
 def find_image(reference: str) -> ImageRecord:
@@ -15,7 +19,7 @@ def find_image(reference: str) -> ImageRecord:
     """
     from harness.runtimes import docker_engine
 
-    engine = docker_engine.connect()
+    engine = _engine()
     image_id = docker_engine.image_id(engine, reference)
     return ImageRecord(reference, image_id, docker_engine.repo_digest(engine, image_id))
 
@@ -24,7 +28,15 @@ def read_file(image: ImageRecord, path: str) -> bytes:
     """Return one file of an image, read without running anything in it; Refusal where it is not there."""
     from harness.runtimes import docker_engine
 
-    return docker_engine.read_image_file(docker_engine.connect(), image.id, path)
+    return docker_engine.read_image_file(_engine(), image.id, path)
+
+
+@functools.cache
+def _engine() -> Engine:
+    """Return the local engine, asked once for what a plan needs: connecting takes longer than any question."""
+    from harness.runtimes import docker_engine
+
+    return docker_engine.connect()
 
 
 def check_images(images: Mapping[str, ImageRecord]) -> None:

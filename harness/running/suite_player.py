@@ -15,9 +15,10 @@ from harness.contracts.trajectories import PlayedEpisode
 from harness.records.plain import from_plain
 from harness.running.liveness import LivenessGate
 from harness.running.plan import RunPlan, ServicePlan, check_suite
-from harness.runtimes.process import start_process
+from harness.running.services import prepare_mounts
 from harness.runtimes.service import Service
 from harness.runtimes.specs import ServiceLimits, ServiceSpec
+from harness.runtimes.start import start_service
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
 from tasks.registry import load_task
@@ -99,7 +100,9 @@ class SuitePlayer:
             container=service.container,
         )
         limits = ServiceLimits(start_s=self._plan.deadlines.start_s)
-        running = start_process(spec, limits, self._logs / f"{service.kind}.log")
+        if service.container is not None:
+            prepare_mounts(service.container)
+        running = start_service(spec, limits, self._logs / f"{service.kind}.log")
         stack.callback(running.stop)
         self._services.append(running)
         return running
