@@ -6,22 +6,30 @@ a remote engine, or one in a virtual machine (Docker Desktop), cannot work and i
 
 from __future__ import annotations
 
+import base64
 import difflib
 import importlib
 import io
+import json
 import os
 import sys
 import tarfile
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
+from urllib.parse import quote
 
 from harness.contracts.errors import Refusal, ServiceError
+from harness.runtimes.docker_keeper import EngineConnection
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 MIN_VERSION = (20, 10)
 TIMEOUT_S = 60.0
 MAX_IMAGE_FILE_BYTES = 1024**2
+_TAR_BYTES = 64 * 1024
+"""What an archive's headers and padding may add."""
 
 _OWN_IMAGES = "wiw-bench/"
 _LOCAL = "unix://"
@@ -180,26 +188,40 @@ def read_image_file(engine: Engine, identifier: str, path: str, labels: dict[str
         log_config={"type": "none"},
     )
     try:
-        chunks, status = container.get_archive(path)
-        if int(status["mode"]) & _NOT_REGULAR or status.get("linkTarget"):
-            raise Refusal(f"{path} of the image is not a regular file.", "Copy the file itself to that place.")
-        return _only_file(chunks, path)
-    except engine.errors.NotFound as error:
-        raise Refusal(f"the image has no {path}.", "Build it from wiw-bench/wm_base as the template shows.") from error
+        return _only_file(_archive(engine, str(container.id), path), path)
     finally:
         container.remove(force=True, v=True)
 
 
-def _only_file(chunks: Iterable[bytes], path: str) -> bytes:
-    """Return the content of the one regular file in a tar stream; its size is checked before it is kept."""
-    buffer = io.BytesIO()
-    for chunk in chunks:
-        buffer.write(chunk)
-        if buffer.tell() > MAX_IMAGE_FILE_BYTES + 64 * 1024:  # a tar archive adds headers and padding
-            raise Refusal(f"{path} of the image is larger than {MAX_IMAGE_FILE_BYTES} bytes.", "Make it smaller.")
-    buffer.seek(0)
+def _archive(engine: Engine, container: str, path: str) -> bytes:
+    """Return the tar archive of one path in a container; too large, or not a regular file, raises Refusal.
+
+    On a connection of its own, closed at once: the engine keeps a container locked while an archive is being read.
+    """
+    connection = EngineConnection(str(engine.socket))
     try:
-        with tarfile.open(fileobj=buffer, mode="r:") as archive:
+        connection.request("GET", f"/containers/{container}/archive?path={quote(path, safe='')}")
+        answer = connection.getresponse()
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise Refusal(f"the image has no {path}.", "Build it from wiw-bench/wm_base as the template shows.")
+        if answer.status != HTTPStatus.OK:
+            raise ServiceError(f"the engine did not read {path} of the image: {answer.reason}.", "Try again.")
+        status = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+        if int(status["mode"]) & _NOT_REGULAR or status.get("linkTarget"):
+            raise Refusal(f"{path} of the image is not a regular file.", "Copy the file itself to that place.")
+        if int(status["size"]) > MAX_IMAGE_FILE_BYTES:
+            raise Refusal(f"{path} of the image is larger than {MAX_IMAGE_FILE_BYTES} bytes.", "Make it smaller.")
+        return answer.read(MAX_IMAGE_FILE_BYTES + _TAR_BYTES)
+    except (OSError, HTTPException, ValueError, TypeError, KeyError) as error:
+        raise ServiceError(f"the engine did not read {path} of the image: {error}.", "Try again.") from error
+    finally:
+        connection.close()
+
+
+def _only_file(data: bytes, path: str) -> bytes:
+    """Return the content of the one regular file in a tar archive."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             members = archive.getmembers()
             if len(members) != 1 or not members[0].isreg() or members[0].size > MAX_IMAGE_FILE_BYTES:
                 raise Refusal(f"{path} of the image is not one regular file.", "Copy the file itself to that place.")

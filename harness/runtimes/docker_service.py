@@ -31,7 +31,9 @@ STATE_POLL_S = 0.2
 """Between two questions to the engine; the socket itself is looked for every `POLL_S`."""
 
 HEALTH_TIMEOUT_S = 1.0
-STACK_DUMP_S = 1.0
+STACK_DUMP_S = 3.0
+"""How long a hanging service gets to write its Python stack (faulthandler, on SIGABRT) before it is killed."""
+
 DEATH_WAIT_S = 0.5
 LOG_WAIT_S = 2.0
 
@@ -110,7 +112,7 @@ class ContainerService:
             self._tell_keeper(docker_keeper.CREATED)
             self._reader = LogReader(self._engine.client, self.container_name, self.log_path)
             self._engine.client.api.start(self.container_name)
-        except errors.DockerException as error:
+        except (errors.DockerException, OSError) as error:  # OSError: a connection that breaks or is silent
             words = getattr(error, "explanation", None) or str(error)
             raise start_error(self.name, container, str(words)) from error
         self._wait_ready()
@@ -197,7 +199,11 @@ class ContainerService:
     def _dump_stack(self) -> None:
         with suppress(Exception):  # the stack is a help, not a must
             self._engine.client.api.kill(self.container_name, signal.SIGABRT)
-            time.sleep(STACK_DUMP_S)
+            deadline = time.monotonic() + STACK_DUMP_S
+            while self._end() is None and time.monotonic() < deadline:
+                time.sleep(POLL_S)
+            if self._reader is not None:
+                self._reader.finish(STACK_DUMP_S)
 
     def _container_spec(self) -> ContainerSpec:
         if self._spec.container is None:

@@ -1,0 +1,110 @@
+"""The GPUs of this machine: which are there, and how CUDA, EGL and NVIDIA's tools number them.
+
+Three numberings meet here and need not agree: nvidia-smi counts by PCI address, CUDA by speed unless it is told
+otherwise, and EGL in an order of its own. Only the UUID names a GPU for certain, so a run chooses by UUID, and the
+index that a simulator needs is looked up inside the container that will use it (`egl_devices.py`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import Any, Mapping, Optional, Sequence
+
+from harness.contracts.errors import Refusal
+
+QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,pci.bus_id", "--format=csv,noheader")
+QUERY_S = 20.0
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as nvidia-smi lists it; ``pci_bus_id`` as ``domain:bus:device.function`` in small hexadecimal digits."""
+
+    index: int
+    uuid: str
+    name: str
+    pci_bus_id: str
+
+
+@dataclass(frozen=True)
+class DeviceIndices:
+    """How CUDA and EGL number the GPU ``uuid`` where a service runs; None where they do not see it."""
+
+    uuid: str
+    cuda: Optional[int]
+    egl: Optional[int]
+
+
+def list_gpus() -> tuple[Gpu, ...]:
+    """Return this machine's GPUs, none without NVIDIA's driver; Refusal when the driver is there but does not work."""
+    try:
+        done = subprocess.run(QUERY, capture_output=True, text=True, timeout=QUERY_S, check=False)
+    except FileNotFoundError:
+        return ()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Refusal(f"nvidia-smi does not answer: {error}.", "Run it by hand; restart after an update.") from error
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).strip()
+        if "No devices were found" in said:
+            return ()
+        raise Refusal(f"nvidia-smi failed: {said}.", "Mend the driver first; restart after an update of it.")
+    return parse_gpus(done.stdout)
+
+
+def parse_gpus(text: str) -> tuple[Gpu, ...]:
+    """Return the GPUs in the answer to `QUERY`."""
+    gpus = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) < 4 or not fields[0].isdigit() or not fields[1].startswith("GPU-"):
+            raise Refusal(f"nvidia-smi answered {line!r}, which is no GPU.", f"Run by hand: {' '.join(QUERY)}")
+        name = ", ".join(fields[2:-1])
+        gpus.append(Gpu(int(fields[0]), fields[1], name, pci_address(fields[-1])))
+    return tuple(gpus)
+
+
+def pci_address(text: str) -> str:
+    """Return a PCI address in one form: nvidia-smi writes eight digits of domain, CUDA four."""
+    domain, _, rest = text.strip().lower().partition(":")
+    return f"{int(domain, 16):04x}:{rest}"
+
+
+def find_gpu(wanted: str, gpus: Optional[Sequence[Gpu]] = None) -> Gpu:
+    """Return the GPU with index or UUID ``wanted`` (a UUID's beginning is enough); Refusal lists those present."""
+    present = list_gpus() if gpus is None else gpus
+    if wanted.isdigit():
+        found = [gpu for gpu in present if gpu.index == int(wanted)]
+    else:
+        found = [gpu for gpu in present if gpu.uuid.lower().startswith(wanted.lower())]
+    if len(found) == 1 and wanted:
+        return found[0]
+    if not present:
+        raise Refusal(f"GPU {wanted!r} was asked for, and this machine has none.", "Leave the option out.")
+    listed = "; ".join(f"{gpu.index} = {gpu.uuid} ({gpu.name})" for gpu in present)
+    raise Refusal(f"{wanted!r} names {len(found)} GPUs.", f"Choose one of: {listed}")
+
+
+def match_devices(devices: Mapping[str, Any]) -> tuple[DeviceIndices, ...]:
+    """Return how CUDA and EGL number each GPU, from what `egl_devices.py` printed where the service runs.
+
+    ``devices`` has ``cuda``: a list of {"index", "uuid"}, and ``egl``: a list of {"index", "cuda"} in EGL's order,
+    whose ``cuda`` is null for devices that CUDA does not know (a software renderer).
+    """
+    egl_of_cuda = {entry["cuda"]: entry["index"] for entry in devices["egl"] if entry["cuda"] is not None}
+    return tuple(
+        DeviceIndices(entry["uuid"], entry["index"], egl_of_cuda.get(entry["index"])) for entry in devices["cuda"]
+    )
+
+
+def indices_of(uuid: str, devices: Mapping[str, Any]) -> DeviceIndices:
+    """Return the numbers of the GPU ``uuid`` where the service runs; Refusal when CUDA or EGL does not see it."""
+    for found in match_devices(devices):
+        if found.uuid == uuid and found.egl is not None:
+            return found
+    seen = ", ".join(f"{found.uuid} (CUDA {found.cuda}, EGL {found.egl})" for found in match_devices(devices))
+    raise Refusal(
+        f"GPU {uuid} cannot draw there: seen are {seen or 'none'}.",
+        "Rendering needs the driver's graphics part: NVIDIA_DRIVER_CAPABILITIES must hold `graphics`, and the image "
+        "needs libEGL (package libegl1) and /usr/share/glvnd/egl_vendor.d/10_nvidia.json.",
+    )
