@@ -1,0 +1,205 @@
+"""The environment service on habitat-sim alone.
+
+The state is an immutable body; every action is the simulator's own motion from it (`engine.Engine.act`). Imagining is
+therefore: save the body, act without rendering, render the wanted frames, put the agent back and check that it stands
+exactly where it stood.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from harness.contracts.actions import Action, Candidate
+from harness.contracts.cameras import Vec3
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.contracts.observations import (
+    EnvironmentSpec,
+    Observation,
+    ResetReply,
+    ShortestPath,
+    TopDownMap,
+    View,
+    ViewRequest,
+)
+from harness.contracts.rollouts import Rollout
+from harness.wire.sdk import Environment
+from images.habitat.engine import Engine, EngineOptions
+from images.habitat.motion import Body, Steps
+from images.habitat.navigation import Navigation, roof_islands
+from images.habitat.options import navmesh_settings, rig_from_plain
+from images.habitat.rigs import CHANNELS, IDS, sensors
+from images.habitat.scenes import DATASET_CONFIGS, SceneFolder
+from images.habitat.semantics import ObjectBox, object_boxes
+from images.habitat.views import SceneViews
+
+
+class HabitatEnvironment(Environment):
+    """Plays episodes in scenes that habitat-sim can open, embedded homes exported as GLB included."""
+
+    def __init__(
+        self,
+        rig: Sequence[Mapping[str, Any]],
+        scenes_dir: str = "data/scene_datasets",
+        dataset_configs: Optional[Mapping[str, str]] = None,
+        scene_digests: Optional[Mapping[str, str]] = None,
+        navmesh: Optional[Mapping[str, Any]] = None,
+        forward_m: float = 0.2,
+        turn_deg: float = 22.5,
+        gpu_device_id: int = 0,
+        allow_sliding: bool = True,
+        exclude_roofs: bool = True,
+        semantics: bool = False,
+        face_pixels: int = 0,
+    ) -> None:
+        """Prepare the simulator; the first reset starts it.
+
+        ``rig`` are the suite's cameras as fields of `Camera`. ``scenes_dir`` holds the scenes by name,
+        ``dataset_configs`` the configurations of the data sets in it (first folder of a name -> path below it).
+        ``navmesh`` are values of `NavmeshSettings`. ``gpu_device_id`` is the CUDA device, -1 a machine without one.
+        ``exclude_roofs`` needs a simulator with Bullet. ``semantics`` loads annotations for ids and boxes.
+        ``face_pixels`` is the side of a panorama's cube faces (0: half its width).
+        """
+        self._rig = rig_from_plain(rig)
+        self._steps = Steps(forward_m, turn_deg)
+        self._navmesh = navmesh_settings(navmesh)
+        self._scenes = SceneFolder(
+            scenes_dir, DATASET_CONFIGS if dataset_configs is None else dataset_configs, scene_digests or {}
+        )
+        self._exclude_roofs = exclude_roofs
+        channels = [channel for channel in CHANNELS if semantics or channel != IDS]
+        self._engine = Engine(
+            sensors(self._rig, channels, face_pixels),
+            EngineOptions(gpu_device_id, self._steps, self._navmesh, allow_sliding, exclude_roofs),
+        )
+        self._views = SceneViews(self._engine, self._steps, face_pixels, semantics)
+        self._scene = ""
+        self._navigation: Optional[Navigation] = None
+        self._body = Body((0.0, 0.0, 0.0), 0)
+        self._collided = False
+
+    def describe(self) -> EnvironmentSpec:
+        """Return cameras, actions and abilities."""
+        return EnvironmentSpec(
+            name="habitat",
+            simulator=self._engine.version,
+            rig=self._rig,
+            action_spaces=(self._steps.space,),
+            can_imagine=True,
+            restore_tolerance_m=0.0,
+            agent_radius_m=self._navmesh.agent_radius,
+        )
+
+    def reset(
+        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
+    ) -> ResetReply:
+        """Load the scene, put the body at the start, and render there and at the goal.
+
+        There is no noise, so ``seed`` changes nothing. Raises NotNavigable for a start or goal off the walkable area;
+        in a scene that was being played the present state is then kept, else no episode is being played.
+        """
+        navigation = self._opened(episode.scene)
+        for role, pose in (("start", episode.start), ("goal", episode.goal)):
+            navigation.check(pose.position, role, f"scene {episode.scene!r}")
+        body, goal = self._steps.body_at(episode.start), self._steps.body_at(episode.goal)
+        self._scene, self._navigation = episode.scene, navigation
+        self._body, self._collided = body, False
+        return ResetReply(self._observe(views), self._render(goal, goal_views))
+
+    def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
+        """Execute ``actions``; return one observation after each. An unknown action moves nothing and is refused."""
+        observations = []
+        for body, collided in self._walk(actions):
+            self._body, self._collided = body, collided
+            observations.append(self._observe(views))
+        return observations
+
+    def imagine(
+        self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
+    ) -> Iterator[Rollout]:
+        """Yield the real rollout of each candidate; only wanted frames are drawn, equal poses once."""
+        rig_camera = self._rig.camera(camera)
+        if len(candidates) != len(frames):
+            raise Refusal(f"{len(candidates)} candidates came with {len(frames)} lists of frames.", "Send one each.")
+        wanted = []
+        for candidate, numbers in zip(candidates, frames):
+            _check_frames(numbers, len(candidate))
+            bodies = [self._body] + [body for body, _ in self._walk(candidate.actions)]
+            wanted.append([bodies[number] for number in numbers])
+        try:
+            for index, bodies in enumerate(wanted):
+                images = [self._views.view(rig_camera, body).rgb for body in bodies]
+                empty = np.zeros((0, rig_camera.height, rig_camera.width, 3), np.uint8)
+                yield Rollout(index, np.stack(images) if images else empty, rig_camera)
+        finally:
+            self._engine.place(self._body)
+
+    def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
+        """Return the walkable distance in metres; infinity where there is no way."""
+        return self._playing().geodesic_distance(start, goal)
+
+    def shortest_path(self, start: Vec3, goal: Vec3) -> ShortestPath:
+        """Return a shortest walkable path."""
+        return self._playing().shortest_path(start, goal)
+
+    def is_navigable(self, position: Vec3) -> bool:
+        """Say whether the body can stand at ``position``."""
+        return self._playing().is_navigable(position)
+
+    def top_down_map(self) -> TopDownMap:
+        """Return the walkable area of the storey that the body is on."""
+        return self._playing().top_down_map(self._body.position[1])
+
+    def object_boxes(self) -> Tuple[ObjectBox, ...]:
+        """Return the boxes of the scene's annotated objects; none where the scene has no annotations."""
+        self._playing()
+        return object_boxes(self._engine.semantic_objects)
+
+    def close(self) -> None:
+        """Close the simulator."""
+        self._scene, self._navigation = "", None
+        self._views.forget()
+        self._engine.close()
+
+    def _opened(self, name: str) -> Navigation:
+        """Return the walkable area of scene ``name``, opening it unless it is open."""
+        if self._navigation is not None and self._scene == name:
+            return self._navigation
+        files = self._scenes.find(name)
+        self._scene, self._navigation = "", None
+        self._views.forget()
+        self._engine.open(files)
+        pathfinder = self._engine.pathfinder
+        roofs = roof_islands(pathfinder, self._engine.covered) if self._exclude_roofs else frozenset()
+        return Navigation(pathfinder, self._engine.path, roofs)
+
+    def _walk(self, actions: Sequence[Action]) -> List[Tuple[Body, bool]]:
+        """Return (body, collided) after each action from the present state, which stays as it is."""
+        self._playing()
+        known = [self._steps.check(action) for action in actions]
+        body = self._body
+        states = []
+        for action in known:
+            body, collided = self._engine.act(body, action)
+            states.append((body, collided))
+        return states
+
+    def _observe(self, requests: Sequence[ViewRequest]) -> Observation:
+        return Observation(self._render(self._body, requests), self._steps.pose(self._body), self._collided)
+
+    def _render(self, body: Body, requests: Sequence[ViewRequest]) -> Dict[str, View]:
+        self._playing()
+        return {r.camera: self._views.view(self._rig.camera(r.camera), body, r.depth, r.ids) for r in requests}
+
+    def _playing(self) -> Navigation:
+        if self._navigation is None:
+            raise Refusal("no episode is being played.", "Call reset first.")
+        return self._navigation
+
+
+def _check_frames(frames: Sequence[int], length: int) -> None:
+    ascending = all(a < b for a, b in zip(frames, frames[1:]))
+    if not ascending or (len(frames) > 0 and not 0 <= frames[0] <= frames[-1] <= length):
+        raise Refusal(f"frames {list(frames)} are not ascending numbers in 0..{length}.", "Ask for frames that exist.")
