@@ -29,12 +29,6 @@ class CacheFolderError(OSError):
     """The cache folder cannot be written."""
 
 
-def default_cache_root() -> Path:
-    """Return the folder from ``WIW_CACHE``, else ``~/.cache/wiw-bench/homes``."""
-    chosen = os.environ.get("WIW_CACHE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "wiw-bench" / "homes"
-
-
 class HomeCache:
     """Homes by name (``test-0007``), built on first use.
 
@@ -44,11 +38,11 @@ class HomeCache:
 
     def __init__(
         self,
-        root: Union[str, Path, None] = None,
+        root: Union[str, Path],
         max_bytes: int = DEFAULT_MAX_BYTES,
         build: Callable[[int], Home] = build_home,
     ) -> None:
-        self.root = default_cache_root() if root is None else Path(root)
+        self.root = Path(root)
         self.max_bytes = max_bytes
         self._build = build
 
@@ -140,4 +134,4 @@ def _warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-__all__ = ["CacheFolderError", "HomeCache", "default_cache_root", "home_digest"]
+__all__ = ["CacheFolderError", "HomeCache", "home_digest"]

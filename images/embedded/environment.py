@@ -110,16 +110,16 @@ class EmbeddedEnvironment(Environment):
 
     def __init__(
         self,
-        cache_dir: str = "",
+        cache_dir: str,
         cache_bytes: int = DEFAULT_MAX_BYTES,
         scene_digests: Optional[Mapping[str, str]] = None,
     ) -> None:
-        """Keep baked homes under ``cache_dir`` (empty: ``cache.default_cache_root``), ``cache_bytes`` at most.
+        """Keep baked homes under ``cache_dir``, ``cache_bytes`` at most.
 
         ``scene_digests`` are the suite's own, by scene name: a home with other bytes is refused, because results in
         it could not be compared with anybody's.
         """
-        self._cache = HomeCache(cache_dir or None, cache_bytes)
+        self._cache = HomeCache(cache_dir, cache_bytes)
         self._scene_digests = dict(scene_digests or {})
         self._views: Optional[SceneViews] = None
         self._scene: Optional[Scene] = None

@@ -17,6 +17,7 @@ from typing import Dict, Iterator, List, Sequence, Tuple
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError, Refusal, WiwError
+from harness.contracts.folders import cache_root
 from tasks.suite import TASKS_FOLDER, Suite, Tier, load_suite
 from tasks.suite_files import read_homes, write_episodes, write_json
 
@@ -116,7 +117,7 @@ def acceptance(homes: Sequence[HomeEpisodes]) -> Dict[str, Dict[str, float]]:
     return table
 
 
-def make_tier(suite: Suite, tier: Tier, workers: int, cache: str = "") -> Dict[str, object]:
+def make_tier(suite: Suite, tier: Tier, workers: int, cache: str) -> Dict[str, object]:
     """Write the episodes of all splits, the scene digests and the statistics; return the statistics."""
     digests = dict(read_homes(suite.folder / "homes.json", suite.name)) if _has_homes(suite) else {}
     statistics: Dict[str, object] = {}
@@ -152,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--suite", default="embedded-v1")
     parser.add_argument("--tier", default="")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--cache", default="", help="folder of baked homes (default: the user's cache)")
+    parser.add_argument("--cache", default=str(cache_root()), help="folder of baked homes (default: the user's cache)")
     parser.add_argument("--root", type=Path, default=TASKS_FOLDER, help="folder that holds the tasks' suites")
     chosen = parser.parse_args(arguments)
     try:

@@ -15,6 +15,7 @@ import pytest
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, Primitive
 from harness.contracts.cameras import Camera, Rig, Vec3
+from harness.contracts.folders import cache_root
 from harness.contracts.observations import ViewRequest
 from images.embedded import environment as environment_module
 from images.embedded.cache import HomeCache
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.benchmark(timer=time.thread_time, warmup=True, min_roun
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return make_scene("validation-0001", HomeCache().load("validation-0001"))
+    return make_scene("validation-0001", HomeCache(cache_root()).load("validation-0001"))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_render(benchmark: Any, scene: Scene, stands: List[Tuple[Vec3, float]], 
 def test_step_and_front_view(benchmark: Any, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole `Step` of the environment with its front view, at 256 x 256 and with nothing remembered."""
     monkeypatch.setattr(environment_module, "RIG", Rig((FRONT_256,)))
-    environment = environment_module.EmbeddedEnvironment()
+    environment = environment_module.EmbeddedEnvironment(str(cache_root()))
     episodes = load_suite("embedded-v1").episodes("easy", "validation")
     episode = next(episode for episode in episodes if episode.scene == scene.name)
     environment.reset(episode, 0, [], [])
@@ -60,5 +61,5 @@ def test_step_and_front_view(benchmark: Any, scene: Scene, monkeypatch: pytest.M
 
 
 def test_prepare_a_cached_home(benchmark: Any, scene: Scene) -> None:
-    cache = HomeCache()
+    cache = HomeCache(cache_root())
     benchmark.pedantic(lambda: make_scene("validation-0001", cache.load("validation-0001")), rounds=3)

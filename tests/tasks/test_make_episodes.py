@@ -42,14 +42,14 @@ def test_a_tier_is_written_whole_and_hashes(tmp_path: Path, monkeypatch: pytest.
     suite = make(tmp_path)
     old_homes = dict(suite.scene_digests())
     tier = replace(suite.tier("easy"), splits={"test": Split(3, 6), "validation": Split(2, 2)})
-    make_tier(suite, tier, 1)
+    make_tier(suite, tier, 1, "")
     assert len(suite.episodes("easy", "test")) == 6 and len(suite.episodes("easy", "validation")) == 2
     assert set(suite.scene_digests()) > set(old_homes)
     statistics = json.loads((suite.folder / "easy-statistics.json").read_text())
     assert statistics["test"]["draws"]["goal"]["kept share"] == 0.5
     assert statistics["test"]["homes left out"] == {"test-0001": "too few"}
     first = suite.hash("easy")
-    make_tier(suite, tier, 1)
+    make_tier(suite, tier, 1, "")
     assert suite.hash("easy") == first
 
 

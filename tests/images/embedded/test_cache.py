@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("numba", reason="the embedded homes need the extra `embedded`")
 
-from images.embedded.cache import CacheFolderError, HomeCache, default_cache_root, home_digest
+from images.embedded.cache import CacheFolderError, HomeCache, home_digest
 from images.embedded.homebytes import HomeBytesError, decode_home, encode_home
 from images.embedded.homes.splits import UnknownHomeError
 from images.embedded.mesh import Home
@@ -99,13 +99,6 @@ def test_unknown_names_are_refused_before_anything_is_built(tmp_path: Path) -> N
     with pytest.raises(UnknownHomeError, match="train-0000"):
         HomeCache(tmp_path, build=build).load("../etc/passwd")
     assert build.count == 0
-
-
-def test_the_environment_chooses_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WIW_CACHE", str(tmp_path))
-    assert default_cache_root() == tmp_path
-    monkeypatch.delenv("WIW_CACHE")
-    assert default_cache_root().parts[-2:] == ("wiw-bench", "homes")
 
 
 def test_digest_covers_every_array_and_the_metadata() -> None:
