@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typer
 
+from harness.cli.images import group as images_group
 from harness.cli.run_folders import group as runs_group
 
 
 def register(app: typer.Typer) -> None:
     """Add every group to the main application."""
     app.add_typer(runs_group, name="runs")
+    app.add_typer(images_group, name="images")

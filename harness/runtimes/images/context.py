@@ -52,7 +52,9 @@ def source_digest(image: DeclaredImage, checkout: Path = CHECKOUT) -> str:
     return total.hexdigest()
 
 
-def write_context(image: DeclaredImage, supplied: Mapping[str, Path], out: IO[bytes], checkout: Path = CHECKOUT) -> None:
+def write_context(
+    image: DeclaredImage, supplied: Mapping[str, Path], out: IO[bytes], checkout: Path = CHECKOUT
+) -> None:
     """Write the context as a tar archive; ``supplied`` maps names in the context's root to the user's files."""
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in context_files(image, checkout):

@@ -1,4 +1,4 @@
-"""Files that only the user may bring into an image: consent, presence and checksum, checked before anything is built."""
+"""Files that only the user may bring into an image: consent, presence and checksum, checked before any build."""
 
 from __future__ import annotations
 
