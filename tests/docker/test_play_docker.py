@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.running.services import ENVIRONMENT_IMAGES, version
 from harness.runtimes.docker_engine import Engine, image_id
 from harness.runtimes.docker_reaping import RUN
+from harness.runtimes.images.declared import own_reference
 
 pytest.importorskip("numba")
 
 ROOT = Path(__file__).parents[2]
-EMBEDDED = f"{ENVIRONMENT_IMAGES['embedded']}:{version()}"
-PLUGIN = f"wiw-bench/example_plugin:{version()}"
+EMBEDDED = own_reference("wiw-bench/embedded")
+PLUGIN = own_reference("wiw-bench/example_plugin")
 TWO = ("--task", "ignav", "--episodes", "2", "--json")
 LONGEST_S = 900.0
 """The first container of an image compiles the renderer."""
