@@ -101,12 +101,12 @@ def main_command(
 
 @app.command("list")
 def list_command(
-    kind: Annotated[str, typer.Argument(help="wms, tasks, suites or runs")],
+    kind: Annotated[str, typer.Argument(help="wms, tasks, suites, images or runs")],
     plugins: Plugins = None,
     out: Out = RUNS,
     as_json: Json = False,
 ) -> int:
-    """List world models, tasks, suites or runs."""
+    """List world models, tasks, suites, images or runs."""
     from harness.cli import listing
 
     return listing.show(kind, out, tuple(plugins or ()), as_json)

@@ -1,4 +1,4 @@
-"""`list`: world models, tasks, suites and runs by name."""
+"""`list`: world models, tasks, suites, images and runs by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.worldmodels.catalog import load_catalog
 from tasks.registry import list_tasks, load_task
 from tasks.suite import list_suites, load_suite
 
-KINDS = ("wms", "tasks", "suites", "runs")
+KINDS = ("wms", "tasks", "suites", "images", "runs")
 
 
 def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
@@ -22,6 +22,11 @@ def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
         raise Refusal(f"there is no list of {kind!r}.", nearest(kind, KINDS))
     if kind == "runs":
         return show_runs(out, as_json)
+    if kind == "images":
+        from harness.cli import image_work
+        from harness.cli.images import LOCK
+
+        return image_work.show(LOCK, as_json)
     rows = {"wms": lambda: wm_rows(plugins), "tasks": task_rows, "suites": suite_rows}[kind]()
     if as_json:
         print_json({kind: rows})

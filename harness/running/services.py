@@ -6,13 +6,10 @@ the first container of an image compiles, later ones start at once. A world mode
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
-
-import tomllib
+from typing import Dict, Mapping, Optional, Tuple
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN
@@ -20,21 +17,21 @@ from harness.records.identity import ImageRecord
 from harness.running.images import find_image
 from harness.running.plan import ServicePlan
 from harness.running.worker_process import ONE_THREAD
+from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL, ContainerSpec, Mount
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 ENVIRONMENT_CLASSES = {"embedded": "images.embedded.environment:EmbeddedEnvironment"}
 """The environment that plays a suite's family."""
 
 ENVIRONMENT_IMAGES = {"embedded": "wiw-bench/embedded"}
-"""The image of each environment, without its version. It also runs the families that come with the project."""
+"""The project's image of each environment. That of ``embedded`` also runs the families that come with the project."""
 
 CODE_IN_IMAGE = Path("/opt/wiw")
 HOMES_IN_CONTAINER = "/var/cache/wiw"
-COMPILED_IN_MODEL_CONTAINER = "/tmp/numba"
+COMPILED = f"{HOMES_IN_CONTAINER}/numba"
+COMPILED_BY_MODEL = "/tmp/numba"
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,6 @@ class Placement:
     container: bool = False
     python: str = ""
     gpu: str = ""
-
-
-@functools.cache
-def version() -> str:
-    """Return the project's version, which is the tag of its images."""
-    project: Dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return str(project["version"])
 
 
 def find_gpu(wanted: str) -> str:
@@ -77,14 +67,14 @@ def plan_environment(
         options = {"cache_dir": str(homes.absolute()), "scene_digests": dict(digests)}
         variables = _gpu_variables(where.gpu)
         return ServicePlan(ENVIRONMENT, family, entry_point, (), where.python, options, variables=variables), None
-    image = find_image(f"{ENVIRONMENT_IMAGES[family]}:{version()}")
+    image = find_image(own_reference(ENVIRONMENT_IMAGES[family]))
     mount = Mount(str(_container_homes(homes.absolute())), HOMES_IN_CONTAINER, writable=True)
     plan = ServicePlan(
         ENVIRONMENT,
         family,
         entry_point,
         options={"cache_dir": HOMES_IN_CONTAINER, "scene_digests": dict(digests)},
-        variables=_container_variables(f"{HOMES_IN_CONTAINER}/{_compiled_folder(image)}"),
+        variables=_container_variables(COMPILED),
         container=ContainerSpec(image.reference, image.id, (mount,), where.gpu),
     )
     return plan, image
@@ -117,7 +107,7 @@ def plan_world_model(
         manifest.entry_point,
         (str(folder),),
         manifest=fields,
-        variables=_container_variables(COMPILED_IN_MODEL_CONTAINER),
+        variables=_container_variables(COMPILED_BY_MODEL),
         container=ContainerSpec(found.reference, found.id, gpu_uuid=where.gpu),
     )
     return plan, found
@@ -128,8 +118,7 @@ def _catalog_image(entry: CatalogEntry) -> Tuple[str, Path]:
     if entry.manifest.image:
         return entry.manifest.image, PLUGIN_FOLDER
     if entry.folder.parent == BUILT_IN:
-        image = f"{ENVIRONMENT_IMAGES['embedded']}:{version()}"
-        return image, CODE_IN_IMAGE / BUILT_IN.name / entry.folder.name
+        return own_reference(ENVIRONMENT_IMAGES["embedded"]), CODE_IN_IMAGE / BUILT_IN.name / entry.folder.name
     raise Refusal(
         f"world model {entry.manifest.name!r} names no image to run in.",
         f'Build one from {entry.folder} and add image = "NAME" to its plugin.toml, or give it as --wm-image NAME.',
@@ -162,8 +151,3 @@ def _container_variables(compiled: str) -> Dict[str, str]:
 
 def _gpu_variables(gpu: str) -> Dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
-
-
-def _compiled_folder(image: ImageRecord) -> str:
-    """Return a name that differs by image: compiled code is found by path and would be thrown out by another's."""
-    return f"compiled-{image.id.rpartition(':')[2][:12]}"

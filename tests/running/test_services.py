@@ -14,6 +14,7 @@ from harness.records.identity import ImageRecord
 from harness.running import images, runs, services
 from harness.running.plan import plan_of
 from harness.running.services import Placement, plan_environment, plan_world_model
+from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import Mount
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.plugin_images import choose_model
@@ -37,7 +38,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_environments_container_sees_the_homes_alone(tmp_path: Path) -> None:
     plan, found = plan_environment("embedded", tmp_path, {"h": "00"}, Placement(container=True, gpu=GPU))
-    assert found == image(f"wiw-bench/embedded:{services.version()}")
+    assert found == image(own_reference("wiw-bench/embedded"))
     assert plan.container is not None and plan.python == "" and plan.path == ()
     assert (plan.container.image_id, plan.container.gpu_uuid) == (found.id, GPU)
     source = tmp_path / "containers" if os.geteuid() == 0 else tmp_path
@@ -73,7 +74,7 @@ def test_a_model_from_an_image_runs_in_it_whatever_the_placement() -> None:
 
 def test_families_of_the_project_run_in_its_own_image() -> None:
     plan, found = plan_world_model(load_catalog().find("copy"), None, Placement(container=True))
-    assert found == image(f"wiw-bench/embedded:{services.version()}")
+    assert found == image(own_reference("wiw-bench/embedded"))
     assert plan is not None and plan.path == ("/opt/wiw/wm_plugins/reference",)
     for name in ("gtsim", "none"):
         assert plan_world_model(load_catalog().find(name), None, Placement(container=True)) == (None, None)
