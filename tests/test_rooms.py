@@ -22,9 +22,12 @@ ALLOWED = {
         "tasks", "harness.planning", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
         "harness.contracts",
     },
+    "harness.diagnosing": {
+        "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.contracts",
+    },
     "harness.cli": {
-        "harness.running", "harness.reporting", "harness.scoring", "harness.records", "harness.worldmodels", "tasks",
-        "harness.contracts",
+        "harness.diagnosing", "harness.running", "harness.reporting", "harness.scoring", "harness.records",
+        "harness.worldmodels", "tasks", "harness.contracts",
     },
     "tasks": {"harness.planning", "harness.worldmodels", "harness.wire", "harness.contracts"},
     "images": {"harness.wire", "harness.contracts"},

@@ -2,137 +2,61 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import platform
-import shutil
-import sys
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.cli.console import print_json, print_table
+from harness.cli.console import note, print_json, print_table
+from harness.cli.paths import REPOSITORY, cache_root
 
-MIN_DISK_GB = 3.0
-MIN_MEMORY_GB = 2.0
+if TYPE_CHECKING:
+    from harness.diagnosing.findings import Finding
 
-
-@dataclass(frozen=True)
-class Check:
-    """One finding. ``state`` is ``ok``, ``absent`` (an optional part is not here) or ``problem``."""
-
-    name: str
-    state: str
-    detail: str
-    next_step: str = ""
+BUDGET_S = 45.0
+"""Seconds after which frames are given up; the other checks come first and take some seconds together."""
 
 
-def check_python() -> Check:
-    """Python must be 3.11 or newer."""
-    version = platform.python_version()
-    if sys.version_info >= (3, 11):
-        return Check("python", "ok", version)
-    return Check("python", "problem", f"{version} is too old", "Make the environment with Python 3.11 or newer.")
+def examine(out: Path, env_python: str = "") -> Iterator[Finding]:
+    """Yield all findings; a check that fails is a finding itself, so this never raises."""
+    from harness.diagnosing import engine, gpu, machine, rendering, supplies
+    from harness.diagnosing.findings import collect
+    from harness.worldmodels.catalog import load_catalog
+
+    until = time.monotonic() + BUDGET_S
+    cache = cache_root().absolute()
+    folders = {"runs": (out, "--out FOLDER"), "homes cache": (cache, "WIW_CACHE=FOLDER")}
+    yield from collect("machine", lambda: machine.examine_machine(REPOSITORY, folders))
+    yield from collect("suites", supplies.check_suites)
+    gpus, found = gpu.examine_gpus()
+    yield from found
+    docker, reached = engine.reach_engine()
+    yield reached
+    if docker is not None:
+        yield from collect("docker engine", lambda: engine.examine_engine(docker, len(gpus)))
+        yield from collect("images", lambda: engine.check_images(docker))
+    yield from collect("data", supplies.check_scenes)
+    yield from collect("weights", lambda: supplies.check_weights(load_catalog().entries))
+    note("rendering a frame a device ...")
+    uuids = [found.uuid for found in gpus]
+    yield from collect("frame", lambda: rendering.examine_frames(cache, docker is not None, uuids, until, env_python))
 
 
-def check_packages(extra: str, modules: Iterable[str], gain: str) -> Check:
-    """The packages of one extra must be importable; ``gain`` says what they are for."""
-    missing = [m for m in modules if importlib.util.find_spec(m) is None]
-    if not missing:
-        return Check(f"extra: {extra}", "ok", gain)
-    state = "problem" if extra == "embedded" else "absent"
-    step = f"pip install -c constraints.txt -e '.[{extra}]'"
-    return Check(f"extra: {extra}", state, f"no {', '.join(missing)}: {gain} cannot run", step)
+def doctor(out: Path, as_json: bool, env_python: str = "") -> int:
+    """Print the findings; return 1 if any is a problem (the embedded suite cannot run), else 0."""
+    from harness.diagnosing.findings import PROBLEM
 
-
-def check_folder(name: str, folder: Path) -> Check:
-    """The folder (or its nearest parent) must be writable and have room."""
-    place = folder
-    while not place.exists():
-        place = place.parent
-    if not os.access(place, os.W_OK):
-        return Check(name, "problem", f"{folder} is not writable", "Choose another folder (--out, WIW_CACHE).")
-    free = shutil.disk_usage(place).free / 1e9
-    if free < MIN_DISK_GB:
-        step = f"Free at least {MIN_DISK_GB:.0f} GB or choose another disk (--out, WIW_CACHE)."
-        return Check(name, "problem", f"{folder}: {free:.1f} GB free", step)
-    return Check(name, "ok", f"{folder}: {free:.0f} GB free")
-
-
-def check_memory() -> Check:
-    """Each worker runs a simulator below 0.6 GB beside itself."""
-    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    detail = f"{os.cpu_count()} cores, {gigabytes:.1f} GB"
-    if gigabytes < MIN_MEMORY_GB:
-        return Check("machine", "problem", detail, "Use --workers 1.")
-    return Check("machine", "ok", detail)
-
-
-def check_program(name: str, program: str, gain: str, step: str) -> Check:
-    """An optional program on the PATH."""
-    path = shutil.which(program)
-    if path:
-        return Check(name, "ok", path)
-    return Check(name, "absent", f"no {program}: {gain}", step)
-
-
-def check_compile() -> Check:
-    """numba must compile and agree with Python to the last bit, or no root would be comparable."""
-    if importlib.util.find_spec("numba") is None:
-        return Check("compiler", "problem", "numba is missing", "pip install -c constraints.txt -e '.[embedded]'")
-    import numba
-
-    from harness.contracts import portable
-
-    try:
-        compiled = numba.njit(portable.sincos)
-        same = all(compiled(k * 0.37) == portable.sincos(k * 0.37) for k in range(500))
-    except Exception as error:
-        return Check("compiler", "problem", f"numba failed: {error}", "Reinstall with -c constraints.txt.")
-    if same:
-        return Check("compiler", "ok", f"numba {numba.__version__} on {platform.machine()}, bits as expected")
-    return Check("compiler", "problem", "compiled bits differ from Python's", "Unset NUMBA_* variables and retry.")
-
-
-def check_suites() -> list[Check]:
-    """Which suites can run here, in the suites' own words."""
-    from harness.contracts.errors import WiwError
-    from tasks.suite import list_suites, load_suite
-
-    found = []
-    for name in list_suites():
-        try:
-            load_suite(name).require_runnable()
-            found.append(Check(f"suite: {name}", "ok", "can run here"))
-        except WiwError as error:
-            found.append(Check(f"suite: {name}", "absent", error.what, error.next_step))
-    return found
-
-
-def examine(out: Path) -> list[Check]:
-    """Return all findings; never raises."""
-    from harness.cli.paths import cache_root
-
-    embedded = ("numba", "skimage", "trimesh")
-    checks: list[Callable[[], Check]] = [
-        check_python,
-        lambda: check_packages("embedded", embedded, "the embedded suite"),
-        lambda: check_packages("models", ("torch", "diffusers"), "learnt world models"),
-        check_compile,
-        check_memory,
-        lambda: check_folder("runs", out),
-        lambda: check_folder("homes cache", cache_root()),
-        lambda: check_program("gpu", "nvidia-smi", "learnt models would run on the CPU", "Install the NVIDIA driver."),
-    ]
-    return [check() for check in checks] + check_suites()
-
-
-def doctor(out: Path, as_json: bool) -> int:
-    """Print the findings; return 1 if any is a problem, else 0."""
-    checks = examine(out)
+    findings = list(examine(out, env_python))
     if as_json:
-        print_json({"checks": [asdict(c) for c in checks]})
+        print_json({"checks": [asdict(finding) for finding in findings]})
     else:
-        rows = [(c.name, c.state, c.detail + (f"\n→ {c.next_step}" if c.next_step else "")) for c in checks]
-        print_table("What can run here", ("part", "state", "detail"), rows)
-    return 1 if any(c.state == "problem" for c in checks) else 0
+        rows = [(finding.name, finding.state, _text(finding)) for finding in findings]
+        print_table("What can run here", ("part", "state", "found"), rows)
+    return 1 if any(finding.state == PROBLEM for finding in findings) else 0
+
+
+def _text(finding: Finding) -> str:
+    meaning = f": {finding.meaning}" if finding.meaning else ""
+    step = f"\n→ {finding.next_step}" if finding.next_step else ""
+    return f"{finding.found.rstrip('.')}{meaning}{step}"

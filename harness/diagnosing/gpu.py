@@ -1,0 +1,171 @@
+"""The GPU as its driver shows it: nvidia-smi, libcuda and EGL must be of one driver, and new enough for CUDA.
+
+A mismatch seldom raises an error where it matters: EGL then draws in software or draws nothing, and a model falls back
+to the CPU.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.diagnosing.findings import OK, SKIPPED, WARNING, Finding
+
+TIMEOUT_S = 10.0
+EGL_FOLDERS = (Path("/etc/glvnd/egl_vendor.d"), Path("/usr/share/glvnd/egl_vendor.d"))
+NVIDIA_EGL = "libEGL_nvidia"
+
+_QUERY = "index,uuid,name,driver_version"
+_LIBCUDA = """
+import ctypes, re
+library = ctypes.CDLL("libcuda.so.1")
+version = ctypes.c_int()
+code = library.cuDriverGetVersion(ctypes.byref(version))
+path = next((line.split()[-1] for line in open("/proc/self/maps") if "libcuda" in line), "")
+print(code, version.value, path)
+"""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as nvidia-smi lists it."""
+
+    index: int
+    uuid: str
+    name: str
+    driver: str
+
+
+def examine_gpus() -> tuple[list[Gpu], list[Finding]]:
+    """Return the GPUs and the findings about them and their driver."""
+    gpus, first = list_gpus()
+    if not gpus:
+        return [], [first]
+    driver = gpus[0].driver
+    return gpus, [first, *check_cuda(driver), *check_egl(driver)]
+
+
+def list_gpus() -> tuple[list[Gpu], Finding]:
+    """Ask nvidia-smi, the only program that comes with every driver."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        if Path("/proc/driver/nvidia/version").exists():
+            step = "Install the driver's tools, e.g. sudo apt install nvidia-utils-<driver version>."
+            return [], Finding("gpu", WARNING, "a driver without nvidia-smi", "no GPU can be chosen", step)
+        return [], Finding("gpu", SKIPPED, "no NVIDIA GPU", "learnt world models would run on the CPU")
+    try:
+        done = subprocess.run(
+            [program, f"--query-gpu={_QUERY}", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        step = "Look at: sudo dmesg | grep -i nvrm; then restart the machine."
+        return [], Finding("gpu", WARNING, f"nvidia-smi hangs ({TIMEOUT_S:g} s)", "the driver or a GPU is stuck", step)
+    if done.returncode != 0:
+        text = (done.stdout + done.stderr).strip().splitlines() or [f"exit {done.returncode}"]
+        mismatch = "version mismatch" in text[0]
+        step = "Restart the machine" + (": the driver was updated under a running kernel." if mismatch else ".")
+        return [], Finding("gpu", WARNING, f"nvidia-smi: {text[0]}", "no GPU can be used", step)
+    gpus = [_gpu(line) for line in done.stdout.strip().splitlines()]
+    names = ", ".join(f"{gpu.index}: {gpu.name}" for gpu in gpus)
+    return gpus, Finding("gpu", OK, f"{names}; driver {gpus[0].driver}")
+
+
+def check_cuda(driver: str) -> Iterator[Finding]:
+    """Yield whether libcuda is the driver's own, and whether the driver is new enough for the installed PyTorch."""
+    done = subprocess.run([sys.executable, "-c", _LIBCUDA], capture_output=True, text=True, timeout=TIMEOUT_S)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        step = f"Install libcuda of the driver: sudo apt install libnvidia-compute-{driver.partition('.')[0]}"
+        yield Finding("libcuda", WARNING, last, "CUDA finds no GPU although there is one", step)
+        return
+    code, number, library = [*done.stdout.split(), "", "", ""][:3]
+    supported = (int(number) // 1000, int(number) % 1000 // 10)
+    own = re.search(r"libcuda\.so\.(\d+\.[\d.]+)$", library)
+    if own and own[1] != driver:
+        step = "Remove the other driver's files, or restart after an update: the two must be of one version."
+        yield Finding("libcuda", WARNING, f"{library}, driver {driver}", "library and driver do not match", step)
+    elif code != "0":
+        yield Finding(
+            "libcuda", WARNING, f"cuDriverGetVersion gives {code}", "CUDA cannot start", "Restart the machine."
+        )
+    else:
+        yield Finding("libcuda", OK, f"CUDA up to {supported[0]}.{supported[1]}")
+    yield check_torch_cuda(supported)
+
+
+def check_torch_cuda(supported: tuple[int, int]) -> Finding:
+    """The driver must know the major version of CUDA that PyTorch was built with (minors are compatible)."""
+    built = torch_cuda()
+    if not built:
+        return Finding("cuda", SKIPPED, "no PyTorch with CUDA installed", "learnt world models would run on the CPU")
+    found = f"PyTorch built with CUDA {built}, driver supports {supported[0]}.{supported[1]}"
+    major = int(built.partition(".")[0])
+    if major > supported[0]:
+        step = (
+            f"Update the NVIDIA driver to one that supports CUDA {built}, or install PyTorch for CUDA {supported[0]}: "
+            f"https://pytorch.org/get-started/locally"
+        )
+        return Finding("cuda", WARNING, found, "the driver is older than CUDA: models would fail or use the CPU", step)
+    return Finding("cuda", OK, found)
+
+
+def torch_cuda() -> str:
+    """Return the CUDA version that the installed PyTorch was built with ("" for none), without importing it."""
+    spec = importlib.util.find_spec("torch")
+    file = Path(spec.origin).with_name("version.py") if spec and spec.origin else None
+    if file is None or not file.exists():
+        return ""
+    found = re.search(r"^cuda[^=\n]*=\s*['\"]([\d.]+)['\"]", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def check_egl(driver: str) -> Iterator[Finding]:
+    """Yield whether EGL can find the NVIDIA driver; without its vendor file it draws in software, or nothing."""
+    major = driver.partition(".")[0]
+    step = f"sudo apt install libnvidia-gl-{major} (in a container: NVIDIA_DRIVER_CAPABILITIES=all)"
+    libraries = [library for file in vendor_files() if (library := _vendor_library(file))]
+    nvidia = [library for library in libraries if NVIDIA_EGL in library]
+    if not nvidia:
+        found = f"vendor files name {', '.join(libraries) or 'nothing'}"
+        yield Finding("egl", WARNING, found, "simulators on the GPU draw in software, or black", step)
+        return
+    code = f"import ctypes; ctypes.CDLL({nvidia[0]!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=TIMEOUT_S)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        yield Finding("egl", WARNING, last, f"the vendor file names {nvidia[0]}, which does not load", step)
+    else:
+        yield Finding("egl", OK, nvidia[0])
+
+
+def vendor_files() -> list[Path]:
+    """Return the EGL vendor files in the order in which libglvnd reads them; its variables replace the folders."""
+    named = os.environ.get("__EGL_VENDOR_LIBRARY_FILENAMES")
+    if named:
+        return [Path(name) for name in named.split(":")]
+    folders = os.environ.get("__EGL_VENDOR_LIBRARY_DIRS")
+    places = [Path(name) for name in folders.split(":")] if folders else EGL_FOLDERS
+    return [file for place in places for file in sorted(place.glob("*.json"))]
+
+
+def _vendor_library(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["ICD"]["library_path"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _gpu(line: str) -> Gpu:
+    index, uuid, name, driver = (part.strip() for part in line.split(","))
+    return Gpu(int(index), uuid, name, driver)

@@ -1,0 +1,133 @@
+"""One rendered frame a device, through the real service and past the liveness gate.
+
+Everything between the scene's file and the pixels takes part: interpreter or container, wire, renderer, driver.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from harness.contracts.errors import DeadFrame, DeadlineExceeded, WiwError
+from harness.contracts.observations import ViewRequest
+from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
+from harness.running.liveness import LivenessGate
+from harness.running.plan import ServicePlan
+from harness.running.services import ENVIRONMENT_CLASSES, Placement, plan_environment, prepare_mounts
+from harness.runtimes.specs import ServiceLimits, ServiceSpec
+from harness.runtimes.start import start_service
+from harness.wire.client import Deadlines, EnvironmentClient
+from tasks.suite import Suite, list_suites, load_suite
+
+LEAST_S = 5.0
+"""A frame is not tried in less time than this."""
+
+EMBEDDED = "embedded"
+
+_MEND_CPU = "Delete the homes cache ({cache}), and reinstall: pip install -c constraints.txt -e '.[embedded]'"
+_WARM_UP = "Play one episode, which waits longer and keeps what it builds: python benchmark.py --wm none --task ignav "
+_MEND_GPU = "Mend what `gpu`, `libcuda` and `egl` name above; in a container set NVIDIA_DRIVER_CAPABILITIES=all."
+
+
+def check_frame(name: str, plan: ServicePlan, suite: Suite, mend: str, until: float, fault: str = WARNING) -> Finding:
+    """Start an environment, look at its first frame and at one after a turn; ``mend`` says what to do about a dead one.
+
+    The second frame shows that the renderer follows the body. ``until`` is when to give up (`time.monotonic`), and
+    ``fault`` the state of a failure; slowness alone is none, since a first start builds a home and compiles.
+    """
+    began = time.monotonic()
+    docker = " --runtime docker" if plan.container is not None else ""
+    warm_up = f"{_WARM_UP}--suite {suite.family} --episodes 1{docker}"
+    if until - began < LEAST_S:
+        return Finding(name, SKIPPED, "no time was left for it", "other frames took long", warm_up)
+    try:
+        with ExitStack() as stack:
+            gate = _start(stack, plan, until)
+            size = _look(gate, suite)
+    except DeadlineExceeded as error:
+        return Finding(name, WARNING, error.what, "the machine is slow, or busy, or this is the first start", warm_up)
+    except DeadFrame as error:
+        return Finding(name, fault, error.what, "agents would be shown nothing: their episodes end as errors", mend)
+    except WiwError as error:
+        return Finding(name, fault, error.what, "no frame could be rendered", error.next_step or mend)
+    return Finding(name, OK, f"{size}, alive, after {time.monotonic() - began:.1f} s")
+
+
+def examine_frames(cache: Path, engine: bool, gpus: list[str], until: float, env_python: str = "") -> Iterator[Finding]:
+    """Yield one finding a device: every suite that can run here as a process, and on the engine.
+
+    ``gpus`` are UUIDs. The embedded suite draws on the CPU; others are tried on every GPU, or without one.
+    """
+    for family in ENVIRONMENT_CLASSES:
+        suite = _runnable(family)
+        if isinstance(suite, Finding):
+            yield suite
+            continue
+        devices = [""] if family == EMBEDDED or not gpus else gpus
+        for gpu in devices:
+            label = f"frame: {family} on {gpu or 'the CPU'}"
+            mend = _MEND_CPU.format(cache=cache) if family == EMBEDDED else _MEND_GPU
+            placed = Placement(python=env_python, gpu=gpu)
+            fault = PROBLEM if family == EMBEDDED else WARNING
+            yield check_frame(label, plan_environment(family, cache, {}, placed)[0], suite, mend, until, fault)
+            if engine:
+                yield _in_container(f"{label}, in Docker", suite, cache, gpu, mend, until)
+
+
+def _in_container(name: str, suite: Suite, cache: Path, gpu: str, mend: str, until: float) -> Finding:
+    try:
+        plan, _ = plan_environment(suite.family, cache, {}, Placement(container=True, gpu=gpu))
+        if plan.container is not None:
+            prepare_mounts(plan.container)
+    except WiwError as error:
+        return Finding(name, SKIPPED, error.what, "", error.next_step)
+    return check_frame(name, plan, suite, mend, until)
+
+
+def _runnable(family: str) -> Suite | Finding:
+    """Return the suite of a family, or why it cannot run here."""
+    name = f"frame: {family}"
+    if not any(known.rpartition("-v")[0] == family for known in list_suites()):
+        return Finding(name, SKIPPED, f"no suite of the family {family}")
+    suite = load_suite(family)
+    try:
+        suite.require_runnable()
+    except WiwError as error:
+        return Finding(name, SKIPPED, error.what, "", error.next_step)
+    return suite
+
+
+def _start(stack: ExitStack, plan: ServicePlan, until: float) -> LivenessGate:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wiw-doctor-")))
+    spec = ServiceSpec(
+        kind=plan.kind,
+        name=plan.name,
+        entry_point=plan.entry_point,
+        path=plan.path,
+        python=plan.python or sys.executable,
+        options=plan.options,
+        environment_variables=plan.variables,
+        container=plan.container,
+    )
+    limits = ServiceLimits(start_s=until - time.monotonic())
+    service = stack.enter_context(start_service(spec, limits, folder / "environment.log"))
+    left = max(until - time.monotonic(), 1.0)
+    gate = LivenessGate(EnvironmentClient(service.socket, Deadlines(reset_s=left, step_s=left)))
+    stack.callback(gate.close)
+    return gate
+
+
+def _look(gate: LivenessGate, suite: Suite) -> str:
+    """Look at the first episode's first frame and at the one after a turn; return the frame's size."""
+    tier = suite.tier()
+    camera = tier.loop.agent_camera
+    turn = next(action for action in suite.action_space.primitives if action.name.startswith("turn"))
+    gate.describe()
+    reply = gate.reset(suite.episodes(tier.name)[0], 0, [ViewRequest(camera)], [])
+    gate.step([turn], [ViewRequest(camera)])
+    height, width, _ = reply.observation.views[camera].rgb.shape
+    return f"{height} x {width}"

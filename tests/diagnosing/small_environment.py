@@ -1,0 +1,22 @@
+"""The tiny home with planted faults, which takes the episodes of real homes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.contracts.episodes import Episode
+from harness.contracts.observations import ResetReply, ViewRequest
+from tests.images.embedded.tiny_environment import tiny_episode
+from tests.running.planted import PlantedEnvironment
+
+
+class SmallEnvironment(PlantedEnvironment):
+    """Starts every episode where the tiny home is walkable."""
+
+    def reset(
+        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
+    ) -> ResetReply:
+        """Reset at the tiny home's own start and goal."""
+        own = tiny_episode()
+        return super().reset(replace(episode, start=own.start, goal=own.goal), seed, views, goal_views)
