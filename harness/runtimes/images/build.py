@@ -19,7 +19,7 @@ from harness.runtimes.images.arguments import base_label
 from harness.runtimes.images.context import SOURCE_LABEL, source_digest, write_context
 from harness.runtimes.images.declared import PREFIX, DeclaredImage
 from harness.runtimes.images.diagnosis import TAIL_LINES, explain
-from harness.runtimes.images.supplies import Supplied, check_supplies, checksums
+from harness.runtimes.images.supplies import Supplied, check_supplies, supply_arguments
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _REDISTRIBUTABLE_LABEL = "wiw.redistributable"
@@ -78,7 +78,7 @@ def build_image(
         **bases,
         **arguments.label_arguments(revision),
         **arguments.network_arguments(),
-        **(checksums(image, given) if whole else {}),
+        **(supply_arguments(image, given) if whole else {}),
     }
     reference = image.reference if whole else f"{image.reference}-{options.stage}"
     labels = {

@@ -28,9 +28,14 @@ def check_supplies(image: DeclaredImage, given: Mapping[str, Supplied]) -> dict[
     return {supply.file: _check(image, supply, given.get(supply.name, Supplied())) for supply in image.supplies}
 
 
-def checksums(image: DeclaredImage, given: Mapping[str, Supplied]) -> dict[str, str]:
-    """Return the build arguments with the expected checksums, such as ``COPPELIASIM_SHA256``."""
-    return {f"{s.name.upper()}_SHA256": expected_sha256(s, given.get(s.name, Supplied())) for s in image.supplies}
+def supply_arguments(image: DeclaredImage, given: Mapping[str, Supplied]) -> dict[str, str]:
+    """Return the build arguments by which a Dockerfile checks consent and checksums itself, after `check_supplies`."""
+    found = {}
+    for supply in image.supplies:
+        user = given.get(supply.name, Supplied())
+        found[f"{supply.name.upper()}_SHA256"] = expected_sha256(supply, user)
+        found[f"ACCEPT_{supply.name.upper()}_LICENCE"] = "yes" if user.accepted else "no"
+    return found
 
 
 def expected_sha256(supply: Supply, given: Supplied) -> str:
