@@ -16,6 +16,7 @@ from harness.contracts.cameras import Camera, Pose, Rig
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.wrong_fields import wrong_fields
 from harness.planning.config import LoopConfig, PartConfig
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -185,7 +186,7 @@ def read_suite(path: Path) -> SuiteData:
     try:
         suite = SuiteData.model_validate(data)
     except ValidationError as error:
-        raise Refusal(f"{path}: {_first_error(error)}.", "Mend the file.") from error
+        raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Mend the file.") from error
     if suite.name != path.parent.name:
         raise Refusal(f"{path} calls itself {suite.name!r} but lies in {path.parent.name!r}.", "Rename one of them.")
     return suite
@@ -208,12 +209,12 @@ def _read_episodes(path: Path, modified_ns: int) -> Tuple[Episode, ...]:
     try:
         items = TypeAdapter(List[EpisodeData]).validate_python(data)
     except ValidationError as error:
-        raise Refusal(f"{path}: {_first_error(error)}.", "Restore the file from the repository.") from error
+        raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Restore the file from the repository.") from error
     episodes = tuple(item.episode() for item in items)
     seen: set[str] = set()
     for number, episode in enumerate(episodes):
         if episode.id in seen:
-            raise Refusal(f"{path}: item {number}: field id: {episode.id!r} occurs twice.", "Mend the file.")
+            raise Refusal(f"{path}: item {number}: id: {episode.id!r} occurs twice.", "Mend the file.")
         seen.add(episode.id)
     return episodes
 
@@ -228,7 +229,7 @@ def read_homes(path: Path, suite: str) -> Mapping[str, str]:
     try:
         return TypeAdapter(Dict[str, str]).validate_python(_read_json(path, bytes))
     except ValidationError as error:
-        raise Refusal(f"{path}: {_first_error(error)}.", "Restore the file from the repository.") from error
+        raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Restore the file from the repository.") from error
 
 
 def write_episodes(path: Path, episodes: Sequence[Episode]) -> None:
@@ -247,13 +248,3 @@ def _read_json(path: Path, unpack: Any) -> Any:
         return json.loads(unpack(path.read_bytes()))
     except (OSError, EOFError, ValueError) as error:
         raise Refusal(f"{path} cannot be read: {error}.", "Restore the file from the repository.") from error
-
-
-def _first_error(error: ValidationError) -> str:
-    """Return "item 3: field goal.position.1: <what>" for the first of the errors."""
-    first = error.errors()[0]
-    location = list(first["loc"])
-    item = f"item {location.pop(0)}: " if location and isinstance(location[0], int) else ""
-    field = ".".join(str(part) for part in location)
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{item}field {field or '(all)'}: {first['msg']}{more}"

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
 from harness.contracts.names import nearest
+from harness.contracts.wrong_fields import wrong_fields
 from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "wm_plugins"
@@ -158,7 +159,7 @@ def parse_manifests(content: bytes, source: str) -> list[ModelManifest]:
     try:
         plugin = _PluginFile.model_validate(data)
     except ValidationError as error:
-        raise Refusal(f"{source}: {_describe(error)}", "Mend the named fields.") from error
+        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Mend the named fields.") from error
     return [_manifest(source, plugin.family, model) for model in plugin.model]
 
 
@@ -183,13 +184,3 @@ def _manifest(source: str, family: _FamilyTable, model: _ModelTable) -> ModelMan
     fields["checkpoint"] = Checkpoint(**fields["checkpoint"])
     fields["needs"] = tuple(fields["needs"])
     return ModelManifest(**fields)
-
-
-def _describe(error: ValidationError) -> str:
-    """Return one clause a wrong field: where it is, what is wrong, and the value found."""
-    clauses = []
-    for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        found = "" if problem["type"] == "missing" else f" (found {problem['input']!r})"
-        clauses.append(f"{place}: {problem['msg']}{found}")
-    return "; ".join(clauses) + "."

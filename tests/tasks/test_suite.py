@@ -170,7 +170,7 @@ def test_requirements_name_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda text: text.replace("radius_m = 0.5", "radius_m = -0.5"), r"field tiers\.easy\.radius_m"),
+        (lambda text: text.replace("radius_m = 0.5", "radius_m = -0.5"), r"tiers\.easy\.radius_m"),
         (lambda text: text.replace("decisions = 5", "decisoins = 5"), r"tiers\.easy\.loop\.decis"),
         (
             lambda text: text.replace('agent_camera = "pano"', 'agent_camera = "side"'),
@@ -191,10 +191,10 @@ def test_a_wrong_suite_file_is_refused_with_file_and_field(tmp_path: Path, edit:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"radius_m": "near"}, r"item 1: field radius_m"),
-        ({"goal": {"position": [0.0, 1.0], "rotation": [1.0, 0.0, 0.0, 0.0]}}, r"item 1: field goal\.position"),
-        ({"colour": "red"}, r"item 1: field colour"),
-        ({"id": "toy-2"}, r"item 1: field id: 'toy-2' occurs twice"),
+        ({"radius_m": "near"}, r"item 1: radius_m"),
+        ({"goal": {"position": [0.0, 1.0], "rotation": [1.0, 0.0, 0.0, 0.0]}}, r"item 1: goal\.position"),
+        ({"colour": "red"}, r"item 1: colour"),
+        ({"id": "toy-2"}, r"item 1: id: 'toy-2' occurs twice"),
     ],
 )
 def test_a_wrong_episode_is_refused_with_file_item_and_field(
