@@ -175,7 +175,7 @@ class OneHome(EmbeddedEnvironment):
     """An environment that keeps the scene it was made with."""
 
     def __init__(self, home: Home) -> None:
-        super().__init__()
+        super().__init__("no cache of homes is needed")
         self._home = home
 
     def load_home(self, name: str) -> Home:

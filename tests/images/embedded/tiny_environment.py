@@ -12,6 +12,9 @@ from tests.images.embedded.tiny_home import tiny_home
 class TinyEnvironment(EmbeddedEnvironment):
     """An environment that finds the tiny home under every name."""
 
+    def __init__(self) -> None:
+        super().__init__("no cache of homes is needed")
+
     def load_home(self, name: str) -> Home:
         return tiny_home()
 
