@@ -19,8 +19,15 @@ from harness.contracts.portable import PI, TWO_PI, atan2, sincos
 BORDER = 1
 """Extra pixels on each side of a face."""
 
-WEIGHT = 256
-"""The four weights of a pixel add up to this: 255 * 256 and a half still fit 16 bits."""
+WEIGHT_BITS = 8
+WEIGHT = 1 << WEIGHT_BITS
+"""The four weights of a pixel add up to this: 255 * 256 and a half still fit a lane of 16 bits."""
+
+_LANE = np.dtype("<u2")
+_LANES = np.dtype("<u8")
+"""A pixel's three channels in one word: one multiplication weighs them all."""
+
+_HALVES = (WEIGHT // 2) * (1 + (1 << 16) + (1 << 32))
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,11 +88,14 @@ class CubeStitcher:
 
     def rgb(self, faces: Sequence[npt.NDArray[np.uint8]]) -> RGB:
         """Return the panorama of six colour faces (further channels than three are dropped), blended bilinearly."""
-        pixels = self._joined(faces)[:, :3]
-        total = np.full((len(self._nearest), 3), WEIGHT // 2, np.uint16)
+        pixels = self._joined(faces)
+        lanes = np.zeros((len(pixels), 4), _LANE)
+        lanes[:, :3] = pixels[:, :3]
+        packed = lanes.view(_LANES)[:, 0]
+        total = np.full(len(self._nearest), _HALVES, _LANES)
         for corner, weight in zip(self._corners, self._weights):
-            total += pixels.take(corner, axis=0) * weight
-        panorama: RGB = (total // WEIGHT).astype(np.uint8)
+            total += packed.take(corner) * weight
+        panorama: RGB = (total.view(_LANE).reshape(-1, 4)[:, :3] >> WEIGHT_BITS).astype(np.uint8)
         return panorama.reshape(*self._shape, 3)
 
     def depth(self, faces: Sequence[npt.NDArray[np.float32]]) -> Depth:
@@ -104,19 +114,19 @@ class CubeStitcher:
 
     def _blend(
         self, start: npt.NDArray[np.intp], x: Floats, y: Floats
-    ) -> Tuple[List[npt.NDArray[np.intp]], List[npt.NDArray[np.uint16]]]:
+    ) -> Tuple[List[npt.NDArray[np.intp]], List[npt.NDArray[np.uint64]]]:
         """Return the four pixel numbers of each sample and their weights, which add up to `WEIGHT` exactly."""
         left, top = np.floor(x), np.floor(y)
         across, down = x - left, y - top
         first = start + top.astype(np.intp) * self._side + left.astype(np.intp)
         corners = [first, first + 1, first + self._side, first + self._side + 1]
         last_three = [
-            np.floor(across * (1.0 - down) * WEIGHT).astype(np.uint16),
-            np.floor((1.0 - across) * down * WEIGHT).astype(np.uint16),
-            np.floor(across * down * WEIGHT).astype(np.uint16),
+            np.floor(across * (1.0 - down) * WEIGHT),
+            np.floor((1.0 - across) * down * WEIGHT),
+            np.floor(across * down * WEIGHT),
         ]
         rest = WEIGHT - last_three[0] - last_three[1] - last_three[2]
-        return corners, [weight.astype(np.uint16)[:, None] for weight in (rest, *last_three)]
+        return corners, [weight.astype(_LANES) for weight in (rest, *last_three)]
 
 
 def _directions(height: int, width: int) -> Floats:

@@ -1,0 +1,129 @@
+"""Roofs, maps and refusals, on a pathfinder made of rectangles: islands of flat floor at given heights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, List, Sequence, Tuple
+
+import numpy as np
+import pytest
+
+from harness.contracts.cameras import Vec3
+from harness.contracts.errors import NotNavigable, Refusal
+from images.habitat.navigation import Navigation, roof_islands
+
+
+@dataclass(frozen=True)
+class Island:
+    """A rectangle of floor: x and z from 0 to its size, at height y."""
+
+    size_x: float
+    size_z: float
+    y: float
+
+
+class RectanglePathfinder:
+    """The part of the simulator's pathfinder that Navigation asks, over islands one above the other."""
+
+    is_loaded = True
+
+    def __init__(self, islands: Sequence[Island]) -> None:
+        self._islands = list(islands)
+        self.num_islands = len(islands)
+
+    def island_area(self, island: int) -> float:
+        return self._islands[island].size_x * self._islands[island].size_z
+
+    def build_navmesh_vertices(self, island: int) -> List[Any]:
+        one = self._islands[island]
+        return [np.array((x, one.y, z)) for x in (0.0, one.size_x) for z in (0.0, one.size_z)]
+
+    def get_island(self, point: Any) -> int:
+        return int(np.argmin([abs(point[1] - island.y) for island in self._islands]))
+
+    def is_navigable(self, point: Any, tolerance: float) -> bool:
+        one = self._islands[self.get_island(point)]
+        inside = 0.0 <= point[0] <= one.size_x and 0.0 <= point[2] <= one.size_z
+        return inside and abs(float(point[1]) - one.y) <= tolerance
+
+    def get_bounds(self) -> Tuple[Any, Any]:
+        return np.zeros(3), np.array([max(i.size_x for i in self._islands), 9.0, max(i.size_z for i in self._islands)])
+
+    def get_topdown_island_view(self, cell: float, height: float, tolerance: float) -> Any:
+        _, high = self.get_bounds()
+        rows, columns = int(high[2] / cell), int(high[0] / cell)
+        view = np.full((rows, columns), -1)
+        for row in range(rows):
+            for column in range(columns):
+                point = np.array((column * cell, height, row * cell))
+                if self.is_navigable(point, tolerance):
+                    view[row, column] = self.get_island(point)
+        return view
+
+
+FLOOR, UPSTAIRS, ROOF = Island(4.0, 2.0, 0.0), Island(3.0, 2.0, 2.6), Island(5.0, 3.0, 5.2)
+
+
+def below(heights: Sequence[float]) -> Any:
+    """Return a cover test: something lies above every point below one of ``heights``."""
+    return lambda position: any(position[1] < height for height in heights)
+
+
+def straight(start: Vec3, goal: Vec3) -> Tuple[float, List[Vec3]]:
+    return math.dist(start, goal), [start, goal]
+
+
+def navigation(islands: Sequence[Island], roofs: Sequence[int] = ()) -> Navigation:
+    return Navigation(RectanglePathfinder(islands), straight, frozenset(roofs))
+
+
+def test_the_uppermost_surface_of_a_house_is_its_roof() -> None:
+    assert roof_islands(RectanglePathfinder([FLOOR, UPSTAIRS, ROOF]), below([5.2])) == {2}
+
+
+def test_a_scene_that_is_open_everywhere_has_no_roofs() -> None:
+    assert roof_islands(RectanglePathfinder([FLOOR, UPSTAIRS]), lambda _: False) == frozenset()
+
+
+def test_a_floor_with_holes_in_its_ceiling_is_no_roof() -> None:
+    assert roof_islands(RectanglePathfinder([FLOOR, ROOF]), lambda p: p[1] < 5.0 and p[0] > 1.0) == {1}
+
+
+def test_nobody_stands_on_a_roof() -> None:
+    house = navigation([FLOOR, ROOF], [1])
+    assert house.is_navigable((1.0, 0.0, 1.0))
+    assert not house.is_navigable((1.0, 5.2, 1.0))
+    assert house.geodesic_distance((1.0, 5.2, 1.0), (2.0, 5.2, 1.0)) == math.inf
+    assert house.area_m2 == pytest.approx(8.0)
+
+
+def test_a_map_shows_one_storey_and_no_roof() -> None:
+    house = navigation([FLOOR, UPSTAIRS, ROOF], [2])
+    ground, upstairs = house.top_down_map(0.0), house.top_down_map(2.6)
+    assert ground.walkable.sum() * ground.cell_m**2 == pytest.approx(8.0, rel=0.05)
+    assert upstairs.walkable.sum() * upstairs.cell_m**2 == pytest.approx(6.0, rel=0.05)
+    assert not house.top_down_map(5.2).walkable.any()
+
+
+def test_the_map_s_cells_lie_around_the_points_that_were_asked() -> None:
+    assert navigation([FLOOR]).top_down_map(0.0).origin == pytest.approx((-0.025, -0.025))
+
+
+@pytest.mark.parametrize("position", [(math.nan, 0.0, 1.0), (1.0, math.inf, 1.0), (9.0, 0.0, 1.0), (1.0, 0.4, 1.0)])
+def test_places_off_the_floor_are_not_navigable(position: Vec3) -> None:
+    house = navigation([FLOOR])
+    assert not house.is_navigable(position)
+    with pytest.raises(NotNavigable, match=r"the goal .* of scene 'x' is not navigable"):
+        house.check(position, "goal", "scene 'x'")
+
+
+def test_without_a_way_there_is_no_path() -> None:
+    house = Navigation(RectanglePathfinder([FLOOR]), lambda start, goal: (math.inf, []), frozenset())
+    with pytest.raises(NotNavigable, match="no way leads"):
+        house.shortest_path((1.0, 0.0, 1.0), (2.0, 0.0, 1.0))
+
+
+def test_a_scene_of_nothing_but_roofs_is_refused() -> None:
+    with pytest.raises(Refusal, match="no walkable area"):
+        navigation([ROOF], [0])
