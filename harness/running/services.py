@@ -7,6 +7,7 @@ the first container of an image compiles, later ones start at once. A world mode
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Dict, Mapping, Optional, Tuple
@@ -18,7 +19,16 @@ from harness.running.images import find_image
 from harness.running.plan import ServicePlan
 from harness.running.worker_process import ONE_THREAD
 from harness.runtimes.images.declared import own_reference
-from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL, ContainerSpec, Mount
+from harness.runtimes.service import Service
+from harness.runtimes.specs import (
+    ENVIRONMENT,
+    WORLD_MODEL,
+    ContainerSpec,
+    Mount,
+    ServiceLimits,
+    ServiceSpec,
+)
+from harness.runtimes.start import start_service
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
 
@@ -125,7 +135,25 @@ def _catalog_image(entry: CatalogEntry) -> Tuple[str, Path]:
     )
 
 
-def prepare_mounts(container: ContainerSpec) -> None:
+def start(plan: ServicePlan, start_s: float, log: Path) -> Service:
+    """Start a planned service and return it when it is ready, at most ``start_s`` later; ``log`` gets its output."""
+    if plan.container is not None:
+        _prepare_mounts(plan.container)
+    spec = ServiceSpec(
+        kind=plan.kind,
+        name=plan.name,
+        entry_point=plan.entry_point,
+        path=plan.path,
+        python=plan.python or sys.executable,
+        options=plan.options,
+        manifest=plan.manifest,
+        environment_variables=plan.variables,
+        container=plan.container,
+    )
+    return start_service(spec, ServiceLimits(start_s=start_s), log)
+
+
+def _prepare_mounts(container: ContainerSpec) -> None:
     """Make the host folders that a container writes to; as root, give them to the user that containers run as."""
     from harness.runtimes.sandbox import container_user
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Optional
@@ -15,10 +14,8 @@ from harness.contracts.trajectories import PlayedEpisode
 from harness.records.plain import from_plain
 from harness.running.liveness import LivenessGate
 from harness.running.plan import RunPlan, ServicePlan, check_suite
-from harness.running.services import prepare_mounts
+from harness.running.services import start
 from harness.runtimes.service import Service
-from harness.runtimes.specs import ServiceLimits, ServiceSpec
-from harness.runtimes.start import start_service
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
 from tasks.registry import load_task
@@ -88,21 +85,7 @@ class SuitePlayer:
         return PluginImaginer(client, manifest, suite.action_space)
 
     def _start(self, stack: ExitStack, service: ServicePlan) -> Service:
-        spec = ServiceSpec(
-            kind=service.kind,
-            name=service.name,
-            entry_point=service.entry_point,
-            path=service.path,
-            python=service.python or sys.executable,
-            options=service.options,
-            manifest=service.manifest,
-            environment_variables=service.variables,
-            container=service.container,
-        )
-        limits = ServiceLimits(start_s=self._plan.deadlines.start_s)
-        if service.container is not None:
-            prepare_mounts(service.container)
-        running = start_service(spec, limits, self._logs / f"{service.kind}.log")
+        running = start(service, self._plan.deadlines.start_s, self._logs / f"{service.kind}.log")
         stack.callback(running.stop)
         self._services.append(running)
         return running
