@@ -25,14 +25,15 @@ from harness.runtimes.docker_reaping import owner_labels, reap_stale_containers
 from harness.runtimes.exits import LOG_LINES, ServiceLog, late_error
 from harness.runtimes.sandbox import creation_arguments
 from harness.runtimes.specs import ContainerSpec, ServiceLimits, ServiceSpec
+from harness.wire.host import STACK_SIGNAL
 
 POLL_S = 0.01
 STATE_POLL_S = 0.2
 """Between two questions to the engine; the socket itself is looked for every `POLL_S`."""
 
 HEALTH_TIMEOUT_S = 1.0
-STACK_DUMP_S = 3.0
-"""How long a hanging service gets to write its Python stack (faulthandler, on SIGABRT) before it is killed."""
+STACK_DUMP_S = 1.0
+"""How long a hanging service gets to write its Python stack before it is killed."""
 
 DEATH_WAIT_S = 0.5
 LOG_WAIT_S = 2.0
@@ -198,12 +199,8 @@ class ContainerService:
 
     def _dump_stack(self) -> None:
         with suppress(Exception):  # the stack is a help, not a must
-            self._engine.client.api.kill(self.container_name, signal.SIGABRT)
-            deadline = time.monotonic() + STACK_DUMP_S
-            while self._end() is None and time.monotonic() < deadline:
-                time.sleep(POLL_S)
-            if self._reader is not None:
-                self._reader.finish(STACK_DUMP_S)
+            self._engine.client.api.kill(self.container_name, STACK_SIGNAL)
+            time.sleep(STACK_DUMP_S)
 
     def _container_spec(self) -> ContainerSpec:
         if self._spec.container is None:

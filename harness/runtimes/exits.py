@@ -14,6 +14,7 @@ _MANY_LINES = 400
 _LINES_BEFORE_CRASH = 5
 _TAIL_BYTES = 64 * 1024
 _CRASH = "Fatal Python error:"
+_STACK = re.compile(r"(Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$")
 _WAITING_FRAME = re.compile(r'"<frozen|/lib/python3\.\d+/(?!site-packages|dist-packages)|/harness/wire/|/grpc/_')
 
 _SIGNAL_HINTS = {
@@ -87,14 +88,16 @@ def late_error(name: str, seconds: float, log: ServiceLog) -> DeadlineExceeded:
 def _excerpt(log: ServiceLog) -> tuple[str, str]:
     """Return the telling line of a log, and the lines worth showing.
 
-    A Python stack that a crash left (faulthandler) lists every thread; only the frames of the service's own code
-    and its libraries are kept, because waiting threads of the standard library and of the host tell nothing.
+    A Python stack that a crash left, or that was asked for, lists every thread (faulthandler); only the frames of the
+    service's own code and its libraries are kept, because waiting threads of the standard library and of the host
+    tell nothing.
     """
     lines = log.tail(_MANY_LINES).splitlines()
     crashes = [number for number, line in enumerate(lines) if line.startswith(_CRASH)]
-    if not crashes:
+    stacks = [number for number, line in enumerate(lines) if _STACK.match(line)]
+    if not crashes and not stacks:
         return (lines[-1] if lines else ""), "\n".join(lines[-LOG_LINES:])
-    crash = crashes[-1]
+    crash = crashes[-1] if crashes else stacks[0]
     stack = lines[crash + 1 :]
     frames = [line for line in stack if line.startswith("  File ") and not _WAITING_FRAME.search(line)]
     shown = lines[max(0, crash - _LINES_BEFORE_CRASH) : crash + 1] + (frames or stack)[-LOG_LINES:]

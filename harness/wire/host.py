@@ -45,6 +45,9 @@ POLL_S = 0.2
 STUCK_S = 900.0
 """No call may hold the interpreter lock longer: the longest default deadline is 600 s."""
 
+STACK_SIGNAL = signal.SIGUSR1
+"""On this signal the process writes the Python stack of every thread, and lives on. The init process of a container
+passes it on, unlike SIGABRT."""
 LEASE_NAME = "lease"
 """The file beside the socket that a harness keeps locked, for as long as it lives, while a container serves it."""
 
@@ -191,6 +194,7 @@ def serve(spec: HostSpec) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    faulthandler.register(STACK_SIGNAL)
     ParentWatch(spec.parent_pid, Path(spec.socket).with_name(LEASE_NAME), stop).start()
     thread = ThreadPoolExecutor(1, thread_name_prefix="object")
     service = _constructed(spec, thread, stop)

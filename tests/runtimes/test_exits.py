@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.runtimes.exits import ServiceLog, describe_exit, died_error
+from harness.runtimes.exits import ServiceLog, describe_exit, died_error, late_error
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,16 @@ def test_a_crash_shows_the_frames_of_the_services_own_code(tmp_path: Path) -> No
         '  File "/usr/lib/python3.11/site-packages/torch/ops.py", line 3 in matmul',
         '  File "/plugins/model.py", line 9 in imagine',
     ]
+
+
+def test_a_stack_that_was_asked_for_shows_where_a_service_hangs(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "loading\nThread 0x00007f0000000001 (most recent call first):\n"
+        '  File "/plugins/model.py", line 9 in load_weights\n'
+        "\nCurrent thread 0x00007f0000000002 (most recent call first):\n"
+        '  File "/usr/lib/python3.11/threading.py", line 982 in wait\n'
+        '  File "/opt/wiw/harness/wire/host.py", line 90 in serve\n'
+    )
+    error = late_error("svd", 60.0, ServiceLog(log, 0))
+    assert error.next_step.splitlines()[-1] == '  File "/plugins/model.py", line 9 in load_weights'
