@@ -18,13 +18,15 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
-from harness.wire.codec.messages import parse
+from harness.wire.buffers import widen_send_buffers
 from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
 from harness.wire.memory import keep_freed_memory
 from harness.wire.statuses import from_status
 
 MAX_SOCKET_PATH = 100
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
+HANDSHAKE = "Describe"
+"""The method that every client calls first."""
 
 COMMON_OPTIONS: Sequence[Tuple[str, Union[int, str]]] = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES + MIB),
@@ -89,17 +91,18 @@ class Connection:
         self._channel = grpc.insecure_channel(f"unix:{self.socket.absolute()}", options=CLIENT_OPTIONS)
         self._unary_calls: Dict[str, Any] = {}
 
-    def unary(self, method: str, request: bytes, reply: str, deadline_s: float) -> Any:
-        """Send one message and return the one that answers it, of type ``reply``."""
+    def unary(self, method: str, request: bytes, deadline_s: float) -> bytes:
+        """Send one message and return the bytes of the one that answers it."""
         call = self._unary_calls.get(method)
         if call is None:
             call = self._unary_calls[method] = self._channel.unary_unary(f"/wiw.v1.{self.service}/{method}")
         try:
-            data = call(request, timeout=deadline_s)
+            reply: bytes = call(request, timeout=deadline_s)
         except grpc.RpcError as error:
             raise from_status(error, self.name, method, deadline_s) from error
-        with reading_reply(self.name, method):
-            return parse(reply, data)
+        if method == HANDSHAKE:
+            widen_send_buffers(self.socket.absolute())
+        return reply
 
     def stream(self, method: str, request: bytes, deadline_s: float) -> Generator[bytes, None, None]:
         """Send one message and yield the bytes of those that answer it; leaving early cancels the call."""

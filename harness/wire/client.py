@@ -27,8 +27,8 @@ from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.channel import Connection, Deadlines, check_health, reading_reply
 from harness.wire.codec import queries
 from harness.wire.codec.episodes import read_manifest
-from harness.wire.codec.messages import PROTOCOL_VERSION, present
-from harness.wire.codec.observations import read_environment_spec, read_reset_reply
+from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
+from harness.wire.codec.observations import read_environment_spec, read_observations, read_reset_reply
 from harness.wire.codec.rollouts import RolloutReader, write_batch, write_candidates
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import (
@@ -65,7 +65,9 @@ class EnvironmentClient(Environment):
         """Shake hands and return what the environment declares."""
         request = wiw_pb2.DescribeRequest(protocol_version=PROTOCOL_VERSION)
         deadline_s = self._deadlines.describe_s
-        reply = self._call("Describe", request.SerializeToString(), "EnvironmentDescription", deadline_s)
+        data = self._call("Describe", request.SerializeToString(), deadline_s)
+        with reading_reply(self._connection.name, "Describe"):
+            reply = parse("EnvironmentDescription", data)
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
             spec = read_environment_spec(present(reply, "spec", "description"))
@@ -83,9 +85,9 @@ class EnvironmentClient(Environment):
         request = wiw_pb2.ResetRequest()
         queries.write_reset(episode, seed, views, goal_views, request)
         _check_cameras(self._known_spec(), [*views, *goal_views])
-        message = self._call("Reset", request.SerializeToString(), "ResetReply", self._deadlines.reset_s)
+        data = self._call("Reset", request.SerializeToString(), self._deadlines.reset_s)
         with reading_reply(self._connection.name, "Reset"):
-            reply = read_reset_reply(message)
+            reply = read_reset_reply(data)
             check_views(reply.observation.views, views, rig, "observation")
             check_views(reply.goal_views, goal_views, rig, "goal_views")
         return reply
@@ -96,9 +98,9 @@ class EnvironmentClient(Environment):
         request = wiw_pb2.StepRequest()
         queries.write_step(actions, views, request)
         _check_cameras(spec, views)
-        message = self._call("Step", request.SerializeToString(), "StepReply", self._deadlines.step_s)
+        data = self._call("Step", request.SerializeToString(), self._deadlines.step_s)
         with reading_reply(self._connection.name, "Step"):
-            observations = queries.read_observations(message)
+            observations = read_observations(data)
             check_observations(observations, len(actions), views, spec.rig)
         return observations
 
@@ -139,7 +141,7 @@ class EnvironmentClient(Environment):
     def close(self) -> None:
         """Free the simulator and close the channel; a service that is gone already is no error."""
         try:
-            self._call("Close", b"", "CloseReply", self._deadlines.query_s)
+            self._call("Close", b"", self._deadlines.query_s)
         except ServiceError:
             pass  # nothing is left to be freed, or the runtime will stop the process
         finally:
@@ -148,16 +150,16 @@ class EnvironmentClient(Environment):
     def _known_spec(self) -> EnvironmentSpec:
         return self._spec if self._spec is not None else self.describe()
 
-    def _call(self, method: str, request: bytes, reply: str, deadline_s: float) -> Any:
-        return self._connection.unary(method, request, reply, deadline_s)
+    def _call(self, method: str, request: bytes, deadline_s: float) -> bytes:
+        return self._connection.unary(method, request, deadline_s)
 
     def _query(self, kind: str, points: Sequence[Vec3]) -> Any:
         self._known_spec()
         request = wiw_pb2.QueryRequest()
         queries.write_query(kind, points, request)
-        reply = self._call("Query", request.SerializeToString(), "QueryReply", self._deadlines.query_s)
+        data = self._call("Query", request.SerializeToString(), self._deadlines.query_s)
         with reading_reply(self._connection.name, f"Query {kind}"):
-            return queries.read_answer(kind, reply)
+            return queries.read_answer(kind, parse("QueryReply", data))
 
 
 class WorldModelClient:
@@ -178,7 +180,9 @@ class WorldModelClient:
         """Shake hands and return the model's manifest."""
         request = wiw_pb2.DescribeRequest(protocol_version=PROTOCOL_VERSION)
         deadline_s = self._deadlines.describe_s
-        reply = self._connection.unary("Describe", request.SerializeToString(), "WorldModelDescription", deadline_s)
+        data = self._connection.unary("Describe", request.SerializeToString(), deadline_s)
+        with reading_reply(self._connection.name, "Describe"):
+            reply = parse("WorldModelDescription", data)
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
             manifest = read_manifest(present(reply, "manifest", "description"))

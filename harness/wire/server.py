@@ -17,7 +17,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from harness.contracts.errors import WiwError
-from harness.wire.channel import COMMON_OPTIONS
+from harness.wire.buffers import widen_send_buffers
+from harness.wire.channel import COMMON_OPTIONS, HANDSHAKE
 from harness.wire.services import Service
 from harness.wire.statuses import abort, from_user_code
 
@@ -56,10 +57,15 @@ def _streaming(method: str, answer: Callable[[bytes], Iterator[bytes]]) -> Calla
     return behavior
 
 
-def _handlers(service: Service, thread: ThreadPoolExecutor) -> Any:
+def _handlers(service: Service, thread: ThreadPoolExecutor, socket: Path) -> Any:
     """Return the methods of a service as gRPC handlers that run in ``thread``."""
+
+    def shake_hands(data: bytes) -> bytes:  # the first call of every client
+        widen_send_buffers(socket)
+        return service.unary[HANDSHAKE](data)
+
     handlers = {}
-    for name, answer in service.unary.items():
+    for name, answer in {**service.unary, HANDSHAKE: shake_hands}.items():
         once: Any = _unary(name, answer)
         once.experimental_thread_pool = thread
         handlers[name] = grpc.unary_unary_rpc_method_handler(once)
@@ -80,10 +86,11 @@ def start_server(service: Service, socket: Path, thread: ThreadPoolExecutor) -> 
         options=COMMON_OPTIONS,
         maximum_concurrent_rpcs=MAX_WAITING_CALLS,
     )
-    server.add_generic_rpc_handlers((_handlers(service, thread),))
+    address = socket.absolute()
+    server.add_generic_rpc_handlers((_handlers(service, thread, address),))
     status = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
-    server.add_insecure_port(f"unix:{socket.absolute()}")
+    server.add_insecure_port(f"unix:{address}")
     server.start()
     status.set("", health_pb2.HealthCheckResponse.SERVING)
     return server

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Callable, Dict, Iterator, Mapping, Sequence, Tuple
 
+from harness.contracts.actions import Action
 from harness.contracts.digest import digest
 from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
+from harness.contracts.observations import ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
 from harness.wire.codec import queries
 from harness.wire.codec.episodes import write_manifest
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse
-from harness.wire.codec.observations import write_environment_spec, write_reset_reply
+from harness.wire.codec.observations import write_environment_spec, write_observations, write_reset_reply
 from harness.wire.codec.rollouts import read_batch, read_candidates, write_rollout
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import check_protocol
 from harness.wire.sdk import Environment, WorldModel
 from harness.wire.statuses import MAX_ERROR_TEXT, from_user_code
+
+_KEPT_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,10 @@ class EnvironmentMethods:
             return write_reset_reply(answer).serialized()
 
     def _step(self, data: bytes) -> bytes:
-        actions, views = queries.read_step(parse("StepRequest", data))
-        observations = self._open().step(actions, views)
+        actions, views = _kept_step(data) if len(data) <= _KEPT_BYTES else queries.read_step(parse("StepRequest", data))
+        observations = self._open().step(list(actions), list(views))
         with _writing("step"):
-            return queries.write_observations(observations).serialized()
+            return write_observations(observations).serialized()
 
     def _imagine(self, data: bytes) -> Iterator[bytes]:
         candidates, camera, frames = read_candidates(parse("EnvironmentImagineRequest", data))
@@ -157,6 +162,12 @@ class WorldModelMethods:
             first = next(parts)
         yield first
         yield from parts
+
+
+@lru_cache(maxsize=256)
+def _kept_step(data: bytes) -> Tuple[Sequence[Action], Sequence[ViewRequest]]:
+    """Return what `queries.read_step` does; kept, because an episode has few different steps."""
+    return queries.read_step(parse("StepRequest", data))
 
 
 def _serialized(message: Any) -> bytes:

@@ -1,20 +1,22 @@
 """What the wire stands on: gRPC alone, handing out the bytes of one reply that was made beforehand.
 
 ``python -m tests.benchmarks.grpc_server SOCKET`` prints a line when it is ready and answers until its input ends. Two
-RGB images of 256 x 256 answer every request, which is not read; channel options, kept memory and the one thread that
-answers are those of a service.
+RGB images of 256 x 256 answer every request, which is not read; channel options, send buffers, kept memory and the one
+thread that answers are those of a service.
 """
 
 from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, List
 
 from harness.contracts.actions import Primitive
 from harness.contracts.observations import ViewRequest
+from harness.wire.buffers import widen_send_buffers
 from harness.wire.channel import COMMON_OPTIONS
-from harness.wire.codec.queries import write_observations
+from harness.wire.codec.observations import write_observations
 from harness.wire.memory import keep_freed_memory
 from tests.wire.objects import StillEnvironment
 
@@ -30,7 +32,11 @@ def main(socket: str) -> None:
     forward = Primitive("forward", 0.2)
     reply = write_observations(StillEnvironment().step([forward] * 2, [ViewRequest("front")])).serialized()
 
+    widened: List[int] = []
+
     def answer(request: bytes, context: Any) -> bytes:
+        if not widened:
+            widened.append(widen_send_buffers(Path(socket)))
         return reply
 
     behavior: Any = answer

@@ -16,8 +16,10 @@ from harness.wire.codec.episodes import read_manifest, write_manifest
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
 from harness.wire.codec.observations import (
     read_environment_spec,
+    read_observations,
     read_reset_reply,
     write_environment_spec,
+    write_observations,
     write_reset_reply,
 )
 from harness.wire.codec.rollouts import (
@@ -49,6 +51,10 @@ class Example:
 
 def _one(kind: str, data: bytes, read: Callable[[Any], Any]) -> Example:
     return Example(kind, [data], lambda parts: [read(parse(kind, part)) for part in parts])
+
+
+def _reply(kind: str, data: bytes, read: Callable[[bytes], Any]) -> Example:
+    return Example(kind, [data], lambda parts: [read(part) for part in parts])
 
 
 def _image(camera: Camera, level: int) -> Any:
@@ -145,13 +151,13 @@ def examples() -> List[Example]:
     """Return one example of every message."""
     start, goal = (0.0, 0.0, 0.0), (1.0, 0.0, -2.0)
     reset = write_reset_reply(ResetReply(_observation(), {"front": _view(FRONT)})).serialized()
-    step = queries.write_observations([_observation()] * 2).serialized()
+    step = write_observations([_observation()] * 2).serialized()
     area = TopDownMap(np.eye(4, 6, dtype=bool), (-1.0, 2.0), 0.05)
     return [
         *_descriptions(),
         *_requests(),
-        _one("ResetReply", reset, read_reset_reply),
-        _one("StepReply", step, queries.read_observations),
+        _reply("ResetReply", reset, read_reset_reply),
+        _reply("StepReply", step, read_observations),
         *_answer(queries.GEODESIC, [start, goal], 2.5),
         *_answer(queries.SHORTEST_PATH, [start, goal], ShortestPath(2.5, (start, goal))),
         *_answer(queries.NAVIGABLE, [start], True),

@@ -14,15 +14,15 @@ from harness.contracts.cameras import Camera, Pose
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import LimitExceeded, Refusal
-from harness.contracts.observations import View
+from harness.contracts.observations import Observation, View
 from harness.contracts.rollouts import Rollout
 from harness.wire import limits
-from harness.wire.codec import bodies, queries
+from harness.wire.codec import bodies, queries, views
 from harness.wire.codec import episodes as episode_codec
 from harness.wire.codec import observations as observation_codec
 from harness.wire.codec import rollouts as rollout_codec
 from harness.wire.codec.messages import parse
-from harness.wire.codec.splice import Splice
+from harness.wire.codec.splice import Splice, leading_payload
 from harness.wire.generated import wiw_pb2
 from tests.wire import strategies as some
 
@@ -70,9 +70,6 @@ SMALL = [
 ]
 
 LARGE = [
-    ("View", observation_codec.write_view, observation_codec.read_view, some.views()),
-    ("Observation", observation_codec.write_observation, observation_codec.read_observation, some.observations),
-    ("ResetReply", observation_codec.write_reset_reply, observation_codec.read_reset_reply, some.reset_replies),
     ("TopDownMap", observation_codec.write_top_down_map, observation_codec.read_top_down_map, some.maps()),
     (
         "RolloutRequest",
@@ -175,11 +172,109 @@ def test_queries_and_answers_come_back(data: Any) -> None:
         assert same(queries.read_answer(kind, reply), answer)
 
 
-@quick
-@given(st.lists(some.observations, max_size=3))
-def test_step_replies_come_back(observations: List[Any]) -> None:
-    data = queries.write_observations(observations).serialized()
-    assert same(queries.read_observations(parse("StepReply", data)), observations)
+REPLIES = [
+    (
+        "StepReply",
+        observation_codec.write_observations,
+        observation_codec.read_observations,
+        st.lists(some.observations, max_size=3),
+    ),
+    ("ResetReply", observation_codec.write_reset_reply, observation_codec.read_reset_reply, some.reset_replies),
+]
+
+
+@pytest.mark.parametrize(("kind", "write", "read", "values"), REPLIES, ids=[case[0] for case in REPLIES])
+def test_replies_come_back_whoever_wrote_them(kind: str, write: Any, read: Any, values: Any) -> None:
+    @quick
+    @given(values)
+    def check(value: Any) -> None:
+        data = write(value).serialized()
+        assert same(read(data), value)
+        message = parse(kind, data)
+        images = message.images
+        # An ordinary message: protobuf itself writes one of the same size, and images may stand at its end.
+        again = message.SerializeToString()
+        assert len(again) == len(data)
+        assert same(read(again), value)
+        message.ClearField("images")
+        tail = getattr(wiw_pb2, kind)(images=images).SerializeToString()
+        assert same(read(message.SerializeToString() + tail), value)
+
+    check()
+
+
+def example_reply(depth: bool = False, ids: bool = False) -> bytes:
+    """Return the bytes of a reply with one view of 3 x 5 pixels."""
+    camera = Camera("c", "pinhole", 3, 5, 90.0, 0.0)
+    view = View(
+        camera,
+        np.arange(45, dtype=np.uint8).reshape(3, 5, 3),
+        np.ones((3, 5), np.float32) if depth else None,
+        np.ones((3, 5), np.int32) if ids else None,
+    )
+    pose = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
+    return observation_codec.write_observations([Observation({"c": view}, pose)]).serialized()
+
+
+def test_reading_a_reply_copies_no_colours_and_aligns_numbers() -> None:
+    data = example_reply(depth=True, ids=True)
+    (observation,) = observation_codec.read_observations(data)
+    view = observation.views["c"]
+    assert view.depth is not None
+    assert view.ids is not None
+    start = np.frombuffer(data, np.uint8).ctypes.data
+    assert start < view.rgb.ctypes.data < start + len(data)
+    for image in (view.rgb, view.depth, view.ids):
+        assert not image.flags.writeable
+        assert image.flags.aligned
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (
+            lambda images: images[:-1],
+            LimitExceeded,
+            r"\[0\]\.views\.c\.depth has 59 bytes left; float32 \[3, 5\] needs 60",
+        ),
+        (lambda images: images + b"\0", LimitExceeded, "observations has 1 bytes beyond its images"),
+        (lambda images: b"", LimitExceeded, r"\.rgb has 0 bytes left; uint8 \[3, 5, 3\] needs 45"),
+        (lambda images: images[:45] + b"\xff" * 60, Refusal, "depth holds NaN or infinity"),
+        (lambda images: images[:45] + b"\0\0\x80\xbf" * 15, Refusal, "depth holds values below zero"),
+    ],
+)
+def test_images_must_be_those_of_the_views(change: Any, error: Any, match: str) -> None:
+    message = wiw_pb2.StepReply.FromString(example_reply(depth=True))
+    message.images = change(message.images)
+    with pytest.raises(error, match=match):
+        observation_codec.read_observations(message.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\n", b"\n\x80", b"\n\x05abc", b"\n" + b"\xff" * 9, b"\n\x80\x80\x80\x80\x80\x00", b"\x12\x00", b"abc"],
+)
+def test_a_message_that_does_not_begin_with_a_whole_payload_is_all_rest(data: bytes) -> None:
+    payload, rest = leading_payload(data)
+    assert (bytes(payload), rest) == (b"", data)
+
+
+@given(st.binary(max_size=300), st.binary(max_size=20))
+def test_a_leading_payload_is_found(payload: bytes, rest: bytes) -> None:
+    found, after = leading_payload(wiw_pb2.RolloutPart(pixels=payload).SerializeToString() + rest)
+    if payload:
+        assert (bytes(found), after) == (payload, rest)
+
+
+def test_strange_views_do_not_fill_the_memory() -> None:
+    for height in range(1, 600):
+        message = wiw_pb2.NamedView(name="v")
+        message.view.camera.CopyFrom(wiw_pb2.Camera(name="c", kind="pinhole", height=height, width=1, hfov_deg=9.0))
+        views._read_head(message, "v")
+    assert len(views._read_heads) <= 256
+    message.MergeFromString(b"\xfa\x01\xd0\x0f" + bytes(2000))  # number 31, 2000 bytes
+    views._read_head(message, "v")
+    assert all(len(encoded) <= 1024 for encoded in views._read_heads)
 
 
 def test_minus_zero_keeps_its_sign_and_a_pose_its_digest() -> None:
@@ -200,7 +295,9 @@ def test_reading_an_image_copies_nothing_and_cannot_be_written_to() -> None:
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 16383, 16384, 2**21])
 def test_a_splice_writes_lengths_as_protobuf_does(size: int) -> None:
     splice = Splice.of(wiw_pb2.RolloutPart())
-    splice.add_bytes(wiw_pb2.RolloutPart.PIXELS_FIELD_NUMBER, np.zeros(size, np.uint8))
+    splice.add_arrays(
+        wiw_pb2.RolloutPart.PIXELS_FIELD_NUMBER, [np.zeros(size - size // 3, np.uint8), np.zeros(size // 3, np.uint8)]
+    )
     data = splice.serialized()
     assert len(splice) == len(data)
     assert parse("RolloutPart", data).pixels == bytes(size)
@@ -212,7 +309,7 @@ def test_what_cannot_be_read_is_not_written() -> None:
         episode_codec.write_episode(episode, wiw_pb2.Episode())
     camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)
     with pytest.raises(LimitExceeded, match=r"view\.rgb has shape \[1, 2, 3\] instead of \[2, 2, 3\]"):
-        observation_codec.write_view(View(camera, np.zeros((1, 2, 3), np.uint8)), "view")
+        views.write_view("c", View(camera, np.zeros((1, 2, 3), np.uint8)), [], "view")
 
 
 def test_a_camera_is_checked_anew_wherever_it_may_have_changed() -> None:

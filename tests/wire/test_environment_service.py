@@ -187,6 +187,6 @@ def test_another_spec_than_planned_is_refused_with_both_sides(grid: Hosted) -> N
 def test_another_protocol_version_is_refused_with_both_sides(grid: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "PROTOCOL_VERSION", 7)
     start = time.monotonic()
-    with pytest.raises(SpecMismatch, match="the client speaks protocol version 7, this side version 1"):
+    with pytest.raises(SpecMismatch, match="the client speaks protocol version 7, this side version 2"):
         EnvironmentClient(grid.socket).describe()
     assert time.monotonic() - start < 1.0

@@ -19,13 +19,11 @@ from harness.wire.codec.messages import parse
 from harness.wire.codec.observations import (
     read_reset_reply,
     read_top_down_map,
-    read_view,
     read_view_requests,
-    read_views,
     write_top_down_map,
-    write_view,
 )
 from harness.wire.codec.tensors import read_tensor, write_tensor
+from harness.wire.codec.views import Images, read_view, read_views, write_view
 from harness.wire.generated import wiw_pb2 as pb
 from tests.wire.objects import FRONT, ORIGIN
 
@@ -70,7 +68,7 @@ def test_values_of_arrays_are_checked() -> None:
         write_tensor([1, 2], "uint8", (2,), "rgb")  # type: ignore[arg-type]
     below = View(FRONT, np.zeros((16, 24, 3), np.uint8), np.full((16, 24), -1.0, np.float32))
     with pytest.raises(Refusal, match=r"view\.depth holds values below zero"):
-        write_view(below, "view")
+        write_view("front", below, [], "view")
 
 
 def test_a_refused_tensor_takes_no_memory() -> None:
@@ -138,10 +136,7 @@ def candidates(frames: int) -> Any:
 
 
 def named_views(*names: str) -> Any:
-    views = [
-        pb.NamedView(name=name, view=pb.View(camera=camera(), rgb=tensor(UINT8, (2, 2, 3), bytes(12))))
-        for name in names
-    ]
+    views = [pb.NamedView(name=name, view=pb.View(camera=camera())) for name in names]
     return pb.Observation(views=views).views
 
 
@@ -154,13 +149,20 @@ MESSAGES: Dict[str, Any] = {
     "huge camera": (lambda: bodies.read_camera(camera(width=9000), "c"), "c.width is 9000"),
     "same cameras": (lambda: bodies.read_rig(pb.Rig(cameras=[camera(), camera()]), "rig"), "two cameras of one name"),
     "same numbers": (lambda: bodies.read_numbers(numbers("a", "a"), "info"), "info names 'a' twice"),
-    "same views": (lambda: read_views(named_views("a", "a"), "views"), "views has 'a' twice"),
+    "same views": (
+        lambda: read_views(named_views("a", "a"), Images(memoryview(bytes(24))), "views"),
+        "views has 'a' twice",
+    ),
     "same view requests": (
         lambda: read_view_requests([pb.ViewRequest(camera="a")] * 2, "views"),
         "views asks for one camera twice",
     ),
-    "no observation": (lambda: read_reset_reply(pb.ResetReply()), "reset.observation is missing"),
-    "no rgb": (lambda: read_view(pb.View(camera=camera()), "v"), "v.rgb is missing"),
+    "no observation": (lambda: read_reset_reply(b""), "reset.observation is missing"),
+    "no view": (lambda: read_view(pb.NamedView(name="v"), Images(memoryview(b"")), "v"), "v.view is missing"),
+    "no camera": (
+        lambda: read_view(pb.NamedView(view=pb.View(depth=True)), Images(memoryview(b"")), "v"),
+        "v.camera is missing",
+    ),
     "flat map": (
         lambda: read_top_down_map(pb.TopDownMap(walkable=tensor(pb.DTYPE_BOOL, (0, 0), b""))),
         "map.cell_m is 0.0",

@@ -33,6 +33,7 @@ from harness.contracts.errors import (
 from harness.wire import statuses
 from harness.wire.channel import CLIENT_OPTIONS, check_health, check_socket
 from harness.wire.client import Deadlines, EnvironmentClient
+from harness.wire.codec.messages import PROTOCOL_VERSION
 from harness.wire.codec.observations import write_environment_spec
 from harness.wire.generated import wiw_pb2
 from tests.wire.hosting import ROOT, Hosted, hosted
@@ -189,7 +190,7 @@ def grpc_server(folder: Path, answers: Any) -> Iterator[EnvironmentClient]:
         server.stop(None).wait()
 
 
-def description(version: int = 1, spec_digest: str = "") -> bytes:
+def description(version: int = PROTOCOL_VERSION, spec_digest: str = "") -> bytes:
     message = wiw_pb2.EnvironmentDescription(protocol_version=version, spec_digest=spec_digest or digest(SPEC))
     write_environment_spec(SPEC, message.spec)
     data: bytes = message.SerializeToString()
@@ -221,9 +222,9 @@ def test_a_stream_that_ends_too_early_is_an_error_of_the_service(folder: Path) -
 @pytest.mark.parametrize(
     ("data", "error", "match"),
     [
-        (description(version=3), SpecMismatch, "speaks protocol version 3, this side version 1"),
+        (description(version=3), SpecMismatch, "speaks protocol version 3, this side version 2"),
         (description(spec_digest="b" * 64), SpecMismatch, f"digest {'b' * 64}; its fields as read here give"),
-        (b"\x08\x01", ServiceError, r"description\.spec is missing"),
+        (b"\x08\x02", ServiceError, r"description\.spec is missing"),
         (b"", SpecMismatch, "speaks protocol version 0"),
     ],
 )
@@ -237,7 +238,7 @@ def test_a_service_of_another_release_is_refused(folder: Path, data: bytes, erro
 
 def test_an_environment_that_cannot_imagine_is_not_asked_to(folder: Path) -> None:
     spec = type(SPEC)("blind", "tests", SPEC.rig, (), False, 0.0, 0.1)
-    message = wiw_pb2.EnvironmentDescription(protocol_version=1, spec_digest=digest(spec))
+    message = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
     write_environment_spec(spec, message.spec)
     with (
         grpc_server(folder, {"Describe": message.SerializeToString()}) as client,

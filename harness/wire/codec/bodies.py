@@ -16,7 +16,7 @@ from harness.wire.limits import MEND_SENDER, at_least_zero, few, finite, number,
 UNIT_TOLERANCE = 1e-3
 """How far the squared length of a rotation may be from 1: float32 simulators round."""
 
-_KEPT_CAMERAS = 256
+_KEPT = 256
 _KEPT_CAMERA_BYTES = 1024
 """Cameras that passed all checks are kept, since each view of a run brings one of few; no large or countless ones,
 because a stranger may have sent them."""
@@ -109,7 +109,7 @@ def encoded_camera(camera: Camera, where: str) -> bytes:
     write_camera(camera, message, where)
     encoded: bytes = message.SerializeToString()
     if type(camera) is Camera:  # frozen, unlike what a derived class may be
-        _keep(_written_cameras, id(camera), (camera, encoded))
+        keep(_written_cameras, id(camera), (camera, encoded))
     return encoded
 
 
@@ -121,12 +121,13 @@ def read_camera(message: Any, where: str) -> Camera:
         return kept
     camera = _checked_camera(message, where)
     if len(encoded) <= _KEPT_CAMERA_BYTES:
-        _keep(_read_cameras, encoded, camera)
+        keep(_read_cameras, encoded, camera)
     return camera
 
 
-def _keep(kept: Dict[Any, Any], key: Any, value: Any) -> None:
-    if len(kept) >= _KEPT_CAMERAS:
+def keep(kept: Dict[Any, Any], key: Any, value: Any) -> None:
+    """Add to a cache of few entries; a full one begins anew."""
+    if len(kept) >= _KEPT:
         kept.clear()
     kept[key] = value
 

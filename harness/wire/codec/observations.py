@@ -1,26 +1,21 @@
-"""What an environment answers: its description, views, observations, maps and paths."""
+"""What an environment answers: its description, observations, maps and paths."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, List, Sequence
 
-from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import (
-    Depth,
     EnvironmentSpec,
     Observation,
     ResetReply,
     ShortestPath,
     TopDownMap,
-    View,
     ViewRequest,
 )
 from harness.wire import limits
 from harness.wire.codec.bodies import (
-    encoded_camera,
     read_action_space,
-    read_camera,
     read_numbers,
     read_pose,
     read_rig,
@@ -31,14 +26,12 @@ from harness.wire.codec.bodies import (
     write_rig,
     write_vec3,
 )
-from harness.wire.codec.messages import present
+from harness.wire.codec.messages import parse_with_payload, present
 from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import read_tensor, write_tensor
+from harness.wire.codec.views import Arrays, Images, add_views, read_views
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, at_least_zero, few, finite, text
-
-_VIEW = wiw_pb2.View
-_NAMED_VIEW = wiw_pb2.NamedView
 
 
 def write_environment_spec(spec: EnvironmentSpec, message: Any, where: str = "spec") -> None:
@@ -90,87 +83,20 @@ def read_view_requests(messages: Any, where: str) -> List[ViewRequest]:
     return requests
 
 
-def check_depth(depth: Depth, where: str) -> None:
-    """Raise Refusal if a depth image has values below zero (0 means that nothing was hit)."""
-    if depth.size and float(depth.min()) < 0.0:
-        raise Refusal(f"{where} holds values below zero.", MEND_SENDER)
-
-
-def write_depth(depth: Depth, camera: Camera, where: str) -> Splice:
-    """Return a Tensor message of a depth image of ``camera``."""
-    tensor = write_tensor(depth, "float32", (camera.height, camera.width), where)
-    check_depth(depth, where)
-    return tensor
-
-
-def read_depth(message: Any, camera: Camera, where: str) -> Depth:
-    """Return a depth image of ``camera`` in metres."""
-    depth: Depth = read_tensor(message, "float32", (camera.height, camera.width), where)
-    check_depth(depth, where)
-    return depth
-
-
-def write_view(view: View, where: str) -> Splice:
-    """Return a View message; depth and ids only if the view has them."""
-    camera = view.camera
-    size = (camera.height, camera.width)
-    encoded = encoded_camera(camera, f"{where}.camera")
-    message = Splice()
-    message.add_encoded(_VIEW.CAMERA_FIELD_NUMBER, encoded)
-    message.add_message(_VIEW.RGB_FIELD_NUMBER, write_tensor(view.rgb, "uint8", (*size, 3), f"{where}.rgb"))
-    if view.depth is not None:
-        message.add_message(_VIEW.DEPTH_FIELD_NUMBER, write_depth(view.depth, camera, f"{where}.depth"))
-    if view.ids is not None:
-        message.add_message(_VIEW.IDS_FIELD_NUMBER, write_tensor(view.ids, "int32", size, f"{where}.ids"))
-    return message
-
-
-def read_view(message: Any, where: str) -> View:
-    """Return the images of one camera; every image has the camera's size."""
-    camera = read_camera(present(message, "camera", where), f"{where}.camera")
-    size = (camera.height, camera.width)
-    rgb = read_tensor(present(message, "rgb", where), "uint8", (*size, 3), f"{where}.rgb")
-    depth = read_depth(message.depth, camera, f"{where}.depth") if message.HasField("depth") else None
-    ids = read_tensor(message.ids, "int32", size, f"{where}.ids") if message.HasField("ids") else None
-    return View(camera, rgb, depth, ids)
-
-
-def add_views(views: Mapping[str, View], message: Splice, field: int, where: str) -> None:
-    """Append views by camera name to a repeated field of ``message``."""
-    few(views, where, limits.MAX_VIEWS)
-    for name, view in views.items():
-        named = Splice()
-        named.add_encoded(_NAMED_VIEW.NAME_FIELD_NUMBER, text(name, where).encode())
-        named.add_message(_NAMED_VIEW.VIEW_FIELD_NUMBER, write_view(view, f"{where}.{name}"))
-        message.add_message(field, named)
-
-
-def read_views(messages: Any, where: str) -> Dict[str, View]:
-    """Return views by camera name; a name given twice is refused."""
-    few(messages, where, limits.MAX_VIEWS)
-    views: Dict[str, View] = {}
-    for message in messages:
-        name = text(message.name, where)
-        if name in views:
-            raise Refusal(f"{where} has {name!r} twice.", MEND_SENDER)
-        views[name] = read_view(present(message, "view", f"{where}.{name}"), f"{where}.{name}")
-    return views
-
-
-def write_observation(observation: Observation, where: str) -> Splice:
-    """Return an Observation message."""
+def _write_observation(observation: Observation, images: Arrays, where: str) -> Splice:
+    """Return an Observation message and append the images of its views."""
     small = wiw_pb2.Observation(collided=bool(observation.collided), done=bool(observation.done))
     write_pose(observation.pose, small.pose, f"{where}.pose")
     write_numbers(observation.info, small.info, f"{where}.info")
     message = Splice.of(small)
-    add_views(observation.views, message, small.VIEWS_FIELD_NUMBER, f"{where}.views")
+    add_views(observation.views, message, small.VIEWS_FIELD_NUMBER, images, f"{where}.views")
     return message
 
 
-def read_observation(message: Any, where: str) -> Observation:
+def _read_observation(message: Any, images: Images, where: str) -> Observation:
     """Return what follows one action."""
     return Observation(
-        read_views(message.views, f"{where}.views"),
+        read_views(message.views, images, f"{where}.views"),
         read_pose(present(message, "pose", where), f"{where}.pose"),
         bool(message.collided),
         bool(message.done),
@@ -178,22 +104,51 @@ def read_observation(message: Any, where: str) -> Observation:
     )
 
 
-def write_reset_reply(reply: ResetReply, where: str = "reset") -> Splice:
-    """Return a ResetReply message."""
-    kind = wiw_pb2.ResetReply
-    message = Splice.of(kind())
-    observation = write_observation(reply.observation, f"{where}.observation")
-    message.add_message(kind.OBSERVATION_FIELD_NUMBER, observation)
-    add_views(reply.goal_views, message, kind.GOAL_VIEWS_FIELD_NUMBER, f"{where}.goal_views")
+def write_observations(observations: Sequence[Observation], where: str = "observations") -> Splice:
+    """Return a StepReply message."""
+    few(observations, where, limits.MAX_ACTIONS)
+    kind = wiw_pb2.StepReply
+    images: Arrays = []
+    parts = [_write_observation(item, images, f"{where}[{index}]") for index, item in enumerate(observations)]
+    message = Splice()
+    message.add_arrays(kind.IMAGES_FIELD_NUMBER, images)
+    for part in parts:
+        message.add_message(kind.OBSERVATIONS_FIELD_NUMBER, part)
     return message
 
 
-def read_reset_reply(message: Any, where: str = "reset") -> ResetReply:
-    """Return the first observation and the goal views."""
-    return ResetReply(
-        read_observation(present(message, "observation", where), f"{where}.observation"),
-        read_views(message.goal_views, f"{where}.goal_views"),
-    )
+def read_observations(data: bytes, where: str = "observations") -> List[Observation]:
+    """Return one observation an action from the bytes of a StepReply message."""
+    message, payload = parse_with_payload("StepReply", data)
+    few(message.observations, where, limits.MAX_ACTIONS)
+    images = Images(payload)
+    found = [_read_observation(item, images, f"{where}[{index}]") for index, item in enumerate(message.observations)]
+    images.finish(where)
+    return found
+
+
+def write_reset_reply(reply: ResetReply, where: str = "reset") -> Splice:
+    """Return a ResetReply message."""
+    kind = wiw_pb2.ResetReply
+    images: Arrays = []
+    observation = _write_observation(reply.observation, images, f"{where}.observation")
+    goal = Splice()
+    add_views(reply.goal_views, goal, kind.GOAL_VIEWS_FIELD_NUMBER, images, f"{where}.goal_views")
+    message = Splice()
+    message.add_arrays(kind.IMAGES_FIELD_NUMBER, images)
+    message.add_message(kind.OBSERVATION_FIELD_NUMBER, observation)
+    message.append(goal)
+    return message
+
+
+def read_reset_reply(data: bytes, where: str = "reset") -> ResetReply:
+    """Return the first observation and the goal views from the bytes of a ResetReply message."""
+    message, payload = parse_with_payload("ResetReply", data)
+    images = Images(payload)
+    observation = _read_observation(present(message, "observation", where), images, f"{where}.observation")
+    reply = ResetReply(observation, read_views(message.goal_views, images, f"{where}.goal_views"))
+    images.finish(where)
+    return reply
 
 
 def write_shortest_path(path: ShortestPath, message: Any, where: str = "path") -> None:

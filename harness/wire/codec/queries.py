@@ -8,24 +8,22 @@ from harness.contracts.actions import Action
 from harness.contracts.cameras import Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.observations import Observation, ShortestPath, TopDownMap, ViewRequest
+from harness.contracts.observations import ShortestPath, TopDownMap, ViewRequest
 from harness.wire import limits
 from harness.wire.codec.bodies import read_actions, read_vec3, write_actions, write_vec3
 from harness.wire.codec.episodes import read_episode, write_episode
 from harness.wire.codec.messages import choice, present
 from harness.wire.codec.observations import (
-    read_observation,
     read_shortest_path,
     read_top_down_map,
     read_view_requests,
-    write_observation,
     write_shortest_path,
     write_top_down_map,
     write_view_requests,
 )
 from harness.wire.codec.splice import Splice
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MEND_SENDER, few, number, whole
+from harness.wire.limits import MEND_SENDER, number, whole
 
 GEODESIC = "geodesic"
 SHORTEST_PATH = "shortest_path"
@@ -64,22 +62,6 @@ def write_step(actions: Sequence[Action], views: Sequence[ViewRequest], message:
 def read_step(message: Any) -> Tuple[List[Action], List[ViewRequest]]:
     """Return the actions to execute and the views wanted after each."""
     return read_actions(message.actions, "actions"), read_view_requests(message.views, "views")
-
-
-def write_observations(observations: Sequence[Observation]) -> Splice:
-    """Return a StepReply message."""
-    few(observations, "observations", limits.MAX_ACTIONS)
-    message = Splice.of(wiw_pb2.StepReply())
-    field = wiw_pb2.StepReply.OBSERVATIONS_FIELD_NUMBER
-    for index, observation in enumerate(observations):
-        message.add_message(field, write_observation(observation, f"observations[{index}]"))
-    return message
-
-
-def read_observations(message: Any) -> List[Observation]:
-    """Return one observation an action."""
-    few(message.observations, "observations", limits.MAX_ACTIONS)
-    return [read_observation(item, f"observations[{index}]") for index, item in enumerate(message.observations)]
 
 
 def write_query(kind: str, points: Sequence[Vec3], message: Any) -> None:

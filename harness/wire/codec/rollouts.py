@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +23,13 @@ from harness.wire.codec.bodies import (
     write_pose,
     write_seconds,
 )
-from harness.wire.codec.messages import parse, present
-from harness.wire.codec.observations import read_depth, write_depth
-from harness.wire.codec.splice import Splice, sole_payload
+from harness.wire.codec.messages import parse_with_payload, present
+from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import checked_array, checked_elements, read_tensor, write_tensor
+from harness.wire.codec.views import read_depth, write_depth
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, ascending, few, finite, text, too_large, whole
 
-Buffer = Union[bytes, memoryview]
 Accept = Callable[[int, Camera, int, bool], None]
 """Called with id, camera, frames and whether it failed, for each rollout that begins."""
 
@@ -191,8 +190,9 @@ def write_rollout(rollout: Rollout, where: str = "rollout") -> Iterator[Splice]:
     flat = pixels.reshape(-1)
     step = limits.PART_PIXEL_BYTES
     for start in range(0, max(flat.size, 1), step):
-        part = Splice.of(small)
-        part.add_bytes(small.PIXELS_FIELD_NUMBER, flat[start : start + step])
+        part = Splice()
+        part.add_arrays(small.PIXELS_FIELD_NUMBER, [flat[start : start + step]])
+        part.append(Splice.of(small))
         yield part
         small = wiw_pb2.RolloutPart()
 
@@ -216,7 +216,7 @@ class _Assembly:
         self._pixels: Optional[npt.NDArray[np.uint8]] = None
         self._filled = 0
 
-    def add(self, data: Buffer) -> bool:
+    def add(self, data: memoryview) -> bool:
         """Take the next pixels; return whether the rollout is complete."""
         end = self._filled + len(data)
         if end > self.size:
@@ -255,19 +255,11 @@ class RolloutReader:
         self._pending: Optional[_Assembly] = None
 
     def add(self, data: bytes) -> Optional[Rollout]:
-        """Take the bytes of the next RolloutPart; return the rollout that it completes, if it does.
-
-        A part of nothing but pixels is read where it lies: protobuf would copy it twice.
-        """
-        pixels: Optional[Buffer] = None
-        if len(data) <= limits.MAX_PART_BYTES:
-            pixels = sole_payload(data, wiw_pb2.RolloutPart.PIXELS_FIELD_NUMBER)
-        if pixels is None:
-            part = parse("RolloutPart", data)
-            pixels = part.pixels
-            if part.HasField("head"):
-                self.finish()
-                self._pending = _Assembly(part.head, self._accept)
+        """Take the bytes of the next RolloutPart; return the rollout that it completes, if it does."""
+        part, pixels = parse_with_payload("RolloutPart", data)
+        if part.HasField("head"):
+            self.finish()
+            self._pending = _Assembly(part.head, self._accept)
         if self._pending is None:
             raise Refusal("pixels came before the head of their rollout.", MEND_SENDER)
         if not self._pending.add(pixels):

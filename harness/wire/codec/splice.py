@@ -9,11 +9,12 @@ https://protobuf.dev/programming-guides/encoding). The bytes are an ordinary mes
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, List, Optional, Union
+from typing import Any, List, Sequence, Tuple, Union
 
 import numpy.typing as npt
 
 _LENGTH_DELIMITED = 2
+_FIRST_FIELD = bytes([1 << 3 | _LENGTH_DELIMITED])
 
 Piece = Union[bytes, memoryview]
 
@@ -50,12 +51,12 @@ class Splice:
         self._pieces.append(prefix)
         self._size += len(prefix) + size
 
-    def add_bytes(self, field: int, array: npt.NDArray[Any]) -> None:
-        """Set a bytes field to the content of a C-ordered array; an empty one is left out, as protobuf does."""
-        if not array.size:
-            return
-        self._begin(field, array.nbytes)
-        self._pieces.append(array.data)
+    def add_arrays(self, field: int, arrays: Sequence[npt.NDArray[Any]]) -> None:
+        """Set a bytes field to the contents of C-ordered arrays; an empty one is left out, as protobuf does."""
+        filled = [array for array in arrays if array.size]
+        if filled:
+            self._begin(field, sum(array.nbytes for array in filled))
+            self._pieces.extend(array.data for array in filled)
 
     def add_encoded(self, field: int, data: bytes) -> None:
         """Set a text field or a submessage to bytes that are encoded already; empty ones are left out."""
@@ -68,6 +69,11 @@ class Splice:
         self._begin(field, message._size)
         self._pieces.extend(message._pieces)
 
+    def append(self, fields: Splice) -> None:
+        """Add the fields of another message of this kind."""
+        self._pieces.extend(fields._pieces)
+        self._size += fields._size
+
     def __len__(self) -> int:
         return self._size
 
@@ -76,14 +82,18 @@ class Splice:
         return b"".join(self._pieces)
 
 
-def sole_payload(data: bytes, field: int) -> Optional[memoryview]:
-    """Return the payload of a message that is one bytes field and nothing else; None for any other message."""
-    tag = _varint(field << 3 | _LENGTH_DELIMITED)
-    if not data.startswith(tag):
-        return None
-    for size_bytes in range(1, 6):
-        start = len(tag) + size_bytes
-        size = len(data) - start
-        if size >= 0 and data[len(tag) : start] == _varint(size):
-            return memoryview(data)[start:]
-    return None
+def leading_payload(data: bytes) -> Tuple[memoryview, bytes]:
+    """Return the content of a bytes field number 1 that a message begins with, and the rest of the message.
+
+    The content stays where it is. A message that begins with anything else is all rest.
+    """
+    if data[:1] == _FIRST_FIELD:
+        size = 0
+        for index, byte in enumerate(data[1:6]):
+            size |= (byte & 0x7F) << 7 * index
+            if byte < 0x80:
+                start = index + 2
+                if start + size <= len(data):
+                    return memoryview(data)[start : start + size], data[start + size :]
+                break
+    return memoryview(b""), data

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import Any, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,22 @@ def checked_array(value: Any, dtype: str, expected: Shape, where: str) -> npt.ND
     return array
 
 
+def bytes_of(dtype: str, shape: Tuple[int, ...], where: str) -> int:
+    """Return how many bytes an array has; raise LimitExceeded if it is too large."""
+    size: int = checked_elements(dtype, shape, shape, where) * _DTYPES[dtype].itemsize
+    return size
+
+
+def array_over(data: Union[bytes, memoryview], dtype: str, shape: Tuple[int, ...], where: str) -> npt.NDArray[Any]:
+    """Return a read-only array over bytes of the right number, copied only if its numbers lie across the words."""
+    array = np.frombuffer(data, _DTYPES[dtype]).reshape(shape)
+    if not array.flags.aligned:
+        array = array.copy()
+        array.flags.writeable = False
+    _check_values(array, dtype, where)
+    return array
+
+
 @lru_cache(maxsize=256)
 def _head(dtype: str, shape: Tuple[int, ...]) -> bytes:
     """Return the encoded dtype and shape of a Tensor; cached, because the images of a run have few shapes."""
@@ -78,7 +94,7 @@ def write_tensor(value: npt.NDArray[Any], dtype: str, expected: Shape, where: st
     """Return a Tensor message of an array, whose bytes are not copied yet."""
     array = checked_array(value, dtype, expected, where)
     tensor = Splice(_head(dtype, array.shape))
-    tensor.add_bytes(wiw_pb2.Tensor.DATA_FIELD_NUMBER, array)
+    tensor.add_arrays(wiw_pb2.Tensor.DATA_FIELD_NUMBER, [array])
     return tensor
 
 
@@ -88,11 +104,8 @@ def read_tensor(message: Any, dtype: str, expected: Shape, where: str) -> npt.ND
         declared = _NAMES.get(message.dtype, f"code {message.dtype}")
         raise LimitExceeded(f"{where} declares dtype {declared} instead of {dtype}.", "Convert it before sending.")
     shape = tuple(message.shape)
-    kind = _DTYPES[dtype]
-    size = checked_elements(dtype, shape, expected, where) * kind.itemsize
+    size = checked_elements(dtype, shape, expected, where) * _DTYPES[dtype].itemsize
     data = message.data
     if len(data) != size:
         raise LimitExceeded(f"{where} carries {len(data)} bytes; {dtype} {list(shape)} needs {size}.", MEND_SENDER)
-    array = np.frombuffer(data, kind).reshape(shape)
-    _check_values(array, dtype, where)
-    return array
+    return array_over(data, dtype, shape, where)
