@@ -13,6 +13,8 @@ FORWARD = "forward"
 TURN_LEFT = "turn_left"
 TURN_RIGHT = "turn_right"
 STOP = "stop"
+DISCRETE7 = "discrete7"
+EE_POSE8 = "ee_pose8"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,24 @@ def navigation_space(forward_m: float = 0.2, turn_deg: float = 22.5) -> ActionSp
             Primitive(STOP, 0.0),
         ),
     )
+
+
+def discrete7_space() -> ActionSpace:
+    """Return the ``discrete7`` space of manipulation: whole numbers x, y, z, roll, pitch, yaw, gripper.
+
+    x, y, z are voxels of the workspace in 0..100, the angles bins of 3 degrees in 0..120 (bin 60 is 0 degrees), the
+    gripper 0 (closed) or 1 (open). The action is the absolute end-effector pose that they stand for.
+    """
+    return ActionSpace(DISCRETE7, vector_width=7)
+
+
+def ee_pose8_space() -> ActionSpace:
+    """Return the ``ee_pose8`` space of manipulation: x, y, z, qw, qx, qy, qz, gripper.
+
+    The absolute end-effector pose in the robot's frame (metres, x away from the robot, y left, z up, as published
+    checkpoints use it), with the quaternion in this project's order; the gripper is open above 0.5.
+    """
+    return ActionSpace(EE_POSE8, vector_width=8)
 
 
 def signed_turn(action: Action) -> float:
