@@ -1,0 +1,182 @@
+"""Rules that every Dockerfile of the project keeps; hadolint checks the language, these check the promises."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.runtimes.images.declared import DeclaredImage, declared_images, project_version
+from harness.wire.codec.messages import PROTOCOL_VERSION
+
+ROOT = Path(__file__).parents[2]
+IMAGES = declared_images()
+ENTRY_POINT = '"python", "-m", "harness.wire.host", "--spec", "/run/wiw/spec.json"]'
+USER = "USER 65532:65532"
+ANY_IMAGE = pytest.mark.parametrize("image", IMAGES, ids=lambda image: str(image.name))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: what it is built from, its name, and its instructions, continuation lines joined."""
+
+    base: str
+    name: str
+    lines: tuple[str, ...]
+
+
+def instructions(image: DeclaredImage) -> list[str]:
+    text = (ROOT / image.dockerfile).read_text()
+    joined = re.sub(r"\\\n\s*", "", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
+    return [line for line in joined.splitlines() if line.strip()]
+
+
+def stages(image: DeclaredImage) -> list[Stage]:
+    found: list[Stage] = []
+    for line in instructions(image):
+        if line.startswith("FROM "):
+            words = line.split()
+            found.append(Stage(words[1], words[3] if len(words) > 3 else "", ()))
+        elif found:
+            found[-1] = Stage(found[-1].base, found[-1].name, (*found[-1].lines, line))
+    return found
+
+
+def final_lines(image: DeclaredImage) -> list[str]:
+    """Return the instructions of the stage that becomes the image, after those of the stages it is built from."""
+    known = {stage.name: stage for stage in stages(image) if stage.name}
+    stage = known[image.stage] if image.stage else stages(image)[-1]
+    lines = list(stage.lines)
+    while stage.base in known:
+        stage = known[stage.base]
+        lines = [*stage.lines, *lines]
+    return lines
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    found = str(linter) if linter.exists() else shutil.which("hadolint")
+    if not found:
+        pytest.skip("hadolint is not installed (pip install -e '.[test]')")
+    files = [image.dockerfile for image in IMAGES]
+    done = subprocess.run([found, *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
+
+
+def test_every_folder_with_a_dockerfile_is_declared() -> None:
+    assert {file.parent.name for file in (ROOT / "images").glob("*/Dockerfile")} == {image.name for image in IMAGES}
+
+
+@ANY_IMAGE
+def test_bases_are_arguments_with_a_fixed_tag(image: DeclaredImage) -> None:
+    arguments = dict(
+        line[4:].split("=", 1) for line in instructions(image) if re.match(r"ARG [A-Z_]+=", line) and ":" in line
+    )
+    names = {stage.name for stage in stages(image)}
+    for stage in stages(image):
+        if stage.base in names:
+            continue
+        argument = stage.base.strip("${}")
+        assert argument in image.bases and argument in arguments, f"FROM {stage.base} is no declared argument"
+        assert ":" in arguments[argument] and not arguments[argument].endswith(":latest")
+        declared = image.bases[argument]
+        assert arguments[argument] in (declared, f"{declared}:{project_version()}"), "image.toml says something else"
+
+
+@ANY_IMAGE
+def test_the_image_runs_the_service_as_nobody(image: DeclaredImage) -> None:
+    if image.kind == "plugin":
+        assert not any(line.startswith(("USER", "ENTRYPOINT")) for line in final_lines(image)), "the base says it"
+        return
+    lines = final_lines(image)
+    assert [line for line in lines if line.startswith("USER")][-1] == USER
+    assert [line for line in lines if line.startswith("ENTRYPOINT")][-1].endswith(ENTRY_POINT)
+    assert any(line.startswith("HEALTHCHECK") and "harness.wire.health" in line for line in lines)
+    assert any("PYTHONPATH=/opt/wiw" in line for line in lines if line.startswith("ENV"))
+
+
+@ANY_IMAGE
+def test_labels_say_title_version_licence_and_protocol(image: DeclaredImage) -> None:
+    labels = " ".join(line for line in final_lines(image) if line.startswith("LABEL"))
+    for name in ("title", "description", "version", "revision", "licenses"):
+        assert f"org.opencontainers.image.{name}=" in labels
+    assert f'org.opencontainers.image.licenses="{image.licences}"' in labels
+    assert f'wiw.protocol="{PROTOCOL_VERSION}"' in labels
+    assert f"ARG VERSION={project_version()}" in final_lines(image)
+    assert ('wiw.plugin="/plugin"' in labels) == (image.kind == "plugin")
+
+
+@ANY_IMAGE
+def test_nothing_is_fetched_by_add_declared_a_volume_or_opened_as_a_port(image: DeclaredImage) -> None:
+    forbidden = [line for line in instructions(image) if line.startswith(("ADD ", "VOLUME", "EXPOSE", "ONBUILD"))]
+    assert not forbidden
+
+
+@ANY_IMAGE
+def test_packages_come_from_locks_and_leave_no_caches(image: DeclaredImage) -> None:
+    for line in instructions(image):
+        if "apt-get install" in line:
+            assert "--no-install-recommends" in line and "rm -rf /var/lib/apt/lists/*" in line
+        if "pip" in line and " install " in line and line.startswith("RUN") and "apt-get" not in line:
+            assert "--no-cache-dir" in line and "--no-deps" in line
+            assert "--require-hashes" in line or "--no-build-isolation /build/" in line
+
+
+@ANY_IMAGE
+def test_the_last_stage_has_no_compiler_and_installs_nothing_with_pip(image: DeclaredImage) -> None:
+    lines = " ".join(final_lines(image))
+    assert not re.search(r"build-essential|\bgcc\b|pip install|pip --python|\bgit\b", lines)
+
+
+@ANY_IMAGE
+def test_everything_copied_is_in_the_context(image: DeclaredImage) -> None:
+    supplied = {supply.file for supply in image.supplies}
+    for line in instructions(image):
+        if not line.startswith("COPY ") or "--from=" in line:
+            continue
+        for source in line.split()[1:-1]:
+            inside = any(source == entry or source.startswith(f"{entry}/") for entry in image.context)
+            assert inside or source in supplied, f"{source} is not in the context of {image.name}"
+            assert source in supplied or (ROOT / source).exists() or source.endswith("torch.lock")
+
+
+@ANY_IMAGE
+def test_pip_settings_of_the_builder_do_not_reach_the_image(image: DeclaredImage) -> None:
+    assert not any(line.startswith("ARG PIP_") for line in final_lines(image))
+
+
+@pytest.mark.parametrize("lock", sorted(ROOT.glob("images/*/requirements.lock")), ids=lambda path: path.parent.name)
+def test_locks_pin_versions_with_hashes_and_name_no_index(lock: Path) -> None:
+    text = lock.read_text()
+    pins = re.findall(r"^([a-z0-9-]+)==\S+ \\\n(    --hash=sha256:[0-9a-f]{64})", text, flags=re.MULTILINE)
+    assert pins and "http" not in text
+    wanted = {re.split(r"[=<>]", line)[0] for line in lock.with_suffix(".in").read_text().split()}
+    assert wanted <= {name for name, _ in pins}
+
+
+@pytest.mark.parametrize("name", ["embedded", "wm_base"])
+def test_locks_have_the_versions_of_the_constraints(name: str) -> None:
+    constraints = dict(
+        line.lower().split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
+    )
+    normalised = {key.replace("_", "-"): value for key, value in constraints.items()}
+    lock = (ROOT / f"images/{name}/requirements.lock").read_text()
+    for package, version in re.findall(r"^([a-z0-9-]+)==(\S+)", lock, flags=re.MULTILINE):
+        assert normalised[package] == version
+
+
+@ANY_IMAGE
+def test_a_stage_for_ci_exists_and_asks_nothing_of_other_registries(image: DeclaredImage) -> None:
+    if not image.ci_stage:
+        assert not image.never_built, "an image that the project cannot build declares the stages that it can"
+        return
+    names = [stage.name for stage in stages(image)]
+    before = " ".join(
+        line for stage in stages(image)[: names.index(image.ci_stage) + 1] for line in (stage.base, *stage.lines)
+    )
+    assert "MAMBA" not in before and "github.com" not in before and "coppeliasim.tar.xz" not in before
