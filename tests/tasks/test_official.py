@@ -20,6 +20,8 @@ from tasks.official.files import read_aeqa, read_ar, read_ignav
 from tasks.official.goal_images import GoalImages
 from tasks.official.records import AEQA_CATEGORIES, AR_CLASSES
 from tasks.official.scenes import require_scenes, scene_name, scene_path
+from tasks.official.suite_data import make_ignav_data
+from tasks.suite import Split, load_suite
 from tests.planning.toy import ToyEnvironment
 from tests.tasks.official_files import (
     HALF,
@@ -272,3 +274,26 @@ def test_distances_come_from_the_environment(tmp_path: Path) -> None:
     expected = environment.geodesic_distance(measured.start.position, measured.goal.position)
     assert replace(measured, geodesic_m=episodes[0].geodesic_m) == episodes[0]
     assert measured.geodesic_m == pytest.approx(expected, abs=1e-6)
+
+
+def test_suite_data_are_made_from_file_scenes_and_simulator(tmp_path: Path) -> None:
+    loaded = load_suite("wiw-v1")
+    tier = replace(loaded.tier(), splits={"test": Split(1, 2)})
+    suite = replace(loaded, tiers={tier.name: tier}, folder=tmp_path / "suite")
+    suite.folder.mkdir()
+    items = [ignav_item(n, start_position=[0.0, 0.0, 0.0], goal_position=[0.0, 0.0, -2.0 - n]) for n in (0, 1)]
+    write_ignav(tmp_path, items)
+    with pytest.raises(Refusal, match="1 of 1 scenes are not in"):
+        make_ignav_data(suite, tmp_path, ToyEnvironment())
+    assert list(suite.folder.iterdir()) == []
+    scene = scene_path(tmp_path, "hm3d/val/" + items[0]["scene_relpath"])
+    scene.parent.mkdir(parents=True)
+    scene.write_bytes(b"glb")
+    episodes = make_ignav_data(suite, tmp_path, ToyEnvironment())
+    assert suite.episodes(tier.name, "test") == tuple(episodes)
+    before = suite.hash(tier.name)
+    make_ignav_data(suite, tmp_path, ToyEnvironment())
+    assert suite.hash(tier.name) == before
+    write_ignav(tmp_path, items[:1])
+    with pytest.raises(Refusal, match=r"1 episodes in 1 buildings, tier 'published' of wiw-v1 expects 2 in 1"):
+        make_ignav_data(suite, tmp_path, ToyEnvironment())
