@@ -42,7 +42,7 @@ _CAUSES = (
         "Check the engine's network and proxy, or give a base that is here: --base ARG=REFERENCE.",
     ),
     _Cause(
-        r"(conda|mamba).*(HTTP|[Cc]onnection|[Rr]esolve|[Dd]ownload)|anaconda|conda-forge.*(error|timeout)",
+        r"(conda|mamba).*(HTTP|connection|resolve|download)|anaconda|conda-forge.*(error|timeout)",
         "the conda channels cannot be reached",
         "Check the network and proxy (HTTPS_PROXY goes along), then build again.",
     ),
@@ -74,7 +74,7 @@ def explain(image: str, message: str, tail: Sequence[str], log: Path) -> Service
     """Return the error for a build that failed with the engine's ``message``; ``tail`` are the log's last lines."""
     text = "\n".join([*tail[-TAIL_LINES:], message])
     for cause in _CAUSES:
-        if re.search(cause.pattern, text):
+        if re.search(cause.pattern, text, flags=re.IGNORECASE):
             return ServiceError(
                 f"image {image} was not built: {cause.what} ({message}).", f"{cause.next_step} Log: {log}"
             )
