@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Optional, Union
 
+from harness.contracts.errors import Refusal
 from images.embedded.homebytes import HomeBytesError, decode_home, encode_home, home_digest
 from images.embedded.homes import GENERATOR_VERSION, build_home
 from images.embedded.homes.splits import parse_home
@@ -25,8 +26,8 @@ _DIGEST_BYTES = 32
 _SUFFIX = ".home"
 
 
-class CacheFolderError(OSError):
-    """The cache folder cannot be written."""
+class CacheFolderError(Refusal):
+    """The cache folder cannot be written: the user's to mend, so a run ends with it and no episode is tried again."""
 
 
 class HomeCache:
@@ -71,7 +72,7 @@ class HomeCache:
 
     def _unwritable(self, error: OSError) -> CacheFolderError:
         return CacheFolderError(
-            f"cannot write the home cache {self.root} ({error}): set WIW_CACHE to a folder that you can write"
+            f"cannot write the homes cache {self.root}: {error}.", "Set WIW_CACHE to a folder that you can write."
         )
 
     def _read(self, path: Path) -> Optional[Home]:

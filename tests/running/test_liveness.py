@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Action, Candidate, Primitive
 from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.errors import DeadFrame
+from harness.contracts.folders import cache_root
 from harness.contracts.observations import ViewRequest
 from harness.running.liveness import LivenessGate, check_frame
 from images.embedded.cache import HomeCache
@@ -223,7 +224,7 @@ def test_no_false_alarm_in_a_plain_home() -> None:
 @pytest.mark.slow
 def test_no_false_alarm_in_real_homes() -> None:
     """Over a thousand frames of all three cameras in homes of the suite, near walls too."""
-    cache = HomeCache()
+    cache = HomeCache(cache_root())
     total = 0
     for seed, name in enumerate(("validation-0000", "validation-0001")):
         home = cache.load(name)

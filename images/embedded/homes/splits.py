@@ -6,8 +6,12 @@ never be met in training or tuning.
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Tuple
+
+from harness.contracts.errors import Refusal
+from harness.contracts.names import nearest
 
 _BLOCK = 10_000_000
 _SPLITS = {"train": 1, "validation": 2, "test": 3}
@@ -17,16 +21,16 @@ SPLIT_SIZES = {"train": 10_000, "validation": 1_000, "test": 1_000}
 _NAME = re.compile(r"(train|validation|test)-(\d{4})")
 
 
-class UnknownHomeError(ValueError):
+class UnknownHomeError(Refusal):
     """A home, split or index that does not exist."""
 
 
 def home_seed(split: str, index: int) -> int:
     """Return the seed of home ``index`` of a split (``train``, ``validation`` or ``test``)."""
     if split not in _SPLITS:
-        raise UnknownHomeError(f"unknown split {split!r}: use one of {', '.join(_SPLITS)}")
+        raise UnknownHomeError(f"there is no split {split!r} of homes.", nearest(split, _SPLITS))
     if not 0 <= index < SPLIT_SIZES[split]:
-        raise UnknownHomeError(f"home {index} of split {split!r} does not exist: use 0 to {SPLIT_SIZES[split] - 1}")
+        raise UnknownHomeError(f"there is no home {index} of split {split!r}.", f"Use 0 to {SPLIT_SIZES[split] - 1}.")
     return _SPLITS[split] * _BLOCK + index
 
 
@@ -40,7 +44,17 @@ def parse_home(name: str) -> Tuple[str, int]:
     """Return (split, seed) of a home's name."""
     match = _NAME.fullmatch(name)
     if match is None:
-        allowed = ", ".join(f"{split}-0000 to {split}-{size - 1:04d}" for split, size in SPLIT_SIZES.items())
-        raise UnknownHomeError(f"unknown home {name!r}: names are {allowed}")
+        raise UnknownHomeError(f"there is no home {name!r}.", _nearest_home(name))
     split, index = match.group(1), int(match.group(2))
     return split, home_seed(split, index)
+
+
+def _nearest_home(name: str) -> str:
+    """Return the nearest home with the same number, else the names that homes have."""
+    digits = re.search(r"[0-9]*$", name.strip())
+    index = int(digits.group()[:9] or 0) if digits else 0
+    known = [home_name(split, index) for split, size in SPLIT_SIZES.items() if index < size]
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Names are {', '.join(f'{split}-0000 to {split}-{size - 1:04d}' for split, size in SPLIT_SIZES.items())}."

@@ -10,11 +10,13 @@ import pytest
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Candidate, Primitive
 from harness.contracts.errors import NotNavigable, Refusal, SpecMismatch
 from harness.contracts.observations import ViewRequest
+from harness.wire.client import Deadlines, EnvironmentClient
 from images.embedded.cache import HomeCache
 from images.embedded.environment import EmbeddedEnvironment
 from images.embedded.homebytes import home_digest
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.images.embedded.tiny_home import tiny_home
+from tests.wire.hosting import Hosted
 
 GO = Primitive(FORWARD, 0.2)
 LEFT = Primitive(TURN_LEFT, 22.5)
@@ -148,3 +150,24 @@ def test_a_home_with_other_bytes_than_the_suite_was_made_with_is_refused(tmp_pat
     environment = EmbeddedEnvironment(str(tmp_path), scene_digests={"validation-0000": "0" * 64})
     with pytest.raises(SpecMismatch, match=r"'validation-0000' has the digest .* made with 0000"):
         environment.load_home("validation-0000")
+
+
+def test_a_wrong_home_and_a_wrong_folder_are_refusals_on_both_sides_of_the_wire(tmp_path: Path) -> None:
+    """Any other error would be taken for a broken service, and the episode played again in vain."""
+    (tmp_path / "file").touch()
+    entry_point = "images.embedded.environment:EmbeddedEnvironment"
+    host = Hosted(
+        tmp_path, kind="environment", entry_point=entry_point, options={"cache_dir": str(tmp_path / "file" / "homes")}
+    )
+    try:
+        host.wait_ready(120.0)
+        client = EnvironmentClient(host.socket, Deadlines())
+        with pytest.raises(Refusal, match="there is no home 'tset-0007'") as caught:
+            client.reset(tiny_episode(scene="tset-0007"), 0, [], [])
+        assert caught.value.next_step == "Did you mean 'test-0007'?"
+        with pytest.raises(Refusal, match="cannot write the homes cache") as caught:
+            client.reset(tiny_episode(scene="test-0007"), 0, [], [])
+        assert "WIW_CACHE" in caught.value.next_step
+        client.close()
+    finally:
+        host.stop()

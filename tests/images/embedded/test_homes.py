@@ -17,6 +17,7 @@ ndimage = pytest.importorskip("scipy.ndimage")
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.contracts.errors import Refusal
 from images.embedded.homebytes import home_digest
 from images.embedded.homes import build_home
 from images.embedded.homes.colours import colour_word
@@ -201,6 +202,27 @@ def test_names_and_seeds_translate_both_ways(split: str, index: int) -> None:
 def test_unknown_homes_are_refused_with_the_allowed_names(name: str) -> None:
     with pytest.raises(UnknownHomeError, match="0"):
         parse_home(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("tset-0007", "Did you mean 'test-0007'?"),
+        ("test-7", "Did you mean 'test-0007'?"),
+        ("Validation_0012", "Did you mean 'validation-0012'?"),
+        ("kitchen", "train-0000 to train-9999"),
+        ("", "train-0000 to train-9999"),
+    ],
+)
+def test_an_unknown_home_is_refused_with_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse_home(name)
+    assert hint in caught.value.next_step
+
+
+def test_an_unknown_split_is_refused_with_the_nearest() -> None:
+    with pytest.raises(Refusal, match="Did you mean 'test'"):
+        home_name("tset", 0)
 
 
 @pytest.mark.parametrize(
