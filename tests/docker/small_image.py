@@ -13,6 +13,7 @@ import io
 import sys
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -44,7 +45,17 @@ def build(client: Any) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes build one image
         if not client.images.list(name=tag):
             client.images.build(fileobj=_context(content), custom_context=True, tag=tag, rm=True)
+            _remove_others(client, tag)
     return tag
+
+
+def _remove_others(client: Any, tag: str) -> None:
+    """Remove what earlier versions of the harness left; an image in use stays."""
+    for image in client.images.list(name=REPOSITORY):
+        for old in image.tags:
+            if old != tag:
+                with suppress(Exception):  # in use, or removed by another process
+                    client.images.remove(old)
 
 
 def _content() -> Iterator[tuple[str, Path]]:
