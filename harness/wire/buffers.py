@@ -1,8 +1,8 @@
-"""Gives the ends of a Unix socket send buffers that hold whole messages with images.
+"""Gives the ends of a Unix socket send buffers that hold a message with two images.
 
 Linux's default of 208 KiB takes half of two RGB images of 256 x 256: the rest waits until the reader has been woken and
-has read, and the writer has been woken again, twice. With room for all of it one write does (docs/wire.md has the
-figures). gRPC has no option for this, so the descriptors of the process are searched for the socket.
+has read, and the writer has been woken again, twice. With room for all of it the writer never waits (docs/wire.md
+has the figures). gRPC has no option for this, so the descriptors of the process are searched for the socket.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import os
 import socket
 from pathlib import Path
 
-SEND_BUFFER_BYTES = 4 * 2**20
-"""Two parts of a rollout. The kernel takes the memory only while bytes are on their way, and no more than its own
-limit allows (net.core.wmem_max; its default lets a buffer hold 416 KiB)."""
+SEND_BUFFER_BYTES = 208 * 2**10
+"""The kernel doubles it, and by default allows no more (net.core.wmem_max). Buffers of megabytes made rollouts slower:
+their bytes no longer stay in the processor's cache between the two processes."""
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
