@@ -11,7 +11,11 @@ from typing import Any
 
 from harness.contracts.errors import Refusal
 from harness.diagnosing.findings import OK, SKIPPED, WARNING, Finding
-from harness.runtimes.docker_engine import Engine, check_reachable, connect, local_socket
+from harness.runtimes.docker_engine import Engine as Engine
+from harness.runtimes.docker_engine import check_reachable, connect, local_socket
+from harness.runtimes.images.declared import declared_images
+from harness.runtimes.images.lock import LOCK_FILE, read_lock
+from harness.runtimes.images.states import NEVER_BUILT, OUTDATED, ImageState, image_state
 
 GOOD_DRIVERS = ("overlay2", "overlayfs", "btrfs", "zfs", "stargz")
 """Storage drivers that share layers between containers; ``overlayfs`` is containerd's name of overlay2."""
@@ -33,19 +37,19 @@ NVIDIA_STEPS = (
 )
 
 
-def reach_engine() -> tuple[Engine | None, Finding]:
-    """Return the engine, or None and why it cannot be used; without one only ``--runtime docker`` is lost."""
+def reach_engine() -> tuple[list[Engine], list[Finding]]:
+    """Return the engine (or none) and what is found of it; without one only ``--runtime docker`` is lost."""
     name, lost = "docker engine", "--runtime docker cannot run"
     try:
         path = local_socket(os.environ.get("DOCKER_HOST", ""))
         check_reachable(path)
         if not _answers(path):
             step = "sudo systemctl restart docker (containers of other programs stop with it)"
-            return None, Finding(name, WARNING, f"{path} takes calls and says nothing for {PING_S:g} s", lost, step)
+            return [], [Finding(name, WARNING, f"{path} takes calls and says nothing for {PING_S:g} s", lost, step)]
         engine = connect()
     except Refusal as error:
-        return None, Finding(name, WARNING, error.what, lost, error.next_step)
-    return engine, Finding(name, OK, f"version {engine.version} at {engine.socket}, {engine.architecture}")
+        return [], [Finding(name, WARNING, error.what, lost, error.next_step)]
+    return [engine], [Finding(name, OK, f"version {engine.version} at {engine.socket}, {engine.architecture}")]
 
 
 def examine_engine(engine: Engine, gpus: int) -> Iterator[Finding]:
@@ -134,18 +138,29 @@ def check_nvidia_runtime(info: Mapping[str, Any], gpus: int) -> Finding:
     return Finding(name, WARNING, f"not registered, {gpus} GPU(s) here", "containers get no GPU", NVIDIA_STEPS)
 
 
-def check_images(engine: Engine) -> Iterator[Finding]:
-    """Yield whether each declared image is here."""
-    from harness.runtimes.images.declared import declared_images
-
-    tags = {tag: image.id for image in engine.client.images.list() for tag in image.tags}
+def check_images(engine: Engine, lock_file: Path = Path(LOCK_FILE)) -> Iterator[Finding]:
+    """Yield whether each declared image is here, built from this checkout, and the one that ``lock_file`` names."""
+    lock = read_lock(lock_file) if lock_file.exists() else {}
     for image in declared_images():
-        name = f"image: {image.name}"
-        build = f"python benchmark.py images build {image.name}"
-        if image.reference not in tags:
-            yield Finding(name, WARNING, f"no {image.reference}", f"{image.title} cannot run in Docker", build)
-        else:
-            yield Finding(name, OK, f"{image.reference} is {tags[image.reference][:19]}")
+        yield _image_finding(image_state(engine, image, lock), image.title, lock_file)
+
+
+def _image_finding(image: ImageState, title: str, lock_file: Path) -> Finding:
+    name = f"image: {image.name}"
+    build = f"python benchmark.py images build {image.name}"
+    lock = "python benchmark.py images lock"
+    found = f"{image.reference} is {image.id[:19]}"
+    if not image.id:
+        state = SKIPPED if image.state == NEVER_BUILT else WARNING
+        return Finding(name, state, f"no {image.reference}", f"without it: {title} in Docker; {image.note}", build)
+    if image.state == OUTDATED:
+        return Finding(name, WARNING, found, "it was built from other sources than this checkout's", build)
+    if image.locked == "differs":
+        meaning = f"it is not the image that {lock_file.name} names: results may differ from those of the lock"
+        return Finding(name, WARNING, found, meaning, f"{build}; if the new one is meant: {lock}")
+    if image.locked == "no":
+        return Finding(name, WARNING, f"{found}, not in {lock_file}", "nothing says what it consists of", lock)
+    return Finding(name, OK, f"{found}, as locked")
 
 
 def _answers(path: Path) -> bool:

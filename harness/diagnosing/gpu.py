@@ -44,13 +44,13 @@ class Gpu:
     driver: str
 
 
-def examine_gpus() -> tuple[list[Gpu], list[Finding]]:
-    """Return the GPUs and the findings about them and their driver."""
+def examine_gpus() -> tuple[list[str], list[Finding]]:
+    """Return the UUIDs of the GPUs, and the findings about them and their driver."""
     gpus, first = list_gpus()
     if not gpus:
         return [], [first]
     driver = gpus[0].driver
-    return gpus, [first, *check_cuda(driver), *check_egl(driver)]
+    return [gpu.uuid for gpu in gpus], [first, *check_cuda(driver), *check_egl(driver)]
 
 
 def list_gpus() -> tuple[list[Gpu], Finding]:
@@ -71,6 +71,8 @@ def list_gpus() -> tuple[list[Gpu], Finding]:
     except subprocess.TimeoutExpired:
         step = "Look at: sudo dmesg | grep -i nvrm; then restart the machine."
         return [], Finding("gpu", WARNING, f"nvidia-smi hangs ({TIMEOUT_S:g} s)", "the driver or a GPU is stuck", step)
+    if "No devices were found" in done.stdout + done.stderr:
+        return [], Finding("gpu", SKIPPED, "a driver, and no GPU", "learnt world models would run on the CPU")
     if done.returncode != 0:
         text = (done.stdout + done.stderr).strip().splitlines() or [f"exit {done.returncode}"]
         mismatch = "version mismatch" in text[0]

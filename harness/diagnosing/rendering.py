@@ -5,7 +5,6 @@ Everything between the scene's file and the pixels takes part: interpreter or co
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,9 +16,7 @@ from harness.contracts.observations import ViewRequest
 from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 from harness.running.liveness import LivenessGate
 from harness.running.plan import ServicePlan
-from harness.running.services import ENVIRONMENT_CLASSES, Placement, plan_environment, prepare_mounts
-from harness.runtimes.specs import ServiceLimits, ServiceSpec
-from harness.runtimes.start import start_service
+from harness.running.services import ENVIRONMENT_CLASSES, Placement, plan_environment, start
 from harness.wire.client import Deadlines, EnvironmentClient
 from tasks.suite import Suite, list_suites, load_suite
 
@@ -46,8 +43,7 @@ def check_frame(name: str, plan: ServicePlan, suite: Suite, mend: str, until: fl
         return Finding(name, SKIPPED, "no time was left for it", "other frames took long", warm_up)
     try:
         with ExitStack() as stack:
-            gate = _start(stack, plan, until)
-            size = _look(gate, suite)
+            size = _look(_start(stack, plan, until), suite)
     except DeadlineExceeded as error:
         return Finding(name, WARNING, error.what, "the machine is slow, or busy, or this is the first start", warm_up)
     except DeadFrame as error:
@@ -57,7 +53,7 @@ def check_frame(name: str, plan: ServicePlan, suite: Suite, mend: str, until: fl
     return Finding(name, OK, f"{size}, alive, after {time.monotonic() - began:.1f} s")
 
 
-def examine_frames(cache: Path, engine: bool, gpus: list[str], until: float, env_python: str = "") -> Iterator[Finding]:
+def examine_frames(cache: Path, engine: bool, gpus: list[str], until: float) -> Iterator[Finding]:
     """Yield one finding a device: every suite that can run here as a process, and on the engine.
 
     ``gpus`` are UUIDs. The embedded suite draws on the CPU; others are tried on every GPU, or without one.
@@ -71,7 +67,7 @@ def examine_frames(cache: Path, engine: bool, gpus: list[str], until: float, env
         for gpu in devices:
             label = f"frame: {family} on {gpu or 'the CPU'}"
             mend = _MEND_CPU.format(cache=cache) if family == EMBEDDED else _MEND_GPU
-            placed = Placement(python=env_python, gpu=gpu)
+            placed = Placement(gpu=gpu)
             fault = PROBLEM if family == EMBEDDED else WARNING
             yield check_frame(label, plan_environment(family, cache, {}, placed)[0], suite, mend, until, fault)
             if engine:
@@ -81,8 +77,6 @@ def examine_frames(cache: Path, engine: bool, gpus: list[str], until: float, env
 def _in_container(name: str, suite: Suite, cache: Path, gpu: str, mend: str, until: float) -> Finding:
     try:
         plan, _ = plan_environment(suite.family, cache, {}, Placement(container=True, gpu=gpu))
-        if plan.container is not None:
-            prepare_mounts(plan.container)
     except WiwError as error:
         return Finding(name, SKIPPED, error.what, "", error.next_step)
     return check_frame(name, plan, suite, mend, until)
@@ -103,18 +97,7 @@ def _runnable(family: str) -> Suite | Finding:
 
 def _start(stack: ExitStack, plan: ServicePlan, until: float) -> LivenessGate:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wiw-doctor-")))
-    spec = ServiceSpec(
-        kind=plan.kind,
-        name=plan.name,
-        entry_point=plan.entry_point,
-        path=plan.path,
-        python=plan.python or sys.executable,
-        options=plan.options,
-        environment_variables=plan.variables,
-        container=plan.container,
-    )
-    limits = ServiceLimits(start_s=until - time.monotonic())
-    service = stack.enter_context(start_service(spec, limits, folder / "environment.log"))
+    service = stack.enter_context(start(plan, until - time.monotonic(), folder / "environment.log"))
     left = max(until - time.monotonic(), 1.0)
     gate = LivenessGate(EnvironmentClient(service.socket, Deadlines(reset_s=left, step_s=left)))
     stack.callback(gate.close)

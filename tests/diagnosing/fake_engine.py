@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 HEALTHY = {
     "Driver": "overlay2",
@@ -30,7 +31,10 @@ class FakeEngine(socketserver.ThreadingUnixStreamServer):
 
     daemon_threads = True
 
-    def __init__(self, path: Path, info: dict[str, Any], images: dict[str, str], printed: str) -> None:
+    def __init__(
+        self, path: Path, info: dict[str, Any], images: dict[str, str], printed: str, labels: dict[str, str]
+    ) -> None:
+        self.labels = labels
         self.info = {**HEALTHY, **info}
         self.images = images
         self.printed = printed
@@ -65,9 +69,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/images/json":
             self._json([{"Id": i, "RepoTags": [tag]} for tag, i in self.server.images.items()])
         elif path.startswith("/images/"):
-            name = path[len("/images/") : -len("/json")]
-            tags = [tag for tag, i in self.server.images.items() if name in (tag, i)]
-            self._json({"Id": self.server.images[tags[0]], "RepoTags": tags, "Config": {}} if tags else {}, bool(tags))
+            name = unquote(path[len("/images/") : -len("/json")])
+            found = {tag: i for tag, i in self.server.images.items() if name in (tag, i)}
+            described = [
+                {"Id": i, "RepoTags": [tag], "Size": 1, "Config": {"Labels": self.server.labels}}
+                for tag, i in found.items()
+            ]
+            self._json(described[0] if described else {"message": "no such image"}, bool(described))
         elif path.endswith("/logs"):
             text = self.server.printed.encode()
             self._reply(200, b"\x01\x00\x00\x00" + len(text).to_bytes(4, "big") + text)
@@ -104,10 +112,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def fake_engine(
-    path: Path, info: dict[str, Any] | None = None, images: dict[str, str] | None = None, printed: str = ""
+    path: Path,
+    info: dict[str, Any] | None = None,
+    images: dict[str, str] | None = None,
+    printed: str = "",
+    labels: dict[str, str] | None = None,
 ) -> Iterator[FakeEngine]:
-    """Serve a fake engine on ``path`` while the block runs."""
-    with FakeEngine(path, info or {}, images or {}, printed) as server:
+    """Serve a fake engine on ``path`` while the block runs; all its images carry ``labels``."""
+    with FakeEngine(path, info or {}, images or {}, printed, labels or {}) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield server

@@ -15,11 +15,18 @@ import pytest
 
 from harness.diagnosing.engine import PROBE_MEMORY, check_docker_disk, check_images, examine_engine, reach_engine
 from harness.diagnosing.findings import OK, SKIPPED, WARNING, Finding
+from harness.runtimes.images.context import SOURCE_LABEL, source_digest
+from harness.runtimes.images.declared import find_image
+from harness.runtimes.images.lock import LockedImage, write_lock
 from tests.diagnosing.disks import mounted
 from tests.diagnosing.fake_engine import fake_engine
 
 ROOT = Path(__file__).parents[2]
-IMAGE = {"wiw-bench/embedded:0.1.0": "sha256:" + "ab" * 32}
+EMBEDDED = find_image("embedded")
+IDENTIFIER = "sha256:" + "ab" * 32
+IMAGE = {EMBEDDED.reference: IDENTIFIER}
+CURRENT = {SOURCE_LABEL: source_digest(EMBEDDED)}
+LOCK = "python benchmark.py images lock"
 
 
 @pytest.fixture
@@ -31,13 +38,15 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield path
 
 
-def findings(place: Path, gpus: int = 0, **faults: Any) -> dict[str, Finding]:
-    """Return what is found of an engine with faults, by name."""
+def findings(place: Path, gpus: int = 0, locked: str = IDENTIFIER, **faults: Any) -> dict[str, Finding]:
+    """Return what is found of an engine with faults, by name; ``locked`` is the image that the lock names."""
+    lock_file = place.with_name("images.lock")
+    if locked:
+        write_lock(lock_file, [LockedImage(EMBEDDED.reference, locked, "", 1, "")])
     pytest.importorskip("docker")
     with fake_engine(place, **faults) as server:
-        engine, reached = reach_engine()
-        assert engine is not None, reached
-        found = [reached, *examine_engine(engine, gpus), *check_images(engine)]
+        (engine,), reached = reach_engine()
+        found = [*reached, *examine_engine(engine, gpus), *check_images(engine, lock_file)]
         for container in server.created:
             assert container["HostConfig"]["Memory"] == PROBE_MEMORY
             assert container["HostConfig"]["NetworkMode"] == "none"
@@ -45,7 +54,8 @@ def findings(place: Path, gpus: int = 0, **faults: Any) -> dict[str, Finding]:
 
 
 def test_a_healthy_engine_has_no_warning_but_images_to_build(place: Path) -> None:
-    found = findings(place, gpus=1, info={"Runtimes": {"nvidia": {}}}, images=IMAGE, printed=f"{PROBE_MEMORY}\n")
+    nvidia: dict[str, Any] = {"Runtimes": {"nvidia": {}}}
+    found = findings(place, gpus=1, info=nvidia, images=IMAGE, printed=f"{PROBE_MEMORY}\n", labels=CURRENT)
     engine = {name: finding.state for name, finding in found.items() if not name.startswith("image: ")}
     assert engine.pop("docker disk") == SKIPPED
     assert set(engine.values()) == {OK}, found
@@ -55,14 +65,14 @@ def test_a_healthy_engine_has_no_warning_but_images_to_build(place: Path) -> Non
 def test_no_docker_sdk(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "docker", None)
     with fake_engine(place):
-        engine, found = reach_engine()
-    assert engine is None and found.state == WARNING
+        engines, (found,) = reach_engine()
+    assert not engines and found.state == WARNING
     assert "pip install -e '.[docker]'" in found.next_step
 
 
 def test_the_engine_is_down(place: Path) -> None:
-    engine, found = reach_engine()
-    assert engine is None and found.state == WARNING
+    engines, (found,) = reach_engine()
+    assert not engines and found.state == WARNING
     assert str(place) in found.found and "systemctl start docker" in found.next_step
 
 
@@ -71,8 +81,8 @@ def test_the_engine_hangs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(place))
         silent.listen()
-        engine, found = reach_engine()
-    assert engine is None and found.state == WARNING
+        engines, (found,) = reach_engine()
+    assert not engines and found.state == WARNING
     assert "says nothing" in found.found and "systemctl restart docker" in found.next_step
 
 
@@ -81,7 +91,7 @@ def test_the_user_may_not_use_the_engine(place: Path) -> None:
     """Another user meets a socket that belongs to root, as without membership of the group docker."""
     code = (
         "import os; from harness.diagnosing.engine import reach_engine; os.setuid(65534); "
-        "f = reach_engine()[1]; print(f.state, f.found, f.next_step)"
+        "f, = reach_engine()[1]; print(f.state, f.found, f.next_step)"
     )
     with fake_engine(place):
         place.chmod(0o600)
@@ -93,8 +103,8 @@ def test_the_user_may_not_use_the_engine(place: Path) -> None:
 
 def test_a_remote_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
-    engine, found = reach_engine()
-    assert engine is None and found.state == WARNING
+    engines, (found,) = reach_engine()
+    assert not engines and found.state == WARNING
     assert "192.0.2.1" in found.found and "Unset DOCKER_HOST" in found.next_step
 
 
@@ -133,6 +143,23 @@ def test_missing_images(place: Path) -> None:
     found = findings(place, images={})
     assert found["image: embedded"].state == WARNING
     assert found["image: embedded"].next_step == "python benchmark.py images build embedded"
+
+
+def test_an_image_of_other_sources(place: Path) -> None:
+    found = findings(place, images=IMAGE)["image: embedded"]
+    assert found.state == WARNING and "other sources" in found.meaning
+    assert found.next_step == "python benchmark.py images build embedded"
+
+
+def test_an_image_that_is_not_locked(place: Path) -> None:
+    found = findings(place, locked="", images=IMAGE, labels=CURRENT)["image: embedded"]
+    assert found.state == WARNING and "not in" in found.found and found.next_step == LOCK
+
+
+def test_an_image_that_is_not_the_locked_one(place: Path) -> None:
+    found = findings(place, locked="sha256:" + "cd" * 32, images=IMAGE, labels=CURRENT)["image: embedded"]
+    assert found.state == WARNING and "not the image that images.lock names" in found.meaning
+    assert LOCK in found.next_step and "images build embedded" in found.next_step
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")

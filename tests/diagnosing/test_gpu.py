@@ -80,7 +80,7 @@ def test_a_sound_machine(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("gpu", "libcuda", "cuda", "egl"), OK
     )
     gpus, _ = gpu.examine_gpus()
-    assert gpus[0].uuid.startswith("GPU-1234") and gpus[0].driver == DRIVER
+    assert gpus == ["GPU-12345678-aaaa-bbbb-cccc-1234567890ab"]
 
 
 def test_no_gpu_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -88,6 +88,11 @@ def test_no_gpu_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         pytest.skip("this machine has a GPU")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert [f.state for f in gpu.examine_gpus()[1]] == [SKIPPED]
+
+
+def test_a_driver_without_a_gpu_is_no_fault(machine: Path) -> None:
+    nvidia_smi(machine, "No devices were found", code=6)
+    assert examined()["gpu"].state == SKIPPED
 
 
 def test_a_driver_that_was_updated_under_the_kernel(machine: Path) -> None:

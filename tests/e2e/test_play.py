@@ -130,7 +130,8 @@ def test_a_damaged_home_is_built_again(
 def test_doctor_and_lists_speak_json(benchmark_py: Command, capsys: pytest.CaptureFixture[str]) -> None:
     checks = {c["name"]: c["state"] for c in json.loads(benchmark_py("doctor", "--json").stdout)["checks"]}
     assert checks["python"] == checks["compiler"] == checks["suite: embedded-v1"] == "ok"
-    assert checks["suite: wiw-v1"] == "absent"
+    assert checks["frame: embedded on the CPU"] in ("ok", "warning")  # a busy machine is slow, which is no fault
+    assert checks["suite: wiw-v1"] == "warning"
     assert main(("list", "wms", "--json")) == 0
     assert [r["name"] for r in json.loads(capsys.readouterr().out)["wms"]] == ["copy", "gtsim", "none", "warp"]
     assert main(("list", "tasks", "--json")) == 0

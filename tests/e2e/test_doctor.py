@@ -1,0 +1,35 @@
+"""`doctor` through the command line: the exit code says whether the embedded suite can run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.e2e.conftest import Command
+
+pytest.importorskip("numba")
+
+
+def checks(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, str]]:
+    """Return the findings that `doctor --json` printed, by name."""
+    return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def test_a_machine_without_docker_is_healthy_enough(benchmark_py: Command, tmp_path: object) -> None:
+    done = benchmark_py("doctor", "--json", DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+    found = checks(done)
+    assert done.returncode == 0, found
+    assert {check["state"] for check in found.values()} <= {"ok", "warning", "skipped"}
+    assert found["docker engine"]["state"] == "warning"
+    assert "systemctl start docker" in found["docker engine"]["next_step"]
+    for check in found.values():
+        assert check["state"] == "ok" or check["meaning"] or check["next_step"] or check["state"] == "skipped", check
+
+
+def test_a_cache_that_cannot_be_written_is_a_problem(benchmark_py: Command) -> None:
+    done = benchmark_py("doctor", WIW_CACHE="/proc/homes", DOCKER_HOST="tcp://192.0.2.1:2375")
+    assert done.returncode == 1
+    assert "Choose another folder: WIW_CACHE=FOLDER" in done.stdout
+    assert "Unset DOCKER_HOST" in done.stdout
