@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT
+from harness.running.pace import PLAYING
 from harness.running.progress import Progress
 
 INTERVAL_S = 5.0
@@ -14,12 +15,13 @@ INTERVAL_S = 5.0
 
 
 class ProgressLine:
-    """Called with every `Progress`; shows done, solved, speed and the time left."""
+    """Called with every `Progress`; shows done, solved, what the run is doing, speed and the time left."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self._live = sys.stderr.isatty()
         self._printed_at = 0.0
+        self._phase = ""
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -34,9 +36,10 @@ class ProgressLine:
         now = time.monotonic()
         if self._live:
             sys.stderr.write("\r\x1b[2K" + describe(progress))
-        elif progress.done == progress.total or now - self._printed_at >= INTERVAL_S:
+        elif progress.done == progress.total or progress.phase != self._phase or now - self._printed_at >= INTERVAL_S:
             sys.stderr.write(describe(progress) + "\n")
             self._printed_at = now
+        self._phase = progress.phase
         sys.stderr.flush()
 
 
@@ -47,8 +50,12 @@ def describe(progress: Progress) -> str:
     broken = counts[ERROR] + counts[TIMEOUT]
     if broken:
         parts.append(f"{broken} in error")
+    if progress.done < progress.total and progress.phase != PLAYING:
+        parts.append(progress.phase)
+    if progress.episodes_per_minute is not None:
+        parts.append(f"{progress.episodes_per_minute:.1f}/min")
     if progress.eta_s is not None:
-        parts += [f"{progress.episodes_per_minute:.1f}/min", f"{clock(progress.eta_s)} left"]
+        parts.append(f"{clock(progress.eta_s)} left")
     return " · ".join(parts)
 
 

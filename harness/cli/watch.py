@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.cli.progress import ProgressLine
 from harness.contracts.results import STATES
 from harness.records.folder import RunFolder
+from harness.running.pace import PLAYING
 from harness.running.progress import Progress, exit_code
 
 PERIOD_S = 1.0
@@ -27,9 +28,9 @@ def watch(run: Path, once: bool) -> int:
             done = total - counts["planned"]
             first = done if first is None else first
             elapsed = time.monotonic() - started
-            rate = (done - first) / elapsed if elapsed > 0 else 0.0
-            eta = (total - done) / rate if rate > 0 else None
-            line(Progress(counts, total, elapsed, rate * 60.0, eta, None))
+            rate = (done - first) / elapsed if done > first and elapsed > 0 else None
+            eta = (total - done) / rate if rate else None
+            line(Progress(counts, total, elapsed, PLAYING, rate and rate * 60.0, eta, None))
             if once or done == total:
                 return exit_code(counts)
             time.sleep(PERIOD_S)

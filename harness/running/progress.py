@@ -19,13 +19,15 @@ PARTIAL_CODE = 3
 class Progress:
     """One moment of a run: ``counts`` by state over the whole plan, and the speed since this start or resume.
 
-    ``eta_s`` is None until an episode was played. ``last`` is the episode committed just now, None at the start.
+    ``phase`` is one of `harness.running.pace`. Speed and ``eta_s`` are None until the pace is known. ``last`` is the
+    episode committed just now, None where another event is told.
     """
 
     counts: Mapping[str, int]
     total: int
     elapsed_s: float
-    episodes_per_minute: float
+    phase: str
+    episodes_per_minute: Optional[float]
     eta_s: Optional[float]
     last: Optional[EpisodeResult]
 

@@ -17,6 +17,7 @@ from harness.records.folder import RunFolder
 from harness.records.journal import Journal
 from harness.running.episode_queue import EpisodeQueue, Task
 from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed
+from harness.running.pace import Pace
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback
 from harness.running.worker_process import WorkerProcess
@@ -45,8 +46,8 @@ class Scheduler:
         self._on_progress = on_progress
         self._counts = journal.counts()
         self._total = sum(self._counts.values())
-        self._planned_at_start = self._counts[PLANNED]
         self._began = time.monotonic()
+        self._pace = Pace(plan.workers)
         self._workers: Dict[int, WorkerProcess] = {}
         self._failed_starts = 0
         self._stopping = False
@@ -100,6 +101,7 @@ class Scheduler:
             task = self._queue.take(worker.home)
             if task is not None:
                 worker.play(task, self._plan.deadlines.episode_s)
+                self._pace.began(worker.number)
 
     def _listen(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> None:
         messages = worker.read()
@@ -120,11 +122,14 @@ class Scheduler:
             worker.ready = True
             worker.idle()
             self._failed_starts = 0
+            self._pace.cold(worker.number)
             self._assign(worker)
+            self._report(None)
         else:
             task = worker.idle()
             if task is None:
                 raise WiwError(f"worker {worker.number} answered without being asked: {message}.", f"See {worker.log}.")
+            self._pace.ended(worker.number) if isinstance(message, Finished) else self._pace.cold(worker.number)
             # The worker plays on while its row is being committed.
             self._queue.leave(task)
             self._assign(worker)
@@ -180,10 +185,9 @@ class Scheduler:
 
     def _report(self, last: Optional[EpisodeResult]) -> None:
         elapsed = time.monotonic() - self._began
-        played = self._planned_at_start - self._counts[PLANNED]
-        eta = elapsed / played * self._counts[PLANNED] if played else None
-        rate = 60.0 * played / elapsed if elapsed > 0.0 else 0.0
-        self._on_progress(Progress(dict(self._counts), self._total, elapsed, rate, eta, last))
+        pace, eta = self._pace, self._pace.eta_s(self._counts[PLANNED])
+        progress = Progress(dict(self._counts), self._total, elapsed, pace.phase, pace.episodes_per_minute, eta, last)
+        self._on_progress(progress)
 
     def _end_workers(self) -> None:
         """Let every worker close its services (at once, if the run is being stopped), then make sure it is gone."""

@@ -1,0 +1,70 @@
+"""How fast a run is: what an episode costs once its worker is warm."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, Optional, Set
+
+STARTING = "starting services"
+PREPARING = "compiling and preparing homes"
+PLAYING = "playing"
+
+RECENT = 30
+"""Episodes whose mean is the present pace: enough for a mixture of new and known homes."""
+
+
+class Pace:
+    """The time that episodes take, from when a worker is told to play until it has.
+
+    A worker's first episode is left out: it waits for code to be compiled or loaded and for its home, so that it can
+    take a hundred times as long as those after it, and an estimate made of it would be wrong by as much. Homes that
+    are built later count, since more of them will come. ``clock`` gives seconds.
+    """
+
+    def __init__(self, workers: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._workers = workers
+        self._clock = clock
+        self._began: Dict[int, float] = {}
+        self._warm: Set[int] = set()
+        self._seconds: Deque[float] = deque(maxlen=RECENT)
+        self._ready = False
+
+    def cold(self, worker: int) -> None:
+        """Note that ``worker`` has just started, or starts its services anew: its next episode is a first one."""
+        self._ready = True
+        self._warm.discard(worker)
+
+    def began(self, worker: int) -> None:
+        """Note that ``worker`` was told to play."""
+        self._began[worker] = self._clock()
+
+    def ended(self, worker: int) -> None:
+        """Note that ``worker`` has played what it was told to."""
+        if worker in self._warm:
+            self._seconds.append(self._clock() - self._began[worker])
+        self._warm.add(worker)
+
+    @property
+    def phase(self) -> str:
+        """Return what the run is doing: `PLAYING` as soon as an episode was played by a warm worker."""
+        if self._seconds:
+            return PLAYING
+        return PREPARING if self._ready else STARTING
+
+    @property
+    def episodes_per_minute(self) -> Optional[float]:
+        """Return the speed of all workers together, None before it is known."""
+        seconds = sum(self._seconds)
+        return 60.0 * self._workers * len(self._seconds) / seconds if seconds > 0.0 else None
+
+    def eta_s(self, planned: int) -> Optional[float]:
+        """Return the seconds that ``planned`` episodes will take, None before the pace is known.
+
+        Fewer episodes than workers take as long as one.
+        """
+        if not planned:
+            return 0.0
+        if not self._seconds:
+            return None
+        return sum(self._seconds) / len(self._seconds) * max(1.0, planned / self._workers)

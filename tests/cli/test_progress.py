@@ -1,0 +1,31 @@
+"""What a person reads while a run is played."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cli.progress import ProgressLine, describe
+from harness.contracts.results import STATES
+from harness.running.pace import PLAYING, PREPARING, STARTING
+from harness.running.progress import Progress
+
+
+def moment(done: int, phase: str, speed: float | None = None, eta_s: float | None = None) -> Progress:
+    counts = dict.fromkeys(STATES, 0) | {"ok": done, "planned": 24 - done}
+    return Progress(counts, 24, 60.0, phase, speed, eta_s, None)
+
+
+def test_no_time_is_told_while_code_is_compiled_and_homes_are_built() -> None:
+    assert describe(moment(1, PREPARING)) == "1/24 episodes · 1 solved · 0 failed · compiling and preparing homes"
+
+
+def test_speed_and_time_left_are_told_when_they_are_known() -> None:
+    assert describe(moment(4, PLAYING, 40.0, 80.0)) == "4/24 episodes · 4 solved · 0 failed · 40.0/min · 1:20 left"
+    assert describe(moment(24, PREPARING, None, 0.0)) == "24/24 episodes · 24 solved · 0 failed · 0:00 left"
+
+
+def test_a_log_file_gets_a_line_at_once_when_the_phase_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressLine(24) as line:
+        for progress in (moment(0, STARTING), moment(0, PREPARING), moment(1, PREPARING), moment(2, PLAYING)):
+            line(progress)
+    assert [printed.split(" ")[0] for printed in capsys.readouterr().err.splitlines()] == ["0/24", "0/24", "2/24"]
