@@ -141,6 +141,8 @@ def describe_end(end: ContainerEnd, log_text: str, container: ContainerSpec) -> 
     name, next_step = find_cause(f"{end.error}\n{log_text}")
     if name:
         return f"{name}, {how}", next_step
+    if end.error:
+        return f"{how}, {end.error}", hint
     return how, f"{hint} {limits}" if hint else ""
 
 

@@ -57,7 +57,7 @@ class Harm:
             os.kill(pid, signal.SIGKILL)
             return str(pid)
         if kind == "worker":
-            return _kill_one(sorted(owners - {pid}), self._chance)
+            return _kill_one(workers_of(pid), self._chance)
         if kind == "connection":
             return f"{self._relay.break_all()} connections"
         names = sorted(containers_of(self._engine, owners))

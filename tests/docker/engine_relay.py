@@ -15,7 +15,8 @@ class EngineRelay:
 
     def __init__(self, engine: Path, path: Path) -> None:
         self._engine = engine
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, socket.socket] = {}
+        """Each end that still sends, and the one on the other side."""
         self._lock = threading.Lock()
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(path))
@@ -26,11 +27,11 @@ class EngineRelay:
     def break_all(self) -> int:
         """Cut every connection that is open now; return how many there were. New ones are accepted again."""
         with self._lock:
-            cut = len(self._open) // 2
-            for end in self._open:
+            cut = {frozenset(pair) for pair in self._open.items()}
+            for end in set().union(*cut):
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
-        return cut
+        return len(cut)
 
     def close(self) -> None:
         """Accept no more connections, and cut those that are open."""
@@ -46,17 +47,20 @@ class EngineRelay:
             except OSError:
                 return
             with self._lock:
-                self._open |= {client, engine}
-            for source, target in ((client, engine), (engine, client)):
-                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+                self._open.update({client: engine, engine: client})
+            for source in (client, engine):
+                threading.Thread(target=self._pass_on, args=(source,), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket) -> None:
+        """Pass on what ``source`` sends until it sends no more; close both ends when neither does."""
+        target = self._open[source]
         with suppress(OSError):
             while data := source.recv(CHUNK):
                 target.sendall(data)
-            target.shutdown(socket.SHUT_WR)  # a half-closed connection still answers (hijacked output streams)
-            return
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)  # the other direction may go on: an answer, or a stream of output
         with self._lock:
-            self._open -= {source, target}
-        source.close()
-        target.close()
+            del self._open[source]
+            if target not in self._open:
+                source.close()
+                target.close()

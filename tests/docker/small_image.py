@@ -14,6 +14,7 @@ import sys
 import tarfile
 import tempfile
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -50,8 +51,11 @@ def build(client: Any) -> str:
 
 
 def _remove_others(client: Any, tag: str) -> None:
-    """Remove what earlier versions of the harness left; an image in use stays."""
+    """Remove what earlier versions of the harness left more than an hour ago; an image in use stays."""
+    hour_ago = datetime.now(timezone.utc) - timedelta(hours=1)
     for image in client.images.list(name=REPOSITORY):
+        if image.attrs["Created"] > hour_ago.isoformat():  # both in UTC, largest unit first
+            continue
         for old in image.tags:
             if old != tag:
                 with suppress(Exception):  # in use, or removed by another process

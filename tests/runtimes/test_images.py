@@ -30,6 +30,7 @@ def small_checkout(folder: Path) -> DeclaredImage:
     (folder / "images/toy/Dockerfile").write_text("FROM scratch\n")
     (folder / "code/__pycache__").mkdir(parents=True)
     (folder / "code/a.py").write_text("a = 1\n")
+    (folder / "code/README.md").write_text("not in the image")
     (folder / "code/__pycache__/a.pyc").write_text("compiled")
     return DeclaredImage("toy", "Toy", "for tests", "base", "MIT", ("code",), {"BASE": "debian:12"})
 
