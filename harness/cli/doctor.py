@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part")
 
-BUDGET_S = 45.0
+BUDGET_S = 35.0
 """Seconds after which frames are given up; the other checks come first and take some seconds together."""
 
 
