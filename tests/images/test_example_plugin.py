@@ -36,7 +36,8 @@ def imagined(zoom: WorldModel, view: RGB, camera: Camera, *actions: Primitive) -
     frames = tuple(range(1, len(actions) + 1))
     rollout = zoom.imagine(RolloutRequest(3, 0, view, camera, Candidate(actions), frames))
     assert rollout.rgb.shape == (len(actions), camera.height, camera.width, 3) and rollout.rgb.dtype == np.uint8
-    return rollout.rgb[-1]
+    last: RGB = rollout.rgb[-1]
+    return last
 
 
 def bright_square(camera: Camera) -> RGB:

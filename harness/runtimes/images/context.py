@@ -19,6 +19,8 @@ SOURCE_LABEL = "wiw.source"
 """Label with the digest of the context that an image was built from."""
 
 _LEFT_OUT = ("__pycache__", ".git")
+_DOCUMENTS = ".md"
+"""Suffix of files that no image needs: a changed README must not make an image outdated."""
 
 
 def context_files(image: DeclaredImage, checkout: Path = CHECKOUT) -> list[str]:
@@ -38,7 +40,8 @@ def context_files(image: DeclaredImage, checkout: Path = CHECKOUT) -> list[str]:
 def _files_below(folder: Path, checkout: Path) -> Iterator[str]:
     for path in folder.rglob("*"):
         relative = path.relative_to(checkout)
-        if path.is_file() and not path.is_symlink() and not any(part in _LEFT_OUT for part in relative.parts):
+        left_out = path.suffix == _DOCUMENTS or any(part in _LEFT_OUT for part in relative.parts)
+        if path.is_file() and not path.is_symlink() and not left_out:
             yield relative.as_posix()
 
 

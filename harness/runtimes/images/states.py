@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.images.context import SOURCE_LABEL, source_digest
-from harness.runtimes.images.declared import DeclaredImage
+from harness.runtimes.images.declared import PREFIX, DeclaredImage, own_reference
 from harness.runtimes.images.lock import LockedImage
 
 BUILT, OUTDATED, ABSENT, NEVER_BUILT, UNKNOWN = "built", "outdated", "not built", "never built here", "engine absent"
@@ -42,22 +42,38 @@ def image_state(engine: Optional[Engine], image: DeclaredImage, lock: Mapping[st
     except engine.errors.ImageNotFound:
         state = NEVER_BUILT if image.never_built else ABSENT
         return ImageState(image.name, image.kind, state, image.reference, note=what_is_missing(image))
-    labels = (attributes.get("Config") or {}).get("Labels") or {}
-    current = labels.get(SOURCE_LABEL, "") == source_digest(image)
-    note = "" if current else f"built from other sources: images build {image.name}"
+    why = _why_outdated(engine, image, attributes)
+    note = f"{why}: images build {image.name}" if why else ""
     locked = "no"
     if image.reference in lock:
         locked = "yes" if lock[image.reference].id == attributes["Id"] else "differs"
     return ImageState(
         name=image.name,
         kind=image.kind,
-        state=BUILT if current else OUTDATED,
+        state=OUTDATED if why else BUILT,
         reference=image.reference,
         id=attributes["Id"],
         size_bytes=int(attributes["Size"]),
         locked=locked,
         note=note,
     )
+
+
+def _why_outdated(engine: Engine, image: DeclaredImage, attributes: Mapping[str, Any]) -> str:
+    """Return which of the things that an image was built from has changed since: its sources, its base, or ""."""
+    labels = (attributes.get("Config") or {}).get("Labels") or {}
+    if labels.get(SOURCE_LABEL, "") != source_digest(image):
+        return "built from other sources"
+    layers = attributes["RootFS"]["Layers"]
+    for parent in image.parents:
+        reference = own_reference(f"{PREFIX}{parent}")
+        try:
+            below = engine.client.images.get(reference).attrs["RootFS"]["Layers"]
+        except engine.errors.ImageNotFound:
+            continue  # the base was removed since; the image stands without it
+        if layers[: len(below)] != below:
+            return f"built on another {reference}"
+    return ""
 
 
 def what_is_missing(image: DeclaredImage) -> str:
