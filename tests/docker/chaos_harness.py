@@ -18,8 +18,8 @@ from tests.docker.services_spec import REQUEST
 LIMITS = ServiceLimits(start_s=60.0, stop_s=1.0)
 
 
-class Ended(Exception):
-    """SIGTERM came."""
+class Ended(BaseException):
+    """SIGTERM came. Like KeyboardInterrupt it is no Exception, so that no handling of errors can swallow it."""
 
 
 def use(spec: ServiceSpec, log: Path) -> None:

@@ -128,6 +128,8 @@ class ServiceStudy:
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "DOCKER_HOST": self._relay.host},
             )
+        if number // len(SERVICE_KINDS) % 2:
+            self._wait_ready(number)
         time.sleep(delay)
         hit = self._harm.do(kind, harness.pid, {harness.pid})
         end = "SIGKILL" if kind == "harness" else self._chance.choice(("SIGTERM", "SIGKILL"))
@@ -154,6 +156,12 @@ class ServiceStudy:
             "failures": [line for line in said if line.startswith("failed")][:3],
             **settle(self._engine, {harness.pid}),
         }
+
+    def _wait_ready(self, number: int) -> None:
+        """Wait until the harness of a trial has a ready service, so that half of the trials harm one in use."""
+        deadline = time.monotonic() + SETTLE_S
+        while "ready" not in (self._folder / f"{number}.out").read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 class RunStudy:
