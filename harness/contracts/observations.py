@@ -45,6 +45,14 @@ class View:
     depth: Optional[Depth] = None
     ids: Optional[Ids] = None
 
+    def rolled(self, columns: int) -> View:
+        """Return a panorama turned left by ``columns`` columns: an exact roll of all its images."""
+        if columns % self.camera.width == 0:
+            return self
+        depth = None if self.depth is None else np.roll(self.depth, columns, axis=1)
+        ids = None if self.ids is None else np.roll(self.ids, columns, axis=1)
+        return View(self.camera, np.roll(self.rgb, columns, axis=1), depth, ids)
+
 
 @dataclass(frozen=True)
 class ViewRequest:

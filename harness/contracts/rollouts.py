@@ -7,13 +7,14 @@ absolute pose ever appears here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.actions import Candidate
 from harness.contracts.cameras import Camera, Pose
+from harness.contracts.errors import Refusal
 from harness.contracts.observations import RGB, Depth
 
 
@@ -67,3 +68,19 @@ def failed_rollout(id: int, camera: Camera, error: str) -> Rollout:
     """Return the answer for one item that could not be imagined."""
     empty: npt.NDArray[np.uint8] = np.zeros((0, camera.height, camera.width, 3), np.uint8)
     return Rollout(id, empty, camera, error=error)
+
+
+def check_wanted(candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]) -> None:
+    """Raise Refusal unless each candidate has a list of wanted frames: ascending indices in 0..len(candidate).
+
+    Frame 0 is what the camera sees before the first action.
+    """
+    if len(candidates) != len(frames):
+        raise Refusal(f"{len(candidates)} candidates came with {len(frames)} lists of frames.", "Send one each.")
+    for candidate, wanted in zip(candidates, frames):
+        ascending = all(a < b for a, b in zip(wanted, wanted[1:]))
+        if not ascending or any(not 0 <= index <= len(candidate) for index in wanted):
+            raise Refusal(
+                f"frames {list(wanted)} of a candidate are not ascending numbers in 0..{len(candidate)}.",
+                "Ask for frames that exist.",
+            )

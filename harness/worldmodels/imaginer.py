@@ -13,7 +13,7 @@ from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import View
-from harness.contracts.rollouts import Rollout, RolloutRequest
+from harness.contracts.rollouts import Rollout, RolloutRequest, check_wanted
 from harness.worldmodels.folding import FoldedCandidate, FrameSource, fold
 from harness.worldmodels.panorama import front_crop, roll
 from harness.worldmodels.sharing import SharedRollouts, share
@@ -81,7 +81,7 @@ class EnvironmentImaginer:
         self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
     ) -> list[Imagined]:
         """Return the real views of the wanted frames; ``seeds`` play no part in a simulator without noise."""
-        _check_wanted(candidates, frames, seeds)
+        _check_asked(candidates, frames, seeds)
         if not candidates:
             return []
         wanted = [tuple(indices) for indices in frames]
@@ -119,7 +119,7 @@ class PluginImaginer:
         self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
     ) -> list[Imagined]:
         """Return the wanted frames of each candidate; only what follows the first move comes from the model."""
-        _check_wanted(candidates, frames, seeds)
+        _check_asked(candidates, frames, seeds)
         self._check_view(view)
         folded = [self._fold(candidate) for candidate in candidates]
         shared = share(folded, frames, seeds)
@@ -225,19 +225,10 @@ def _collect(
     return collected
 
 
-def _check_wanted(candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]) -> None:
-    if not len(candidates) == len(frames) == len(seeds):
-        raise Refusal(
-            f"{len(candidates)} candidates came with {len(frames)} lists of frames and {len(seeds)} seeds.",
-            "Give one of each a candidate.",
-        )
-    for candidate, wanted in zip(candidates, frames, strict=True):
-        ascending = all(a < b for a, b in zip(wanted, wanted[1:], strict=False))
-        if not ascending or any(not 0 <= index <= len(candidate) for index in wanted):
-            raise Refusal(
-                f"wanted frames {list(wanted)} of a candidate of {len(candidate)} actions.",
-                f"Give ascending frame indices in 0..{len(candidate)}.",
-            )
+def _check_asked(candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]) -> None:
+    check_wanted(candidates, frames)
+    if len(candidates) != len(seeds):
+        raise Refusal(f"{len(candidates)} candidates came with {len(seeds)} seeds.", "Give one a candidate.")
 
 
 def _allowed(space: ActionSpace) -> str:

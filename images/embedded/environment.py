@@ -25,7 +25,7 @@ from harness.contracts.observations import (
     View,
     ViewRequest,
 )
-from harness.contracts.rollouts import Rollout
+from harness.contracts.rollouts import Rollout, check_wanted
 from harness.wire.sdk import Environment
 from images.embedded.cache import DEFAULT_MAX_BYTES, HomeCache
 from images.embedded.cameras import HEADINGS
@@ -34,7 +34,7 @@ from images.embedded.homes import GENERATOR_VERSION
 from images.embedded.mesh import Home
 from images.embedded.motion import SPACE, Body, body_at
 from images.embedded.navigation import AGENT_RADIUS_M, Navigator
-from images.embedded.renderer import Renderer, roll_view
+from images.embedded.renderer import Renderer
 
 CAMERA_HEIGHT_M = 1.25
 
@@ -84,7 +84,7 @@ class SceneViews:
         columns, odd = divmod(camera.width * body.heading, HEADINGS)
         if camera.kind == EQUIRECT and not odd:
             level = Body(body.x, body.z, 0, body.base_deg)
-            return roll_view(self._remembered(camera, level, depth, ids), columns)
+            return self._remembered(camera, level, depth, ids).rolled(columns)
         return self._remembered(camera, body, depth, ids)
 
     def _remembered(self, camera: Camera, body: Body, depth: bool, ids: bool) -> View:
@@ -179,11 +179,9 @@ class EmbeddedEnvironment(Environment):
     ) -> Iterator[Rollout]:
         """Yield the real rollout of each candidate; only wanted frames are drawn, equal poses once."""
         rig_camera = RIG.camera(camera)
-        if len(candidates) != len(frames):
-            raise Refusal(f"{len(candidates)} candidates came with {len(frames)} lists of frames.", "Send one each.")
+        check_wanted(candidates, frames)
         rollouts = []
         for candidate, wanted in zip(candidates, frames):
-            _check_frames(wanted, len(candidate))
             bodies = [self._body] + [body for body, _ in self._walk(candidate.actions)]
             rollouts.append([bodies[frame] for frame in wanted])
         views = self._current_views()
@@ -244,9 +242,3 @@ class EmbeddedEnvironment(Environment):
         self._current_scene()
         assert self._views is not None
         return self._views
-
-
-def _check_frames(frames: Sequence[int], length: int) -> None:
-    ascending = all(a < b for a, b in zip(frames, frames[1:]))
-    if not ascending or (len(frames) > 0 and not 0 <= frames[0] <= frames[-1] <= length):
-        raise Refusal(f"frames {list(frames)} are not ascending numbers in 0..{length}.", "Ask for frames that exist.")

@@ -76,7 +76,7 @@ class Renderer:
             mesh.occluders, _eye(camera, position), rest * (PI / 180.0),
             rays.column_x, rays.column_z, rays.row_y, nearness, visible, tiles, self._edges, self._slot_face,
         )  # fmt: skip
-        return roll_view(self._shaded(camera, rays, visible, depth, ids), columns)
+        return self._shaded(camera, rays, visible, depth, ids).rolled(columns)
 
     def _buffer(self, camera: Camera) -> Buffers:
         size = (camera.height, camera.width)
@@ -96,15 +96,6 @@ class Renderer:
             skin.emissive, skin.texels, skin.level_start, rgb, depth_image, id_image,
         )  # fmt: skip
         return View(camera, rgb, depth_image if depth else None, id_image if ids else None)
-
-
-def roll_view(view: View, columns: int) -> View:
-    """Return a panorama turned left by ``columns`` columns: an exact roll of all its images."""
-    if columns % view.camera.width == 0:
-        return view
-    depth = None if view.depth is None else np.roll(view.depth, columns, axis=1)
-    ids = None if view.ids is None else np.roll(view.ids, columns, axis=1)
-    return View(view.camera, np.roll(view.rgb, columns, axis=1), depth, ids)
 
 
 def _eye(camera: Camera, position: Vec3) -> npt.NDArray[np.float64]:

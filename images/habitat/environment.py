@@ -24,7 +24,7 @@ from harness.contracts.observations import (
     View,
     ViewRequest,
 )
-from harness.contracts.rollouts import Rollout
+from harness.contracts.rollouts import Rollout, check_wanted
 from harness.wire.sdk import Environment
 from images.habitat.engine import Engine, EngineOptions
 from images.habitat.motion import Body, Steps
@@ -121,11 +121,9 @@ class HabitatEnvironment(Environment):
     ) -> Iterator[Rollout]:
         """Yield the real rollout of each candidate; only wanted frames are drawn, equal poses once."""
         rig_camera = self._rig.camera(camera)
-        if len(candidates) != len(frames):
-            raise Refusal(f"{len(candidates)} candidates came with {len(frames)} lists of frames.", "Send one each.")
+        check_wanted(candidates, frames)
         wanted = []
         for candidate, numbers in zip(candidates, frames):
-            _check_frames(numbers, len(candidate))
             bodies = [self._body] + [body for body, _ in self._walk(candidate.actions)]
             wanted.append([bodies[number] for number in numbers])
         try:
@@ -197,9 +195,3 @@ class HabitatEnvironment(Environment):
         if self._navigation is None:
             raise Refusal("no episode is being played.", "Call reset first.")
         return self._navigation
-
-
-def _check_frames(frames: Sequence[int], length: int) -> None:
-    ascending = all(a < b for a, b in zip(frames, frames[1:]))
-    if not ascending or (len(frames) > 0 and not 0 <= frames[0] <= frames[-1] <= length):
-        raise Refusal(f"frames {list(frames)} are not ascending numbers in 0..{length}.", "Ask for frames that exist.")

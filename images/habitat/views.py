@@ -56,7 +56,7 @@ class SceneViews:
                 "Choose a panorama width of which the turn is a whole number of columns.",
             )
         level = Body(body.position, 0, body.base_deg)
-        return _rolled(self._remembered(camera, level, depth, ids), int(columns))
+        return self._remembered(camera, level, depth, ids).rolled(int(columns))
 
     def _remembered(self, camera: Camera, body: Body, depth: bool, ids: bool) -> View:
         key = (camera.name, body, depth, ids)
@@ -98,15 +98,6 @@ class SceneViews:
             DEPTH: stitcher.depth,
             IDS: lambda images: stitcher.ids([image.astype(np.int32) for image in images]),
         }
-
-
-def _rolled(view: View, columns: int) -> View:
-    """Return a panorama turned left by ``columns`` columns."""
-    if columns % view.camera.width == 0:
-        return view
-    depth = None if view.depth is None else np.roll(view.depth, columns, axis=1)
-    ids = None if view.ids is None else np.roll(view.ids, columns, axis=1)
-    return View(view.camera, np.roll(view.rgb, columns, axis=1), depth, ids)
 
 
 def _size(view: View) -> int:
