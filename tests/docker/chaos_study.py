@@ -26,6 +26,7 @@ from typing import Any
 
 from harness.runtimes.docker_engine import Engine, connect, image_id
 from harness.runtimes.docker_reaping import reap_stale_containers
+from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import ContainerSpec
 from tests.docker import small_image
 from tests.docker.conftest import LIMITS
@@ -38,6 +39,7 @@ SETTLE_S = 45.0
 LOOK_ON_S = 3.0
 LATEST_S = 7.0
 RUN_S = 900.0
+EMBEDDED = "wiw-bench/embedded"
 
 SERVICE_KINDS = ("harness", "keeper", "container", "pause", "connection")
 RUN_KINDS = ("harness", "worker", "keeper", "container", "pause", "connection")
@@ -176,6 +178,7 @@ class RunStudy:
         self._options = ("--wm", "copy", "--task", "ignav", "--episodes", str(episodes), "--json")
         self._owners: set[int] = set()
         self._resuming = False
+        self._image = ""
         self.root = self._finish(self._start(*self._options, "--out", str(folder / "process")))
         self.roots: list[str] = []
 
@@ -202,12 +205,15 @@ class RunStudy:
 
     def complete(self) -> str:
         """Play what is left of the last run; return its root."""
-        return self._finish(self._go_on()) if self._resuming else self.roots[-1]
+        if self._resuming:
+            self.roots.append(self._finish(self._go_on()))
+        return self.roots[-1]
 
     def _go_on(self) -> subprocess.Popen[str]:
         runs = self._folder / "docker"
         found = sorted(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime)
-        if self._resuming and found:
+        began_with, self._image = self._image, image_id(self._engine, own_reference(EMBEDDED))
+        if self._resuming and found and self._image == began_with:  # a run is not continued with another image
             return self._start("--resume", str(found[-1].parent), "--retry-errors", "--json", relayed=True)
         options = (*self._options, "--out", str(runs), "--runtime", "docker", "--workers", "2")
         return self._start(*options, relayed=True)
