@@ -26,6 +26,7 @@ ALLOWED = {
         "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.contracts",
     },
     "harness.cli": {
+        "harness.runtimes",
         "harness.diagnosing", "harness.running", "harness.reporting", "harness.scoring", "harness.records",
         "harness.worldmodels", "tasks", "harness.contracts",
     },
