@@ -101,7 +101,7 @@ def python_of(client: Any) -> str:
 def fitting(client: Any) -> str:
     """Return why the small image cannot be built here, or ""."""
     if not client.images.list(name=BASE):
-        return f"no image {BASE}: make it with images/debian"
+        return f"there is no image {BASE}: run tests/docker/make_base.sh"
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     there = python_of(client)
     return "" if here == there else f"{BASE} has Python {there}, and the tests run under {here}"
