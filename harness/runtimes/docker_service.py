@@ -131,8 +131,8 @@ class ContainerService:
         gone = docker_keeper.remove_container(str(self._engine.socket), self.container_name)
         if self._reader is not None:
             self._reader.finish(LOG_WAIT_S if gone else 0.0)
-        self._dismiss_keeper(gone)
         self._folder.remove()
+        self._dismiss_keeper(gone)  # last: until here it would do what is left if the harness were killed
         with suppress(Exception):  # the SDK's own cleaning up; the connection may be broken
             self._engine.client.close()
         if not gone:

@@ -39,7 +39,12 @@ SETTLE_S = 45.0
 LOOK_ON_S = 3.0
 LATEST_S = 7.0
 RUN_S = 900.0
-EMBEDDED = "wiw-bench/embedded"
+
+ALL_AS_PROCESSES = ("--wm", "copy")
+ALL_IN_CONTAINERS = (("--wm", "copy", "--runtime", "docker"), "wiw-bench/embedded")
+PLUGIN_AS_PROCESS = ("--wm", "zoom", "--plugins", str(ROOT / "images" / "example_plugin" / "plugin"))
+PLUGIN_IN_CONTAINER = (("--wm-image", own_reference("wiw-bench/example_plugin")), "wiw-bench/example_plugin")
+"""What a run is given to play in containers, and the image that must stay the same for it to be continued."""
 
 SERVICE_KINDS = ("harness", "keeper", "container", "pause", "connection")
 RUN_KINDS = ("harness", "worker", "keeper", "container", "pause", "connection")
@@ -169,24 +174,27 @@ class ServiceStudy:
 class RunStudy:
     """Runs of ignav in containers that are harmed and resumed."""
 
-    def __init__(self, engine: Engine, folder: Path, chance: random.Random, episodes: int) -> None:
+    def __init__(self, engine: Engine, folder: Path, chance: random.Random, chosen: argparse.Namespace) -> None:
         self._engine = engine
         self._folder = folder
         self._chance = chance
         self._relay = EngineRelay(engine.socket, folder / "engine.sock")
         self._harm = Harm(engine, self._relay, chance)
-        self._options = ("--wm", "copy", "--task", "ignav", "--episodes", str(episodes), "--json")
+        self._latest_s = chosen.latest
+        self._play = ("--task", "ignav", "--episodes", str(chosen.episodes), "--json")
+        self._contained = PLUGIN_IN_CONTAINER if chosen.plugin else ALL_IN_CONTAINERS
         self._owners: set[int] = set()
         self._resuming = False
         self._image = ""
-        self.root = self._finish(self._start(*self._options, "--out", str(folder / "process")))
+        processes = PLUGIN_AS_PROCESS if chosen.plugin else ALL_AS_PROCESSES
+        self.root = self._finish(self._start(*processes, *self._play, "--out", str(folder / "process")))
         self.roots: list[str] = []
 
     def kill(self, number: int) -> dict[str, Any]:
         """Begin or resume a run, harm it at a random moment, and go on until it ends or the harm ended it."""
         kind = RUN_KINDS[number % len(RUN_KINDS)]
         process = self._go_on()
-        delay = self._chance.uniform(1.0, 25.0)
+        delay = self._chance.uniform(1.0, self._latest_s)
         deadline = time.monotonic() + delay
         while time.monotonic() < deadline and process.poll() is None:
             self._owners |= {process.pid, *workers_of(process.pid)}
@@ -212,14 +220,15 @@ class RunStudy:
     def _go_on(self) -> subprocess.Popen[str]:
         runs = self._folder / "docker"
         found = sorted(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime)
-        began_with, self._image = self._image, image_id(self._engine, own_reference(EMBEDDED))
+        began_with, self._image = self._image, image_id(self._engine, own_reference(self._contained[1]))
         if self._resuming and found and self._image == began_with:  # a run is not continued with another image
             return self._start("--resume", str(found[-1].parent), "--retry-errors", "--json", relayed=True)
-        options = (*self._options, "--out", str(runs), "--runtime", "docker", "--workers", "2")
+        options = (*self._contained[0], *self._play, "--out", str(runs), "--workers", "2")
         return self._start(*options, relayed=True)
 
     def _start(self, *arguments: str, relayed: bool = False) -> subprocess.Popen[str]:
-        variables = {**os.environ, "WIW_CACHE": str(self._folder / "cache"), "COLUMNS": "200"}
+        cache = os.environ.get("WIW_TEST_CACHE", str(self._folder / "cache"))
+        variables = {**os.environ, "WIW_CACHE": cache, "COLUMNS": "200"}
         if relayed:
             variables["DOCKER_HOST"] = self._relay.host
         command = [sys.executable, str(ROOT / "benchmark.py"), *arguments]
@@ -249,6 +258,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--episodes", type=int, default=4)
+    parser.add_argument("--latest", type=float, default=25.0, help="seconds after which a run is harmed at the latest")
+    parser.add_argument("--plugin", action="store_true", help="only the world model in a container: the example plugin")
     parser.add_argument("--seconds", type=float, default=3600.0, help="begin no kill after that long")
     parser.add_argument("--out", type=Path, required=True, help="file that gets one JSON line a kill")
     chosen = parser.parse_args()
@@ -257,7 +268,7 @@ def main() -> int:
         folder = Path(temporary)
         if chosen.part == "service":
             return _repeat(chosen, ServiceStudy(engine, folder, chance).trial)
-        study = RunStudy(engine, folder, chance, chosen.episodes)
+        study = RunStudy(engine, folder, chance, chosen)
         status = _repeat(chosen, study.kill)
         last = study.complete()
         _report({"part": "run", "process_root": study.root, "last_root": last, "runs": len(study.roots)}, chosen.out)
