@@ -33,9 +33,9 @@ LONGEST_S = 900.0
 """The first container of an image compiles the renderer."""
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def ids(engine: Engine) -> dict[str, str]:
-    """The images that these tests play with, by reference."""
+    """The ids of the images that a test plays with, by reference."""
     try:
         return {reference: image_id(engine, reference) for reference in (EMBEDDED, PLUGIN)}
     except Refusal as error:
