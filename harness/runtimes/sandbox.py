@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from harness.contracts.errors import Refusal
+from harness.runtimes import seccomp
 from harness.runtimes.specs import ENVIRONMENT, GIB, ContainerLimits, ContainerSpec
 
 SOCKET_TARGET = "/run/wiw"
@@ -98,8 +99,8 @@ def _confinement() -> dict[str, Any]:
         "network_mode": "none",  # no network of any kind: the socket folder is the only way in or out
         "read_only": True,  # the image cannot be changed, and nothing can be left on the host's disk
         "cap_drop": ["ALL"],  # no capability, though the user is not root already
-        # A set-user-id program gives nothing. Seccomp's default profile stays, since nothing else is named here.
-        "security_opt": ["no-new-privileges:true"],
+        # A set-user-id program gives nothing; and only harmless system calls, the same on every engine.
+        "security_opt": ["no-new-privileges:true", seccomp.security_option()],
         "privileged": False,
         "ipc_mode": "private",  # no shared memory or semaphores of others
         "pid_mode": None,  # its own processes alone

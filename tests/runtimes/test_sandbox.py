@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.contracts.errors import Refusal
+from harness.runtimes import seccomp
 from harness.runtimes.sandbox import NOBODY, container_user, creation_arguments
 from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL, ContainerLimits, ContainerSpec, Mount
 
@@ -25,7 +26,7 @@ def test_a_plugin_is_confined() -> None:
     assert given["network_mode"] == "none"
     assert given["read_only"] is True
     assert given["cap_drop"] == ["ALL"]
-    assert given["security_opt"] == ["no-new-privileges:true"]
+    assert given["security_opt"] == ["no-new-privileges:true", seccomp.security_option()]
     assert given["privileged"] is False and "cap_add" not in given
     assert given["ipc_mode"] == "private" and given["pid_mode"] is None
     assert given["devices"] == [] and given["device_requests"] == []
