@@ -188,6 +188,9 @@ class RunStudy:
         self._image = ""
         processes = PLUGIN_AS_PROCESS if chosen.plugin else ALL_AS_PROCESSES
         self.root = self._finish(self._start(*processes, *self._play, "--out", str(folder / "process")))
+        unharmed = self._finish(self._go_on())  # compiles as well, which takes longer than the time between two kills
+        if not self.root or unharmed != self.root:
+            raise SystemExit(f"unharmed, processes gave the root {self.root!r} and containers {unharmed!r}")
         self.roots: list[str] = []
 
     def kill(self, number: int) -> dict[str, Any]:
