@@ -7,7 +7,6 @@ A socket lives in a fresh folder that only its owner may enter. The folder's nam
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import stat
 import tempfile
@@ -15,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.contracts.errors import Refusal
+from harness.runtimes.docker_keeper import remove_tree
 
 PREFIX = "wiw-"
 SOCKET_NAME = "s.sock"
@@ -52,8 +52,8 @@ def make_socket_folder(parent: Path | None = None) -> Path:
 
 
 def remove_socket_folder(folder: Path) -> None:
-    """Remove ``folder`` and what is in it; a folder that is gone already is fine."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove ``folder`` and whatever a service put in it; a folder that is gone already is fine."""
+    remove_tree(os.fspath(folder))
 
 
 def reap_stale(parent: Path | None = None) -> list[Path]:

@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.runtimes.sockets import make_socket_folder, process_start_time, processes_naming, reap_stale
+from harness.runtimes.sockets import (
+    make_socket_folder,
+    process_start_time,
+    processes_naming,
+    reap_stale,
+    remove_socket_folder,
+)
 
 
 def test_a_folder_carries_its_owner_and_is_private(temp_folder: Path) -> None:
@@ -63,3 +69,27 @@ def test_a_process_that_is_gone_has_no_start_time() -> None:
     ended.wait()
     assert process_start_time(ended.pid) is None
     assert isinstance(process_start_time(os.getpid()), int)
+
+
+def test_a_folder_is_removed_however_deep_and_closed_it_is(tmp_path: Path) -> None:
+    """A service may leave a chain of folders that no recursion can follow, closed folders, and links out of it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    folder = make_socket_folder(tmp_path)
+    before = Path.cwd()
+    try:
+        os.chdir(folder)
+        for _ in range(3000):
+            Path("deeper").mkdir()
+            os.chdir("deeper")
+        Path("link").symlink_to(outside)
+        Path("file").touch()
+    finally:
+        os.chdir(before)
+    closed = folder / "closed"
+    (closed / "inner").mkdir(parents=True)
+    os.link(outside / "kept", closed / "hard")
+    closed.chmod(0)
+    remove_socket_folder(folder)
+    assert not folder.exists() and (outside / "kept").exists()
