@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Tuple
+from typing import Mapping, Tuple, Union
 
 from harness.contracts.digest import digest
 
 PLUGIN = "plugin"
 ENVIRONMENT = "environment"
 NONE = "none"
+
+FROM_HUB = "hub"
+RANDOM = "random"
+
+Setting = Union[bool, int, float, str]
+"""A value of a model's own settings. Its type is part of the manifest's hash: 5 and 5.0 are two settings."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,15 @@ class ModelManifest:
     (``gtsim``); ``none`` is no model at all. ``conditioning``: ``text`` | ``camera`` | ``numbers`` | ``none``.
     ``view``: ``panorama`` | ``perspective``. ``frames`` is the native rollout length without the conditioning
     frame (0: any). ``every_frame`` says that a rollout costs the same however few frames are wanted, so the
-    harness asks for all of them. ``height`` and ``width`` are the native size (0: the size of the view).
+    harness asks for all of them. ``height`` and ``width`` are the native size (0: the size of the view). ``fps`` is
+    the frame rate that a video model is told (0: it is told none).
+
+    ``checkpoint`` is the model's own: for a post-trained model the part that was trained (a transformer or UNet
+    folder, a LoRA), which replaces that part of ``base_checkpoint``, the pipeline it was trained from.
+    ``download_gb`` is the size of what the hub has of both, for the message about missing weights. ``weights`` says
+    how the weights were chosen: "" not applicable, ``hub``, ``random``, or an absolute path; no plugin.toml has it,
+    the harness fills it in when a run is planned. ``settings`` are the model's own words and numbers (a negative
+    prompt, a scheduler). All fields are part of the hash.
     """
 
     name: str
@@ -55,8 +69,12 @@ class ModelManifest:
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     card: str = ""
     description: str = ""
-    settings: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     needs: Tuple[str, ...] = ()
+    fps: float = 0.0
+    weights: str = ""
+    base_checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    download_gb: float = 0.0
 
     def digest(self) -> str:
         """Return the hash of all fields."""

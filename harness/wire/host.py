@@ -96,7 +96,8 @@ def read_spec(file: Path) -> HostSpec:
 def manifest_from_plain(fields: Dict[str, Any]) -> ModelManifest:
     """Return a manifest from its JSON form (`harness.contracts.digest.to_plain`)."""
     values = dict(fields)
-    values["checkpoint"] = Checkpoint(**values.get("checkpoint", {}))
+    for name in ("checkpoint", "base_checkpoint"):
+        values[name] = Checkpoint(**values.get(name, {}))
     values["needs"] = tuple(values.get("needs", ()))
     return ModelManifest(**values)
 

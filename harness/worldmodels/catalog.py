@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Optional, Sequence
+from typing import Any, Literal, Optional, Sequence, Union
 
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -68,8 +68,11 @@ class _ModelTable(_Table):
     checkpoint: _CheckpointTable = _CheckpointTable()
     card: str = ""
     description: str = ""
-    settings: dict[str, float] = {}
+    settings: dict[str, Union[bool, int, float, str]] = {}
     needs: list[str] = []
+    fps: float = Field(default=0.0, ge=0.0)
+    base_checkpoint: _CheckpointTable = _CheckpointTable()
+    download_gb: float = Field(default=0.0, ge=0.0)
 
 
 class _PluginFile(_Table):
@@ -181,6 +184,7 @@ def _manifest(source: str, family: _FamilyTable, model: _ModelTable) -> ModelMan
     elif not fields["entry_point"]:
         raise Refusal(f"{source}: model {model.name!r} has no entry_point.", 'Add entry_point = "module:Class".')
     fields["family"] = family.name
-    fields["checkpoint"] = Checkpoint(**fields["checkpoint"])
+    for name in ("checkpoint", "base_checkpoint"):
+        fields[name] = Checkpoint(**fields[name])
     fields["needs"] = tuple(fields["needs"])
     return ModelManifest(**fields)

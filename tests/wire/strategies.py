@@ -58,6 +58,9 @@ environment_specs = st.builds(EnvironmentSpec, names, names, rigs, spaces, flags
 tags = st.lists(names, max_size=3).map(tuple)
 episodes = st.builds(Episode, names, names, names, names, names, names, poses, poses, positive, positive, counts, tags)
 checkpoints = st.builds(Checkpoint, names, names, names)
+manifest_settings = st.dictionaries(
+    names, st.one_of(flags, st.integers(-(2**63) + 1, 2**63 - 1), floats, names), max_size=3
+)
 manifests = st.builds(
     ModelManifest,
     *[names] * 9,
@@ -73,8 +76,12 @@ manifests = st.builds(
     checkpoints,
     names,
     names,
-    numbers,
+    manifest_settings,
     tags,
+    floats,
+    names,
+    checkpoints,
+    floats,
 )
 view_requests = st.lists(st.builds(ViewRequest, names, flags, flags), max_size=3, unique_by=lambda r: r.camera)
 paths = st.builds(ShortestPath, positive, st.lists(vec3, max_size=3).map(tuple))

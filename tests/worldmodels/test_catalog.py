@@ -72,7 +72,7 @@ def test_an_unknown_name_suggests_the_nearest(asked: str, hint: str) -> None:
             ('name = "FTtoy"', 'name = "FTtoy"\nview = "fisheye"'),
             r"model\.1\.view: .*'panorama' or 'perspective'.*'fisheye'",
         ),
-        (('name = "FTtoy"', 'name = "FTtoy"\nfps = 3'), r"model\.1\.fps: .*not permitted"),
+        (('name = "FTtoy"', 'name = "FTtoy"\nspeed = 3'), r"model\.1\.speed: .*not permitted"),
         (('name = "FTtoy"', 'name = "FTtoy"\nmax_batch = "4"'), r"max_batch: .*integer .*found '4'"),
         (('name = "toys"', ""), r"family\.name: Field required"),
         (('entry_point = "toy:Toy"', ""), "model 'toy' has no entry_point"),

@@ -6,17 +6,21 @@ from typing import Any
 
 from harness.contracts.episodes import Episode
 from harness.contracts.manifests import Checkpoint, ModelManifest
-from harness.wire.codec.bodies import read_numbers, read_pose, read_texts, write_numbers, write_pose
+from harness.wire.codec.bodies import read_pose, read_texts, write_pose
 from harness.wire.codec.messages import present
-from harness.wire.limits import MAX_NAME, MAX_TAGS, MAX_TEXT, at_least_zero, few, finite, text, whole
+from harness.wire.codec.settings import read_settings, write_settings
+from harness.wire.limits import MAX_NAME, MAX_PATH, MAX_TAGS, MAX_TEXT, at_least_zero, few, finite, text, whole
 
 _EPISODE_TEXTS = ("id", "task", "tier", "split", "scene", "home")
 _EPISODE_METRES = ("radius_m", "geodesic_m")
-_LONG = ("card", "description")
+_LIMITS = {"card": MAX_TEXT, "description": MAX_TEXT, "weights": MAX_PATH}
 _MANIFEST_NAMES = ("name", "family", "kind", "conditioning", "view", "entry_point", "image", "licence", "base")
-_MANIFEST_TEXTS = (*_MANIFEST_NAMES, "dtype", "home_suite", "card", "description")
+_MANIFEST_TEXTS = (*_MANIFEST_NAMES, "dtype", "home_suite", "card", "description", "weights")
 _MANIFEST_COUNTS = ("height", "width", "frames", "steps", "context_max", "max_batch")
 _MANIFEST_FLAGS = ("every_frame", "deterministic")
+_MANIFEST_NUMBERS = ("guidance", "fps", "download_gb")
+_CHECKPOINTS = ("checkpoint", "base_checkpoint")
+_CHECKPOINT_TEXTS = ("source", "revision", "sha256")
 
 
 def write_episode(episode: Episode, message: Any, where: str = "episode") -> None:
@@ -46,7 +50,22 @@ def read_episode(message: Any, where: str = "episode") -> Episode:
 
 
 def _text_limit(name: str) -> int:
-    return MAX_TEXT if name in _LONG else MAX_NAME
+    return _LIMITS.get(name, MAX_NAME)
+
+
+def _checkpoint_limit(name: str) -> int:
+    return MAX_PATH if name == "source" else MAX_NAME
+
+
+def _write_checkpoint(checkpoint: Checkpoint, message: Any, where: str) -> None:
+    message.SetInParent()
+    for name in _CHECKPOINT_TEXTS:
+        setattr(message, name, text(getattr(checkpoint, name), f"{where}.{name}", _checkpoint_limit(name)))
+
+
+def _read_checkpoint(message: Any, where: str) -> Checkpoint:
+    values = (text(getattr(message, n), f"{where}.{n}", _checkpoint_limit(n)) for n in _CHECKPOINT_TEXTS)
+    return Checkpoint(*values)
 
 
 def write_manifest(manifest: ModelManifest, message: Any, where: str = "manifest") -> None:
@@ -58,10 +77,11 @@ def write_manifest(manifest: ModelManifest, message: Any, where: str = "manifest
         setattr(message, name, whole(getattr(manifest, name), f"{where}.{name}"))
     for name in _MANIFEST_FLAGS:
         setattr(message, name, bool(getattr(manifest, name)))
-    message.guidance = finite(manifest.guidance, f"{where}.guidance")
-    for name in ("source", "revision", "sha256"):
-        setattr(message.checkpoint, name, text(getattr(manifest.checkpoint, name), f"{where}.checkpoint.{name}"))
-    write_numbers(manifest.settings, message.settings, f"{where}.settings")
+    for name in _MANIFEST_NUMBERS:
+        setattr(message, name, finite(getattr(manifest, name), f"{where}.{name}"))
+    for name in _CHECKPOINTS:
+        _write_checkpoint(getattr(manifest, name), getattr(message, name), f"{where}.{name}")
+    write_settings(manifest.settings, message.settings, f"{where}.settings")
     message.needs.extend(text(need, f"{where}.needs") for need in manifest.needs)
 
 
@@ -70,16 +90,11 @@ def read_manifest(message: Any, where: str = "manifest") -> ModelManifest:
     values: Any = {n: text(getattr(message, n), f"{where}.{n}", _text_limit(n)) for n in _MANIFEST_TEXTS}
     values.update({name: int(getattr(message, name)) for name in _MANIFEST_COUNTS})
     values.update({name: bool(getattr(message, name)) for name in _MANIFEST_FLAGS})
-    source = present(message, "checkpoint", where)
-    checkpoint = Checkpoint(
-        text(source.source, f"{where}.checkpoint.source"),
-        text(source.revision, f"{where}.checkpoint.revision"),
-        text(source.sha256, f"{where}.checkpoint.sha256"),
-    )
+    values.update({name: finite(getattr(message, name), f"{where}.{name}") for name in _MANIFEST_NUMBERS})
+    for name in _CHECKPOINTS:
+        values[name] = _read_checkpoint(present(message, name, where), f"{where}.{name}")
     return ModelManifest(
-        guidance=finite(message.guidance, f"{where}.guidance"),
-        checkpoint=checkpoint,
-        settings=read_numbers(message.settings, f"{where}.settings"),
+        settings=read_settings(message.settings, f"{where}.settings"),
         needs=read_texts(message.needs, f"{where}.needs"),
         **values,
     )
