@@ -14,6 +14,7 @@ from harness.contracts.errors import DeadlineExceeded, NotNavigable, Refusal, Se
 from harness.contracts.observations import ViewRequest
 from harness.wire import client as client_module
 from harness.wire.client import Deadlines, EnvironmentClient, check_health
+from harness.wire.codec.messages import PROTOCOL_VERSION
 from tests.wire.hosting import Hosted, hosted
 from tests.wire.objects import GridEnvironment, example_episode
 from tests.wire.test_codec import same
@@ -185,8 +186,10 @@ def test_another_spec_than_planned_is_refused_with_both_sides(grid: Hosted) -> N
 
 
 def test_another_protocol_version_is_refused_with_both_sides(grid: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "PROTOCOL_VERSION", 7)
+    monkeypatch.setattr(client_module, "PROTOCOL_VERSION", 99)
     start = time.monotonic()
-    with pytest.raises(SpecMismatch, match="the client speaks protocol version 7, this side version 2"):
+    with pytest.raises(
+        SpecMismatch, match=f"the client speaks protocol version 99, this side version {PROTOCOL_VERSION}"
+    ):
         EnvironmentClient(grid.socket).describe()
     assert time.monotonic() - start < 1.0

@@ -222,9 +222,9 @@ def test_a_stream_that_ends_too_early_is_an_error_of_the_service(folder: Path) -
 @pytest.mark.parametrize(
     ("data", "error", "match"),
     [
-        (description(version=3), SpecMismatch, "speaks protocol version 3, this side version 2"),
+        (description(version=99), SpecMismatch, f"speaks protocol version 99, this side version {PROTOCOL_VERSION}"),
         (description(spec_digest="b" * 64), SpecMismatch, f"digest {'b' * 64}; its fields as read here give"),
-        (b"\x08\x02", ServiceError, r"description\.spec is missing"),
+        (bytes([8, PROTOCOL_VERSION]), ServiceError, r"description\.spec is missing"),
         (b"", SpecMismatch, "speaks protocol version 0"),
     ],
 )
