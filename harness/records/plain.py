@@ -14,8 +14,9 @@ T = TypeVar("T")
 def from_plain(kind: Type[T], value: Any) -> T:
     """Return ``value`` (from JSON) as an instance of ``kind``; raise ValueError where it does not fit.
 
-    Understands what the contracts use: nested dataclasses, tuples, mappings, optional values, and unions of
-    dataclasses, told apart by their field names. Every field without a default must be there and no other may be.
+    Understands what the contracts use: nested dataclasses, tuples, mappings, optional values, and unions: of
+    dataclasses, told apart by their field names, and of scalars, which keep their type. Every field without a default
+    must be there and no other may be.
     """
     return typing.cast(T, _read(kind, value, kind.__name__))
 
@@ -81,6 +82,8 @@ def _read_union(kinds: Tuple[Any, ...], value: Any, where: str) -> Any:
     options = [kind for kind in kinds if kind is not type(None)]
     if len(options) == 1:
         return _read(options[0], value, where)
+    if type(value) in options:
+        return value
     for kind in options:
         if dataclasses.is_dataclass(kind) and isinstance(value, Mapping) and set(value) == _field_names(kind):
             return _read_dataclass(kind, value, where)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.contracts.actions import Action, Primitive, Vector
 from harness.contracts.digest import to_plain
+from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.contracts.results import EpisodeResult, StepRecord
 from harness.contracts.trajectories import Trajectory
 from harness.records.plain import from_plain
@@ -25,6 +26,20 @@ def test_a_step_comes_back_equal(action: Action, gap: dict[str, float]) -> None:
     pose = episodes(1)[0].start
     step = StepRecord(action, pose, True, "ab", gap)
     assert from_plain(StepRecord, json.loads(json.dumps(to_plain(step)))) == step
+
+
+@given(st.dictionaries(st.text(), st.one_of(st.booleans(), st.integers(), finite, st.text())))
+def test_the_settings_of_a_manifest_keep_their_types(settings: dict[str, bool | int | float | str]) -> None:
+    manifest = ModelManifest("toy", "toys", PLUGIN, settings=settings)
+    again = from_plain(ModelManifest, json.loads(json.dumps(to_plain(manifest))))
+    assert again.digest() == manifest.digest()
+    assert {name: type(value) for name, value in again.settings.items()} == {k: type(v) for k, v in settings.items()}
+
+
+def test_a_setting_of_another_type_is_refused() -> None:
+    plain = {**to_plain(ModelManifest("toy", "toys", PLUGIN)), "settings": {"sizes": [1]}}
+    with pytest.raises(ValueError, match=r"settings\.sizes is \[1\], which fits none"):
+        from_plain(ModelManifest, plain)
 
 
 def test_a_trajectory_comes_back_with_its_digest() -> None:
