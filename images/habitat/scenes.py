@@ -23,7 +23,6 @@ DATASET_CONFIGS: Mapping[str, str] = {
 
 STAGE_SUFFIX = ".stage_config.json"
 NAVMESH_SUFFIX = ".navmesh"
-Y_UP = {"up": [0.0, 1.0, 0.0], "front": [0.0, 0.0, -1.0]}
 
 _HOW_TO_GET = "`python benchmark.py datasets` lists the data sets, with licence and exact steps for each"
 
@@ -66,7 +65,7 @@ class SceneFolder:
         if config is None and not stage_config_path(mesh).is_file():
             raise Refusal(
                 f"scene {name!r} has no {stage_config_path(mesh).name} beside it, so its axes are unknown.",
-                f"Write it there; for a scene with y upwards: {json.dumps(Y_UP)}",
+                f"Write it there; for a scene with y upwards: {json.dumps(_y_up(mesh))}",
             )
         self._check_digest(name, mesh)
         return SceneFiles(name, mesh, config, mesh.with_suffix(NAVMESH_SUFFIX))
@@ -101,8 +100,13 @@ def stage_config_path(mesh: Path) -> Path:
 def write_stage_config(mesh: Path) -> Path:
     """Write the stage configuration of a scene with y upwards beside its mesh; return its path."""
     path = stage_config_path(mesh)
-    path.write_text(json.dumps(Y_UP), encoding="utf-8")
+    path.write_text(json.dumps(_y_up(mesh)), encoding="utf-8")
     return path
+
+
+def _y_up(mesh: Path) -> Dict[str, object]:
+    """Return a stage configuration; habitat-sim 0.2.5 refuses one that does not name the mesh, 0.3.3 needs no name."""
+    return {"render_asset": mesh.name, "up": [0.0, 1.0, 0.0], "front": [0.0, 0.0, -1.0]}
 
 
 def _missing(what: str, family: str) -> Refusal:

@@ -61,14 +61,18 @@ def habitat_service(scenes: Path, log: Path) -> Iterator[EnvironmentClient]:
         client.close()
 
 
+@pytest.fixture(scope="module")
+def habitat(scenes: Path) -> Iterator[EnvironmentClient]:
+    """A service that all tests share: making a simulator takes seconds."""
+    with habitat_service(scenes, scenes / "service.log") as client:
+        yield client
+
+
 @pytest.mark.skipif(not HABITAT_PYTHON, reason="WIW_HABITAT_PYTHON names no interpreter with habitat_sim")
 class TestHabitatAsAService(EnvironmentContract):
-    """One process for all tests: making a simulator takes seconds."""
-
-    @pytest.fixture(scope="class")
-    def environment(self, scenes: Path) -> Iterator[Environment]:
-        with habitat_service(scenes, scenes / "service.log") as client:
-            yield client
+    @pytest.fixture
+    def environment(self, habitat: EnvironmentClient) -> Environment:
+        return habitat
 
     @pytest.fixture
     def episode(self) -> Episode:

@@ -36,13 +36,15 @@ def panorama_rays() -> npt.NDArray[np.float64]:
 def colours(rays: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Return a smooth colour of a direction, another for every direction."""
     unit = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
-    return np.round(127.5 + 120.0 * unit).astype(np.uint8)
+    shown: npt.NDArray[np.uint8] = np.round(127.5 + 120.0 * unit).astype(np.uint8)
+    return shown
 
 
 def room_parameter(rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return t where the ray leaves the room at t * ray."""
     with np.errstate(divide="ignore"):
-        return np.min(np.array(ROOM) / np.abs(rays), axis=-1)
+        parameter: npt.NDArray[np.float64] = np.min(np.array(ROOM) / np.abs(rays), axis=-1)
+    return parameter
 
 
 def test_colours_of_every_direction_come_out_where_they_belong() -> None:

@@ -27,9 +27,9 @@ def test_a_bare_scene_is_found_by_its_name(home: Path) -> None:
     assert files.navmesh.name == "validation-0007.navmesh"
 
 
-def test_the_stage_config_says_that_y_is_up(home: Path) -> None:
+def test_the_stage_config_names_the_mesh_and_says_that_y_is_up(home: Path) -> None:
     written = json.loads(stage_config_path(home).read_text())
-    assert written == {"up": [0.0, 1.0, 0.0], "front": [0.0, 0.0, -1.0]}
+    assert written == {"render_asset": "validation-0007.glb", "up": [0.0, 1.0, 0.0], "front": [0.0, 0.0, -1.0]}
 
 
 def test_a_bare_scene_without_its_axes_is_refused(home: Path) -> None:
