@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 from harness.contracts.actions import Action
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import EpisodeError, Refusal
-from harness.contracts.observations import View
+from harness.contracts.observations import View, ViewRequest
 from harness.planning.config import SELF, LoopConfig
 from harness.planning.memory import remaining_ends
 from harness.planning.odometry import Odometry
@@ -78,11 +78,22 @@ class Agent:
         self._visited: List[Odometry] = []
         self._history: List[Action] = []
         self._comparer: Optional[Comparer] = None
+        self._further: Optional[View] = None
         if self.parts.reviser.needs_imagination:
             self._comparer = self._timed_goal(self.goal)
 
-    def decide(self, decision: int, view: View) -> Choice:
-        """Return what to do, seeing ``view``; the agent remembers this place as a decision point."""
+    @property
+    def further_view(self) -> Optional[ViewRequest]:
+        """Return what the imaginer wants to see besides the agent's camera, or None."""
+        return None if self.imaginer is None else self.imaginer.further_view
+
+    def decide(self, decision: int, view: View, further: Optional[View] = None) -> Choice:
+        """Return what to do, seeing ``view``; the agent remembers this place as a decision point.
+
+        ``further`` is the answer to `further_view`: it is for the imaginer alone, so that every world model is scored
+        on the same views.
+        """
+        self._further = further
         self._visited.append(self._here)
         proposal = self.parts.proposer.propose(decision, tuple(self._history), self.seeds)
         ends = remaining_ends(proposal, self._here, self._visited, self.parts.config.memory_radius_m)
@@ -158,7 +169,7 @@ class Agent:
         candidates = [proposal.candidates[number] for number in numbers]
         seen = array_digest(view.rgb)
         seeds = [self.seeds.request(seen, decision, number) for number in numbers]
-        rollouts = self.imaginer.imagine(view, candidates, frames, seeds)
+        rollouts = self.imaginer.imagine(view, candidates, frames, seeds, self._further)
         self._add_time("imagine", started)
         return rollouts
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from harness.contracts.cameras import Pose
 from harness.contracts.digest import array_digest
@@ -57,11 +57,11 @@ def play(
 ) -> Played:
     """Play decisions until the agent stops, the oracle stops it, or the budget ends it where it stands.
 
-    ``observation`` is the first one, with a view of the agent's camera; ``distance`` gives the true geodesic distance
+    ``observation`` is the first one, with the views of `views_of`; ``distance`` gives the true geodesic distance
     from a pose to the goal in metres. The oracle stops at a decision end within ``radius_m``, the start included.
     """
     config = agent.parts.config
-    request = [ViewRequest(config.agent_camera)]
+    request = ViewRequest(config.agent_camera)
     clock = _Clock(agent.timings)
     records: List[DecisionRecord] = []
     frames: List[DecisionFrames] = []
@@ -71,7 +71,8 @@ def play(
         if agent.stop == ORACLE and distances[-1] <= radius_m:
             break
         view = observation.views[config.agent_camera]
-        choice = agent.decide(index, view)
+        further = agent.further_view
+        choice = agent.decide(index, view, None if further is None else observation.views[further.camera])
         if choice.index == STAY:
             records.append(_record(index, choice, distances[-1], ()))
             frames.append(DecisionFrames(view.rgb, (), {}))
@@ -89,10 +90,16 @@ def play(
 
 
 def _execute(
-    agent: Agent, environment: Environment, choice: Choice, request: Sequence[ViewRequest], clock: _Clock
+    agent: Agent, environment: Environment, choice: Choice, request: ViewRequest, clock: _Clock
 ) -> Sequence[Observation]:
+    """Execute the chosen actions; a further view is rendered only after the last, where the next decision is made."""
     started = time.perf_counter()
-    observations = environment.step(choice.actions, request)
+    further = agent.further_view
+    if further is None:
+        observations = environment.step(choice.actions, [request])
+    else:
+        before = environment.step(choice.actions[:-1], [request]) if len(choice.actions) > 1 else []
+        observations = [*before, *environment.step(choice.actions[-1:], views_of(request, further))]
     clock.add("step", started)
     if len(observations) != len(choice.actions):
         raise EpisodeError(
@@ -101,6 +108,13 @@ def _execute(
         )
     agent.executed(choice.actions)
     return observations
+
+
+def views_of(request: ViewRequest, further: Optional[ViewRequest]) -> Sequence[ViewRequest]:
+    """Return what to render where a decision is made: the agent's camera and, once each, what the imaginer wants."""
+    if further is None:
+        return [request]
+    return [further] if further.camera == request.camera else [request, further]
 
 
 def _steps(

@@ -17,6 +17,7 @@ from harness.running.plan import RunPlan, ServicePlan, check_suite
 from harness.running.services import start
 from harness.runtimes.service import Service
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
+from harness.worldmodels.conditioning import view_request
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
 from tasks.registry import load_task
 from tasks.suite import Suite, load_suite
@@ -82,7 +83,8 @@ class SuitePlayer:
         client = WorldModelClient(service.socket, self._deadlines(), expected=manifest)
         stack.callback(client.close)
         client.describe()
-        return PluginImaginer(client, manifest, suite.action_space)
+        further = view_request(manifest, suite.rig, self._tier.loop.agent_camera)
+        return PluginImaginer(client, manifest, suite.action_space, further)
 
     def _start(self, stack: ExitStack, service: ServicePlan) -> Service:
         running = start(service, self._plan.deadlines.start_s, self._logs / f"{service.kind}.log")

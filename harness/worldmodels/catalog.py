@@ -43,6 +43,7 @@ class _FamilyTable(_Table):
     entry_point: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
     image: str = ""
     licence: str = ""
+    shared: list[str] = []
 
 
 class _ModelTable(_Table):
@@ -82,10 +83,11 @@ class _PluginFile(_Table):
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """One model and the folder of its family."""
+    """One model, the folder of its family, and the folders that the family shares with others (its ``shared``)."""
 
     manifest: ModelManifest
     folder: Path
+    shared: tuple[Path, ...] = ()
 
     def service_spec(self, python: str) -> ServiceSpec:
         """Return how to start this model as a process under the interpreter ``python``.
@@ -98,7 +100,7 @@ class CatalogEntry:
             kind=WORLD_MODEL,
             name=self.manifest.name,
             entry_point=self.manifest.entry_point,
-            path=(str(self.folder),),
+            path=tuple(str(folder) for folder in (self.folder, *self.shared)),
             python=python,
             manifest=asdict(self.manifest),
         )
@@ -150,20 +152,30 @@ def read_family(file: Path) -> list[CatalogEntry]:
         content = file.read_bytes()
     except OSError as error:
         raise Refusal(f"cannot read {file}: {error}.", "Mend the file or remove its folder.") from error
-    return [CatalogEntry(manifest, file.parent) for manifest in parse_manifests(content, str(file))]
+    shared = shared_folders(content, str(file), file.parent)
+    return [CatalogEntry(manifest, file.parent, shared) for manifest in parse_manifests(content, str(file))]
 
 
 def parse_manifests(content: bytes, source: str) -> list[ModelManifest]:
     """Return the models that the bytes of a ``plugin.toml`` declare; ``source`` names it in a Refusal."""
+    plugin = _parse(content, source)
+    return [_manifest(source, plugin.family, model) for model in plugin.model]
+
+
+def shared_folders(content: bytes, source: str, folder: Path) -> tuple[Path, ...]:
+    """Return the folders that a family shares with others; its ``shared`` names them from its own ``folder``."""
+    return tuple((folder / name).resolve() for name in _parse(content, source).family.shared)
+
+
+def _parse(content: bytes, source: str) -> _PluginFile:
     try:
         data = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Refusal(f"cannot read {source}: {error}.", "Mend the file or remove its folder.") from error
     try:
-        plugin = _PluginFile.model_validate(data)
+        return _PluginFile.model_validate(data)
     except ValidationError as error:
         raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Mend the named fields.") from error
-    return [_manifest(source, plugin.family, model) for model in plugin.model]
 
 
 def _manifest_files(folder: Path) -> list[Path]:

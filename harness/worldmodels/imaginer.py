@@ -6,17 +6,20 @@ plugin (`PluginImaginer`, which folds turns, shares equal work and batches). The
 
 from __future__ import annotations
 
-from typing import Iterator, Mapping, Protocol, Sequence
+from dataclasses import replace
+from typing import Iterator, Mapping, Optional, Protocol, Sequence
 
 from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.observations import View
+from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest, check_wanted
+from harness.worldmodels.conditioning import Conditioning, conditioning_of
 from harness.worldmodels.folding import FoldedCandidate, FrameSource, fold
 from harness.worldmodels.panorama import front_crop, roll
-from harness.worldmodels.sharing import SharedRollouts, share
+from harness.worldmodels.resizing import resize, resized_view
+from harness.worldmodels.sharing import PlannedRollout, SharedRollouts, share
 
 Imagined = Mapping[int, View]
 """The imagined views of one candidate by frame index: exactly the wanted frames, each with the camera that sees it.
@@ -24,7 +27,6 @@ Imagined = Mapping[int, View]
 Index 0 is the real view now, index i the view after action i.
 """
 
-SUPPORTED_CONDITIONING = ("numbers", "none")
 PERSPECTIVE_HFOV_DEG = 90.0
 PERSPECTIVE_SIZE = (128, 128)
 """Height and width of the front crop for perspective models that declare no native size."""
@@ -34,7 +36,7 @@ class Imaginer(Protocol):
     """Imagines candidates from the present view.
 
     ``every_frame``: a rollout costs the same however few frames are wanted. ``rollouts`` counts the rollouts that
-    were really asked for so far.
+    were really asked for so far. ``further_view`` is what it wants to see besides the agent's camera, or None.
     """
 
     @property
@@ -43,12 +45,21 @@ class Imaginer(Protocol):
     @property
     def rollouts(self) -> int: ...
 
+    @property
+    def further_view(self) -> Optional[ViewRequest]: ...
+
     def imagine(
-        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+        self,
+        view: View,
+        candidates: Sequence[Candidate],
+        frames: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        further: Optional[View] = None,
     ) -> list[Imagined]:
         """Return the wanted ``frames`` (ascending, in 0..len) of each candidate as seen from ``view``'s camera.
 
-        ``seeds`` holds one uint64 a candidate. A rollout that fails raises EpisodeError.
+        ``seeds`` holds one uint64 a candidate; ``further`` is the answer to ``further_view``, from the same place. A
+        rollout that fails raises EpisodeError.
         """
         ...
 
@@ -71,6 +82,7 @@ class EnvironmentImaginer:
     """The simulator as the world model: real rollouts from a saved state, one call a decision."""
 
     every_frame = False
+    further_view = None
 
     def __init__(self, environment: ImaginingEnvironment, name: str = "gtsim") -> None:
         self._environment = environment
@@ -78,7 +90,12 @@ class EnvironmentImaginer:
         self.rollouts = 0
 
     def imagine(
-        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+        self,
+        view: View,
+        candidates: Sequence[Candidate],
+        frames: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        further: Optional[View] = None,
     ) -> list[Imagined]:
         """Return the real views of the wanted frames; ``seeds`` play no part in a simulator without noise."""
         _check_asked(candidates, frames, seeds)
@@ -94,19 +111,24 @@ class EnvironmentImaginer:
 class PluginImaginer:
     """A plugin as the world model: folds turns, asks equal prefixes once, batches, and merges the frames back.
 
-    Panorama models see the panorama rolled by the leading turns. Perspective models see its front crop and answer
-    with pinhole views; so are the real views in their results, since the two kinds are never compared with each other.
+    Panorama models see the panorama rolled by the leading turns, at the size they work at, and their frames are brought
+    to the size of the agent's view, so that all models are compared with the same real views. Perspective models see a
+    front crop of their own size and answer with pinhole views; so are the real views in their results, since the two
+    kinds are never compared with each other. ``further_view`` is what `conditioning.view_request` chose.
     """
 
-    def __init__(self, model: ImaginingModel, manifest: ModelManifest, action_space: ActionSpace) -> None:
-        if manifest.conditioning not in SUPPORTED_CONDITIONING:
-            raise Refusal(
-                f"world model {manifest.name!r} is conditioned by {manifest.conditioning!r}, which is not supported.",
-                f"Supported now: {', '.join(SUPPORTED_CONDITIONING)}.",
-            )
+    def __init__(
+        self,
+        model: ImaginingModel,
+        manifest: ModelManifest,
+        action_space: ActionSpace,
+        further_view: Optional[ViewRequest] = None,
+    ) -> None:
         self._model = model
         self._manifest = manifest
         self._action_space = action_space
+        self._conditioning: Conditioning = conditioning_of(manifest)
+        self.further_view = further_view
         self._panorama = manifest.view == "panorama"
         self.rollouts = 0
 
@@ -116,18 +138,26 @@ class PluginImaginer:
         return self._manifest.every_frame
 
     def imagine(
-        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+        self,
+        view: View,
+        candidates: Sequence[Candidate],
+        frames: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        further: Optional[View] = None,
     ) -> list[Imagined]:
         """Return the wanted frames of each candidate; only what follows the first move comes from the model."""
         _check_asked(candidates, frames, seeds)
+        source = view if further is None else further
         self._check_view(view)
+        self._check_view(source)
         folded = [self._fold(candidate) for candidate in candidates]
         shared = share(folded, frames, seeds)
-        imagined = self._ask(view, shared)
+        imagined = self._ask(source, shared)
+        real = view if self._panorama else source
         results: list[Imagined] = []
         for index, (fold_, wanted) in enumerate(zip(folded, frames, strict=True)):
             core_views = imagined.get(shared.rollout_of[index], {})
-            results.append({i: self._resolve(view, core_views, fold_.sources[i]) for i in wanted})
+            results.append({i: self._resolve(real, core_views, fold_.sources[i]) for i in wanted})
         return results
 
     def _fold(self, candidate: Candidate) -> FoldedCandidate:
@@ -138,10 +168,10 @@ class PluginImaginer:
                     f"Allowed: {_allowed(self._action_space)}.",
                 )
         folded = fold(candidate, fold_trailing=self._panorama)
-        native = self._manifest.frames
-        if 0 < native < len(folded.core):
+        most = self._conditioning.most_actions
+        if 0 < most < len(folded.core):
             raise Refusal(
-                f"world model {self._manifest.name!r} imagines at most {native} actions after the leading turns, "
+                f"world model {self._manifest.name!r} imagines at most {most} actions after the leading turns, "
                 f"not {len(folded.core)}.",
                 "Choose a loop with shorter candidates.",
             )
@@ -149,47 +179,62 @@ class PluginImaginer:
 
     def _check_view(self, view: View) -> None:
         camera = view.camera
-        name = self._manifest.name
         if camera.kind != EQUIRECT:
-            raise Refusal(f"world model {name!r} needs an equirect view; camera {camera.name!r} is {camera.kind}.")
-        native = (self._manifest.height or camera.height, self._manifest.width or camera.width)
-        if self._panorama and native != (camera.height, camera.width):
             raise Refusal(
-                f"world model {name!r} works at {native[0]} x {native[1]}, camera {camera.name!r} at "
-                f"{camera.height} x {camera.width}.",
-                "Give the camera of the rig that has the model's size; resizing is not supported yet.",
+                f"world model {self._manifest.name!r} needs an equirect view; camera {camera.name!r} is {camera.kind}."
             )
 
     def _turned(self, view: View, yaw_left_deg: float) -> View:
         """Return the real view after a turn, as the model's kind of camera sees it."""
         if self._panorama:
-            return View(view.camera, roll(view.rgb, yaw_left_deg)) if yaw_left_deg else view
+            return _rolled(view, yaw_left_deg)
         height = self._manifest.height or PERSPECTIVE_SIZE[0]
         width = self._manifest.width or PERSPECTIVE_SIZE[1]
         return front_crop(view, (height, width), PERSPECTIVE_HFOV_DEG, yaw_left_deg)
 
-    def _resolve(self, view: View, core_views: Imagined, source: FrameSource) -> View:
+    def _resolve(self, real: View, core_views: Imagined, source: FrameSource) -> View:
         if source.core_frame == 0:
-            return self._turned(view, source.yaw_deg)
+            return self._turned(real, source.yaw_deg)
         imagined = core_views[source.core_frame]
-        if source.yaw_deg == 0.0:
-            return imagined
-        return View(imagined.camera, roll(imagined.rgb, source.yaw_deg))
+        if self._panorama:
+            imagined = resized_view(imagined, real.camera.height, real.camera.width)
+        return _rolled(imagined, source.yaw_deg)
 
-    def _ask(self, view: View, shared: SharedRollouts) -> dict[int, Imagined]:
-        """Ask the model for the shared rollouts, at most ``max_batch`` a call; return their frames by request id."""
-        conditioning = {plan.lead_deg: self._turned(view, plan.lead_deg) for plan in shared.rollouts}
-        requests = [
-            RolloutRequest(
-                id=index,
-                seed=plan.seed,
-                view=conditioning[plan.lead_deg].rgb,
-                camera=conditioning[plan.lead_deg].camera,
-                candidate=Candidate(plan.actions),
-                frames=tuple(range(1, len(plan.actions) + 1)) if self.every_frame else tuple(sorted(plan.frames)),
+    def _conditioning_view(self, source: View, yaw_left_deg: float) -> View:
+        """Return what the model starts from: the real view after the leading turns, at the size it works at."""
+        turned = self._turned(source, yaw_left_deg)
+        if not self._panorama:
+            return turned
+        camera = turned.camera
+        size = (self._manifest.height or camera.height, self._manifest.width or camera.width)
+        if size == (camera.height, camera.width):
+            return turned
+        if turned.depth is not None:
+            raise Refusal(
+                f"world model {self._manifest.name!r} needs depth at {size[0]} x {size[1]}, camera {camera.name!r} "
+                f"has {camera.height} x {camera.width}.",
+                "Depth is not resized: use a suite whose rig has a camera of that size, or --set height and width.",
             )
-            for index, plan in enumerate(shared.rollouts)
-        ]
+        return View(replace(camera, height=size[0], width=size[1]), resize(turned.rgb, *size))
+
+    def _request(self, index: int, plan: PlannedRollout, view: View) -> RolloutRequest:
+        return RolloutRequest(
+            id=index,
+            seed=plan.seed,
+            view=view.rgb,
+            camera=view.camera,
+            candidate=Candidate(plan.actions),
+            frames=tuple(range(1, len(plan.actions) + 1)) if self.every_frame else tuple(sorted(plan.frames)),
+            depth=view.depth,
+            prompt=self._conditioning.prompt(plan.actions, self._action_space),
+            poses=self._conditioning.camera_poses(plan.actions),
+        )
+
+    def _ask(self, source: View, shared: SharedRollouts) -> dict[int, Imagined]:
+        """Ask the model for the shared rollouts, at most ``max_batch`` a call; return their frames by request id."""
+        starts = {plan.lead_deg for plan in shared.rollouts}
+        views = {lead_deg: self._conditioning_view(source, lead_deg) for lead_deg in starts}
+        requests = [self._request(index, plan, views[plan.lead_deg]) for index, plan in enumerate(shared.rollouts)]
         imagined: dict[int, Imagined] = {}
         for start in range(0, len(requests), self._manifest.max_batch):
             batch = requests[start : start + self._manifest.max_batch]
@@ -223,6 +268,14 @@ def _collect(
     if missing:
         raise EpisodeError(f"world model {name!r} did not answer the rollouts {missing}.")
     return collected
+
+
+def _rolled(view: View, yaw_left_deg: float) -> View:
+    """Return a panorama after a turn, with its depth if it has one."""
+    if yaw_left_deg == 0.0:
+        return view
+    depth = None if view.depth is None else roll(view.depth, yaw_left_deg)
+    return View(view.camera, roll(view.rgb, yaw_left_deg), depth)
 
 
 def _check_asked(candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]) -> None:

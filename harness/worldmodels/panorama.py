@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,10 @@ from harness.contracts.observations import RGB, View
 from harness.contracts.portable import PI, TWO_PI, atan2, sincos
 
 Floats = npt.NDArray[np.float64]
+_Pixel = TypeVar("_Pixel", bound=np.generic)
 
 
-def roll(pano: RGB, yaw_left_deg: float) -> RGB:
+def roll(pano: npt.NDArray[_Pixel], yaw_left_deg: float) -> npt.NDArray[_Pixel]:
     """Return the panorama after a turn by ``yaw_left_deg`` (degrees, left positive).
 
     Exact: columns move, no pixel is interpolated. Turns that are not a whole number of columns (360 / W degrees

@@ -13,7 +13,7 @@ from typing import Collection
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.contracts.names import nearest
-from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, parse_manifests
+from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, parse_manifests, shared_folders
 
 PLUGIN_FOLDER = Path("/plugin")
 """Where every plugin image holds its family's folder."""
@@ -27,7 +27,8 @@ def choose_model(content: bytes, image: str, name: str, reserved: Collection[str
     ``content`` are the bytes of its ``plugin.toml``. Names of ``reserved`` (the catalog's) are refused: a reference is
     found by its name, so a stranger's model must not be able to pass for one.
     """
-    models = parse_manifests(content, f"{image}:{MANIFEST_PATH}")
+    source = f"{image}:{MANIFEST_PATH}"
+    models = parse_manifests(content, source)
     names = [model.name for model in models]
     _check_names(image, names, reserved)
     if name and name not in names:
@@ -38,7 +39,7 @@ def choose_model(content: bytes, image: str, name: str, reserved: Collection[str
         )
     chosen = next(model for model in models if name in ("", model.name))
     _check_kind(image, chosen)
-    return CatalogEntry(chosen, PLUGIN_FOLDER)
+    return CatalogEntry(chosen, PLUGIN_FOLDER, shared_folders(content, source, PLUGIN_FOLDER))
 
 
 def _check_names(image: str, names: list[str], reserved: Collection[str]) -> None:

@@ -44,7 +44,8 @@ def play_episode(
     config = parts.config
     timings: Dict[str, float] = {}
     started = time.perf_counter()
-    reply = environment.reset(episode, seed, [ViewRequest(config.agent_camera)], [ViewRequest(config.goal_camera)])
+    views = loop.views_of(ViewRequest(config.agent_camera), None if imaginer is None else imaginer.further_view)
+    reply = environment.reset(episode, seed, views, [ViewRequest(config.goal_camera)])
     walkable = environment.top_down_map()
     timings["reset"] = time.perf_counter() - started
     goal = reply.goal_views[config.goal_camera]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 import pytest
 
@@ -183,9 +183,9 @@ def test_nothing_but_imagination_is_asked_while_the_agent_decides(monkeypatch: p
     during: List[str] = []
     decide = Agent.decide
 
-    def watched(agent: Agent, decision: int, view: View) -> object:
+    def watched(agent: Agent, decision: int, view: View, further: Optional[View]) -> object:
         before = len(environment.calls)
-        choice = decide(agent, decision, view)
+        choice = decide(agent, decision, view, further)
         during.extend(environment.calls[before:])
         return choice
 
@@ -238,6 +238,8 @@ def _reachable(root: object) -> Iterator[object]:
 class _Counting:
     """Wraps an imaginer; counts its calls and notes the seeds."""
 
+    further_view = None
+
     def __init__(self, inner: EnvironmentImaginer, every_frame: bool) -> None:
         self._inner = inner
         self.every_frame = every_frame
@@ -249,8 +251,13 @@ class _Counting:
         return self._inner.rollouts
 
     def imagine(
-        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+        self,
+        view: View,
+        candidates: Sequence[Candidate],
+        frames: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        further: Optional[View] = None,
     ) -> list[Imagined]:
         self.calls += 1
         self.seeds += seeds
-        return self._inner.imagine(view, candidates, frames, seeds)
+        return self._inner.imagine(view, candidates, frames, seeds, further)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Iterator, List, Mapping, Sequence
+from typing import Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -149,12 +149,18 @@ class CopyImaginer:
     """Imagines that nothing changes."""
 
     every_frame = True
+    further_view = None
 
     def __init__(self) -> None:
         self.rollouts = 0
 
     def imagine(
-        self, view: View, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]], seeds: Sequence[int]
+        self,
+        view: View,
+        candidates: Sequence[Candidate],
+        frames: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        further: Optional[View] = None,
     ) -> List[Mapping[int, View]]:
         self.rollouts += len(candidates)
         return [dict.fromkeys(range(1, len(candidate) + 1), view) for candidate in candidates]

@@ -14,10 +14,11 @@ from harness.contracts.actions import Candidate, Primitive, navigation_space
 from harness.contracts.cameras import PINHOLE, Camera
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.observations import View
+from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
 from harness.worldmodels.imaginer import EnvironmentImaginer, PluginImaginer
 from harness.worldmodels.panorama import front_crop
+from harness.worldmodels.resizing import resize
 from tests.worldmodels.toy_world import AHEAD, LEFT, PANO, RIGHT, ToyEnvironment, ToyModel, toy_view
 
 MANIFEST = ModelManifest(name="toy", family="toy", kind="plugin", entry_point="toy:Toy", every_frame=False)
@@ -159,12 +160,6 @@ def test_a_broken_answer_ends_the_episode_and_names_the_model(rollouts: tuple[Ro
         imaginer.imagine(toy_view(), [forwards((), 1)], [[1]], [0])
 
 
-@pytest.mark.parametrize("conditioning", ["text", "camera"])
-def test_conditioning_that_is_not_supported_is_refused_at_once(conditioning: str) -> None:
-    with pytest.raises(Refusal, match="Supported now: numbers, none"):
-        plugin(replace(MANIFEST, conditioning=conditioning))
-
-
 def test_wrong_questions_are_refused() -> None:
     _, imaginer = plugin(replace(MANIFEST, frames=3))
     view = toy_view()
@@ -181,6 +176,66 @@ def test_wrong_questions_are_refused() -> None:
     front = View(Camera("front", PINHOLE, 8, 8, 90.0, 1.25), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(Refusal, match="needs an equirect view; camera 'front' is pinhole"):
         imaginer.imagine(front, [forwards((), 1)], [[1]], [0])
-    _, native = plugin(replace(MANIFEST, height=576, width=1024))
-    with pytest.raises(Refusal, match="works at 576 x 1024, camera 'pano' at 4 x 32"):
-        native.imagine(view, [forwards((), 1)], [[1]], [0])
+
+
+class EchoModel:
+    """Answers every frame with the conditioning view, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[RolloutRequest] = []
+
+    def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
+        self.requests.extend(requests)
+        for request in requests:
+            yield Rollout(request.id, np.stack([request.view] * len(request.frames)), request.camera)
+
+
+def test_text_and_camera_models_are_told_what_follows_the_leading_turns() -> None:
+    candidate = forwards((LEFT, LEFT), 2, (RIGHT,))
+    for conditioning in ("text", "camera"):
+        model = EchoModel()
+        imaginer = PluginImaginer(model, replace(MANIFEST, conditioning=conditioning), SPACE)
+        imaginer.imagine(
+            toy_view(), [candidate, forwards((LEFT, LEFT), 1), forwards((RIGHT,), 0)], [[4], [3], [1]], [0, 1, 2]
+        )
+        (request,) = model.requests  # one for the equal prefix, none for the turn
+        assert request.candidate.actions == (AHEAD, AHEAD)
+        assert request.frames == (1, 2)
+        if conditioning == "text":
+            assert request.prompt.count("go 0.2 m straight ahead") == 2
+            assert "rotate" not in request.prompt
+            assert request.poses == ()
+        else:
+            assert [pose.position for pose in request.poses] == [(0.0, 0.0, -0.2), (0.0, 0.0, -0.4)]
+            assert request.prompt == ""
+
+
+def test_a_model_of_another_size_imagines_from_the_further_view_and_is_compared_at_the_agents_size() -> None:
+    model = EchoModel()
+    manifest = replace(MANIFEST, height=8, width=64)
+    large = replace(PANO, name="large", height=16, width=128)
+    imaginer = PluginImaginer(model, manifest, SPACE, ViewRequest("large", depth=False))
+    rgb = np.random.Generator(np.random.PCG64(3)).integers(0, 256, (16, 128, 3)).astype(np.uint8)
+    view = toy_view()
+    views = imaginer.imagine(view, [forwards((LEFT,), 1, (RIGHT,))], [[0, 1, 2, 3]], [0], View(large, rgb))[0]
+    (request,) = model.requests
+    np.testing.assert_array_equal(request.view, resize(np.roll(rgb, 8, axis=1), 8, 64))
+    assert (request.camera.height, request.camera.width) == (8, 64)
+    np.testing.assert_array_equal(views[0].rgb, view.rgb)
+    np.testing.assert_array_equal(views[1].rgb, np.roll(view.rgb, 2, axis=1))
+    seen = resize(request.view, 4, 32)
+    np.testing.assert_array_equal(views[2].rgb, seen)
+    np.testing.assert_array_equal(views[3].rgb, np.roll(seen, -2, axis=1))
+    assert {(v.camera.height, v.camera.width) for v in views.values()} == {(4, 32)}
+
+
+def test_depth_is_turned_with_the_view_and_never_resized() -> None:
+    model = EchoModel()
+    imaginer = PluginImaginer(model, replace(MANIFEST, conditioning="camera", settings={"depth": True}), SPACE)
+    depth = np.arange(4 * 32, dtype=np.float32).reshape(4, 32)
+    view = toy_view()
+    imaginer.imagine(view, [forwards((LEFT,), 1)], [[2]], [0], replace(view, depth=depth))
+    np.testing.assert_array_equal(model.requests[0].depth, np.roll(depth, 2, axis=1))
+    larger = PluginImaginer(model, replace(MANIFEST, height=8, width=64), SPACE)
+    with pytest.raises(Refusal, match="needs depth at 8 x 64"):
+        larger.imagine(view, [forwards((LEFT,), 1)], [[2]], [0], replace(view, depth=depth))

@@ -1,0 +1,38 @@
+"""Camera poses: a candidate as the motion of the camera, for world models that are conditioned by it."""
+
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+from harness.contracts.actions import FORWARD, STOP, Action, Primitive, signed_turn
+from harness.contracts.cameras import Pose, yaw_to_quaternion
+from harness.contracts.errors import Refusal
+from harness.contracts.portable import PI, sincos
+
+
+def relative_poses(actions: Sequence[Action]) -> Tuple[Pose, ...]:
+    """Return the body's pose after each action, relative to its pose before the first one.
+
+    Metres, x right, y up, z back: a step ahead at yaw 0 leads along -z, and yaw counts left positive. These are
+    commanded poses: whether a step was stopped by a wall is what nobody knows before it is taken. Vectors raise
+    Refusal, since they do not move the camera.
+    """
+    x, z, yaw_deg = 0.0, 0.0, 0.0
+    poses = []
+    for action in actions:
+        yaw_deg += signed_turn(action)
+        ahead_m = _ahead(action)
+        sine, cosine = sincos(yaw_deg * (PI / 180.0))
+        x -= ahead_m * sine
+        z -= ahead_m * cosine
+        poses.append(Pose((x, 0.0, z), yaw_to_quaternion(yaw_deg)))
+    return tuple(poses)
+
+
+def _ahead(action: Action) -> float:
+    if isinstance(action, Primitive):
+        if action.name == FORWARD:
+            return action.magnitude
+        if action.name == STOP or signed_turn(action):
+            return 0.0
+    raise Refusal(f"action {action} does not say how the camera moves.", "Use navigation primitives.")

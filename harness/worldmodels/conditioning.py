@@ -1,0 +1,83 @@
+"""Conditioning: what a world model is told of a candidate, besides the view that it starts from.
+
+A manifest asks for one form: a prompt (``text``), camera poses (``camera``), the actions themselves (``numbers``), or
+nothing (``none``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple
+
+from harness.contracts.actions import FORWARD, Action, ActionSpace
+from harness.contracts.cameras import EQUIRECT, Pose, Rig
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.observations import ViewRequest
+from harness.worldmodels.camera_poses import relative_poses
+from harness.worldmodels.prompts import TEXT, PromptTemplate, template_of
+
+CAMERA = "camera"
+PLAN_ACTIONS = "plan_actions"
+"""The setting of a model of fixed length: how many actions its plan always has (13 in the published convention)."""
+
+DEPTH = "depth"
+"""The setting of a model that needs the depth of the conditioning view."""
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What goes into a request for a plan of actions, as one model's manifest asks.
+
+    ``plan_actions`` is the length to which prompts are filled up with forwards (0: not at all), ``most_actions`` the
+    longest candidate that the model can imagine (0: any).
+    """
+
+    template: Optional[PromptTemplate]
+    poses: bool
+    plan_actions: int
+    most_actions: int
+
+    def prompt(self, actions: Sequence[Action], space: ActionSpace) -> str:
+        """Return the text for a model that reads one, else ""."""
+        if self.template is None:
+            return ""
+        forward = next((primitive for primitive in space.primitives if primitive.name == FORWARD), None)
+        missing = max(self.plan_actions - len(actions), 0) if forward is not None else 0
+        return self.template.render([*actions, *[forward] * missing] if forward is not None else actions)
+
+    def camera_poses(self, actions: Sequence[Action]) -> Tuple[Pose, ...]:
+        """Return the camera's pose after each action for a model that is conditioned by them, else ()."""
+        return relative_poses(actions) if self.poses else ()
+
+
+def conditioning_of(manifest: ModelManifest) -> Conditioning:
+    """Return the conditioning that a manifest asks for; a wrong template or setting raises Refusal at once."""
+    plan_actions = manifest.settings.get(PLAN_ACTIONS, 0)
+    if isinstance(plan_actions, bool) or not isinstance(plan_actions, int) or plan_actions < 0:
+        raise Refusal(
+            f"settings.{PLAN_ACTIONS} of {manifest.name!r} is {plan_actions!r}.", "Give a whole number, 0 for none."
+        )
+    template = template_of(manifest) if manifest.conditioning == TEXT else None
+    return Conditioning(template, manifest.conditioning == CAMERA, plan_actions, plan_actions or manifest.frames)
+
+
+def view_request(manifest: ModelManifest, rig: Rig, agent_camera: str) -> Optional[ViewRequest]:
+    """Return which further view of the rig the model imagines from; None where it is the agent's own.
+
+    A model gets the smallest panorama of the rig that is at least as large as it works at, so that a small agent's
+    camera does not blur a large model's input; where none is, the agent's, enlarged. Perspective models crop theirs
+    out of it: a quarter of its columns is a crop of 90 degrees.
+    """
+    own = rig.camera(agent_camera)
+    depth = bool(manifest.settings.get(DEPTH, False))
+    share = 1 if manifest.view == "panorama" else 4
+    wanted = manifest.width * share
+    larger = [c for c in rig.cameras if c.kind == EQUIRECT and c.width > own.width]
+    enough = [camera for camera in larger if camera.width >= wanted]
+    chosen = own
+    if wanted > own.width and larger:
+        chosen = min(enough or larger, key=lambda camera: camera.width if enough else -camera.width)
+    if chosen == own and not depth:
+        return None
+    return ViewRequest(chosen.name, depth=depth)
