@@ -6,11 +6,11 @@ One place builds it, so that the report, the exports and the command line can ne
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.results import Metric
-from harness.records.identity import RunIdentity
+from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.roots import trajectory_root
 from harness.scoring.data import ReferencePoint, RunData
 from harness.scoring.gap import Gap, gap_rows, gaps
@@ -97,6 +97,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
     plain.update({key: getattr(summary.identity, key) for key in IDENTITY})
     plain.update(
         {
+            "wm_image": _image_plain(summary.identity.wm_image),
             "seeds": list(summary.identity.seeds),
             "partial": summary.partial,
             "episodes": dict(summary.episodes),
@@ -118,6 +119,11 @@ def metric_plain(metric: Optional[Metric]) -> Optional[Dict[str, Any]]:
     if metric is None:
         return None
     return {"value": _number(metric.value), "low": _number(metric.low), "high": _number(metric.high), "n": metric.n}
+
+
+def _image_plain(image: Optional[ImageRecord]) -> Optional[Dict[str, str]]:
+    """Return the image that a submitted world model ran from; an empty ``repo_digest`` is a mere tag."""
+    return None if image is None else asdict(image)
 
 
 def _number(value: float) -> Optional[float]:
