@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from harness.contracts.results import Metric
+from harness.records.identity import ImageRecord
 from harness.records.roots import trajectory_root
 from harness.scoring.summary import as_results, metric_plain, summarise
 from tests.scoring.synthetic import synthetic_run
@@ -35,3 +36,10 @@ def test_the_root_is_that_of_the_records() -> None:
 
 def test_nan_becomes_none() -> None:
     assert metric_plain(Metric(1.0, float("nan"), float("inf"), 1)) == {"value": 1.0, "low": None, "high": None, "n": 1}
+
+
+def test_the_image_of_a_submitted_world_model_is_named() -> None:
+    assert as_results(summarise(synthetic_run()))["wm_image"] is None
+    image = ImageRecord("lab/wm:1", "sha256:" + "a" * 64)
+    plain = as_results(summarise(synthetic_run(wm_image=image)))
+    assert plain["wm_image"] == {"reference": "lab/wm:1", "id": image.id, "repo_digest": ""}
