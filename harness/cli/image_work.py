@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from harness.cli.console import note, print_json, print_table, say
 from harness.cli.paths import REPOSITORY
 from harness.cli.progress import clock
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import user_cache
 from harness.records.provenance import git_commit
 from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import Engine
@@ -40,7 +40,7 @@ def read_bases(chosen: Sequence[str]) -> dict[str, str]:
 
 def log_folder() -> Path:
     """Return where the logs of builds go: ``wiw-bench/builds`` in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wiw-bench" / "builds"
+    return user_cache() / "builds"
 
 
 class StepLines:
