@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from harness.contracts.actions import Action, Candidate
+from harness.contracts.actions import Action, Candidate, Primitive
 from harness.contracts.cameras import Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
@@ -28,12 +28,14 @@ from harness.contracts.rollouts import Rollout, check_wanted
 from harness.wire.sdk import Environment
 from images.habitat.engine import Engine, EngineOptions
 from images.habitat.motion import Body, Steps
-from images.habitat.navigation import Navigation, roof_islands
+from images.habitat.navigation import Navigation, roof_islands, small_islands
 from images.habitat.options import navmesh_settings, rig_from_plain
 from images.habitat.rigs import CHANNELS, IDS, sensors
 from images.habitat.scenes import DATASET_CONFIGS, SceneFolder
 from images.habitat.semantics import ObjectBox, object_boxes
 from images.habitat.views import SceneViews
+
+_Known = Dict[Tuple[Body, Primitive], Tuple[Body, bool]]
 
 
 class HabitatEnvironment(Environment):
@@ -51,6 +53,7 @@ class HabitatEnvironment(Environment):
         gpu_device_id: int = 0,
         allow_sliding: bool = True,
         exclude_roofs: bool = True,
+        least_island_m2: float = 1.0,
         semantics: bool = False,
         face_pixels: int = 0,
     ) -> None:
@@ -59,7 +62,8 @@ class HabitatEnvironment(Environment):
         ``rig`` are the suite's cameras as fields of `Camera`. ``scenes_dir`` holds the scenes by name,
         ``dataset_configs`` the configurations of the data sets in it (first folder of a name -> path below it).
         ``navmesh`` are values of `NavmeshSettings`. ``gpu_device_id`` is the CUDA device, -1 a machine without one.
-        ``exclude_roofs`` needs a simulator with Bullet. ``semantics`` loads annotations for ids and boxes.
+        ``exclude_roofs`` needs a simulator with Bullet; walkable islands below ``least_island_m2`` do not count.
+        ``semantics`` loads annotations for ids and boxes.
         ``face_pixels`` is the side of a panorama's cube faces (0: half its width).
         """
         self._rig = rig_from_plain(rig)
@@ -69,6 +73,7 @@ class HabitatEnvironment(Environment):
             scenes_dir, DATASET_CONFIGS if dataset_configs is None else dataset_configs, scene_digests or {}
         )
         self._exclude_roofs = exclude_roofs
+        self._least_island_m2 = least_island_m2
         channels = [channel for channel in CHANNELS if semantics or channel != IDS]
         self._engine = Engine(
             sensors(self._rig, channels, face_pixels),
@@ -111,7 +116,7 @@ class HabitatEnvironment(Environment):
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         """Execute ``actions``; return one observation after each. An unknown action moves nothing and is refused."""
         observations = []
-        for body, collided in self._walk(actions):
+        for body, collided in self._walk(actions, {}):
             self._body, self._collided = body, collided
             observations.append(self._observe(views))
         return observations
@@ -123,8 +128,9 @@ class HabitatEnvironment(Environment):
         rig_camera = self._rig.camera(camera)
         check_wanted(candidates, frames)
         wanted = []
+        known: _Known = {}
         for candidate, numbers in zip(candidates, frames):
-            bodies = [self._body] + [body for body, _ in self._walk(candidate.actions)]
+            bodies = [self._body] + [body for body, _ in self._walk(candidate.actions, known)]
             wanted.append([bodies[number] for number in numbers])
         try:
             for index, bodies in enumerate(wanted):
@@ -171,16 +177,22 @@ class HabitatEnvironment(Environment):
         self._engine.open(files)
         pathfinder = self._engine.pathfinder
         roofs = roof_islands(pathfinder, self._engine.covered) if self._exclude_roofs else frozenset()
-        return Navigation(pathfinder, self._engine.path, roofs)
+        small = small_islands(pathfinder, self._least_island_m2)
+        return Navigation(pathfinder, self._engine.path, roofs | small)
 
-    def _walk(self, actions: Sequence[Action]) -> List[Tuple[Body, bool]]:
-        """Return (body, collided) after each action from the present state, which stays as it is."""
+    def _walk(self, actions: Sequence[Action], known: _Known) -> List[Tuple[Body, bool]]:
+        """Return (body, collided) after each action from the present state, which stays as it is.
+
+        ``known`` are actions that were simulated before in this scene; candidates share many.
+        """
         self._playing()
-        known = [self._steps.check(action) for action in actions]
+        checked = [self._steps.check(action) for action in actions]
         body = self._body
         states = []
-        for action in known:
-            body, collided = self._engine.act(body, action)
+        for action in checked:
+            if (body, action) not in known:
+                known[body, action] = self._engine.act(body, action)
+            body, collided = known[body, action]
             states.append((body, collided))
         return states
 

@@ -1,8 +1,9 @@
 """The walkable area of the open scene: the simulator's navmesh, less what no body should stand on.
 
-A navmesh covers every surface that a body could stand on, the outside of a roof included, in islands that no way
-connects. An island with open sky over most of it, in a scene where others are covered, is a roof and left out. The
-mesh's own functions move a position that is off it to the nearest place on it; here such a position has no distance.
+A navmesh covers every surface that a body could stand on, roofs and the hollows of furniture included, in islands that
+no way connects. Left out are roofs, which are islands with open sky over most of them in a scene where others are
+covered, and islands too small to live on. The mesh's own functions move a position that is off it to the nearest place
+on it; here such a position has no distance.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ class Navigation:
     """Questions about the walkable area of one scene.
 
     ``pathfinder`` is the simulator's; ``find_path`` returns length and corners of a shortest way between two places on
-    it; ``roofs`` are the numbers of the islands that are left out.
+    it; ``left_out`` are the numbers of the islands that do not count.
     """
 
-    def __init__(self, pathfinder: Any, find_path: FindPath, roofs: FrozenSet[int]) -> None:
-        if not pathfinder.is_loaded or not set(range(pathfinder.num_islands)) - roofs:
+    def __init__(self, pathfinder: Any, find_path: FindPath, left_out: FrozenSet[int]) -> None:
+        if not pathfinder.is_loaded or not set(range(pathfinder.num_islands)) - left_out:
             raise Refusal("the scene has no walkable area.", "Check the scene's axes and the navmesh settings.")
         self._pathfinder = pathfinder
         self._find_path = find_path
-        self.roofs = roofs
+        self.left_out = left_out
         self._maps: Dict[int, TopDownMap] = {}
 
     @property
     def area_m2(self) -> float:
-        """The walkable area in square metres, roofs left out."""
-        islands = set(range(self._pathfinder.num_islands)) - self.roofs
+        """The walkable area in square metres."""
+        islands = set(range(self._pathfinder.num_islands)) - self.left_out
         return float(sum(self._pathfinder.island_area(island) for island in islands))
 
     def is_navigable(self, position: Vec3) -> bool:
@@ -55,7 +56,7 @@ class Navigation:
         point = np.array(position, np.float32)
         if not self._pathfinder.is_navigable(point, FLOOR_TOLERANCE_M):
             return False
-        return self._pathfinder.get_island(point) not in self.roofs
+        return self._pathfinder.get_island(point) not in self.left_out
 
     def check(self, position: Vec3, role: str, where: str) -> None:
         """Raise NotNavigable, naming the position, its ``role`` and ``where``, unless the body can stand there."""
@@ -86,7 +87,7 @@ class Navigation:
         storey = round(height_m / FLOOR_TOLERANCE_M)
         if storey not in self._maps:
             islands = self._pathfinder.get_topdown_island_view(MAP_CELL_M, height_m, FLOOR_TOLERANCE_M)
-            walkable = (islands >= 0) & ~np.isin(islands, list(self.roofs))
+            walkable = (islands >= 0) & ~np.isin(islands, list(self.left_out))
             corner = self._pathfinder.get_bounds()[0]
             # the simulator asks at points a cell apart from the corner on: those are the centres of our cells
             origin = (float(corner[0]) - MAP_CELL_M / 2.0, float(corner[2]) - MAP_CELL_M / 2.0)
@@ -99,6 +100,13 @@ def roof_islands(pathfinder: Any, covered: Callable[[Vec3], bool]) -> FrozenSet[
     shares = {island: _cover(pathfinder, island, covered) for island in range(pathfinder.num_islands)}
     roofs = frozenset(island for island, share in shares.items() if share < _LEAST_COVER)
     return roofs if len(roofs) < len(shares) else frozenset()
+
+
+def small_islands(pathfinder: Any, least_m2: float) -> FrozenSet[int]:
+    """Return the islands of a navmesh below ``least_m2``; none where all of them are."""
+    islands = range(pathfinder.num_islands)
+    small = frozenset(island for island in islands if pathfinder.island_area(island) < least_m2)
+    return small if len(small) < len(islands) else frozenset()
 
 
 def _cover(pathfinder: Any, island: int, covered: Callable[[Vec3], bool]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import ClassVar, Iterator
+from typing import Any, ClassVar, Iterator
 
 import numpy as np
 import pytest
@@ -99,7 +99,7 @@ class EnvironmentContract:
     ) -> None:
         off = Pose(self.blocked, episode.start.rotation)
         with pytest.raises(NotNavigable, match=role):
-            environment.reset(replace(episode, **{role: off}), 0, [], [])
+            environment.reset(replace(episode, start=off) if role == "start" else replace(episode, goal=off), 0, [], [])
 
     def test_a_refused_reset_keeps_the_episode_that_is_played(self, playing: Environment, episode: Episode) -> None:
         before = playing.step([GO], [])[0].pose
@@ -269,7 +269,7 @@ def same_rotation(one: Pose, other: Pose) -> bool:
 
 def same_view(one: View, other: View) -> bool:
     """Say whether two views have the same bytes."""
-    pairs = ((one.rgb, other.rgb), (one.depth, other.depth), (one.ids, other.ids))
+    pairs: list[tuple[Any, Any]] = [(one.rgb, other.rgb), (one.depth, other.depth), (one.ids, other.ids)]
     return all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
 
 

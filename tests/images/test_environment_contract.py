@@ -7,23 +7,28 @@ runs on Python 3.9, the tests do not) or under this one where it can import habi
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
+import trimesh
 
+from harness.contracts.cameras import Vec3
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import Refusal
+from harness.contracts.errors import NotNavigable, Refusal
+from harness.contracts.observations import ViewRequest
 from harness.runtimes.process import start_process
 from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
 from harness.wire.client import EnvironmentClient
 from harness.wire.sdk import Environment
+from images.habitat.scenes import write_stage_config
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.images.embedded.tiny_home import tiny_home
-from tests.images.environment_contract import GO, EnvironmentContract
+from tests.images.environment_contract import GO, EnvironmentContract, same_view
 from tests.images.habitat.scene_files import habitat_options, write_scene
 
 HERE = sys.executable if importlib.util.find_spec("habitat_sim") else ""
@@ -33,9 +38,10 @@ ENTRY_POINT = "images.habitat.environment:HabitatEnvironment"
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny home as a scene."""
+    """A folder with the tiny home and the hut as scenes."""
     folder = tmp_path_factory.mktemp("scenes")
     write_scene(tiny_home(), folder, "tiny")
+    write_hut(folder)
     return folder
 
 
@@ -51,10 +57,17 @@ class TestEmbedded(EnvironmentContract):
         return tiny_episode()
 
 
+def write_hut(folder: Path) -> None:
+    """Write a scene with nothing but a floor, 6 by 6 m, and a slab 3 m above it."""
+    slabs = [trimesh.creation.box((6.0, 0.2, 6.0)).apply_translation((3.0, y, 3.0)) for y in (-0.1, 3.1)]
+    (folder / "hut.glb").write_bytes(trimesh.Scene(slabs).export(file_type="glb"))
+    write_stage_config(folder / "hut.glb")
+
+
 @contextmanager
-def habitat_service(scenes: Path, log: Path) -> Iterator[EnvironmentClient]:
+def habitat_service(scenes: Path, log: Path, **others: Any) -> Iterator[EnvironmentClient]:
     """Run the environment service under the interpreter that has habitat-sim; yield its client."""
-    spec = ServiceSpec(ENVIRONMENT, "habitat", ENTRY_POINT, (), HABITAT_PYTHON, habitat_options(scenes))
+    spec = ServiceSpec(ENVIRONMENT, "habitat", ENTRY_POINT, (), HABITAT_PYTHON, habitat_options(scenes, **others))
     with start_process(spec, ServiceLimits(start_s=120.0), log) as service:
         client = EnvironmentClient(service.socket)
         yield client
@@ -90,3 +103,34 @@ class TestHabitatAsAService(EnvironmentContract):
             environment.reset(tiny_episode(scene="elsewhere"), 0, [], [])
         environment.reset(episode, 0, [], [])
         assert len(environment.step([GO], [])) == 1
+
+    def test_nobody_stands_on_a_roof(self, habitat: EnvironmentClient, scenes: Path) -> None:
+        on_the_roof = (3.0, 3.2, 3.0)
+        habitat.reset(hut_episode((3.0, 0.0, 3.0)), 0, [], [])
+        assert habitat.is_navigable((4.0, 0.0, 4.0)) and not habitat.is_navigable(on_the_roof)
+        with pytest.raises(NotNavigable, match="the start"):
+            habitat.reset(hut_episode(on_the_roof), 0, [], [])
+
+    def test_without_the_rule_a_body_would_stand_on_it(self, scenes: Path) -> None:
+        with habitat_service(scenes, scenes / "roof.log", exclude_roofs=False) as client:
+            client.reset(hut_episode((3.0, 3.2, 3.0)), 0, [], [])
+            assert client.is_navigable((3.0, 3.2, 3.0))
+
+    def test_a_data_set_s_configuration_says_where_up_is(self, scenes: Path) -> None:
+        """The same scene without a stage configuration of its own, through a data set that knows its axes."""
+        (scenes / "homes").mkdir()
+        (scenes / "homes" / "tiny.glb").write_bytes((scenes / "tiny.glb").read_bytes())
+        axes = {"up": [0, 1, 0], "front": [0, 0, -1]}
+        stages = {"default_attributes": axes, "paths": {".glb": ["*.glb"]}}
+        (scenes / "homes" / "homes.scene_dataset_config.json").write_text(json.dumps({"stages": stages}))
+        configs = {"homes": "homes/homes.scene_dataset_config.json"}
+        request = [ViewRequest("front", depth=True)]
+        with habitat_service(scenes, scenes / "homes.log", dataset_configs=configs) as client:
+            bare = client.reset(tiny_episode(scene="tiny"), 0, request, []).observation.views["front"]
+            listed = client.reset(tiny_episode(scene="homes/tiny"), 0, request, []).observation.views["front"]
+        assert same_view(bare, listed)
+
+
+def hut_episode(start: Vec3) -> Episode:
+    """Return an episode from ``start`` to a place on the floor of the hut."""
+    return tiny_episode(start=start, goal=(1.0, 0.0, 1.0), scene="hut")

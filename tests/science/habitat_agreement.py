@@ -15,12 +15,14 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 import numpy as np
 
 from harness.contracts import seeds
+from harness.contracts.cameras import PINHOLE, Camera, quaternion_to_yaw
 from harness.contracts.episodes import Episode
+from harness.contracts.errors import NotNavigable
 from harness.contracts.folders import cache_root
 from harness.contracts.observations import View, ViewRequest
 from harness.runtimes.process import start_process
@@ -28,8 +30,9 @@ from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import EnvironmentImaginer
-from images.embedded.environment import EmbeddedEnvironment
+from images.embedded.environment import CAMERA_HEIGHT_M, RIG, EmbeddedEnvironment
 from images.embedded.navigation import Navigator
+from images.embedded.renderer import Renderer
 from tasks.ignav.task import play_episode
 from tasks.suite import Suite, load_suite
 from tests.images.habitat.scene_files import habitat_options, write_scene
@@ -45,8 +48,13 @@ TIER, SPLIT = "easy", "validation"
 PAIRS = 20
 """Random pairs of positions a home, beside the start and goal of its episodes."""
 
-CAMERAS = ("front", "pano")
-VIEWS = [ViewRequest(camera, depth=True) for camera in CAMERAS]
+TILTED = tuple(
+    Camera(f"tilted{yaw:+d}", PINHOLE, 240, 280, 105.0, CAMERA_HEIGHT_M, float(yaw), -10.0) for yaw in (0, 90, -90, 180)
+)
+"""The four views of embodied question answering at half size: to all sides, 10 degrees down."""
+
+CAMERAS = (*RIG.cameras, *TILTED)
+VIEWS = [ViewRequest(camera.name, depth=True) for camera in CAMERAS]
 
 
 @dataclass
@@ -60,6 +68,7 @@ class Findings:
     colours: List[Dict[str, Any]] = field(default_factory=list)
     other_colours: List[Dict[str, Any]] = field(default_factory=list)
     episodes: List[Dict[str, Any]] = field(default_factory=list)
+    not_navigable: List[str] = field(default_factory=list)
     versions: Dict[str, str] = field(default_factory=dict)
 
 
@@ -73,7 +82,7 @@ def main() -> None:
     for scene in chosen:
         if not (scenes / f"{scene}.glb").exists():
             write_scene(embedded.load_home(scene), scenes, scene)
-    options = habitat_options(scenes)
+    options = habitat_options(scenes, CAMERAS)
     spec = ServiceSpec(
         ENVIRONMENT, "habitat", "images.habitat.environment:HabitatEnvironment", (), arguments.python, options
     )
@@ -82,10 +91,9 @@ def main() -> None:
         habitat = EnvironmentClient(service.socket, Deadlines())
         findings.versions = {"habitat": habitat.describe().simulator, "embedded": embedded.describe().simulator}
         for scene, episodes in chosen.items():
-            compare_home(findings, embedded, habitat, episodes)
-            if not arguments.no_play:
-                for episode in episodes:
-                    findings.episodes.append(compare_play(suite, embedded, habitat, episode))
+            playable = compare_home(findings, embedded, habitat, episodes)
+            for episode in [] if arguments.no_play else playable:
+                findings.episodes.append(compare_play(suite, embedded, habitat, episode))
             print(f"{scene}: {json.dumps(findings.areas[-1])}", flush=True)
             (arguments.out / "agreement.json").write_text(json.dumps(asdict(findings), indent=1), encoding="utf-8")
         habitat.close()
@@ -114,29 +122,47 @@ def chosen_episodes(suite: Suite, homes: int, episodes: int) -> Dict[str, List[E
 
 def compare_home(
     findings: Findings, embedded: EmbeddedEnvironment, habitat: Environment, episodes: List[Episode]
-) -> None:
-    """Add what does not need an agent: areas, distances and views at the starts."""
-    shown: List[Dict[str, View]] = []
+) -> List[Episode]:
+    """Add what does not need an agent: areas, distances and views; return the episodes that Habitat accepts."""
+    home = embedded.load_home(episodes[0].scene)
+    renderer, navigator = Renderer(home), Navigator(home)
+    playable = []
+    shown: Dict[str, View] = {}
     for episode in episodes:
-        first = embedded.reset(episode, 0, VIEWS, []).observation
-        second = habitat.reset(episode, 0, VIEWS, []).observation
-        for camera in CAMERAS:
-            one, other = first.views[camera], second.views[camera]
-            where = {"episode": episode.id, "camera": camera}
-            findings.depths.append({**where, **asdict(compare_depths(one, other))})
-            findings.colours.append({**where, **asdict(compare_colours(one, other))})
-            if shown:
-                findings.other_colours.append({**where, **asdict(compare_colours(shown[-1][camera], one))})
-        shown.append(dict(first.views))
+        embedded.reset(episode, 0, [], [])
+        try:
+            seen = habitat.reset(episode, 0, VIEWS, []).observation.views
+        except NotNavigable as error:
+            findings.not_navigable.append(f"{episode.id}: {error.what}")
+            continue
+        playable.append(episode)
+        shown = compare_views(findings, renderer, episode, seen, shown)
         ends = (episode.start.position, episode.goal.position)
-        findings.distances.append((embedded.geodesic_distance(*ends), habitat.geodesic_distance(*ends)))
+        findings.distances.append((navigator.geodesic_distance(*ends), habitat.geodesic_distance(*ends)))
     areas = compare_maps(embedded.top_down_map(), habitat.top_down_map())
     findings.areas.append({"home": episodes[0].scene, **asdict(areas), "overlap": areas.overlap})
-    navigator = Navigator(embedded.load_home(episodes[0].scene))
     for start, goal in random_pairs(navigator, episodes[0].scene):
         findings.random_distances.append(
             (navigator.geodesic_distance(start, goal), habitat.geodesic_distance(start, goal))
         )
+    return playable
+
+
+def compare_views(
+    findings: Findings, renderer: Renderer, episode: Episode, seen: Mapping[str, View], before: Mapping[str, View]
+) -> Dict[str, View]:
+    """Compare all cameras at an episode's start; ``before`` are the embedded views of the last one, a far pose."""
+    yaw_deg = quaternion_to_yaw(episode.start.rotation)
+    shown = {}
+    for camera in CAMERAS:
+        drawn = renderer.render(camera, episode.start.position, yaw_deg, depth=True)
+        where = {"episode": episode.id, "camera": camera.name.rstrip("+-0123456789")}
+        findings.depths.append({**where, **asdict(compare_depths(drawn, seen[camera.name]))})
+        findings.colours.append({**where, **asdict(compare_colours(drawn, seen[camera.name]))})
+        if before:
+            findings.other_colours.append({**where, **asdict(compare_colours(drawn, before[camera.name]))})
+        shown[camera.name] = drawn
+    return shown
 
 
 def random_pairs(navigator: Navigator, scene: str) -> Iterator[Tuple[Any, Any]]:
@@ -182,7 +208,8 @@ def rows(findings: Findings) -> Iterator[str]:
         lost = sum(math.isfinite(a) and not math.isfinite(b) for a, b in pairs)
         yield f"| geodesic distance, {name}: difference | {summary(differences.tolist())}; within 5 %: {within:.1%} |"
         yield f"| … of {len(pairs)}, no way in Habitat | {lost} |"
-    for camera in CAMERAS:
+    yield f"| starts or goals that Habitat does not accept | {len(findings.not_navigable)} |"
+    for camera in sorted({str(depth["camera"]) for depth in findings.depths}):
         depths = [d for d in findings.depths if d["camera"] == camera]
         for key in ("median_difference", "close", "one_hit"):
             yield f"| depth, {camera}: {key} | {summary([d[key] for d in depths])} |"

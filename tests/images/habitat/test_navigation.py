@@ -11,7 +11,7 @@ import pytest
 
 from harness.contracts.cameras import Vec3
 from harness.contracts.errors import NotNavigable, Refusal
-from images.habitat.navigation import Navigation, roof_islands
+from images.habitat.navigation import Navigation, roof_islands, small_islands
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def straight(start: Vec3, goal: Vec3) -> Tuple[float, List[Vec3]]:
     return math.dist(start, goal), [start, goal]
 
 
-def navigation(islands: Sequence[Island], roofs: Sequence[int] = ()) -> Navigation:
-    return Navigation(RectanglePathfinder(islands), straight, frozenset(roofs))
+def navigation(islands: Sequence[Island], left_out: Sequence[int] = ()) -> Navigation:
+    return Navigation(RectanglePathfinder(islands), straight, frozenset(left_out))
 
 
 def test_the_uppermost_surface_of_a_house_is_its_roof() -> None:
@@ -88,6 +88,16 @@ def test_a_scene_that_is_open_everywhere_has_no_roofs() -> None:
 
 def test_a_floor_with_holes_in_its_ceiling_is_no_roof() -> None:
     assert roof_islands(RectanglePathfinder([FLOOR, ROOF]), lambda p: p[1] < 5.0 and p[0] > 1.0) == {1}
+
+
+def test_the_hollow_of_a_sofa_is_no_place_to_live() -> None:
+    pathfinder = RectanglePathfinder([FLOOR, Island(0.2, 1.0, 0.1)])
+    assert small_islands(pathfinder, 1.0) == {1}
+    assert small_islands(pathfinder, 0.1) == frozenset()
+
+
+def test_in_a_scene_of_small_islands_all_count() -> None:
+    assert small_islands(RectanglePathfinder([FLOOR]), 100.0) == frozenset()
 
 
 def test_nobody_stands_on_a_roof() -> None:
