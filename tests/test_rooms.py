@@ -25,8 +25,11 @@ ALLOWED = {
     "harness.diagnosing": {
         "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.contracts",
     },
+    "harness.conformance": {
+        "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.contracts",
+    },
     "harness.cli": {
-        "harness.runtimes",
+        "harness.conformance", "harness.runtimes",
         "harness.diagnosing", "harness.running", "harness.reporting", "harness.scoring", "harness.records",
         "harness.worldmodels", "tasks", "harness.contracts",
     },

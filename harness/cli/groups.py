@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from harness.cli.images import group as images_group
+from harness.cli.plugin import group as plugin_group
 from harness.cli.run_folders import group as runs_group
 
 
@@ -15,3 +16,4 @@ def register(app: typer.Typer) -> None:
     """Add every group to the main application."""
     app.add_typer(runs_group, name="runs")
     app.add_typer(images_group, name="images")
+    app.add_typer(plugin_group, name="plugin")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Optional, Sequence, Union
+from typing import Any, Collection, Literal, Mapping, Optional, Sequence, Union
 
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,6 +18,7 @@ from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
 from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.worldmodels.installed import BrokenPlugin, installed_plugins
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "wm_plugins"
 """The folder of the families that come with the project."""
@@ -108,9 +109,10 @@ class CatalogEntry:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All known models; names are unique."""
+    """All known models; names are unique. ``broken`` are the installed plugins that had to be left out."""
 
     entries: tuple[CatalogEntry, ...]
+    broken: tuple[BrokenPlugin, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all models, sorted."""
@@ -121,14 +123,15 @@ class Catalog:
         for entry in self.entries:
             if entry.manifest.name == name:
                 return entry
-        raise Refusal(f"there is no world model {name!r}.", nearest(name, self.names()))
+        steps = [nearest(name, self.names()), *(f"{plugin}." for plugin in self.broken)]
+        raise Refusal(f"there is no world model {name!r}.", " ".join(steps))
 
 
 def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Catalog:
-    """Read every family of ``built_in`` and of ``folders``.
+    """Read every family of ``built_in``, of ``folders``, and of installed plugins (`installed`).
 
     An extra folder is a family itself (it holds ``plugin.toml``) or holds families. A file that cannot be read, a
-    field that is wrong and a name that exists twice raise Refusal.
+    field that is wrong and a name that exists twice raise Refusal; an installed plugin is left out for it.
     """
     files = sorted(built_in.glob(f"*/{MANIFEST_FILE}"))
     for folder in folders:
@@ -143,7 +146,8 @@ def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Cat
                 "Rename one of them in its plugin.toml.",
             )
         owners[name] = entry
-    return Catalog(tuple(entries))
+    broken = _add_installed(owners, set(files))
+    return Catalog(tuple(owners.values()), broken)
 
 
 def read_family(file: Path) -> list[CatalogEntry]:
@@ -162,6 +166,14 @@ def parse_manifests(content: bytes, source: str) -> list[ModelManifest]:
     return [_manifest(source, plugin.family, model) for model in plugin.model]
 
 
+def check_fields(fields: Mapping[str, Any], source: str) -> None:
+    """Raise Refusal unless ``fields`` could stand in a plugin.toml; ``source`` says where they come from."""
+    try:
+        _ModelTable.model_validate(dict(fields))
+    except ValidationError as error:
+        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Choose another value.") from error
+
+
 def shared_folders(content: bytes, source: str, folder: Path) -> tuple[Path, ...]:
     """Return the folders that a family shares with others; its ``shared`` names them from its own ``folder``."""
     return tuple((folder / name).resolve() for name in _parse(content, source).family.shared)
@@ -176,6 +188,29 @@ def _parse(content: bytes, source: str) -> _PluginFile:
         return _PluginFile.model_validate(data)
     except ValidationError as error:
         raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Mend the named fields.") from error
+
+
+def _add_installed(owners: dict[str, CatalogEntry], known: Collection[Path]) -> tuple[BrokenPlugin, ...]:
+    """Add the models of installed plugins to ``owners``; return the plugins that had to be left out.
+
+    Nobody asked for an installed plugin by its folder, so none may stop the harness or take a known model's name.
+    """
+    plugins, broken = installed_plugins()
+    left_out = list(broken)
+    for plugin in plugins:
+        try:
+            files = [file for file in _manifest_files(plugin.folder.resolve()) if file not in known]
+            entries = [entry for file in files for entry in read_family(file)]
+        except Refusal as refusal:
+            left_out.append(BrokenPlugin(plugin.name, refusal.what))
+            continue
+        names = [entry.manifest.name for entry in entries]
+        taken = [name for name in names if name in owners or names.count(name) > 1]
+        if taken:
+            left_out.append(BrokenPlugin(plugin.name, f"its world model {taken[0]!r} has a name that is taken"))
+            continue
+        owners.update(zip(names, entries, strict=True))
+    return tuple(left_out)
 
 
 def _manifest_files(folder: Path) -> list[Path]:

@@ -1,0 +1,47 @@
+"""`plugin`: make a world-model plugin, and check that it keeps the contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from harness.cli.arguments import Json, Plugins
+
+group = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@group.callback()
+def plugin_command() -> None:
+    """Make a world-model plugin, and check that it keeps the contract."""
+
+
+@group.command("new")
+def new_command(
+    name: Annotated[str, typer.Argument(help="Name of the model and of its folder.")],
+    into: Annotated[
+        Optional[Path], typer.Option("--into", help="Where the folder is made; default: the project's wm_plugins.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Make a folder with a working plugin: manifest, one class, test, Dockerfile, README with its card."""
+    from harness.cli import plugin_work
+
+    return plugin_work.new(name, into, as_json)
+
+
+@group.command("check")
+def check_command(
+    named: Annotated[str, typer.Argument(metavar="PATH|NAME|IMAGE", help="A folder, a world model, or an image.")],
+    model: Annotated[str, typer.Option("--model", help="Which model, where the plugin has several.")] = "",
+    only: Annotated[Optional[list[str]], typer.Option("--only", help="Run this check alone (repeatable).")] = None,
+    deadline: Annotated[float, typer.Option("--deadline", min=0.1, help="Seconds that one call may take.")] = 600.0,
+    wm_python: Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")] = "",
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> int:
+    """Check a plugin from outside, through its service; exit code 1 where a check fails."""
+    from harness.cli import plugin_work
+
+    return plugin_work.check(named, model, tuple(only or ()), deadline, wm_python, tuple(plugins or ()), as_json)

@@ -1,0 +1,121 @@
+"""What the commands of `plugin` do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.cli.console import note, print_json, print_table, say
+from harness.cli.progress import clock
+from harness.conformance.results import FAILED, Report
+from harness.worldmodels.catalog import BUILT_IN, load_catalog
+from harness.worldmodels.scaffold import create_plugin
+
+BROKEN = 1
+INTERVAL_S = 5.0
+
+
+def new(name: str, into: Path | None, as_json: bool) -> int:
+    """Make a plugin and say what to do with it."""
+    catalog = load_catalog()
+    taken = {*catalog.names(), *(entry.manifest.family for entry in catalog.entries)}
+    folder = create_plugin(name, into or BUILT_IN, taken)
+    files = sorted(path.name for path in folder.iterdir())
+    if as_json:
+        print_json({"name": name, "folder": str(folder), "files": files})
+        return 0
+    say(f"made {folder}: {', '.join(files)}")
+    say("next:")
+    say(f"  python benchmark.py plugin check {folder}")
+    say(f"  python benchmark.py --wm {name} --task ignav" + (f" --plugins {folder}" if into else ""))
+    return 0
+
+
+def check(
+    named: str,
+    model: str,
+    only: Sequence[str],
+    deadline_s: float,
+    python: str,
+    plugins: Sequence[Path],
+    as_json: bool,
+) -> int:
+    """Run the conformance kit, print its table, and return 1 where a check failed."""
+    from harness.cli.options import interpreter
+    from harness.conformance.target import find_target
+
+    target = find_target(named, model, interpreter(python, "--wm-python"), plugins)
+    from harness.conformance.kit import check_plugin  # after the words were found right: it takes a while to import
+
+    began = time.monotonic()
+    line = CheckLine()
+    report = check_plugin(target, line, deadline_s=deadline_s, only=only)
+    line.end()
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json(as_plain(report, seconds))
+    else:
+        show(report, seconds)
+    return 0 if report.conforms else BROKEN
+
+
+def as_plain(report: Report, seconds: float) -> dict[str, object]:
+    """Return a report as plain data."""
+    checks = [
+        {"name": result.name, **asdict(result.outcome), "seconds": round(result.seconds, 3)}
+        for result in report.results
+    ]
+    return {
+        "model": report.model,
+        "source": report.source,
+        "manifest_hash": report.manifest_hash,
+        "conforms": report.conforms,
+        "failed": list(report.failed),
+        "checks": checks,
+        "seconds": round(seconds, 1),
+    }
+
+
+def show(report: Report, seconds: float) -> None:
+    """Print a report for a person."""
+    rows = []
+    for result in report.results:
+        outcome = result.outcome
+        rows.append((result.name, outcome.state, outcome.measured, outcome.limit, outcome.note))
+    print_table(f"{report.model} ({report.source})", ("check", "result", "measured", "limit", "note"), rows)
+    for result in report.results:
+        if result.outcome.state == FAILED and result.outcome.next_step:
+            say(f"{result.name}: {result.outcome.next_step}")
+    count = len(report.results)
+    if report.conforms:
+        say(f"{report.model} conforms: none of {count} checks failed, {seconds:.0f} s")
+    else:
+        say(f"{report.model} does not conform: {len(report.failed)} of {count} checks failed, {seconds:.0f} s")
+
+
+class CheckLine:
+    """Shows on stderr which check runs: one live line on a terminal, a line a check elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._began = time.monotonic()
+        self._shown = ""
+        self._shown_at = 0.0
+
+    def __call__(self, done: int, total: int, doing: str) -> None:
+        now = time.monotonic()
+        text = f"{done}/{total} checks · {doing} · {clock(now - self._began)}"
+        if self._live:
+            sys.stderr.write("\r\x1b[2K" + text)
+            sys.stderr.flush()
+        elif doing.partition(":")[0] != self._shown or now - self._shown_at >= INTERVAL_S:
+            note(text)
+            self._shown, self._shown_at = doing.partition(":")[0], now
+
+    def end(self) -> None:
+        """Leave the live line."""
+        if self._live:
+            sys.stderr.write("\n")

@@ -1,0 +1,80 @@
+"""What is to be checked: a plugin by its folder, by its name in the catalog, or by its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import PLUGIN
+from harness.contracts.names import nearest
+from harness.running.images import find_image, read_file
+from harness.running.plan import ServicePlan
+from harness.running.services import Placement, plan_world_model
+from harness.worldmodels import plugin_images
+from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, load_catalog, read_family
+from harness.worldmodels.plugin_images import MANIFEST_PATH
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model to check, how to start it, and where it came from."""
+
+    entry: CatalogEntry
+    plan: ServicePlan
+    source: str
+
+
+def find_target(named: str, model: str = "", python: str = "", plugins: Sequence[Path] = ()) -> Target:
+    """Return the model that ``named`` (a folder, a name of the catalog, or an image) means.
+
+    ``model`` chooses one of several. Words with a slash or colon that are no folder are images; anything else that
+    is neither folder nor name raises Refusal.
+    """
+    folder = Path(named).expanduser()
+    if folder.is_dir():
+        entry = _of_folder(folder, model)
+        return _target(entry, str(folder), python)
+    if "/" in named or ":" in named:
+        return _of_image(named, model)
+    if model and model != named:
+        raise Refusal(f"{named!r} is one world model; --model {model} is another.", "Give one of them.")
+    entry = load_catalog(plugins).find(named)
+    return _target(entry, str(entry.folder), python)
+
+
+def _of_folder(folder: Path, model: str) -> CatalogEntry:
+    file = folder.resolve() / MANIFEST_FILE
+    if not file.is_file():
+        raise Refusal(f"{folder} holds no {MANIFEST_FILE}.", "Name the folder of a plugin family.")
+    entries = read_family(file)
+    names = [entry.manifest.name for entry in entries]
+    if not model and len(entries) > 1:
+        raise Refusal(f"{folder} has {len(names)} world models: {', '.join(names)}.", "Choose one with --model NAME.")
+    for entry in entries:
+        if model in ("", entry.manifest.name):
+            return entry
+    raise Refusal(f"{folder} has no world model {model!r}.", nearest(model, names))
+
+
+def _of_image(reference: str, model: str) -> Target:
+    image = find_image(reference)
+    content = read_file(image, MANIFEST_PATH)
+    entry = plugin_images.choose_model(content, image.reference, model, load_catalog().names())
+    plan, _ = plan_world_model(entry, image, Placement(container=True))
+    return _checkable(entry, plan, reference)
+
+
+def _target(entry: CatalogEntry, source: str, python: str) -> Target:
+    plan, _ = plan_world_model(entry, None, Placement(python=python))
+    return _checkable(entry, plan, source)
+
+
+def _checkable(entry: CatalogEntry, plan: ServicePlan | None, source: str) -> Target:
+    if plan is None or entry.manifest.kind != PLUGIN:
+        raise Refusal(
+            f"world model {entry.manifest.name!r} is of kind {entry.manifest.kind!r}: there is no plugin to check.",
+            "Name a model of kind plugin (see: list wms).",
+        )
+    return Target(entry, plan, source)
