@@ -27,13 +27,34 @@ class Missing:
 
 
 def missing_requirement(requirement: str) -> Optional[Missing]:
-    """Return what is missing of ``package:<import name>`` or ``image:<folder under images/>``, or None."""
+    """Return what is missing of a requirement, or None.
+
+    Known kinds: ``package:<import name>``, ``image:<folder under images/>``, ``dataset:<name in datasets.toml>``.
+    """
     kind, _, name = requirement.partition(":")
     if kind == "package":
         return _missing_package(name)
     if kind == "image":
         return _missing_image(name)
-    raise Refusal(f"the suite requires {requirement!r}, which is no known kind.", "Known: package:NAME, image:NAME.")
+    if kind == "dataset":
+        return _missing_dataset(name)
+    raise Refusal(
+        f"the suite requires {requirement!r}, which is no known kind.", "Known: package:NAME, image:NAME, dataset:NAME."
+    )
+
+
+def _missing_dataset(name: str) -> Optional[Missing]:
+    from tasks.datasets.catalog import data_folder, find_datasets
+
+    (dataset,) = find_datasets([name])
+    folder = data_folder()
+    if not dataset.missing(folder):
+        return None
+    get = f"`python benchmark.py datasets {'fetch ' if dataset.fetchable else ''}{name}`"
+    return Missing(
+        f"the dataset {name} is not in {folder}: {dataset.title}, {dataset.about_size}, {dataset.licence}",
+        f"Run {get}." if dataset.fetchable else f"Run {get} for the steps.",
+    )
 
 
 def _missing_package(name: str) -> Optional[Missing]:

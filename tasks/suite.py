@@ -18,7 +18,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.planning.config import LoopConfig, PartConfig
-from tasks.requirements import missing_requirement
+from tasks.requirements import Missing, missing_requirement
 from tasks.suite_files import read_episodes, read_homes, read_suite
 
 TASKS_FOLDER = Path(__file__).resolve().parent
@@ -122,12 +122,15 @@ class Suite:
         """Return scene name -> digest of the scene's bytes."""
         return read_homes(self.folder / "homes.json", self.name)
 
+    def missing(self) -> Tuple[Missing, ...]:
+        """Return everything that this suite needs and that is not here, with what to do about each."""
+        found = (missing_requirement(requirement) for requirement in self.requires)
+        return tuple(missing for missing in found if missing is not None)
+
     def require_runnable(self) -> None:
-        """Raise Refusal with the reason and what would work, when this suite cannot run here."""
-        for requirement in self.requires:
-            missing = missing_requirement(requirement)
-            if missing is not None:
-                raise Refusal(f"suite {self.name} cannot run here: {missing.reason}.", missing.remedy)
+        """Raise Refusal with the first reason and what would work, when this suite cannot run here."""
+        for missing in self.missing():
+            raise Refusal(f"suite {self.name} cannot run here: {missing.reason}.", missing.remedy)
 
     def hash(self, tier: str = "") -> str:
         """Return the suite hash of this task and one tier."""

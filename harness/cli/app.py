@@ -51,6 +51,13 @@ def main_command(
     wm_image: Annotated[str, typer.Option("--wm-image", help="Plugin image with the world model.")] = "",
     env_gpu: Annotated[str, typer.Option("--env-gpu", help="GPU of the environment: index or UUID.")] = "",
     wm_gpu: Annotated[str, typer.Option("--wm-gpu", help="GPU of the world model: index or UUID.")] = "",
+    weights: Annotated[str, typer.Option("--weights", help="Weights: hub, random, or a path. [hub]")] = "",
+    assignments: Annotated[
+        Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change a fact of the model (repeatable).")
+    ] = None,
+    allow_uncarded: Annotated[
+        bool, typer.Option("--allow-uncarded", help="Play weights without a complete card; stamped in the result.")
+    ] = False,
     references: Annotated[bool, typer.Option("--references", help="Play (or reuse) the references too.")] = False,
     dry: Annotated[bool, typer.Option("--dry-run", help="Say what would be played and its cost.")] = False,
     resume: Annotated[Optional[Path], typer.Option("--resume", help="Continue a run folder.")] = None,
@@ -75,6 +82,7 @@ def main_command(
         raise Refusal("--seed and --seeds exclude each other.", "Give one of them.")
     from harness.cli import play
     from harness.cli.options import RunOptions, default_workers
+    from harness.worldmodels.preparing import Choice
 
     options = RunOptions(
         wm=wm,
@@ -93,6 +101,7 @@ def main_command(
         wm_image=wm_image,
         env_gpu=env_gpu,
         wm_gpu=wm_gpu,
+        choice=Choice(tuple(assignments or ()), weights, allow_uncarded),
     )
     if dry:
         return play.dry_run(options, out, as_json)

@@ -29,10 +29,10 @@ def print_json(value: Any) -> None:
 
 
 def print_error(error: WiwError) -> None:
-    """Print what happened and, on its own line, what to do next."""
+    """Print what happened and, on lines of their own, what to do next."""
     note(f"error: {error.what}")
-    if error.next_step:
-        note(f"       {error.next_step}")
+    for line in error.next_step.splitlines():
+        note(f"       {line}")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

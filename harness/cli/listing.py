@@ -9,6 +9,7 @@ from harness.cli.console import print_json, print_table
 from harness.cli.results import show_runs
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
+from harness.worldmodels import weights
 from harness.worldmodels.catalog import load_catalog
 from tasks.registry import list_tasks, load_task
 from tasks.suite import list_suites, load_suite
@@ -43,8 +44,10 @@ def wm_rows(plugins: Sequence[Path]) -> list[dict[str, str]]:
             "name": e.manifest.name,
             "family": e.manifest.family,
             "kind": e.manifest.kind,
-            "view": e.manifest.view,
+            "suite": e.manifest.home_suite,
             "conditioning": e.manifest.conditioning,
+            "view": e.manifest.view,
+            "weights": weights.state(e.manifest),
             "description": e.manifest.description,
         }
         for e in sorted(load_catalog(plugins).entries, key=lambda e: e.manifest.name)

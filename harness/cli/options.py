@@ -9,14 +9,13 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from harness.cli.paths import cache_root
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
@@ -26,6 +25,7 @@ from harness.running.services import ENVIRONMENT_CLASSES, Placement, find_gpu, p
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.plugin_images import MANIFEST_PATH
+from harness.worldmodels.preparing import Choice, Prepared, check, prepare
 from tasks.registry import load_task
 from tasks.suite import Suite, load_suite
 
@@ -34,6 +34,8 @@ MAX_WORKERS = 256
 
 PROCESS, DOCKER = "process", "docker"
 RUNTIMES = (PROCESS, DOCKER)
+TRIAL_SUITE = "embedded"
+"""The suite that needs nothing but packages."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class RunOptions:
     """The options of the main command, as given; empty means the default of the suite or the world model.
 
     ``wm_image`` puts the world model into a container whatever the runtime: a stranger's image never runs otherwise.
+    ``choice`` is what was chosen about the world model itself: overrides, weights, and whether its card may be missing.
     """
 
     wm: str
@@ -59,6 +62,7 @@ class RunOptions:
     wm_image: str = ""
     env_gpu: str = ""
     wm_gpu: str = ""
+    choice: Choice = field(default_factory=Choice)
 
     @property
     def env_container(self) -> bool:
@@ -142,13 +146,35 @@ def choose_model(options: RunOptions, catalog: Catalog, image: ImageRecord | Non
     return plugin_images.choose_model(content, image.reference, options.wm, catalog.names())
 
 
-def choose_suite(options: RunOptions, home_suite: str) -> Suite:
-    """Return the suite asked for, or the world model's home suite; Refusal where it cannot run here."""
-    suite = load_suite(options.suite or home_suite, options.task)
-    suite.require_runnable()
+def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
+    """Return the suite asked for, or the world model's home suite.
+
+    Refusal where something is missing here: all of it in one message, so that nobody learns of the second thing only
+    after an hour of fetching the first.
+    """
+    manifest = prepared.manifest
+    suite = load_suite(options.suite or manifest.home_suite, options.task)
+    here = [f"{missing.reason}. {missing.remedy}" for missing in suite.missing()]
+    here += [f"{lack.what}. To get them: {'; '.join(lack.steps)}." for lack in prepared.lacks]
+    if len(here) == 1 and not prepared.lacks:
+        suite.require_runnable()
+    if here:
+        raise Refusal(
+            f"{manifest.name} on {options.task} of suite {suite.name} cannot run here: "
+            f"{len(here)} {'thing is' if len(here) == 1 else 'things are'} missing.",
+            "\n".join([*(f"- {line}" for line in here), _trial(options, suite, prepared)]),
+        )
     if suite.family not in ENVIRONMENT_CLASSES:
         raise Refusal(f"suite {suite.name} has no environment that runs as a process.", "Use --suite embedded.")
     return suite
+
+
+def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> str:
+    """Return the command that plays without what is missing."""
+    family = f" --suite {TRIAL_SUITE}" if suite.missing() or suite.family == TRIAL_SUITE else f" --suite {suite.family}"
+    weights = " --weights random" if prepared.lacks else ""
+    why = "a dry trial with random weights" if weights else "a run in embedded homes"
+    return f"Without all that, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}"
 
 
 def make_plan(options: RunOptions) -> RunPlan:
@@ -171,8 +197,11 @@ def make_plan(options: RunOptions) -> RunPlan:
     catalog = load_catalog(options.plugins)
     image = find_image(options.wm_image) if options.wm_image else None
     entry = choose_model(options, catalog, image)
-    suite = choose_suite(options, entry.manifest.home_suite)
-    identity = identify(options, suite, entry.manifest, image)
+    prepared = prepare(entry.manifest, options.choice)
+    suite = choose_suite(options, prepared)
+    prepared = check(prepared, options.choice)
+    entry = replace(entry, manifest=prepared.manifest)
+    identity = identify(options, suite, prepared, image)
     known = suite.scene_digests()
     digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}
     model_plan, model_image = plan_world_model(entry, image, world_model)
@@ -187,8 +216,9 @@ def make_plan(options: RunOptions) -> RunPlan:
     )
 
 
-def identify(options: RunOptions, suite: Suite, manifest: ModelManifest, image: ImageRecord | None) -> RunIdentity:
+def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: ImageRecord | None) -> RunIdentity:
     """Return what the run asks: all that decides its outcome."""
+    manifest = prepared.manifest
     tier = suite.tier(options.tier)
     stop = options.stop or tier.loop.stop_rules[0]
     tier.check_stop(stop)
@@ -211,4 +241,6 @@ def identify(options: RunOptions, suite: Suite, manifest: ModelManifest, image: 
         episodes=episodes,
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),
         wm_image=image,
+        wm_overrides=prepared.overrides,
+        stamps=prepared.stamps,
     )

@@ -16,6 +16,7 @@ from harness.contracts.errors import Refusal, WiwError
 from harness.records.folder import RunFolder, list_runs
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
+from harness.worldmodels.preparing import Choice
 from tasks.suite import load_suite
 
 
@@ -53,7 +54,9 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
     for reference in load_suite(identity.suite, identity.task).references:
         if reference.wm == identity.wm:
             continue
-        wanted = make_plan(replace(options, wm=reference.wm, suite=identity.suite, wm_python="", wm_image=""))
+        wanted = make_plan(
+            replace(options, wm=reference.wm, suite=identity.suite, wm_python="", wm_image="", choice=Choice())
+        )
         done = reusable(wanted, out)
         if done is not None:
             note(f"reference {reference.name}: reused from {done.path}")
@@ -95,6 +98,9 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         "split": identity.split,
         "stop": identity.stop,
         "wm": identity.wm,
+        "wm_overrides": dict(identity.wm_overrides),
+        "weights": identity.wm_manifest["weights"] or "none",
+        "stamps": list(identity.stamps),
         "planner": identity.planner,
         "seeds": list(identity.seeds),
         "episodes": rows,

@@ -68,10 +68,11 @@ def headline(summary: Summary) -> str:
     identity = summary.identity
     counts = summary.episodes
     partial = f"  PARTIAL: {counts['ok'] + counts['failed']}/{counts['planned']} played" if summary.partial else ""
+    stamps = f"  [{', '.join(identity.stamps)}]" if identity.stamps else ""
     return (
         f"success {percent(summary.metrics['success_rate'])}  {identity.wm} on {identity.task}/{identity.tier} "
         f"({identity.suite}, {identity.split}, {identity.stop}-stop, {counts['planned']} episodes in "
-        f"{summary.homes} homes){partial}"
+        f"{summary.homes} homes){partial}{stamps}"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
+from harness.contracts.manifests import Setting
 
 FORMAT = 1
 """Version of the layout of a run folder; readers refuse a newer one."""
@@ -48,7 +49,9 @@ class RunIdentity:
     ``episodes`` are complete and in order, so that a run folder can be read without the suite's data. ``stop`` is
     ``self`` or ``oracle``; ``view`` is ``panorama`` or ``perspective``. ``specs`` holds what the suite declares: rig,
     action spaces, loop. ``wm_image`` is the image of a world model that exists only as one (``--wm-image``); an image
-    that merely runs code of the catalog changes no outcome and is provenance.
+    that merely runs code of the catalog changes no outcome and is provenance. ``wm_overrides`` are the facts of the
+    manifest that the user changed, ``stamps`` what a reader of the results must not overlook (``random-weights``,
+    ``uncarded``).
     """
 
     suite: str
@@ -66,6 +69,8 @@ class RunIdentity:
     episodes: Tuple[Episode, ...]
     specs: Mapping[str, Any] = field(default_factory=dict)
     wm_image: Optional[ImageRecord] = None
+    wm_overrides: Mapping[str, Setting] = field(default_factory=dict)
+    stamps: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Held in the form that JSON gives back, so that an identity equals itself when it is read again.

@@ -1,7 +1,8 @@
 """How the two services of a run are started: as processes, in containers, or one of each.
 
 The environment's container sees one folder of the host, the homes cache, and keeps its compiled code there as well:
-the first container of an image compiles, later ones start at once. A world model's container sees nothing.
+the first container of an image compiles, later ones start at once. A world model's container sees its weights, if any,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Dict, Mapping, Optional, Tuple
 
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import PLUGIN
+from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
 from harness.running.images import find_image
 from harness.running.plan import ServicePlan
@@ -30,6 +31,7 @@ from harness.runtimes.specs import (
 )
 from harness.runtimes.start import start_service
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
+from harness.worldmodels.hub_cache import is_hub_id, repository_folder
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
 
 ENVIRONMENT_CLASSES = {"embedded": "images.embedded.environment:EmbeddedEnvironment"}
@@ -42,6 +44,7 @@ CODE_IN_IMAGE = Path("/opt/wiw")
 HOMES_IN_CONTAINER = "/var/cache/wiw"
 COMPILED = f"{HOMES_IN_CONTAINER}/numba"
 COMPILED_BY_MODEL = "/tmp/numba"
+HUB_IN_CONTAINER = "/weights/hub"
 
 
 @dataclass(frozen=True)
@@ -103,32 +106,50 @@ def plan_world_model(
         return None, None
     fields = asdict(manifest)
     if image is None and not where.container:
-        path = (str(entry.folder.absolute()),)
+        path = tuple(str(folder.absolute()) for folder in (entry.folder, *entry.shared))
         variables = _gpu_variables(where.gpu)
         plan = ServicePlan(
             WORLD_MODEL, manifest.name, manifest.entry_point, path, where.python, {}, fields, variables=variables
         )
         return plan, None
-    reference, folder = (image.reference, PLUGIN_FOLDER) if image else _catalog_image(entry)
+    reference, folders = (image.reference, (PLUGIN_FOLDER, *entry.shared)) if image else _catalog_image(entry)
     found = image or find_image(reference)
+    mounts, hub = _weights_mounts(manifest)
     plan = ServicePlan(
         WORLD_MODEL,
         manifest.name,
         manifest.entry_point,
-        (str(folder),),
+        tuple(str(folder) for folder in folders),
         manifest=fields,
-        variables=_container_variables(COMPILED_BY_MODEL),
-        container=ContainerSpec(found.reference, found.id, gpu_uuid=where.gpu),
+        variables={**_container_variables(COMPILED_BY_MODEL), **hub},
+        container=ContainerSpec(found.reference, found.id, mounts, where.gpu),
     )
     return plan, found
 
 
-def _catalog_image(entry: CatalogEntry) -> Tuple[str, Path]:
-    """Return the image that runs a family of the catalog, and the family's folder in it."""
+def _weights_mounts(manifest: ModelManifest) -> Tuple[Tuple[Mount, ...], Dict[str, str]]:
+    """Return what a container sees of the weights, read-only, and the variables that say where the hub's are.
+
+    A folder of the user's own keeps its path, since the manifest names it; of the hub's cache only the model's own
+    repositories are shown, at a place of their own.
+    """
+    if manifest.weights in ("", RANDOM):
+        return (), {}
+    own = () if manifest.weights == FROM_HUB else (Mount(manifest.weights, manifest.weights),)
+    sources = [manifest.checkpoint.source] if manifest.weights == FROM_HUB else []
+    repositories = [repository_folder(s) for s in (*sources, manifest.base_checkpoint.source) if is_hub_id(s)]
+    hub = tuple(Mount(str(r), f"{HUB_IN_CONTAINER}/{r.name}") for r in repositories if r.is_dir())
+    return (*own, *hub), {"HF_HUB_CACHE": HUB_IN_CONTAINER, "HF_HUB_OFFLINE": "1"}
+
+
+def _catalog_image(entry: CatalogEntry) -> Tuple[str, Tuple[Path, ...]]:
+    """Return the image that runs a family of the catalog, and the folders of its code in it."""
     if entry.manifest.image:
-        return entry.manifest.image, PLUGIN_FOLDER
+        return entry.manifest.image, (PLUGIN_FOLDER, *entry.shared)
     if entry.folder.parent == BUILT_IN:
-        return own_reference(ENVIRONMENT_IMAGES["embedded"]), CODE_IN_IMAGE / BUILT_IN.name / entry.folder.name
+        families = CODE_IN_IMAGE / BUILT_IN.name
+        folders = tuple(families / folder.name for folder in (entry.folder, *entry.shared))
+        return own_reference(ENVIRONMENT_IMAGES["embedded"]), folders
     raise Refusal(
         f"world model {entry.manifest.name!r} names no image to run in.",
         f'Build one from {entry.folder} and add image = "NAME" to its plugin.toml, or give it as --wm-image NAME.',

@@ -29,9 +29,13 @@ IDENTITY = (
     "view",
     "wm",
     "wm_manifest_hash",
+    "wm_overrides",
     "planner",
 )
 """What ``results.json`` copies from ``run.json`` to say which run its numbers belong to."""
+
+FACTS = ("height", "width", "frames", "steps", "guidance", "fps", "dtype", "weights", "settings")
+"""What ``results.json`` says of how a world model was run; the manifest's hash covers the rest."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ def as_results(summary: Summary) -> Dict[str, Any]:
     plain.update({key: getattr(summary.identity, key) for key in IDENTITY})
     plain.update(
         {
+            "stamps": list(summary.identity.stamps),
+            "wm_facts": {name: summary.identity.wm_manifest.get(name) for name in FACTS},
             "wm_image": _image_plain(summary.identity.wm_image),
             "seeds": list(summary.identity.seeds),
             "partial": summary.partial,

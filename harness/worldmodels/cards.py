@@ -1,0 +1,167 @@
+"""Cards: what a checkpoint must say about itself before it is evaluated.
+
+A number without the data it was trained on, or of weights that nobody can name, cannot be compared with another. So a
+checkpoint of the user's own and every post-trained one carry a ``README.md`` in the hub's format (YAML between two
+lines of three dashes) with the hub's ``license`` and a table ``wiw`` of ours, and the hashes in it are compared with
+the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping, Optional, Union
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.contracts.digest import digest
+from harness.contracts.errors import Refusal
+from harness.contracts.wrong_fields import wrong_fields
+
+CARD = "README.md"
+MARK = "---"
+MAX_BYTES = 262144
+HELP = "docs/worldmodels.md (Cards) shows one; --allow-uncarded plays without and stamps the result."
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
+_CHUNK = 2**22
+_SHA256 = r"^[0-9a-f]{64}$"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _TrainingData(_Table):
+    """One set that the checkpoint was trained on; ``clips`` and ``frames`` count what was used of it."""
+
+    name: str = Field(min_length=1)
+    sha256: str = Field(pattern=_SHA256)
+    clips: int = Field(default=0, ge=0)
+    frames: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _counted(self) -> _TrainingData:
+        if self.clips + self.frames == 0:
+            raise ValueError("says neither clips nor frames")
+        return self
+
+
+class _OwnTable(_Table):
+    training_data: list[_TrainingData] = Field(min_length=1)
+    steps: int = Field(ge=1)
+    hyperparameters: dict[str, Union[bool, int, float, str]] = Field(min_length=1)
+    weights: dict[str, str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _hashed(self) -> _OwnTable:
+        for name, sha256 in self.weights.items():
+            if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+                raise ValueError(f"weights.{name} is no SHA-256 (64 lower-case hex digits)")
+        return self
+
+
+class _FrontMatter(BaseModel):
+    """The hub's own keys are many; only ``license`` is asked for."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    license: str = Field(min_length=1)
+    base_model: Optional[Union[str, list[str]]] = None
+    wiw: _OwnTable
+
+
+@dataclass(frozen=True)
+class Card:
+    """A complete card. ``weights`` maps each file of the checkpoint to its SHA-256."""
+
+    licence: str
+    steps: int
+    training_data: tuple[str, ...]
+    hyperparameters: Mapping[str, Any]
+    weights: Mapping[str, str]
+
+
+def read_card(folder: Path) -> Card:
+    """Return the card of a checkpoint's folder; Refusal says what is missing or wrong in it."""
+    file = folder / CARD
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{folder} has no card: {CARD} cannot be read ({error.strerror}).", HELP) from error
+    front = _front_matter(content, file)
+    try:
+        parsed = _FrontMatter.model_validate(front)
+    except ValidationError as error:
+        raise Refusal(f"the card {file} is not complete: {wrong_fields(error.errors())}.", HELP) from error
+    own = parsed.wiw
+    data = tuple(item.name for item in own.training_data)
+    return Card(parsed.license, own.steps, data, own.hyperparameters, own.weights)
+
+
+def check_card(checkpoint: Path) -> Card:
+    """Return the card of a checkpoint (a folder, or a file in one); Refusal unless it is complete and tells the truth.
+
+    Completeness is checked first, since it costs nothing; hashing reads every byte of the weights once.
+    """
+    folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    card = read_card(folder)
+    present = set(weight_files(checkpoint))
+    listed = {name for name in card.weights if checkpoint.is_dir() or folder / name == checkpoint}
+    names = {str(path.relative_to(folder)) for path in present}
+    if listed != names or not names:
+        odd = sorted(listed ^ names)
+        raise Refusal(
+            f"the card of {folder} lists {len(listed)} files of weights, {len(names)} are there"
+            + (f" (only one side has {odd[0]!r})." if odd else "."),
+            HELP,
+        )
+    for name, sha256 in file_hashes(checkpoint).items():
+        if card.weights[name] != sha256:
+            raise Refusal(
+                f"{folder / name} is not what its card says: SHA-256 {sha256}, card {card.weights[name]}.",
+                "Fetch the file again, or write a card for the weights that are there.",
+            )
+    return card
+
+
+def weight_files(checkpoint: Path) -> tuple[Path, ...]:
+    """Return the files of weights of a checkpoint, sorted; of a file, itself."""
+    if not checkpoint.is_dir():
+        return (checkpoint,)
+    return tuple(sorted(path for path in checkpoint.rglob("*") if path.suffix in _WEIGHTS and path.is_file()))
+
+
+def file_hashes(checkpoint: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of weights by its path below the checkpoint's folder."""
+    folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    return {str(path.relative_to(folder)): _sha256(path) for path in weight_files(checkpoint)}
+
+
+def weights_digest(hashes: Mapping[str, str]) -> str:
+    """Return one SHA-256 that stands for all files of a checkpoint."""
+    return digest(dict(hashes))
+
+
+def _sha256(path: Path) -> str:
+    result = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            result.update(chunk)
+    return result.hexdigest()
+
+
+def _front_matter(content: bytes, file: Path) -> Any:
+    import yaml  # type: ignore[import-untyped]
+
+    if len(content) > MAX_BYTES:
+        raise Refusal(f"{file} has {len(content)} bytes; a card has at most {MAX_BYTES}.", "Shorten it.")
+    lines = content.decode("utf-8", "replace").splitlines()
+    marks = [number for number, line in enumerate(lines) if line.rstrip() == MARK][:2]
+    if len(marks) < 2 or marks[0] != 0:
+        raise Refusal(f"{file} does not begin with front matter (YAML between two lines {MARK!r}).", HELP)
+    try:
+        return yaml.safe_load("\n".join(lines[1 : marks[1]]))
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise Refusal(f"the front matter of {file} is no YAML: {problem}.", "Mend it.") from error

@@ -1,0 +1,88 @@
+"""Preparing: a model of the catalog becomes the one that a run plays.
+
+In this order: overrides, weights, prompt template, card. Everything that is chosen ends up in the manifest, whose hash
+names the model in results; what a reader must not overlook becomes a stamp.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import FROM_HUB, RANDOM, ModelManifest, Setting
+from harness.worldmodels import cards
+from harness.worldmodels.conditioning import conditioning_of
+from harness.worldmodels.overrides import override
+from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
+from harness.worldmodels.prompts import template_of, with_template
+from harness.worldmodels.weights import Lack, choose_weights, lacks, own_folder
+
+RANDOM_WEIGHTS = "random-weights"
+UNCARDED = "uncarded"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user chose about a world model: ``--set``, ``--weights`` and ``--allow-uncarded``."""
+
+    assignments: Sequence[str] = ()
+    weights: str = ""
+    allow_uncarded: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A manifest as it will be played, the overrides and stamps for the results, and what is missing here.
+
+    With something missing the card has not been looked at: `check` comes after that has been told.
+    """
+
+    manifest: ModelManifest
+    overrides: Mapping[str, Setting]
+    stamps: tuple[str, ...]
+    lacks: tuple[Lack, ...]
+
+
+def prepare(manifest: ModelManifest, choice: Choice) -> Prepared:
+    """Return what will be played; wrong choices raise Refusal. Reads no weights."""
+    changed, overrides = override(manifest, choice.assignments)
+    planned = with_template(choose_weights(changed, choice.weights))
+    conditioning_of(planned)  # refuses wrong settings now, not in the first decision
+    if PROMPT_TEMPLATE in overrides:
+        template = template_of(planned)
+        overrides = {**overrides, PROMPT_TEMPLATE: f"{template.name}-v{template.version} sha256:{template.sha256}"}
+    stamps = (RANDOM_WEIGHTS,) if planned.weights == RANDOM else ()
+    return Prepared(planned, overrides, stamps, lacks(planned))
+
+
+def check(prepared: Prepared, choice: Choice) -> Prepared:
+    """Return ``prepared`` with the hash of the user's own or post-trained weights, after their card was checked.
+
+    Published models are named by source and revision and need no card of ours.
+    """
+    manifest = prepared.manifest
+    checkpoint = own_folder(manifest)
+    if checkpoint is None or not (Path(manifest.weights).is_absolute() or manifest.base):
+        return prepared
+    stamps = prepared.stamps
+    try:
+        hashes = dict(cards.check_card(checkpoint).weights)
+        if not checkpoint.is_dir():
+            hashes = {checkpoint.name: hashes[checkpoint.name]}
+    except Refusal:
+        if not choice.allow_uncarded:
+            raise
+        hashes, stamps = cards.file_hashes(checkpoint), (*stamps, UNCARDED)
+    if not hashes:
+        raise Refusal(f"{checkpoint} holds no file of weights.", "Give the folder of a checkpoint, or a file.")
+    sha256 = cards.weights_digest(hashes)
+    declared = prepared.manifest.checkpoint.sha256
+    if manifest.weights == FROM_HUB and declared not in ("", sha256):
+        raise Refusal(
+            f"the weights of {manifest.name!r} in {checkpoint} have the digest {sha256}, declared is {declared}.",
+            "Fetch them again at the declared revision.",
+        )
+    hashed = replace(manifest.checkpoint, sha256=sha256)
+    return replace(prepared, manifest=replace(manifest, checkpoint=hashed), stamps=stamps)

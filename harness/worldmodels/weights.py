@@ -1,0 +1,111 @@
+"""Weights: how a run's are chosen, whether they are here, and the one message that says how to get them.
+
+Looked at before anything starts, by file names alone: a run that cannot begin says so in less than a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Optional
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, Checkpoint, ModelManifest
+from harness.worldmodels.hub_cache import DEFAULT_REVISION, cache_folder, find_snapshot, incomplete, is_hub_id
+
+NOT_APPLICABLE, PRESENT, ABSENT = "-", "present", "absent"
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Weights that are not here: what, and the steps to get them, one a line."""
+
+    what: str
+    steps: tuple[str, ...]
+
+
+def has_weights(manifest: ModelManifest) -> bool:
+    """Say whether the model is one that weights are loaded for."""
+    return manifest.kind == PLUGIN and bool(manifest.checkpoint.source or manifest.base_checkpoint.source)
+
+
+def choose_weights(manifest: ModelManifest, chosen: str) -> ModelManifest:
+    """Return the manifest with ``weights`` filled in: ``hub`` (also for ""), ``random``, or an existing path.
+
+    A model without weights stays as it is; choosing any for it raises Refusal.
+    """
+    if not has_weights(manifest):
+        if chosen:
+            raise Refusal(f"world model {manifest.name!r} loads no weights.", "Leave --weights out.")
+        return manifest
+    if chosen in ("", FROM_HUB, RANDOM):
+        return replace(manifest, weights=chosen or FROM_HUB)
+    path = Path(chosen).expanduser().absolute()
+    if not path.exists():
+        raise Refusal(f"--weights {chosen!r} does not exist.", "Give hub, random, or the path of a checkpoint.")
+    return replace(manifest, weights=str(path))
+
+
+def own_folder(manifest: ModelManifest) -> Optional[Path]:
+    """Return the folder or file of the model's own checkpoint; None where it is random, not here or not applicable."""
+    if manifest.weights in ("", RANDOM):
+        return None
+    if manifest.weights != FROM_HUB:
+        return Path(manifest.weights)
+    source = manifest.checkpoint
+    return find_snapshot(source.source, source.revision) if is_hub_id(source.source) else None
+
+
+def state(manifest: ModelManifest) -> str:
+    """Return whether the published weights of a model are here, for a table."""
+    if not has_weights(manifest):
+        return NOT_APPLICABLE
+    return ABSENT if lacks(replace(manifest, weights=FROM_HUB)) else PRESENT
+
+
+def lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
+    """Return what a model with chosen weights lacks on this machine; () where it can start."""
+    if manifest.weights in ("", RANDOM):
+        return ()
+    found = []
+    if manifest.weights == FROM_HUB:
+        found.append(_lack(manifest, manifest.checkpoint))
+    if manifest.base_checkpoint.source and not _is_pipeline(manifest.weights):
+        found.append(_lack(manifest, manifest.base_checkpoint))
+    return tuple(lack for lack in found if lack is not None)
+
+
+def _is_pipeline(weights: str) -> bool:
+    """Say whether a chosen folder holds a whole pipeline, so that nothing else is loaded."""
+    return weights != FROM_HUB and (Path(weights) / "model_index.json").is_file()
+
+
+def _lack(manifest: ModelManifest, checkpoint: Checkpoint) -> Optional[Lack]:
+    source = checkpoint.source
+    if not source:
+        return Lack(
+            f"{manifest.name}'s own weights: nobody has published them",
+            (
+                f"train them, or get them from their authors; then --weights /path/to/"
+                f"{manifest.name}, a folder with the trained part in safetensors and its card (docs/worldmodels.md)",
+            ),
+        )
+    if not is_hub_id(source):
+        return Lack(
+            f"{manifest.name}'s weights from {source}{_terms(manifest)}", ("get them there; then --weights /path",)
+        )
+    snapshot = find_snapshot(source, checkpoint.revision)
+    reason = "not in the cache" if snapshot is None else incomplete(snapshot)
+    if not reason:
+        return None
+    revision = f" --revision {checkpoint.revision}" if checkpoint.revision else ""
+    return Lack(
+        f"weights {source} ({checkpoint.revision or DEFAULT_REVISION}) from the Hugging Face Hub{_terms(manifest)}: "
+        f"{reason} ({cache_folder()})",
+        (f"accept its licence at https://huggingface.co/{source} if it asks; then: hf download {source}{revision}",),
+    )
+
+
+def _terms(manifest: ModelManifest) -> str:
+    size = f", about {manifest.download_gb:g} GB" if manifest.download_gb else ""
+    return f"{size}, licence: {manifest.licence or 'not known, see its page'}"

@@ -1,0 +1,116 @@
+"""Cards: a checkpoint that does not say what it is, or lies about it, is not evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import Checkpoint, ModelManifest
+from harness.worldmodels.cards import check_card, weights_digest
+from harness.worldmodels.preparing import Choice, check, prepare
+from tests.worldmodels.hub_folder import CARD, cached, checkpoint, pipeline_files, sha256
+
+BASE = Checkpoint("org/base")
+TRAINED = ModelManifest("FTbase", "toys", "plugin", base="base", base_checkpoint=BASE)
+
+
+def test_a_complete_card(tmp_path: Path) -> None:
+    card = check_card(checkpoint(tmp_path / "c"))
+    assert (card.licence, card.steps, card.training_data) == ("apache-2.0", 12, ("embedded-homes-train",))
+    assert card.hyperparameters["learning_rate"] == 1e-5
+    assert card.weights == {"transformer/weights.safetensors": sha256("trained")}
+
+
+def test_a_card_beside_a_single_file(tmp_path: Path) -> None:
+    file = tmp_path / "lora.safetensors"
+    file.write_text("trained")
+    (tmp_path / "README.md").write_text(CARD.replace("transformer/weights.safetensors", "lora.safetensors"))
+    assert check_card(file).steps == 12
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ("", "has no card"),
+        ("# no front matter\n", "does not begin with front matter"),
+        ("---\nlicense: [\n---\n", "is no YAML"),
+        ("---\n- a\n---\n", "not complete"),
+        (CARD.replace("license: apache-2.0\n", ""), "license: Field required"),
+        (CARD.replace("  steps: 12\n", ""), r"wiw\.steps: Field required"),
+        (CARD.replace("steps: 12", "steps: 0"), r"wiw\.steps: .*greater than or equal to 1"),
+        (CARD.replace("      clips: 40\n", ""), "neither clips nor frames"),
+        (CARD.replace("a" * 64, "abc"), r"wiw\.training_data\.0\.sha256"),
+        (CARD.replace("{learning_rate: 1.0e-5, batch_size: 8, optimizer: adamw}", "{}"), r"wiw\.hyperparameters"),
+        (CARD.replace(sha256("trained"), "F" * 64), "is no SHA-256"),
+        (CARD.replace(sha256("trained"), "b" * 64), "is not what its card says"),
+        (CARD.replace("transformer/weights", "unet/weights"), "only one side has"),
+        (CARD.replace("wiw:", "other:"), "wiw: Field required"),
+        (CARD.replace("steps: 12", "step: 12"), "wiw"),
+    ],
+)
+def test_what_a_card_lacks_is_named(tmp_path: Path, card: str, message: str) -> None:
+    with pytest.raises(Refusal, match=message):
+        check_card(checkpoint(tmp_path / "c", card))
+
+
+def test_weights_that_the_card_does_not_list_are_refused(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "c")
+    (folder / "more.safetensors").write_text("x")
+    with pytest.raises(Refusal, match=r"lists 1 files of weights, 2 are there \(only one side has 'more.safetensors'"):
+        check_card(folder)
+
+
+def test_the_hash_of_the_weights_is_in_the_manifest(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "c")
+    choice = Choice(weights=str(folder))
+    checked = check(prepare(TRAINED, choice), choice)
+    expected = weights_digest({"transformer/weights.safetensors": sha256("trained")})
+    assert checked.manifest.checkpoint.sha256 == expected
+    assert checked.stamps == ()
+
+
+def test_without_a_card_a_run_is_refused_or_stamped(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "c", card="")
+    choice = Choice(weights=str(folder))
+    with pytest.raises(Refusal, match=r"has no card.*--allow-uncarded"):
+        check(prepare(TRAINED, choice), choice)
+    allowed = replace(choice, allow_uncarded=True)
+    checked = check(prepare(TRAINED, allowed), allowed)
+    assert checked.stamps == ("uncarded",)
+    assert checked.manifest.checkpoint.sha256 == weights_digest({"transformer/weights.safetensors": sha256("trained")})
+
+
+def test_random_weights_are_stamped_and_published_ones_need_no_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    cached(tmp_path, "org/base", pipeline_files())
+    random = Choice(weights="random")
+    assert check(prepare(TRAINED, random), random).stamps == ("random-weights",)
+    published = ModelManifest("base", "toys", "plugin", checkpoint=BASE)
+    checked = check(prepare(published, Choice()), Choice())
+    assert (checked.stamps, checked.manifest.weights, checked.lacks) == ((), "hub", ())
+
+
+def test_a_post_trained_model_of_the_hub_needs_a_card_and_its_declared_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    cached(tmp_path, "org/base", pipeline_files())
+    cached(tmp_path, "org/trained", {"README.md": CARD, "transformer/weights.safetensors": "trained"})
+    model = replace(TRAINED, checkpoint=Checkpoint("org/trained"))
+    digest = check(prepare(model, Choice()), Choice()).manifest.checkpoint.sha256
+    assert digest == weights_digest({"transformer/weights.safetensors": sha256("trained")})
+    other = replace(model, checkpoint=Checkpoint("org/trained", sha256="0" * 64))
+    with pytest.raises(Refusal, match="declared is 000"):
+        check(prepare(other, Choice()), Choice())
+
+
+def test_an_override_of_the_template_is_shown_by_name_and_hash() -> None:
+    text = replace(TRAINED, conditioning="text", base_checkpoint=Checkpoint())
+    prepared = prepare(text, Choice(("prompt_template=manipulation-v1",)))
+    assert str(prepared.overrides["prompt_template"]).startswith("manipulation-v1 sha256:")
+    assert "gripper" in str(prepared.manifest.settings["prompt_template"])

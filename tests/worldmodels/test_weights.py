@@ -1,0 +1,106 @@
+"""Weights: what is chosen, what is here, and what is said where they are not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import Checkpoint, ModelManifest
+from harness.worldmodels.hub_cache import cache_folder, find_snapshot, incomplete, is_hub_id
+from harness.worldmodels.weights import ABSENT, NOT_APPLICABLE, PRESENT, choose_weights, lacks, own_folder, state
+from tests.worldmodels.hub_folder import COMMIT, cached, checkpoint, pipeline_files
+
+BASE = Checkpoint("org/base", "v1")
+PUBLISHED = ModelManifest("base", "toys", "plugin", checkpoint=BASE, licence="Toy Licence", download_gb=4.5)
+TRAINED = ModelManifest("FTbase", "toys", "plugin", base="base", base_checkpoint=BASE)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def test_the_cache_is_found_as_the_hubs_own_client_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", "/home/a")
+    assert cache_folder() == Path("/home/a/.cache/huggingface/hub")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert cache_folder() == Path("/x/huggingface/hub")
+    monkeypatch.setenv("HF_HOME", "/hf")
+    assert cache_folder() == Path("/hf/hub")
+    monkeypatch.setenv("HF_HUB_CACHE", "/direct")
+    assert cache_folder() == Path("/direct")
+
+
+def test_a_whole_snapshot_is_present_under_its_revision(cache: Path) -> None:
+    snapshot = cached(cache, "org/base", pipeline_files(), "v1")
+    assert find_snapshot("org/base", "v1") == find_snapshot("org/base", COMMIT) == snapshot
+    assert find_snapshot("org/base") is None
+    assert incomplete(snapshot) == ""
+    assert state(PUBLISHED) == PRESENT
+    assert lacks(choose_weights(PUBLISHED, "")) == ()
+
+
+@pytest.mark.parametrize("name", ["transformer/model-2.safetensors", "transformer"])
+def test_what_was_not_fetched_to_its_end_is_absent(cache: Path, name: str) -> None:
+    files = {file: content for file, content in pipeline_files().items() if not file.startswith(name)}
+    snapshot = cached(cache, "org/base", files, "v1")
+    assert incomplete(snapshot) == f"{name} was not fetched"
+    assert state(PUBLISHED) == ABSENT
+
+
+def test_a_link_without_its_file_is_absent(cache: Path) -> None:
+    snapshot = cached(cache, "org/base", pipeline_files(), "v1")
+    (snapshot / "transformer/model-1.safetensors").resolve().unlink()
+    assert incomplete(snapshot) == "transformer/model-1.safetensors was not fetched"
+
+
+def test_a_snapshot_without_weights_is_absent(cache: Path) -> None:
+    assert incomplete(cached(cache, "org/base", {"README.md": "x"})) == "no file of weights was fetched"
+
+
+def test_one_message_says_what_where_from_size_licence_and_the_command(cache: Path) -> None:
+    (lack,) = lacks(choose_weights(PUBLISHED, "hub"))
+    for part in ("org/base", "v1", "Hugging Face Hub", "4.5 GB", "Toy Licence", str(cache)):
+        assert part in lack.what
+    assert "hf download org/base --revision v1" in lack.steps[0]
+    elsewhere = replace(PUBLISHED, checkpoint=Checkpoint("https://example.org/weights"))
+    assert "https://example.org/weights" in lacks(choose_weights(elsewhere, ""))[0].what
+
+
+def test_a_post_trained_model_needs_its_part_and_its_base(cache: Path, tmp_path: Path) -> None:
+    own, base = lacks(choose_weights(TRAINED, ""))
+    assert "nobody has published" in own.what and "--weights /path/to/FTbase" in own.steps[0]
+    assert "org/base" in base.what
+    folder = checkpoint(tmp_path / "part")
+    with_part = choose_weights(TRAINED, str(folder))
+    assert with_part.weights == str(folder)
+    assert [lack.what for lack in lacks(with_part)] == [base.what]
+    (folder / "model_index.json").write_text("{}")
+    assert lacks(with_part) == ()  # a whole pipeline needs no base
+
+
+def test_random_weights_lack_nothing(cache: Path) -> None:
+    manifest = choose_weights(TRAINED, "random")
+    assert (manifest.weights, lacks(manifest), own_folder(manifest)) == ("random", (), None)
+
+
+def test_models_without_weights_and_paths_that_do_not_exist() -> None:
+    plain = ModelManifest("copy", "toys", "plugin")
+    assert choose_weights(plain, "") == plain
+    assert state(plain) == NOT_APPLICABLE
+    with pytest.raises(Refusal, match="loads no weights"):
+        choose_weights(plain, "random")
+    with pytest.raises(Refusal, match="'/no/such/folder' does not exist"):
+        choose_weights(PUBLISHED, "/no/such/folder")
+
+
+def test_hub_ids() -> None:
+    assert is_hub_id("THUDM/CogVideoX-5b-I2V") and is_hub_id("a/b.c_d")
+    assert not any(map(is_hub_id, ("", "a", "/a/b", "https://a/b", "a/b/c", "../b")))
