@@ -5,27 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Iterable, Tuple
 
-from harness.contracts.cameras import Vec3
+from harness.contracts.cameras import Quaternion, Vec3
 
 
 @dataclass(frozen=True)
 class ObjectBox:
-    """An annotated object: the number that the ids channel shows, its category, and its axis-aligned box in metres."""
+    """An annotated object: the number that the ids channel shows, its category, and the box around it.
+
+    The box has its middle at ``centre`` and edges of lengths ``size`` in metres along its own axes, which ``rotation``
+    (w, x, y, z) turns from those of the scene.
+    """
 
     id: int
     category: str
     centre: Vec3
     size: Vec3
+    rotation: Quaternion
 
 
 def object_boxes(objects: Iterable[Any]) -> Tuple[ObjectBox, ...]:
-    """Return the boxes of the simulator's semantic objects, those without a category left out."""
+    """Return the boxes of the simulator's semantic objects, those without a category or an extent left out."""
     boxes = []
     for item in objects:
-        if item.category is None:
+        box = item.obb
+        if item.category is None or not float(box.volume) > 0.0:
             continue
-        centre, size = item.aabb.center, item.aabb.sizes
-        boxes.append(ObjectBox(int(item.semantic_id), item.category.name(), _vec3(centre), _vec3(size)))
+        x, y, z, w = (float(value) for value in box.rotation)
+        centre, size = _vec3(box.center), _vec3(box.sizes)
+        boxes.append(ObjectBox(int(item.semantic_id), item.category.name(), centre, size, (w, x, y, z)))
     return tuple(boxes)
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
 
+import numpy as np
 import pytest
-import trimesh
 
 from harness.contracts.cameras import Vec3
 from harness.contracts.episodes import Episode
@@ -25,23 +26,37 @@ from harness.runtimes.process import start_process
 from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
 from harness.wire.client import EnvironmentClient
 from harness.wire.sdk import Environment
-from images.habitat.scenes import write_stage_config
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.images.embedded.tiny_home import tiny_home
 from tests.images.environment_contract import GO, EnvironmentContract, same_view
-from tests.images.habitat.scene_files import habitat_options, write_scene
+from tests.images.habitat.scene_files import ROOM, habitat_options, write_hut, write_room, write_scene
 
 HERE = sys.executable if importlib.util.find_spec("habitat_sim") else ""
 HABITAT_PYTHON = os.environ.get("WIW_HABITAT_PYTHON", HERE)
 ENTRY_POINT = "images.habitat.environment:HabitatEnvironment"
 
+PRINT_BOXES = """
+import json, sys
+from dataclasses import asdict
+from harness.contracts.cameras import Pose
+from harness.contracts.episodes import Episode
+from images.habitat.environment import HabitatEnvironment
+pose = Pose((1.0, 0.0, 3.0), (1.0, 0.0, 0.0, 0.0))
+environment = HabitatEnvironment(**json.loads(sys.argv[1]))
+environment.reset(Episode("e", "t", "t", "s", "room", "room", pose, pose, 1.0, 1.0, 1), 0, [], [])
+print("BOXES", json.dumps([asdict(box) for box in environment.object_boxes()]))
+environment.close()
+"""
+"""Boxes are not on the wire: a program of their own asks for them."""
+
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny home and the hut as scenes."""
+    """A folder with the tiny home, the hut and the annotated room as scenes."""
     folder = tmp_path_factory.mktemp("scenes")
     write_scene(tiny_home(), folder, "tiny")
     write_hut(folder)
+    write_room(folder)
     return folder
 
 
@@ -55,13 +70,6 @@ class TestEmbedded(EnvironmentContract):
     @pytest.fixture
     def episode(self) -> Episode:
         return tiny_episode()
-
-
-def write_hut(folder: Path) -> None:
-    """Write a scene with nothing but a floor, 6 by 6 m, and a slab 3 m above it."""
-    slabs = [trimesh.creation.box((6.0, 0.2, 6.0)).apply_translation((3.0, y, 3.0)) for y in (-0.1, 3.1)]
-    (folder / "hut.glb").write_bytes(trimesh.Scene(slabs).export(file_type="glb"))
-    write_stage_config(folder / "hut.glb")
 
 
 @contextmanager
@@ -129,6 +137,30 @@ class TestHabitatAsAService(EnvironmentContract):
             bare = client.reset(tiny_episode(scene="tiny"), 0, request, []).observation.views["front"]
             listed = client.reset(tiny_episode(scene="homes/tiny"), 0, request, []).observation.views["front"]
         assert same_view(bare, listed)
+
+    def test_ids_are_those_of_the_annotations(self, scenes: Path) -> None:
+        """Three metres ahead stands the crate, and behind to the right the post."""
+        request = [ViewRequest("front", ids=True), ViewRequest("pano", ids=True)]
+        start = tiny_episode(start=(3.0, 0.0, 4.5), start_yaw_deg=0.0, goal=(1.0, 0.0, 1.0), scene="room")
+        with habitat_service(scenes, scenes / "ids.log", semantics=True) as client:
+            views = client.reset(start, 0, request, []).observation.views
+        front, pano = views["front"].ids, views["pano"].ids
+        assert front is not None and pano is not None
+        number = {name: index for index, name in enumerate(ROOM, start=1)}
+        assert set(np.unique(front)) == {0, number["floor"], number["crate"]}
+        columns = np.nonzero((front == number["crate"]).any(axis=0))[0]
+        assert abs(columns.min() + columns.max() - front.shape[1]) <= 3
+        post = np.nonzero((pano == number["post"]).any(axis=0))[0]
+        assert pano.shape[1] * 0.75 <= post.min() and post.max() < pano.shape[1]
+
+    def test_boxes_are_those_of_the_annotated_objects(self, scenes: Path) -> None:
+        options = json.dumps(habitat_options(scenes, semantics=True))
+        ran = subprocess.run([HABITAT_PYTHON, "-c", PRINT_BOXES, options], capture_output=True, text=True, check=True)
+        boxes = {box["category"]: box for box in json.loads(ran.stdout.split("BOXES ")[1].splitlines()[0])}
+        assert {name: box["id"] for name, box in boxes.items()} == {"floor": 1, "crate": 2, "post": 3}
+        for name, (size, centre, _) in ROOM.items():
+            assert boxes[name]["size"] == pytest.approx(size, abs=1e-5)
+            assert boxes[name]["centre"] == pytest.approx(centre, abs=1e-5)
 
 
 def hut_episode(start: Vec3) -> Episode:
