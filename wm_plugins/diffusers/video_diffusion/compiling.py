@@ -1,0 +1,67 @@
+"""Attention backends, compiled blocks, and the requests that warm them up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.contracts.actions import FORWARD, Candidate, Primitive
+from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.rollouts import RolloutRequest
+
+WARM_UP_STEPS = 2
+"""Steps of a rollout that is only there to compile: later steps have the shapes of the first ones."""
+
+DENOISERS = ("transformer", "transformer_2", "unet")
+
+
+def denoisers(pipeline: Any) -> list[Any]:
+    """Return the networks that a pipeline calls at every step (Wan 2.2 A14B has two)."""
+    found = [getattr(pipeline, name, None) for name in DENOISERS]
+    return [module for module in found if module is not None]
+
+
+def set_attention(pipeline: Any, backend: str) -> None:
+    """Let all denoisers use the diffusers attention backend ``backend`` ("" changes nothing)."""
+    if not backend:
+        return
+    for module in denoisers(pipeline):
+        if not hasattr(module, "set_attention_backend"):
+            raise Refusal(f"{type(module).__name__} has no attention backends.", "Leave the setting attention out.")
+        try:
+            module.set_attention_backend(backend)
+        except (ValueError, RuntimeError, ImportError) as error:
+            raise Refusal(
+                f"attention backend {backend!r} cannot be used: {error}.", "Leave out the setting attention."
+            ) from error
+
+
+def compile_blocks(pipeline: Any) -> int:
+    """Compile the repeated blocks of all denoisers; return how many.
+
+    One block is compiled and used for all, which takes a fraction of the time of compiling the network. Shapes are
+    static: every size of batch is compiled once, and none is slowed by being general. A UNet without repeated blocks
+    is compiled as a whole.
+    """
+    torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, 64)
+    compiled = 0
+    for module in denoisers(pipeline):
+        names = set(getattr(module, "_repeated_blocks", None) or getattr(module, "_no_split_modules", None) or ())
+        blocks = [block for block in module.modules() if type(block).__name__ in names] or [module]
+        for block in blocks:
+            block.compile(dynamic=False)
+        compiled += len(blocks)
+    return compiled
+
+
+def empty_requests(manifest: ModelManifest, size: int) -> list[RolloutRequest]:
+    """Return ``size`` requests of an empty view in the model's own size."""
+    kind, hfov = (EQUIRECT, 360.0) if manifest.view == "panorama" else (PINHOLE, 90.0)
+    camera = Camera("empty", kind, manifest.height, manifest.width, hfov, 1.0)
+    view = np.zeros((manifest.height, manifest.width, 3), np.uint8)
+    candidate = Candidate((Primitive(FORWARD, 0.2),))
+    return [RolloutRequest(index, index, view, camera, candidate, (1,)) for index in range(size)]
