@@ -1,0 +1,117 @@
+"""Stable Video Diffusion, and its version that is told the actions as numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from action_embedding import ActionEmbedding, action_ids, added_to_time_embedding, prefix_matrix, sinusoids
+from diffusers import StableVideoDiffusionPipeline, UNetSpatioTemporalConditionModel
+from safetensors.torch import load_file
+from video_diffusion.base import DiffusersImageToVideo
+from video_diffusion.batching import Batch
+from video_diffusion.interception import Decoding
+from video_diffusion.loading import part_of
+from video_diffusion.prompts import Embedding
+
+from harness.contracts.actions import TURN_LEFT, TURN_RIGHT, Primitive
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import RANDOM
+from harness.contracts.rollouts import RolloutRequest
+
+ACTION_FILE = "action_embedding.safetensors"
+
+
+class Svd(DiffusersImageToVideo):
+    """Stable Video Diffusion: no text, no actions. Guidance rises from 1 at the first frame to the manifest's."""
+
+    folder = Path(__file__).resolve().parent
+    prompt_outputs = ()
+    guidance_name = "max_guidance_scale"
+
+    def call_arguments(self, batch: Batch, noise: list[torch.Generator]) -> dict[str, Any]:
+        """Add the frame rate that SVD is conditioned by; frames are decoded in one chunk a rollout."""
+        return {"fps": round(self.manifest.fps), **super().call_arguments(batch, noise)}
+
+
+class NoiseAugmentationOnly(StableVideoDiffusionPipeline):  # type: ignore[misc]
+    """SVD whose UNet was trained without frame rate and motion bucket: only the noise augmentation is embedded."""
+
+    def _get_add_time_ids(
+        self,
+        fps: int,
+        motion_bucket_id: int,
+        noise_aug_strength: float,
+        dtype: torch.dtype,
+        batch_size: int,
+        num_videos_per_prompt: int,
+        do_classifier_free_guidance: bool,
+    ) -> torch.Tensor:
+        rows = batch_size * num_videos_per_prompt * (2 if do_classifier_free_guidance else 1)
+        return torch.full((rows, 1), noise_aug_strength, dtype=dtype)
+
+
+class FTSvd(Svd):
+    """SVD post-trained on panoramas, with the actions added to the time embedding of every frame.
+
+    The checkpoint is a UNet folder as ``save_pretrained`` writes it, with ``action_embedding.safetensors`` beside its
+    weights. Noise of a frame after a turn is that of the frame before, rolled like the panorama.
+    """
+
+    def load(self) -> Any:
+        """Return the pipeline with the embedding of actions."""
+        pipeline = super().load()
+        pipeline = NoiseAugmentationOnly(**pipeline.components)
+        self.actions = self._load_actions(pipeline.unet).to(self.device).eval().requires_grad_(False)
+        return pipeline
+
+    def component_class(self, name: str) -> Any:
+        """The post-trained UNet is an ordinary one with a narrower added embedding."""
+        return UNetSpatioTemporalConditionModel if name == "unet" else ""
+
+    def call_arguments(self, batch: Batch, noise: list[torch.Generator]) -> dict[str, Any]:
+        """Add noise that turns with the camera."""
+        arguments = super().call_arguments(batch, noise)
+        height, width = self.size(batch.requests[0])
+        scale = self.pipeline.vae_scale_factor
+        shape = (batch.frames, self.pipeline.unet.config.in_channels // 2, height // scale, width // scale)
+        dtype = self.pipeline.image_encoder.dtype
+        latents = [self._turning_noise(r, g, shape) for r, g in zip(batch.requests, noise, strict=True)]
+        return {**arguments, "latents": torch.stack(latents).to(self.device, dtype)}
+
+    def _denoise(self, batch: Batch, embeddings: Embedding, noise: list[torch.Generator], clock: Any) -> list[Decoding]:
+        matrices = [prefix_matrix(action_ids(r.candidate.actions))[: batch.frames] for r in batch.requests]
+        features = sinusoids(torch.stack(matrices)).to(self.device, self.actions.project.weight.dtype)
+        with torch.no_grad(), added_to_time_embedding(self.pipeline.unet, self.actions(features)):
+            return super()._denoise(batch, embeddings, noise, clock)
+
+    @staticmethod
+    def _turning_noise(request: RolloutRequest, generator: torch.Generator, shape: tuple[int, ...]) -> torch.Tensor:
+        frames = list(torch.randn(shape, generator=generator, device=generator.device))
+        for index, action in enumerate(request.candidate.actions, start=1):
+            if isinstance(action, Primitive) and action.name in (TURN_LEFT, TURN_RIGHT) and index < len(frames):
+                columns = round(action.magnitude / 360.0 * shape[-1])
+                frames[index] = frames[index - 1].roll(columns if action.name == TURN_LEFT else -columns, dims=-1)
+        return torch.stack(frames)
+
+    def _load_actions(self, unet: Any) -> ActionEmbedding:
+        width = unet.time_embedding.linear_2.out_features
+        actions = ActionEmbedding(width)
+        if self.manifest.weights != RANDOM:
+            file = self._action_file()
+            try:
+                actions.load_state_dict(load_file(file))
+            except (OSError, RuntimeError) as error:
+                raise Refusal(
+                    f"{file} is not the embedding of actions of {self.manifest.name!r}: {str(error).splitlines()[0]}",
+                    f"The checkpoint needs {ACTION_FILE} beside the UNet's weights; see wm_plugins/svd/README.md.",
+                ) from error
+        actions.to(unet.dtype)
+        return actions
+
+    def _action_file(self) -> Path:
+        part = part_of(self.manifest, self.settings.part)
+        folder = Path(part.source if part is not None else self.manifest.weights)
+        nested = folder / "unet"
+        return (nested if nested.is_dir() else folder) / ACTION_FILE
