@@ -73,6 +73,10 @@ def main_command(
 
         if wm or task or wm_image:
             raise Refusal("--resume continues a run as it was planned.", "Leave out --wm, --wm-image and --task.")
+        if weights or assignments or allow_uncarded:
+            raise Refusal(
+                "--resume continues a run as it was planned.", "Leave out --weights, --set and --allow-uncarded."
+            )
         return play.resume(resume, workers, retry_errors, as_json)
     named = wm or wm_image
     if not named or not task:

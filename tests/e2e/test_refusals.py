@@ -42,6 +42,7 @@ PLAY = ("--wm", "gtsim", "--task", "ignav")
         (("--wm", "warp", "--task", "ignav", "--set", "depth_m"), ("'depth_m'", "key=value")),
         (("--wm", "warp", "--task", "ignav", "--weights", "random"), ("'warp' loads no weights", "--weights")),
         (("--resume", "x", "--wm-image", "a/b"), ("as it was planned", "--wm-image")),
+        (("--resume", "x", "--set", "steps=3"), ("as it was planned", "--set")),
         (("runs", "claen"), ("'claen'", "clean")),
         ((*PLAY, "--out", "/proc/runs"), ("cannot write to /proc/runs", "--out")),
         (("--task", "ignav"), ("--wm missing", "--wm gtsim --task ignav")),

@@ -7,7 +7,7 @@ from typing import Iterator, List, Optional, Sequence
 
 import pytest
 
-from harness.contracts.actions import Action, Candidate
+from harness.contracts.actions import Action, Candidate, Primitive
 from harness.contracts.cameras import Pose
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import EpisodeError, Refusal
@@ -19,6 +19,8 @@ from harness.worldmodels.imaginer import EnvironmentImaginer, Imagined, Imaginer
 from tasks.ignav.task import play_episode
 from tasks.suite import Tier, load_suite
 from tests.planning.toy import CopyImaginer, ToyEnvironment, toy_episode
+
+LEFT, RIGHT = Primitive("turn_left", 22.5), Primitive("turn_right", 22.5)
 
 
 def toy_tier(decisions: int = 5, **changes: object) -> Tier:
@@ -136,6 +138,14 @@ def test_a_model_that_gives_every_frame_is_asked_once_a_decision() -> None:
     assert played.trajectory.digest() == play(0, stop="oracle").trajectory.digest()
 
 
+def test_a_further_view_is_of_the_place_of_the_decision_and_changes_nothing_else() -> None:
+    environment = ToyEnvironment()
+    imaginer = _Looking(environment)
+    played = play_episode(environment, imaginer, toy_episode(0), toy_tier(), 0, "gtsim", "oracle")
+    assert imaginer.shown == [True] * len(played.trajectory.decisions)
+    assert played.trajectory.digest() == play(0, stop="oracle").trajectory.digest()
+
+
 def test_request_seeds_differ_by_decision_and_candidate_and_repeat() -> None:
     asked = []
     for _ in range(2):
@@ -238,7 +248,7 @@ def _reachable(root: object) -> Iterator[object]:
 class _Counting:
     """Wraps an imaginer; counts its calls and notes the seeds."""
 
-    further_view = None
+    further_view: Optional[ViewRequest] = None
 
     def __init__(self, inner: EnvironmentImaginer, every_frame: bool) -> None:
         self._inner = inner
@@ -261,3 +271,27 @@ class _Counting:
         self.calls += 1
         self.seeds += seeds
         return self._inner.imagine(view, candidates, frames, seeds, further)
+
+
+class _Looking(_Counting):
+    """An imaginer that wants to see the front camera as well; it notes the places that it was shown."""
+
+    further_view = ViewRequest("front")
+
+    def __init__(self, environment: ToyEnvironment) -> None:
+        super().__init__(EnvironmentImaginer(environment), every_frame=True)
+        self._environment = environment
+        self.shown: List[bool] = []
+
+    def imagine(
+        self,
+        view: View,
+        candidates: Sequence[Candidate],
+        frames: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        further: Optional[View] = None,
+    ) -> list[Imagined]:
+        (present,) = self._environment.imagine([Candidate((LEFT, RIGHT))], "front", [[2]])
+        assert further is not None
+        self.shown.append(array_digest(further.rgb) == array_digest(present.rgb[0]))
+        return super().imagine(view, candidates, frames, seeds)

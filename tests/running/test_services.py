@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.manifests import Checkpoint
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord
 from harness.running import images, runs, services
@@ -16,7 +17,7 @@ from harness.running.plan import plan_of
 from harness.running.services import Placement, plan_environment, plan_world_model
 from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import Mount
-from harness.worldmodels.catalog import load_catalog
+from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.plugin_images import choose_model
 from tests.running import fake
 
@@ -78,6 +79,35 @@ def test_families_of_the_project_run_in_its_own_image() -> None:
     assert plan is not None and plan.path == ("/opt/wiw/wm_plugins/reference",)
     for name in ("gtsim", "none"):
         assert plan_world_model(load_catalog().find(name), None, Placement(container=True)) == (None, None)
+
+
+def test_a_container_sees_its_models_weights_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    for name in ("org--base", "org--trained", "org--other"):
+        (tmp_path / "hub" / f"models--{name}").mkdir(parents=True)
+    toy = choose_model(TOY, "someone/toys:1", "", ())
+    manifest = replace(
+        toy.manifest, checkpoint=Checkpoint("org/trained"), base_checkpoint=Checkpoint("org/base"), weights="hub"
+    )
+    base, trained = (
+        Mount(str(tmp_path / "hub" / name), f"{services.HUB_IN_CONTAINER}/{name}")
+        for name in ("models--org--base", "models--org--trained")
+    )
+    chosen = {"hub": {trained, base}, "random": set(), str(tmp_path): {Mount(str(tmp_path), str(tmp_path)), base}}
+    for weights, mounts in chosen.items():
+        entry = replace(toy, manifest=replace(manifest, weights=weights))
+        plan, _ = plan_world_model(entry, image("someone/toys:1"), Placement())
+        assert plan is not None and plan.container is not None
+        assert set(plan.container.mounts) == mounts
+        assert (plan.variables.get("HF_HUB_OFFLINE") == "1") == bool(mounts)
+
+
+def test_shared_folders_of_a_family_are_on_the_path() -> None:
+    copy = replace(load_catalog().find("copy"), shared=(BUILT_IN / "shared",))
+    process, _ = plan_world_model(copy, None, Placement())
+    container, _ = plan_world_model(copy, None, Placement(container=True))
+    assert process is not None and process.path == (str(copy.folder), str(BUILT_IN / "shared"))
+    assert container is not None and container.path == ("/opt/wiw/wm_plugins/reference", "/opt/wiw/wm_plugins/shared")
 
 
 def test_a_folder_needs_an_image_for_a_container(tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""What a user sees of weights, overrides and missing parts: one message, and results that say what was played."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cli.app import main
+from tests.e2e.conftest import Command, results_of
+
+FT = ("--wm", "FTcosmos", "--task", "ignav")
+BASE = "nvidia/Cosmos-Predict2-2B-Video2World"
+HEAVY = {"torch", "diffusers", "transformers", "huggingface_hub", "yaml", "scipy", "numba", "av", "pyarrow"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache of the hub and an empty data folder."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("WIW_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_everything_that_is_missing_is_said_at_once(benchmark_py: Command, tmp_path: Path) -> None:
+    done = benchmark_py(*FT, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 2
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "typer" in loaded and not loaded & HEAVY
+    said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("import time:"))
+    for part in (
+        "FTcosmos on ignav of suite wiw-v1 cannot run here",
+        "datasets fetch ignav", "datasets hm3d-val", "FTcosmos's own weights", "--weights /path/to/FTcosmos",
+        BASE, f"hf download {BASE}", "NVIDIA", str(tmp_path / "hub"), "--suite embedded --weights random",
+    ):  # fmt: skip
+        assert part in said
+    if "habitat_eval" in said:  # built on some machines
+        assert "Docker image" in said or "docker" in said
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_weights_alone_are_missing_in_the_embedded_suite(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main((*FT, "--suite", "embedded")) == 2
+    said = capsys.readouterr().err
+    assert "2 things are missing" in said and "--suite embedded --weights random" in said and "dataset" not in said
+
+
+def test_a_trial_with_random_weights_is_planned_and_stamped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main((*FT, "--suite", "embedded", "--weights", "random", "--set", "steps=3", "--dry-run", "--json")) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["stamps"], facts["weights"], facts["wm_overrides"]) == (["random-weights"], "random", {"steps": 3})
+
+
+def test_an_uncarded_folder_is_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "model_index.json").write_text("{}")
+    (folder / "weights.safetensors").write_text("x")
+    arguments = (*FT, "--suite", "embedded", "--weights", str(folder), "--dry-run", "--json")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "has no card" in said and "--allow-uncarded" in said
+    assert main((*arguments, "--allow-uncarded")) == 0
+    assert json.loads(capsys.readouterr().out)["stamps"] == ["uncarded"]
+
+
+def test_the_list_says_home_suite_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("list", "wms", "--json")) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["wms"]}
+    expected = {"suite": "wiw", "conditioning": "text", "view": "panorama", "weights": "absent"}
+    assert expected.items() <= rows["FTcosmos"].items()
+    assert rows["warp"]["weights"] == "-"
+
+
+def test_overrides_are_echoed_in_the_results(benchmark_py: Command) -> None:
+    options = ("--episodes", "1", "--workers", "1", "--json", "--set", "depth_m=2")
+    done = benchmark_py("--wm", "warp", "--task", "ignav", *options)
+    assert done.returncode == 0, done.stderr
+    results = results_of(done)
+    assert results["wm_overrides"] == {"depth_m": 2.0}
+    assert results["wm_facts"]["settings"]["depth_m"] == 2.0
+    assert results["stamps"] == []
