@@ -69,7 +69,7 @@ def _sent_error(error: grpc.RpcError) -> Optional[WiwError]:
             try:
                 body = json.loads(value)
                 return _CLASSES[body["error"]](str(body["what"]), str(body["next_step"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):  # a stranger's bytes
                 return None
     return None
 

@@ -28,7 +28,10 @@ def choose_model(content: bytes, image: str, name: str, reserved: Collection[str
     found by its name, so a stranger's model must not be able to pass for one.
     """
     source = f"{image}:{MANIFEST_PATH}"
-    models = parse_manifests(content, source)
+    try:
+        models = parse_manifests(content, source)
+    except RecursionError as error:
+        raise Refusal(f"{source} is nested too deep to be read.", "Write it as the template shows.") from error
     names = [model.name for model in models]
     _check_names(image, names, reserved)
     if name and name not in names:
