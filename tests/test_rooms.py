@@ -26,7 +26,8 @@ ALLOWED = {
         "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.contracts",
     },
     "harness.conformance": {
-        "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.contracts",
+        "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
+        "harness.contracts",
     },
     "harness.cli": {
         "harness.conformance", "harness.runtimes",

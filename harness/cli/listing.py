@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.console import print_json, print_table
+from harness.cli.console import note, print_json, print_table
 from harness.cli.results import show_runs
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
@@ -38,7 +38,10 @@ def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
 
 
 def wm_rows(plugins: Sequence[Path]) -> list[dict[str, str]]:
-    """Return one row a world model."""
+    """Return one row a world model; installed plugins that cannot be used are named on stderr."""
+    catalog = load_catalog(plugins)
+    for plugin in catalog.broken:
+        note(str(plugin))
     return [
         {
             "name": e.manifest.name,
@@ -50,7 +53,7 @@ def wm_rows(plugins: Sequence[Path]) -> list[dict[str, str]]:
             "weights": weights.state(e.manifest),
             "description": e.manifest.description,
         }
-        for e in sorted(load_catalog(plugins).entries, key=lambda e: e.manifest.name)
+        for e in sorted(catalog.entries, key=lambda e: e.manifest.name)
     ]
 
 

@@ -38,10 +38,23 @@ def check_command(
     only: Annotated[Optional[list[str]], typer.Option("--only", help="Run this check alone (repeatable).")] = None,
     deadline: Annotated[float, typer.Option("--deadline", min=0.1, help="Seconds that one call may take.")] = 600.0,
     wm_python: Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")] = "",
+    weights: Annotated[str, typer.Option("--weights", help="Weights: hub, random, or a path. [hub]")] = "",
+    assignments: Annotated[
+        Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change a fact of the model (repeatable).")
+    ] = None,
+    allow_uncarded: Annotated[
+        bool, typer.Option("--allow-uncarded", help="Check weights without a complete card.")
+    ] = False,
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> int:
     """Check a plugin from outside, through its service; exit code 1 where a check fails."""
     from harness.cli import plugin_work
+    from harness.cli.options import interpreter
+    from harness.conformance.target import find_target
+    from harness.worldmodels.preparing import Choice
 
-    return plugin_work.check(named, model, tuple(only or ()), deadline, wm_python, tuple(plugins or ()), as_json)
+    choice = Choice(tuple(assignments or ()), weights, allow_uncarded)
+    python = interpreter(wm_python, "--wm-python")
+    target = find_target(named, model, python, tuple(plugins or ()), choice)
+    return plugin_work.check(target, tuple(only or ()), deadline, as_json)

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.cli.console import note, print_json, print_table, say
 from harness.cli.progress import clock
 from harness.conformance.results import FAILED, Report
+from harness.conformance.target import Target
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.scaffold import create_plugin
 
@@ -34,21 +35,9 @@ def new(name: str, into: Path | None, as_json: bool) -> int:
     return 0
 
 
-def check(
-    named: str,
-    model: str,
-    only: Sequence[str],
-    deadline_s: float,
-    python: str,
-    plugins: Sequence[Path],
-    as_json: bool,
-) -> int:
+def check(target: Target, only: Sequence[str], deadline_s: float, as_json: bool) -> int:
     """Run the conformance kit, print its table, and return 1 where a check failed."""
-    from harness.cli.options import interpreter
-    from harness.conformance.target import find_target
-
-    target = find_target(named, model, interpreter(python, "--wm-python"), plugins)
-    from harness.conformance.kit import check_plugin  # after the words were found right: it takes a while to import
+    from harness.conformance.kit import check_plugin
 
     began = time.monotonic()
     line = CheckLine()

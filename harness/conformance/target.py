@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Sequence
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
+from harness.records.identity import ImageRecord
 from harness.running.images import find_image, read_file
 from harness.running.plan import ServicePlan
 from harness.running.services import Placement, plan_world_model
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, load_catalog, read_family
 from harness.worldmodels.plugin_images import MANIFEST_PATH
+from harness.worldmodels.preparing import Choice, check, prepare
+
+AS_DECLARED = Choice()
 
 
 @dataclass(frozen=True)
@@ -26,22 +30,28 @@ class Target:
     source: str
 
 
-def find_target(named: str, model: str = "", python: str = "", plugins: Sequence[Path] = ()) -> Target:
+def find_target(
+    named: str, model: str = "", python: str = "", plugins: Sequence[Path] = (), choice: Choice = AS_DECLARED
+) -> Target:
     """Return the model that ``named`` (a folder, a name of the catalog, or an image) means.
 
-    ``model`` chooses one of several. Words with a slash or colon that are no folder are images; anything else that
-    is neither folder nor name raises Refusal.
+    ``model`` chooses one of several; ``choice`` are its overrides and weights, as for a run. Words with a slash or
+    colon that are no folder are images; anything else that is neither folder nor name raises Refusal, and so do
+    weights that are not here.
     """
     folder = Path(named).expanduser()
     if folder.is_dir():
         entry = _of_folder(folder, model)
-        return _target(entry, str(folder), python)
+        return _target(entry, str(folder), Placement(python=python), None, choice)
     if "/" in named or ":" in named:
-        return _of_image(named, model)
+        image = find_image(named)
+        content = read_file(image, MANIFEST_PATH)
+        entry = plugin_images.choose_model(content, image.reference, model, load_catalog().names())
+        return _target(entry, named, Placement(container=True), image, choice)
     if model and model != named:
         raise Refusal(f"{named!r} is one world model; --model {model} is another.", "Give one of them.")
     entry = load_catalog(plugins).find(named)
-    return _target(entry, str(entry.folder), python)
+    return _target(entry, str(entry.folder), Placement(python=python), None, choice)
 
 
 def _of_folder(folder: Path, model: str) -> CatalogEntry:
@@ -58,23 +68,20 @@ def _of_folder(folder: Path, model: str) -> CatalogEntry:
     raise Refusal(f"{folder} has no world model {model!r}.", nearest(model, names))
 
 
-def _of_image(reference: str, model: str) -> Target:
-    image = find_image(reference)
-    content = read_file(image, MANIFEST_PATH)
-    entry = plugin_images.choose_model(content, image.reference, model, load_catalog().names())
-    plan, _ = plan_world_model(entry, image, Placement(container=True))
-    return _checkable(entry, plan, reference)
-
-
-def _target(entry: CatalogEntry, source: str, python: str) -> Target:
-    plan, _ = plan_world_model(entry, None, Placement(python=python))
-    return _checkable(entry, plan, source)
-
-
-def _checkable(entry: CatalogEntry, plan: ServicePlan | None, source: str) -> Target:
-    if plan is None or entry.manifest.kind != PLUGIN:
+def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageRecord | None, choice: Choice) -> Target:
+    if entry.manifest.kind != PLUGIN:
         raise Refusal(
             f"world model {entry.manifest.name!r} is of kind {entry.manifest.kind!r}: there is no plugin to check.",
             "Name a model of kind plugin (see: list wms).",
         )
-    return Target(entry, plan, source)
+    prepared = prepare(entry.manifest, choice)
+    if prepared.lacks:
+        steps = "; ".join(step for lack in prepared.lacks for step in lack.steps)
+        raise Refusal(
+            f"{entry.manifest.name} cannot be checked here: {'; '.join(lack.what for lack in prepared.lacks)}.",
+            f"To get them: {steps}. Without them: --weights random checks all but what was learnt.",
+        )
+    chosen = replace(entry, manifest=check(prepared, choice).manifest)
+    plan, _ = plan_world_model(chosen, image, where)
+    assert plan is not None  # models of kind plugin have a service
+    return Target(chosen, plan, source)

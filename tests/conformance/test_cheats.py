@@ -10,6 +10,7 @@ from harness.conformance.kit import NAMES, check_plugin
 from harness.conformance.places import Place
 from harness.conformance.results import FAILED, REPORTED
 from harness.conformance.target import find_target
+from harness.contracts.errors import Refusal
 from harness.worldmodels.catalog import read_family
 
 CHEATS = Path(__file__).parent / "cheats"
@@ -101,3 +102,15 @@ def test_a_plugin_that_does_not_start_fails_the_handshake_alone(tmp_path: Path) 
 
     report = check_plugin(find_target(str(tmp_path)), quiet, toy_places())
     assert [(r.name, r.outcome.state) for r in report.results] == [("handshake", FAILED)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["warp-perspective", "warp-large"])
+def test_perspective_models_and_models_of_another_size_conform(name: str, places: tuple[Place, ...]) -> None:
+    report = check_plugin(find_target(str(Path(__file__).parent / "perspective"), name), quiet, places)
+    assert report.conforms, report.failed
+
+
+def test_weights_that_are_not_here_are_named_before_anything_starts() -> None:
+    with pytest.raises(Refusal, match="cannot be checked here"):
+        find_target("svd")
