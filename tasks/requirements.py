@@ -73,14 +73,14 @@ def _missing_image(name: str) -> Optional[Missing]:
         return Missing(
             f"it needs the Docker image {name}, and there is no `docker` command", f"Install Docker; {instead}"
         )
-    command = ["docker", "image", "inspect", f"wiw-bench/{name}"]
+    command = ["docker", "image", "ls", "--quiet", f"wiw-bench/{name}"]  # whatever its tag
     try:
-        found = subprocess.run(command, capture_output=True, timeout=_DOCKER_TIMEOUT_S).returncode == 0
+        found = subprocess.run(command, capture_output=True, timeout=_DOCKER_TIMEOUT_S).stdout.strip()
     except subprocess.TimeoutExpired:
         return Missing(f"Docker did not answer within {_DOCKER_TIMEOUT_S:.0f} s", f"Start Docker; {instead}")
     if found:
         return None
     return Missing(
         f"the Docker image wiw-bench/{name} is not built",
-        f"Run `docker build -t wiw-bench/{name} images/{name}`; {instead}",
+        f"Run `python benchmark.py images build {name}`; {instead}",
     )
