@@ -7,7 +7,7 @@ plugin (`PluginImaginer`, which folds turns, shares equal work and batches). The
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator, Mapping, Optional, Protocol, Sequence
+from typing import Collection, Iterator, Mapping, Optional, Protocol, Sequence
 
 from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, Camera
@@ -154,6 +154,8 @@ class PluginImaginer:
         shared = share(folded, frames, seeds)
         imagined = self._ask(source, shared)
         real = view if self._panorama else source
+        if self._panorama:
+            imagined = {i: _as_large_as(view, imagined[i], plan.frames) for i, plan in enumerate(shared.rollouts)}
         results: list[Imagined] = []
         for index, (fold_, wanted) in enumerate(zip(folded, frames, strict=True)):
             core_views = imagined.get(shared.rollout_of[index], {})
@@ -195,10 +197,7 @@ class PluginImaginer:
     def _resolve(self, real: View, core_views: Imagined, source: FrameSource) -> View:
         if source.core_frame == 0:
             return self._turned(real, source.yaw_deg)
-        imagined = core_views[source.core_frame]
-        if self._panorama:
-            imagined = resized_view(imagined, real.camera.height, real.camera.width)
-        return _rolled(imagined, source.yaw_deg)
+        return _rolled(core_views[source.core_frame], source.yaw_deg)
 
     def _conditioning_view(self, source: View, yaw_left_deg: float) -> View:
         """Return what the model starts from: the real view after the leading turns, at the size it works at."""
@@ -268,6 +267,11 @@ def _collect(
     if missing:
         raise EpisodeError(f"world model {name!r} did not answer the rollouts {missing}.")
     return collected
+
+
+def _as_large_as(view: View, imagined: Imagined, wanted: Collection[int]) -> Imagined:
+    """Return the wanted ones of the imagined views at the size of ``view``."""
+    return {i: resized_view(imagined[i], view.camera.height, view.camera.width) for i in sorted(wanted)}
 
 
 def _rolled(view: View, yaw_left_deg: float) -> View:

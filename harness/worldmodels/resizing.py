@@ -5,7 +5,9 @@ What a model sees and what is compared with the real view decide outcomes, so al
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +22,8 @@ def resize(rgb: RGB, height: int, width: int) -> RGB:
     """
     if rgb.shape[:2] == (height, width):
         return rgb
-    sums = _area_sums(_area_sums(rgb.astype(np.int64), height), width, axis=1)
-    area = rgb.shape[0] * rgb.shape[1]
+    sums = _area_sums(_area_sums(rgb, height), width, axis=1)
+    area = _parts(rgb.shape[0], height)[0] * _parts(rgb.shape[1], width)[0]
     result: RGB = ((2 * sums + area) // (2 * area)).astype(np.uint8)
     return result
 
@@ -34,15 +36,19 @@ def resized_view(view: View, height: int, width: int) -> View:
     return View(replace(camera, height=height, width=width), resize(view.rgb, height, width))
 
 
-def _area_sums(values: npt.NDArray[np.int64], size: int, axis: int = 0) -> npt.NDArray[np.int64]:
-    """Return the integral of ``values`` over ``size`` equal intervals of an axis, in units of 1 / size of a pixel.
+def _area_sums(values: npt.NDArray[Any], size: int, axis: int = 0) -> npt.NDArray[np.int64]:
+    """Return the sums of ``values`` over ``size`` equal intervals of an axis, in units of a part of a pixel.
 
-    The integral up to the rational place k * length / size is a whole number of such units, so nothing is rounded.
+    Each pixel is cut into as many parts as make every interval a whole number of them.
     """
-    moved = np.moveaxis(values, axis, 0)
-    length = moved.shape[0]
-    until = np.concatenate([np.zeros_like(moved[:1]), np.cumsum(moved, axis=0)])
-    whole, rest = np.divmod(np.arange(size + 1) * length, size)
-    partly = moved[np.minimum(whole, length - 1)] * rest[:, None, None]
-    integral = until[whole] * size + partly
-    return np.moveaxis(integral[1:] - integral[:-1], 0, axis)
+    covered, parts = _parts(values.shape[axis], size)
+    cut = np.repeat(values, parts, axis=axis) if parts > 1 else values
+    shape = (*values.shape[:axis], size, covered, *values.shape[axis + 1 :])
+    sums: npt.NDArray[np.int64] = cut.reshape(shape).sum(axis=axis + 1, dtype=np.int64)
+    return sums
+
+
+def _parts(length: int, size: int) -> tuple[int, int]:
+    """Return how many parts an interval covers, and into how many a pixel is cut: ``length / size`` in lowest terms."""
+    common = math.gcd(length, size)
+    return length // common, size // common
