@@ -73,12 +73,12 @@ def _missing_image(name: str) -> Optional[Missing]:
         return Missing(
             f"it needs the Docker image {name}, and there is no `docker` command", f"Install Docker; {instead}"
         )
-    command = ["docker", "image", "ls", "--quiet", f"wiw-bench/{name}"]  # whatever its tag
+    command = ["docker", "image", "ls", "--format", "{{.Tag}}", f"wiw-bench/{name}"]
     try:
-        found = subprocess.run(command, capture_output=True, timeout=_DOCKER_TIMEOUT_S).stdout.strip()
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=_DOCKER_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return Missing(f"Docker did not answer within {_DOCKER_TIMEOUT_S:.0f} s", f"Start Docker; {instead}")
-    if found:
+    if any("-" not in tag for tag in answer.stdout.split()):  # VERSION-STAGE is a stage, not the image
         return None
     return Missing(
         f"the Docker image wiw-bench/{name} is not built",
