@@ -10,7 +10,8 @@ from harness.conformance.results import PASSED, Fault, Outcome
 from harness.conformance.subject import Subject, difference
 from harness.contracts.actions import Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
-from harness.contracts.errors import DeadlineExceeded, Refusal, ServiceError, WiwError
+from harness.contracts.errors import DeadlineExceeded, WiwError
+from harness.contracts.observations import RGB
 from harness.contracts.rollouts import RolloutRequest
 from harness.wire.channel import Connection
 from harness.wire.codec.messages import parse
@@ -71,8 +72,8 @@ def _bad_requests(good: RolloutRequest) -> dict[str, RolloutRequest]:
     }
 
 
-def _check_next(subject: Subject, good: RolloutRequest, expected: object, name: str) -> None:
-    apart = difference(subject.ask_one(good), expected)  # type: ignore[arg-type]
+def _check_next(subject: Subject, good: RolloutRequest, expected: RGB, name: str) -> None:
+    apart = difference(subject.ask_one(good), expected)
     if apart > subject.repeat_tolerance:
         raise Fault(
             f"after {name} a good request has another answer ({apart:.2f} grey levels apart).",
@@ -102,9 +103,9 @@ def _check_refused(subject: Subject, name: str, message: bytes) -> None:
             raise Fault(f"{name}: answered.", "Use the harness's own wire: it refuses what the contract excludes.")
     except DeadlineExceeded as error:
         raise Fault(f"{name}: no answer.", error.next_step) from error
-    except (Refusal, ServiceError, WiwError) as error:
-        if isinstance(error, Fault):
-            raise
+    except Fault:
+        raise
+    except WiwError as error:
         if not subject.service.alive():
             raise Fault(f"{name}: the service died: {error.what}", "It must refuse and live on.") from error
     finally:

@@ -6,7 +6,7 @@ import statistics
 from typing import Callable
 
 from harness.conformance.questions import AHEAD, SEED
-from harness.conformance.results import REPORTED, Outcome, verdict
+from harness.conformance.results import REPORTED, SKIPPED, Outcome, verdict
 from harness.conformance.subject import Subject
 
 REQUESTS = 200
@@ -65,9 +65,11 @@ def speed(subject: Subject) -> Outcome:
 
 def deadline(subject: Subject) -> Outcome:
     """Every answer of the whole check came before the deadline of a call."""
-    longest = max(subject.seconds, default=0.0)
+    if not subject.seconds:
+        return Outcome(SKIPPED, note="nothing was asked")
+    longest = max(subject.seconds)
     return verdict(
-        subject.late == 0 and bool(subject.seconds),
+        subject.late == 0,
         f"{subject.late} late of {len(subject.seconds)} calls, longest {longest:.2f} s",
         f"{subject.deadline_s:g} s a call",
         "An answer that comes late ends the episode with an error.",
