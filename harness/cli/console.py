@@ -13,14 +13,19 @@ FILE_WIDTH = 160
 """Columns of a table that goes to a file or pipe, where nothing tells a width."""
 
 
+def printable(text: str) -> str:
+    """Return ``text`` with control characters escaped: it may quote a stranger's program, and a terminal obeys them."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 def say(text: str) -> None:
     """Print one line for a person on stdout."""
-    print(text, flush=True)
+    print(printable(text), flush=True)
 
 
 def note(text: str) -> None:
     """Print one line on stderr, where it never mixes with results."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,24 @@
+"""What is printed may quote a stranger's program: its control characters never reach the terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cli.console import print_error, printable, say
+from harness.contracts.errors import ServiceError
+
+COMMANDS = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e"
+
+
+def test_control_characters_are_escaped_and_text_is_kept() -> None:
+    text = "Größe 3 m²,\ttab\nline — “quoted” 日本"
+    assert printable(text) == text
+    assert all(c.isprintable() for c in printable(COMMANDS)) and "owned" in printable(COMMANDS)
+
+
+def test_no_error_of_a_plugin_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(ServiceError(f"it said {COMMANDS}", f"Look at its log: {COMMANDS}"))
+    say(f"played {COMMANDS}")
+    out, errors = capsys.readouterr()
+    assert not set(out + errors) & set(COMMANDS) - set(printable(COMMANDS))
+    assert "\\x1b]0;owned\\x07" in out and "\\x1b]0;owned\\x07" in errors
