@@ -7,13 +7,14 @@ import errno
 import os
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 from tests.docker.probe_plugin.attempts import Facts, Probe, all_denied, attempt, call, in_child
 
 
 def fork_bomb(facts: Facts) -> str:
-    most, children = int(facts["forks"]), []
+    most = int(facts["forks"])
+    children: List[int] = []
 
     def fork() -> str:
         while len(children) < most:

@@ -1,8 +1,8 @@
 """World models of the hostile image: one looks for a way out, one breaks the wire's rules, one lies about itself.
 
-`Cheat` answers like `copy`, but misbehaves when it is asked about the views that ``PROBE_CHEATS`` names (the sum of
-their pixels, which turning a panorama leaves as it is). It speaks for itself on the wire: the harness's code in the
-image checks what an author's class returns, and nothing makes a stranger keep that code.
+`Cheat` answers like `copy`, but misbehaves when a request has a seed that ``PROBE_CHEATS`` names. It speaks for itself
+on the wire: the harness's code in the image checks what an author's class returns, and nothing makes a stranger keep
+that code.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
@@ -24,7 +25,8 @@ from harness.wire.codec.messages import parse
 from harness.wire.codec.rollouts import read_batch
 from harness.wire.sdk import WorldModel
 from harness.wire.services import WorldModelMethods
-from tests.docker.probe_plugin import cheats
+from tests.docker.probe_plugin import cheats, place
+from tests.docker.probe_plugin.attempts import attempt
 
 
 class Copy(WorldModel):
@@ -50,21 +52,21 @@ class Cheat(Copy):
 
     def __init__(self, manifest: ModelManifest) -> None:
         super().__init__(manifest)
-        self.kinds = {int(total): kind for total, kind in json.loads(os.environ.get("PROBE_CHEATS", "{}")).items()}
+        self.kinds = {int(seed): kind for seed, kind in json.loads(os.environ.get("PROBE_CHEATS", "{}")).items()}
         self.told = False
         honest = WorldModelMethods._imagine
 
         def imagine(methods: WorldModelMethods, data: bytes) -> Iterator[bytes]:
             requests = read_batch(parse("WorldModelImagineRequest", data))
             self.tell(data, requests)
-            kind = self.kinds.get(int(requests[0].view.sum()), "")
+            kind = next((self.kinds[request.seed] for request in requests if request.seed in self.kinds), "")
             if not kind:
                 yield from honest(methods, data)
                 return
             print(f"cheating: {kind}")
             yield from getattr(cheats, kind)(requests, lambda: honest(methods, data))
 
-        WorldModelMethods._imagine = imagine  # type: ignore[method-assign]
+        WorldModelMethods._imagine = imagine  # type: ignore[method-assign, assignment]
         keep_status_of(server)
 
     def tell(self, data: bytes, requests: Sequence[RolloutRequest]) -> None:
@@ -97,3 +99,37 @@ class Liar(Copy):
 
     def __init__(self, manifest: ModelManifest) -> None:
         super().__init__(replace(manifest, description="something else", max_batch=1))
+
+
+class PutsInPlace(Copy):
+    """Puts something else where its socket belongs, before the harness looks: ``PROBE_PLACE`` says what."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        super().__init__(manifest)
+        place.put(os.environ["PROBE_PLACE"], json.loads(os.environ.get("PROBE_FACTS", "{}")))
+        time.sleep(1000)
+
+
+class SwapsInPlace(Copy):
+    """Serves, and while it imagines tries to put every such thing where its socket was; prints what came of it."""
+
+    def imagine(self, request: RolloutRequest) -> Rollout:
+        facts = json.loads(os.environ["PROBE_FACTS"])
+        print(f"SWAPPED {json.dumps({kind: attempt(place.put, kind, facts) for kind in place.KINDS})}")
+        return super().imagine(request)
+
+
+class LeavesChain(Copy):
+    """Leaves a chain of folders deeper than any recursion in its socket folder, and a closed one, before it serves."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        super().__init__(manifest)
+        place.leave_chain(int(os.environ["PROBE_DEPTH"]))
+
+
+class LeavesFiles(Copy):
+    """Makes files in its socket folder until that is stopped, before it serves."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        super().__init__(manifest)
+        place.leave_files()
