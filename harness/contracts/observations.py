@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.actions import ActionSpace
-from harness.contracts.cameras import Camera, Pose, Rig, Vec3
+from harness.contracts.cameras import Camera, Pose, Quaternion, Rig, Vec3
 
 RGB = npt.NDArray[np.uint8]
 Depth = npt.NDArray[np.float32]
@@ -101,3 +101,18 @@ class ShortestPath:
 
     length_m: float
     points: Tuple[Vec3, ...]
+
+
+@dataclass(frozen=True)
+class ObjectBox:
+    """An object of the scene: the number that the ids channel shows, its category, and the box around it.
+
+    The box has its middle at ``centre`` and edges of lengths ``size`` in metres along its own axes, which ``rotation``
+    (w, x, y, z) turns from those of the scene.
+    """
+
+    id: int
+    category: str
+    centre: Vec3
+    size: Vec3
+    rotation: Quaternion

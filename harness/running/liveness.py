@@ -21,6 +21,7 @@ from harness.contracts.errors import DeadFrame
 from harness.contracts.observations import (
     RGB,
     EnvironmentSpec,
+    ObjectBox,
     Observation,
     ResetReply,
     ShortestPath,
@@ -178,6 +179,10 @@ class LivenessGate(Environment):
     def top_down_map(self) -> TopDownMap:
         """Return the environment's answer."""
         return self._environment.top_down_map()
+
+    def object_boxes(self) -> tuple[ObjectBox, ...]:
+        """Return the environment's answer."""
+        return self._environment.object_boxes()
 
     def close(self) -> None:
         """Close the environment."""

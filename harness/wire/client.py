@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import Any, Iterator, List, Optional, Sequence, Union
+from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
 
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import Vec3
@@ -17,6 +17,7 @@ from harness.contracts.errors import Refusal, ServiceError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import (
     EnvironmentSpec,
+    ObjectBox,
     Observation,
     ResetReply,
     ShortestPath,
@@ -137,6 +138,11 @@ class EnvironmentClient(Environment):
         """Return the walkable area of the current scene."""
         area: TopDownMap = self._query(queries.TOP_DOWN_MAP, ())
         return area
+
+    def object_boxes(self) -> Tuple[ObjectBox, ...]:
+        """Return the boxes of the current scene's objects."""
+        boxes: Tuple[ObjectBox, ...] = self._query(queries.OBJECT_BOXES, ())
+        return boxes
 
     def close(self) -> None:
         """Free the simulator and close the channel; a service that is gone already is no error."""

@@ -7,14 +7,16 @@ subclass of `Environment`. The server (`harness.wire.host`) does the talking: ne
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Sequence, Tuple
 
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import Vec3
 from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import (
     EnvironmentSpec,
+    ObjectBox,
     Observation,
     ResetReply,
     ShortestPath,
@@ -92,6 +94,13 @@ class Environment(ABC):
     @abstractmethod
     def top_down_map(self) -> TopDownMap:
         """Return the walkable area of the current scene."""
+
+    def object_boxes(self) -> Tuple[ObjectBox, ...]:
+        """Return the boxes of the current scene's objects, none where it has no annotations; Refusal if not offered."""
+        raise Refusal(
+            f"the environment {self.describe().name} does not offer object boxes.",
+            "Use an environment that does: embedded or habitat.",
+        )
 
     @abstractmethod
     def close(self) -> None:

@@ -102,6 +102,7 @@ class EnvironmentMethods:
             queries.SHORTEST_PATH: environment.shortest_path,
             queries.NAVIGABLE: environment.is_navigable,
             queries.TOP_DOWN_MAP: environment.top_down_map,
+            queries.OBJECT_BOXES: environment.object_boxes,
         }
         answer = ask[kind](*points)
         with _writing(kind):

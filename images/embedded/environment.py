@@ -18,6 +18,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import (
     EnvironmentSpec,
+    ObjectBox,
     Observation,
     ResetReply,
     ShortestPath,
@@ -31,7 +32,7 @@ from images.embedded.cache import DEFAULT_MAX_BYTES, HomeCache
 from images.embedded.cameras import HEADINGS
 from images.embedded.homebytes import home_digest
 from images.embedded.homes import GENERATOR_VERSION
-from images.embedded.mesh import Home
+from images.embedded.mesh import Home, HomeObject
 from images.embedded.motion import SPACE, Body, body_at
 from images.embedded.navigation import AGENT_RADIUS_M, Navigator
 from images.embedded.renderer import Renderer
@@ -58,11 +59,20 @@ class Scene:
     name: str
     renderer: Renderer
     navigator: Navigator
+    boxes: Tuple[ObjectBox, ...]
 
 
 def make_scene(name: str, home: Home) -> Scene:
     """Prepare ``home`` for rendering and navigation."""
-    return Scene(name, Renderer(home), Navigator(home))
+    return Scene(name, Renderer(home), Navigator(home), tuple(box_of(item) for item in home.objects))
+
+
+def box_of(item: HomeObject) -> ObjectBox:
+    """Return the box of an object, whose edges lie along the axes of the home."""
+    low, high = item.bounds[:3], item.bounds[3:]
+    x, y, z = ((a + b) / 2.0 for a, b in zip(low, high))
+    width, height, depth = (b - a for a, b in zip(low, high))
+    return ObjectBox(item.id, item.category, (x, y, z), (width, height, depth), (1.0, 0.0, 0.0, 0.0))
 
 
 class SceneViews:
@@ -205,6 +215,10 @@ class EmbeddedEnvironment(Environment):
     def top_down_map(self) -> TopDownMap:
         """Return the walkable area of the present home."""
         return self._current_scene().navigator.top_down_map()
+
+    def object_boxes(self) -> Tuple[ObjectBox, ...]:
+        """Return the boxes of all objects of the present home."""
+        return self._current_scene().boxes
 
     def close(self) -> None:
         """Forget the home."""

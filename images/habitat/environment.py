@@ -17,6 +17,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import (
     EnvironmentSpec,
+    ObjectBox,
     Observation,
     ResetReply,
     ShortestPath,
@@ -32,7 +33,7 @@ from images.habitat.navigation import Navigation, roof_islands, small_islands
 from images.habitat.options import navmesh_settings, rig_from_plain
 from images.habitat.rigs import CHANNELS, IDS, sensors
 from images.habitat.scenes import DATASET_CONFIGS, SceneFolder
-from images.habitat.semantics import ObjectBox, object_boxes
+from images.habitat.semantics import object_boxes
 from images.habitat.views import SceneViews
 
 _Known = Dict[Tuple[Body, Primitive], Tuple[Body, bool]]

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Iterable, Tuple
 
-from harness.contracts.cameras import Quaternion, Vec3
-
-
-@dataclass(frozen=True)
-class ObjectBox:
-    """An annotated object: the number that the ids channel shows, its category, and the box around it.
-
-    The box has its middle at ``centre`` and edges of lengths ``size`` in metres along its own axes, which ``rotation``
-    (w, x, y, z) turns from those of the scene.
-    """
-
-    id: int
-    category: str
-    centre: Vec3
-    size: Vec3
-    rotation: Quaternion
+from harness.contracts.cameras import Vec3
+from harness.contracts.observations import ObjectBox
 
 
 def object_boxes(objects: Iterable[Any]) -> Tuple[ObjectBox, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,20 +33,6 @@ from tests.images.habitat.scene_files import ROOM, habitat_options, write_hut, w
 HERE = sys.executable if importlib.util.find_spec("habitat_sim") else ""
 HABITAT_PYTHON = os.environ.get("WIW_HABITAT_PYTHON", HERE)
 ENTRY_POINT = "images.habitat.environment:HabitatEnvironment"
-
-PRINT_BOXES = """
-import json, sys
-from dataclasses import asdict
-from harness.contracts.cameras import Pose
-from harness.contracts.episodes import Episode
-from images.habitat.environment import HabitatEnvironment
-pose = Pose((1.0, 0.0, 3.0), (1.0, 0.0, 0.0, 0.0))
-environment = HabitatEnvironment(**json.loads(sys.argv[1]))
-environment.reset(Episode("e", "t", "t", "s", "room", "room", pose, pose, 1.0, 1.0, 1), 0, [], [])
-print("BOXES", json.dumps([asdict(box) for box in environment.object_boxes()]))
-environment.close()
-"""
-"""Boxes are not on the wire: a program of their own asks for them."""
 
 
 @pytest.fixture(scope="module")
@@ -154,13 +139,14 @@ class TestHabitatAsAService(EnvironmentContract):
         assert pano.shape[1] * 0.75 <= post.min() and post.max() < pano.shape[1]
 
     def test_boxes_are_those_of_the_annotated_objects(self, scenes: Path) -> None:
-        options = json.dumps(habitat_options(scenes, semantics=True))
-        ran = subprocess.run([HABITAT_PYTHON, "-c", PRINT_BOXES, options], capture_output=True, text=True, check=True)
-        boxes = {box["category"]: box for box in json.loads(ran.stdout.split("BOXES ")[1].splitlines()[0])}
-        assert {name: box["id"] for name, box in boxes.items()} == {"floor": 1, "crate": 2, "post": 3}
+        episode = tiny_episode(start=(1.0, 0.0, 3.0), goal=(1.0, 0.0, 1.0), scene="room")
+        with habitat_service(scenes, scenes / "boxes.log", semantics=True) as client:
+            client.reset(episode, 0, [], [])
+            boxes = {box.category: box for box in client.object_boxes()}
+        assert {name: box.id for name, box in boxes.items()} == {"floor": 1, "crate": 2, "post": 3}
         for name, (size, centre, _) in ROOM.items():
-            assert boxes[name]["size"] == pytest.approx(size, abs=1e-5)
-            assert boxes[name]["centre"] == pytest.approx(centre, abs=1e-5)
+            assert boxes[name].size == pytest.approx(size, abs=1e-5)
+            assert boxes[name].centre == pytest.approx(centre, abs=1e-5)
 
 
 def hut_episode(start: Vec3) -> Episode:

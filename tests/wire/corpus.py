@@ -162,6 +162,7 @@ def examples() -> List[Example]:
         *_answer(queries.SHORTEST_PATH, [start, goal], ShortestPath(2.5, (start, goal))),
         *_answer(queries.NAVIGABLE, [start], True),
         *_answer(queries.TOP_DOWN_MAP, [], area),
+        *_answer(queries.OBJECT_BOXES, [], GridEnvironment().object_boxes()),
         _batch(),
         _rollouts(),
     ]

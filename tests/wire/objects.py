@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Sequence, Tuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from harness.contracts.errors import NotNavigable, Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import (
     EnvironmentSpec,
+    ObjectBox,
     Observation,
     ResetReply,
     ShortestPath,
@@ -157,6 +158,12 @@ class GridEnvironment(Environment):
 
     def top_down_map(self) -> TopDownMap:
         return TopDownMap(np.eye(5, 7, dtype=bool), (-1.0, 2.0), 0.05)
+
+    def object_boxes(self) -> Tuple[ObjectBox, ...]:
+        if self.mischief == "no boxes":
+            return super().object_boxes()
+        chair = ObjectBox(3, "chair", (1.0, 0.5, -2.0), (0.5, 1.0, 0.25), yaw_to_quaternion(30.0))
+        return (chair, ObjectBox(4, "", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)))
 
     def close(self) -> None:
         if self.mischief == "bad close":

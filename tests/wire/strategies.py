@@ -14,6 +14,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.contracts.observations import (
     EnvironmentSpec,
+    ObjectBox,
     Observation,
     ResetReply,
     ShortestPath,
@@ -84,6 +85,9 @@ manifests = st.builds(
     floats,
 )
 view_requests = st.lists(st.builds(ViewRequest, names, flags, flags), max_size=3, unique_by=lambda r: r.camera)
+edges = st.tuples(positive, positive, positive)
+box = st.builds(ObjectBox, st.integers(0, 2**31 - 1), names, vec3, edges, rotations())
+boxes = st.lists(box, max_size=3).map(tuple)
 paths = st.builds(ShortestPath, positive, st.lists(vec3, max_size=3).map(tuple))
 
 

@@ -163,6 +163,7 @@ def test_queries_and_answers_come_back(data: Any) -> None:
         (queries.SHORTEST_PATH, [start, goal], data.draw(some.paths)),
         (queries.NAVIGABLE, [start], data.draw(st.booleans())),
         (queries.TOP_DOWN_MAP, [], data.draw(some.maps())),
+        (queries.OBJECT_BOXES, [], data.draw(some.boxes)),
     ]
     for kind, points, answer in cases:
         query = wiw_pb2.QueryRequest()

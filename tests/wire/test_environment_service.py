@@ -54,6 +54,7 @@ def test_the_client_answers_like_the_object(environment: EnvironmentClient) -> N
     assert environment.is_navigable(start)
     assert not environment.is_navigable((0.0, 1.0, 0.0))
     assert same(environment.top_down_map(), local.top_down_map())
+    assert environment.object_boxes() == local.object_boxes()
     assert environment.step([], ALL) == []
 
 
@@ -62,6 +63,13 @@ def test_errors_keep_their_class_and_advice(environment: EnvironmentClient) -> N
         environment.shortest_path((0.0, 0.0, 0.0), (101.0, 0.0, 0.0))
     assert caught.value.what == "no way to x > 100 m."
     assert caught.value.next_step == "Choose a goal in the same scene."
+
+
+def test_an_environment_without_object_boxes_says_so(environment: EnvironmentClient) -> None:
+    environment.reset(example_episode("no boxes"), 0, [], [])
+    with pytest.raises(Refusal, match="grid does not offer object boxes") as caught:
+        environment.object_boxes()
+    assert caught.value.next_step == "Use an environment that does: embedded or habitat."
 
 
 def test_wrong_requests_are_refused_before_they_are_sent(environment: EnvironmentClient) -> None:

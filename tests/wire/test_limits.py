@@ -15,6 +15,7 @@ from harness.contracts.observations import TopDownMap, View
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire import limits
 from harness.wire.codec import bodies, queries, rollouts
+from harness.wire.codec.boxes import read_object_boxes
 from harness.wire.codec.messages import parse
 from harness.wire.codec.observations import (
     read_reset_reply,
@@ -140,6 +141,11 @@ def named_views(*names: str) -> Any:
     return pb.Observation(views=views).views
 
 
+def box(**fields: Any) -> Any:
+    unit = pb.Pose(position=pb.Vec3(), rotation=pb.Quaternion(w=1.0))
+    return pb.ObjectBox(**{"id": 1, "pose": unit, "size": pb.Vec3(), **fields})
+
+
 MESSAGES: Dict[str, Any] = {
     "no rotation": (lambda: bodies.read_pose(pb.Pose(position=pb.Vec3()), "start"), "start.rotation is missing"),
     "not a unit": (lambda: bodies.read_pose(pose(1.1), "start"), "start.rotation .* is not a unit quaternion"),
@@ -166,6 +172,18 @@ MESSAGES: Dict[str, Any] = {
     "flat map": (
         lambda: read_top_down_map(pb.TopDownMap(walkable=tensor(pb.DTYPE_BOOL, (0, 0), b""))),
         "map.cell_m is 0.0",
+    ),
+    "box without a pose": (
+        lambda: read_object_boxes(pb.ObjectBoxes(boxes=[pb.ObjectBox(id=1)])),
+        r"boxes\[0\]\.pose is missing",
+    ),
+    "box of less than nothing": (
+        lambda: read_object_boxes(pb.ObjectBoxes(boxes=[box(size=pb.Vec3(x=1.0, y=-0.5, z=1.0))])),
+        r"boxes\[0\]\.size is -0\.5, below zero",
+    ),
+    "box of an id beyond the image's": (
+        lambda: read_object_boxes(pb.ObjectBoxes(boxes=[box(id=2**31)])),
+        r"boxes\[0\]\.id is 2147483648",
     ),
     "no query": (lambda: queries.read_query(pb.QueryRequest()), "query.query is missing"),
     "other answer": (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Sequence, Tuple, Union
+from typing import Any, List, Mapping, Sequence, Tuple, Union
 
 from harness.contracts.actions import Action
 from harness.contracts.cameras import Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.observations import ShortestPath, TopDownMap, ViewRequest
+from harness.contracts.observations import ObjectBox, ShortestPath, TopDownMap, ViewRequest
 from harness.wire import limits
 from harness.wire.codec.bodies import read_actions, read_vec3, write_actions, write_vec3
+from harness.wire.codec.boxes import read_object_boxes, write_object_boxes
 from harness.wire.codec.episodes import read_episode, write_episode
 from harness.wire.codec.messages import choice, present
 from harness.wire.codec.observations import (
@@ -29,8 +30,9 @@ GEODESIC = "geodesic"
 SHORTEST_PATH = "shortest_path"
 NAVIGABLE = "navigable"
 TOP_DOWN_MAP = "top_down_map"
+OBJECT_BOXES = "object_boxes"
 
-Answer = Union[float, bool, ShortestPath, TopDownMap]
+Answer = Union[float, bool, ShortestPath, TopDownMap, Tuple[ObjectBox, ...]]
 
 
 def write_reset(
@@ -79,7 +81,13 @@ def read_query(message: Any) -> Tuple[str, List[Vec3]]:
     return kind, [read_vec3(present(query, name, kind), f"{kind}.{name}") for name in _POINTS[kind]]
 
 
-_POINTS = {GEODESIC: ("start", "goal"), SHORTEST_PATH: ("start", "goal"), NAVIGABLE: ("position",), TOP_DOWN_MAP: ()}
+_POINTS: Mapping[str, Tuple[str, ...]] = {
+    GEODESIC: ("start", "goal"),
+    SHORTEST_PATH: ("start", "goal"),
+    NAVIGABLE: ("position",),
+    TOP_DOWN_MAP: (),
+    OBJECT_BOXES: (),
+}
 
 
 def checked_distance(value: Any) -> float:
@@ -99,6 +107,8 @@ def write_answer(kind: str, answer: Any) -> Splice:
         small.navigable = bool(answer)
     elif kind == SHORTEST_PATH:
         write_shortest_path(answer, small.shortest_path)
+    elif kind == OBJECT_BOXES:
+        write_object_boxes(answer, small.object_boxes)
     message = Splice.of(small)
     if kind == TOP_DOWN_MAP:
         message.add_message(small.TOP_DOWN_MAP_FIELD_NUMBER, write_top_down_map(answer))
@@ -117,4 +127,6 @@ def read_answer(kind: str, message: Any) -> Answer:
         return bool(message.navigable)
     if kind == SHORTEST_PATH:
         return read_shortest_path(message.shortest_path)
+    if kind == OBJECT_BOXES:
+        return read_object_boxes(message.object_boxes)
     return read_top_down_map(message.top_down_map)

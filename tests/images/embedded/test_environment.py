@@ -117,9 +117,23 @@ def test_walking_into_a_wall_collides(environment: EmbeddedEnvironment) -> None:
     assert environment.is_navigable(observations[-1].pose.position)
 
 
+def test_object_boxes_are_those_of_the_home(environment: EmbeddedEnvironment) -> None:
+    boxes = {box.id: box for box in environment.object_boxes()}
+    objects = tiny_home().objects
+    assert len(boxes) == len(objects)
+    for item in objects:
+        box = boxes[item.id]
+        assert box.category == item.category and box.rotation == (1.0, 0.0, 0.0, 0.0)
+        for axis in range(3):
+            ends = (box.centre[axis] - box.size[axis] / 2, box.centre[axis] + box.size[axis] / 2)
+            assert ends == pytest.approx((item.bounds[axis], item.bounds[axis + 3]))
+
+
 def test_queries_before_reset_are_refused() -> None:
     with pytest.raises(Refusal, match="reset"):
         TinyEnvironment().top_down_map()
+    with pytest.raises(Refusal, match="Call reset first"):
+        TinyEnvironment().object_boxes()
 
 
 def test_a_scene_is_kept_until_another_is_played() -> None:
