@@ -99,7 +99,7 @@ def remove_tree(folder: str) -> None:
     except OSError:
         return
     try:
-        left: "list[str]" = []
+        left: list[str] = []
         while (names := os.listdir(top)) and names != left:  # noqa: PTH208
             left = names
             for name in names:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ def build(client: Any) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not client.images.list(name=tag):
             client.images.build(fileobj=_context(recipe, files), custom_context=True, tag=tag, rm=True)
+            for old in {old for image in client.images.list(name=REPOSITORY) for old in image.tags} - {tag}:
+                with suppress(Exception):  # in use, or removed by another process
+                    client.images.remove(old)
     return tag
 
 

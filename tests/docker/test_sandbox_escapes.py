@@ -44,6 +44,7 @@ REACHED_ON_THE_HOST = (
     "other_processes", "signal_harness", "shared_memory", "variables", "devices",
 )  # fmt: skip
 REACHED_BY_ROOT_ON_THE_HOST = ("kernel_settings", "kernel_secrets")
+REACHED_WHERE_THE_KERNEL_HAS_IT = ("vsock", "call_of_32_bits")
 REACHED_WITHOUT_POLICY = (
     "raw_sockets", "write_outside", "make_device", "fill_tmpfs", "huge_file", "trace", "identity", "become_root",
     "mounts", "namespaces", "change_root", "host_name", "priority", "raise_limits", "fork_bomb", "keyctl",
@@ -128,7 +129,7 @@ def inside(hostile: ContainerSpec, facts: dict[str, Any], tmp_path_factory: pyte
 @pytest.fixture(scope="module")
 def on_the_host(facts: dict[str, Any]) -> dict[str, str]:
     """What they find as a process of the host."""
-    names = (*REACHED_ON_THE_HOST, *REACHED_BY_ROOT_ON_THE_HOST)
+    names = (*REACHED_ON_THE_HOST, *REACHED_BY_ROOT_ON_THE_HOST, *REACHED_WHERE_THE_KERNEL_HAS_IT)
     command = [sys.executable, "-m", "tests.docker.probe_plugin.escapes", json.dumps(facts), *names]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return dict(json.loads(said))
@@ -170,6 +171,13 @@ def test_a_probe_is_denied_inside_the_sandbox(inside: dict[str, str], name: str)
 
 @pytest.mark.parametrize("name", REACHED_ON_THE_HOST)
 def test_control_the_probe_reaches_its_aim_on_the_host(on_the_host: dict[str, str], name: str) -> None:
+    assert on_the_host[name].startswith("allowed: "), on_the_host[name]
+
+
+@pytest.mark.parametrize("name", REACHED_WHERE_THE_KERNEL_HAS_IT)
+def test_control_the_probe_reaches_what_the_kernel_has(on_the_host: dict[str, str], name: str) -> None:
+    if on_the_host[name] in ("denied: EAFNOSUPPORT", "denied: killed"):
+        pytest.skip(f"this kernel has no such thing ({on_the_host[name]})")
     assert on_the_host[name].startswith("allowed: "), on_the_host[name]
 
 

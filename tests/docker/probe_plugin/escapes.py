@@ -23,7 +23,7 @@ _ALL = (
     files.host_files, files.fill_tmpfs, files.huge_file, files.persistence, powers.other_processes,
     powers.signal_harness, powers.trace, powers.shared_memory, powers.variables, powers.identity, powers.become_root,
     powers.set_user_id_program, powers.mounts, powers.namespaces, powers.change_root, powers.host_name,
-    powers.priority, powers.raise_limits, powers.fork_bomb,
+    powers.priority, powers.raise_limits, powers.fork_bomb, powers.call_of_32_bits,
 )  # fmt: skip
 PROBES: Dict[str, Probe] = {probe.__name__: probe for probe in _ALL}
 PROBES.update({name: powers.kernel_call(name) for name in powers.CALLS})
