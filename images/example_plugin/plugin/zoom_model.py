@@ -11,8 +11,9 @@ from typing import Tuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.contracts.actions import FORWARD, Primitive, signed_turn
+from harness.contracts.actions import FORWARD, STOP, Primitive, signed_turn
 from harness.contracts.cameras import EQUIRECT, Camera
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.portable import PI, TWO_PI, sincos
 from harness.contracts.rollouts import Rollout, RolloutRequest
@@ -44,12 +45,18 @@ class Zoom(WorldModel):
 
 
 def motion_after(request: RolloutRequest, frame: int) -> Tuple[float, float]:
-    """Return metres forward and degrees to the left that the first ``frame`` actions command."""
+    """Return metres forward and degrees to the left that the first ``frame`` actions command.
+
+    An action that is no forward, turn or stop raises Refusal: an answer would pretend to know where it leads.
+    """
     ahead_m, yaw_deg = 0.0, 0.0
     for action in request.candidate.actions[:frame]:
-        yaw_deg += signed_turn(action)
+        turn_deg = signed_turn(action)
+        yaw_deg += turn_deg
         if isinstance(action, Primitive) and action.name == FORWARD:
             ahead_m += action.magnitude
+        elif turn_deg == 0.0 and not (isinstance(action, Primitive) and action.name == STOP):
+            raise Refusal(f"zoom does not know the motion of {action}.", "It plays forwards, turns and stops only.")
     return ahead_m, yaw_deg
 
 
