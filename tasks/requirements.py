@@ -67,6 +67,8 @@ def _missing_package(name: str) -> Optional[Missing]:
 
 def _missing_image(name: str) -> Optional[Missing]:
     instead = "`--suite embedded` needs no image and runs here."
+    if name.startswith("habitat"):
+        instead = f"or give an interpreter with habitat-sim: `--env-python PYTHON` (docs/habitat.md). {instead}"
     if not (IMAGES_FOLDER / name / "Dockerfile").exists():
         return Missing(f"it needs the Docker image {name}, and this checkout has no images/{name}/Dockerfile", instead)
     if shutil.which("docker") is None:

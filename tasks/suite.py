@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, Mapping, Tuple
+from typing import Any, Dict, Mapping, Tuple
 
 from harness.contracts.actions import ActionSpace
 from harness.contracts.cameras import Rig
@@ -22,6 +22,14 @@ from tasks.requirements import Missing, missing_requirement
 from tasks.suite_files import read_episodes, read_homes, read_suite
 
 TASKS_FOLDER = Path(__file__).resolve().parent
+
+EMBEDDED, HABITAT = "embedded", "habitat"
+ENVIRONMENTS = (EMBEDDED, HABITAT)
+HABITAT_IMAGE = "image:habitat_eval"
+"""What a suite requires that Habitat plays, unless there is an interpreter with habitat-sim."""
+
+AT = "@"
+"""Stands between the name of a suite and an environment that is not its own."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,10 @@ class Tier:
 class Suite:
     """A task's data in one versioned suite.
 
-    ``name`` is ``<family>-v<version>``. ``requires`` lists what has to be here before it can run. ``baseline`` names
-    the reference that the normalised gain starts from.
+    ``name`` is ``<family>-v<version>``, followed by ``@<environment>`` where the suite is played in another environment
+    than its own: the name enters the hash, so results of two simulators are never taken for each other. ``environment``
+    plays it; ``navmesh`` are the settings of the walkable area there, where the suite fixes them. ``requires`` lists
+    what has to be here before it can run. ``baseline`` names the reference that the normalised gain starts from.
     """
 
     name: str
@@ -98,6 +108,22 @@ class Suite:
     default_split: str
     baseline: str
     folder: Path
+    environment: str
+    navmesh: Mapping[str, Any]
+
+    def in_environment(self, environment: str) -> Suite:
+        """Return this suite as ``environment`` plays it: itself for its own, a suite of another name and hash else."""
+        if environment == self.environment:
+            return self
+        if environment not in ENVIRONMENTS:
+            raise Refusal(f"there is no environment {environment!r}.", nearest(environment, ENVIRONMENTS))
+        if environment != HABITAT or not self.navmesh:
+            raise Refusal(
+                f"suite {self.name} cannot be played in {environment}: it is made for {self.environment}.",
+                "Leave out --environment.",
+            )
+        requires = (*self.requires, HABITAT_IMAGE)
+        return replace(self, name=f"{self.name}{AT}{environment}", environment=environment, requires=requires)
 
     def tier(self, name: str = "") -> Tier:
         """Return the tier called ``name`` (the default one for ""); Refusal names the nearest."""
@@ -154,8 +180,10 @@ def suite_hash(suite: Suite, tier: str) -> str:
             f"{suite.folder / 'homes.json'} has no digest of scene {unknown[0]!r} ({len(unknown)} missing).",
             _make_command(suite.name, tier),
         )
+    elsewhere = {"navmesh": suite.navmesh} if AT in suite.name else {}
     return digest(
         {
+            **elsewhere,
             "suite": suite.name,
             "task": suite.task,
             "tier": chosen.name,
@@ -177,15 +205,18 @@ def list_suites(task: str = "ignav", root: Path = TASKS_FOLDER) -> Tuple[str, ..
 def load_suite(name: str = "embedded", task: str = "ignav", root: Path = TASKS_FOLDER) -> Suite:
     """Return the suite called ``name`` (``embedded-v1``) or the newest version of a family (``embedded``).
 
-    Episode files are read only when asked for, so that loading and every refusal stay fast.
+    ``embedded@habitat`` is the suite as Habitat plays it. Episode files are read only when asked for, so that loading
+    and every refusal stay fast.
     """
+    name, at, environment = name.partition(AT)
     names = list_suites(task, root)
     versions = [known for known in names if known.rpartition("-v")[0] == name]
     chosen = max(versions, key=_version) if versions else name
     if chosen not in names:
         families = {known.rpartition("-v")[0] for known in names}
         raise Refusal(f"there is no suite {name!r} for task {task!r}.", nearest(name, {*names, *families}))
-    return _load(root / task / "suites" / chosen)
+    suite = _load(root / task / "suites" / chosen)
+    return suite.in_environment(environment) if at else suite
 
 
 @functools.lru_cache(maxsize=8)
@@ -221,6 +252,8 @@ def _load(folder: Path) -> Suite:
         default_split=data.default_split,
         baseline=data.baseline,
         folder=folder,
+        environment=data.environment,
+        navmesh=data.habitat.navmesh if data.habitat else {},
     )
 
 

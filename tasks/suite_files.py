@@ -6,7 +6,7 @@ import functools
 import gzip
 import json
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Literal, Mapping, Sequence, Tuple, Union
+from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -108,11 +108,19 @@ class ActionData(_File):
     turn_deg: float = Field(gt=0.0, le=180.0)
 
 
+class HabitatData(_File):
+    """What a suite fixes for play in Habitat: the settings of its walkable area."""
+
+    navmesh: Dict[str, Union[bool, int, float, str]]
+
+
 class SuiteData(_File):
     """A whole `suite.toml`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*-v[0-9]+$")
     task: Name
+    environment: Literal["embedded", "habitat"] = "embedded"
+    habitat: Optional[HabitatData] = None
     requires: Tuple[str, ...] = ()
     default_tier: Name
     default_split: Name

@@ -45,6 +45,8 @@ def main_command(
     stop: Annotated[str, typer.Option("--stop", help="Who ends an episode: self or oracle; default: the tier's.")] = "",
     workers: Annotated[Optional[int], typer.Option("--workers", help="Processes. [one a core, at most 4]")] = None,
     env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = "",
+    environment: Annotated[str, typer.Option("--environment", help="embedded or habitat; default: the suite's.")] = "",
+    scenes: Annotated[str, typer.Option("--scenes", help="Habitat: folder of the scenes (homes are exported).")] = "",
     wm_python: Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")] = "",
     plugins: Plugins = None,
     runtime: Annotated[str, typer.Option("--runtime", help="Where services run: process or docker.")] = "process",
@@ -106,6 +108,8 @@ def main_command(
         env_gpu=env_gpu,
         wm_gpu=wm_gpu,
         choice=Choice(tuple(assignments or ()), weights, allow_uncarded),
+        environment=environment,
+        scenes=scenes,
     )
     if dry:
         return play.dry_run(options, out, as_json)

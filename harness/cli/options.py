@@ -13,21 +13,23 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from harness.cli.paths import cache_root
+from harness.cli.scenes import choose_scenes
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
+from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import find_image, read_file
-from harness.running.plan import RunPlan
-from harness.running.services import ENVIRONMENT_CLASSES, Placement, find_gpu, plan_environment, plan_world_model
+from harness.running.plan import RunPlan, ServicePlan
+from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
 from tasks.registry import load_task
-from tasks.suite import Suite, load_suite
+from tasks.suite import HABITAT, HABITAT_IMAGE, Suite, load_suite
 
 DEFAULT_EPISODES = 24
 MAX_WORKERS = 256
@@ -63,6 +65,8 @@ class RunOptions:
     env_gpu: str = ""
     wm_gpu: str = ""
     choice: Choice = field(default_factory=Choice)
+    environment: str = ""
+    scenes: str = ""
 
     @property
     def env_container(self) -> bool:
@@ -154,6 +158,11 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     """
     manifest = prepared.manifest
     suite = load_suite(options.suite or manifest.home_suite, options.task)
+    suite = suite.in_environment(options.environment) if options.environment else suite
+    if options.scenes and suite.environment != HABITAT:
+        raise Refusal(f"--scenes is for Habitat, and {suite.environment} plays {suite.name}.", "Leave it out.")
+    if HABITAT_IMAGE in suite.requires and not options.env_container and has_module(options.env_python):
+        suite = replace(suite, requires=tuple(need for need in suite.requires if need != HABITAT_IMAGE))
     here = [f"{missing.reason}. {missing.remedy}" for missing in suite.missing()]
     here += [f"{lack.what}. To get them: {'; '.join(lack.steps)}." for lack in prepared.lacks]
     if len(here) == 1 and not prepared.lacks:
@@ -164,8 +173,6 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
             f"{len(here)} {'thing is' if len(here) == 1 else 'things are'} missing.",
             "\n".join([*(f"- {line}" for line in here), _trial(options, suite, prepared)]),
         )
-    if suite.family not in ENVIRONMENT_CLASSES:
-        raise Refusal(f"suite {suite.name} has no environment that runs as a process.", "Use --suite embedded.")
     return suite
 
 
@@ -202,10 +209,8 @@ def make_plan(options: RunOptions) -> RunPlan:
     prepared = check(prepared, options.choice)
     entry = replace(entry, manifest=prepared.manifest)
     identity = identify(options, suite, prepared, image)
-    known = suite.scene_digests()
-    digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}
     model_plan, model_image = plan_world_model(entry, image, world_model)
-    environment_plan, environment_image = plan_environment(suite.family, cache_root(), digests, environment)
+    environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
     return RunPlan(
         identity,
@@ -214,6 +219,17 @@ def make_plan(options: RunOptions) -> RunPlan:
         workers=options.workers,
         images={kind: image for kind, image in images.items() if image is not None},
     )
+
+
+def _environment(
+    options: RunOptions, suite: Suite, identity: RunIdentity, where: Placement
+) -> tuple[ServicePlan, ImageRecord | None]:
+    """Return how to start the environment that plays the suite, and its image if it runs in a container."""
+    if suite.environment == HABITAT:
+        return plan_habitat(suite, choose_scenes(options.scenes, suite), where)
+    known = suite.scene_digests()
+    digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}
+    return plan_environment(suite.environment, cache_root(), digests, where)
 
 
 def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: ImageRecord | None) -> RunIdentity:

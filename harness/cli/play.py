@@ -12,9 +12,10 @@ from harness.cli.console import note, print_json, say
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.progress import ProgressLine
 from harness.cli.results import finish, headline
+from harness.cli.scenes import prepare_scenes
 from harness.contracts.errors import Refusal, WiwError
 from harness.records.folder import RunFolder, list_runs
-from harness.running.plan import RunPlan
+from harness.running.plan import RunPlan, plan_of
 from harness.running.progress import RunOutcome
 from harness.worldmodels.preparing import Choice
 from tasks.suite import load_suite
@@ -26,6 +27,7 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
 
     plan = make_plan(options)
     check_writable(out)
+    prepare_scenes(plan)
     if references:
         play_references(options, plan, out)
     folder = runs.create(plan, out)
@@ -41,6 +43,7 @@ def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool) ->
     folder = RunFolder.open(run)
     identity = folder.identity
     suite = load_suite(identity.suite, identity.task)
+    prepare_scenes(plan_of(folder))
     with reported(folder, as_json) as progress:
         outcome = runs.resume(run, suite.hash(identity.tier), progress, workers, retry_errors)
     return conclude(outcome, run.absolute().parent, as_json)
@@ -55,7 +58,15 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
         if reference.wm == identity.wm:
             continue
         wanted = make_plan(
-            replace(options, wm=reference.wm, suite=identity.suite, wm_python="", wm_image="", choice=Choice())
+            replace(
+                options,
+                wm=reference.wm,
+                suite=identity.suite,
+                environment="",
+                wm_python="",
+                wm_image="",
+                choice=Choice(),
+            )
         )
         done = reusable(wanted, out)
         if done is not None:

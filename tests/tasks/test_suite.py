@@ -229,3 +229,18 @@ def test_tasks_load_by_name() -> None:
     assert list_tasks() == ("ignav",)
     task = load_task("ignav")
     assert task.name == "ignav" and "goal" in task.summary and callable(task.play_episode)
+
+
+def test_another_environment_is_another_name_and_another_hash() -> None:
+    suite = load_suite("embedded")
+    there = load_suite("embedded@habitat")
+    assert (there.name, there.environment, there.family) == ("embedded-v1@habitat", "habitat", "embedded")
+    assert load_suite(there.name) == there == suite.in_environment("habitat")
+    assert there.hash() != suite.hash()
+    assert there.episodes("easy") == suite.episodes("easy") and there.scene_digests() == suite.scene_digests()
+    assert replace(there, navmesh={**there.navmesh, "agent_radius": 0.2}).hash() != there.hash()
+    assert suite.in_environment("embedded") is suite
+    with pytest.raises(Refusal, match=r"no environment 'habbitat'.*habitat"):
+        suite.in_environment("habbitat")
+    with pytest.raises(Refusal, match="wiw-v1 cannot be played in embedded"):
+        load_suite("wiw").in_environment("embedded")
