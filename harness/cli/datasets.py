@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.datasets.catalog import Dataset
     from tasks.datasets.checking import Finding
 
-ACTIONS = ("verify", "fetch")
+ACTIONS = ("verify", "fetch", "prepare")
 _BROKEN, _PARTIAL = 1, 3
 _INTERVAL_S = 5.0
 _LIVE_INTERVAL_S = 0.1
@@ -26,16 +26,19 @@ _LIVE_INTERVAL_S = 0.1
 
 def datasets_command(
     words: Annotated[
-        Optional[list[str]], typer.Argument(metavar="[verify|fetch] [NAME|all]", help="Alone: what there is.")
+        Optional[list[str]], typer.Argument(metavar="[verify|fetch|prepare] [NAME|all]", help="Alone: what there is.")
     ] = None,
     data: Annotated[Optional[Path], typer.Option("--data", help="Data folder. [WIW_DATA, or ./data]")] = None,
+    env_python: Annotated[str, typer.Option("--env-python", help="prepare: interpreter with habitat-sim.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> int:
-    """Explain, verify or fetch the data of the published suites."""
+    """Explain, verify or fetch the data of the published suites, or make episodes of them."""
     from tasks.datasets.catalog import data_folder, find_datasets
 
     folder = data_folder(data)
     action, names = _parse(words or [])
+    if action == "prepare":
+        return prepare(names, folder, env_python, as_json)
     chosen = find_datasets(names)
     if action == "verify":
         return verify(chosen, folder, as_json)
@@ -126,6 +129,28 @@ def fetch(chosen: Iterable[Dataset], data: Path, as_json: bool) -> int:
             show_findings(dataset, findings, content)
     if as_json:
         print_json({"data": str(data), "datasets": shown})
+    return 0
+
+
+def prepare(names: list[str], data: Path, env_python: str, as_json: bool) -> int:
+    """Make the episodes of the published suite from its files, measured in Habitat."""
+    from harness.cli.options import interpreter
+    from harness.running.services import Placement
+    from harness.running.suite_data import make_suite_data
+    from tasks.suite import load_suite
+
+    if names != ["ignav"]:
+        raise Refusal(
+            f"datasets prepare {' '.join(names)}: only ignav becomes a suite.",
+            "Run: python benchmark.py datasets prepare ignav --env-python PYTHON",
+        )
+    suite = load_suite("wiw", "ignav")
+    episodes = make_suite_data(suite, data, Placement(python=interpreter(env_python, "--env-python")))
+    facts = {"suite": suite.name, "suite_hash": suite.hash(), "episodes": len(episodes), "folder": str(suite.folder)}
+    if as_json:
+        print_json(facts)
+    else:
+        say(f"{suite.name}: {len(episodes)} episodes in {suite.folder}, suite hash {suite.hash()}")
     return 0
 
 

@@ -29,7 +29,7 @@ from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
 from tasks.registry import load_task
-from tasks.suite import HABITAT, HABITAT_IMAGE, Suite, load_suite
+from tasks.suite import AT, HABITAT, HABITAT_IMAGE, Suite, load_suite
 
 DEFAULT_EPISODES = 24
 MAX_WORKERS = 256
@@ -225,10 +225,11 @@ def _environment(
     options: RunOptions, suite: Suite, identity: RunIdentity, where: Placement
 ) -> tuple[ServicePlan, ImageRecord | None]:
     """Return how to start the environment that plays the suite, and its image if it runs in a container."""
-    if suite.environment == HABITAT:
-        return plan_habitat(suite, choose_scenes(options.scenes, suite), where)
     known = suite.scene_digests()
     digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}
+    if suite.environment == HABITAT:
+        files = {} if AT in suite.name else digests  # those of embedded homes are of homes; the exporter checks them
+        return plan_habitat(suite, choose_scenes(options.scenes, suite), files, where)
     return plan_environment(suite.environment, cache_root(), digests, where)
 
 

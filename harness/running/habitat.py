@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
@@ -33,34 +33,38 @@ SCENES_IN_CONTAINER = "/scenes"
 _IMPORT_S = 30.0
 
 
-def plan_habitat(suite: Suite, scenes: Path, where: Placement) -> Tuple[ServicePlan, Optional[ImageRecord]]:
+def plan_habitat(
+    suite: Suite, scenes: Path, digests: Mapping[str, str], where: Placement
+) -> Tuple[ServicePlan, Optional[ImageRecord]]:
     """Return how to start Habitat with a suite's cameras, steps and walkable area, and its image in a container.
 
-    ``scenes`` is the folder of the scenes, which a container sees read-only. Without a GPU the CPU renders.
+    ``scenes`` is the folder of the scenes, which a container sees read-only, ``digests`` the SHA-256 that their files
+    must have (none: as they are). Without a GPU the CPU renders.
     """
     folder = scenes.absolute()
     if not where.container:
         require_module(where.python or sys.executable)
         variables = {"CUDA_VISIBLE_DEVICES": where.gpu} if where.gpu else {}
-        options = habitat_options(suite, str(folder), where.gpu)
+        options = habitat_options(suite, str(folder), digests, where.gpu)
         return ServicePlan(ENVIRONMENT, HABITAT, ENTRY_POINT, (), where.python, options, variables=variables), None
     image = find_image(own_reference(IMAGE))
     plan = ServicePlan(
         ENVIRONMENT,
         HABITAT,
         ENTRY_POINT,
-        options=habitat_options(suite, SCENES_IN_CONTAINER, where.gpu),
+        options=habitat_options(suite, SCENES_IN_CONTAINER, digests, where.gpu),
         variables=dict.fromkeys(ONE_THREAD, "1"),
         container=ContainerSpec(image.reference, image.id, (Mount(str(folder), SCENES_IN_CONTAINER),), where.gpu),
     )
     return plan, image
 
 
-def habitat_options(suite: Suite, scenes: str, gpu: str) -> Dict[str, Any]:
-    """Return the options of the environment; scenes of the suite's own digests are checked by their bytes."""
+def habitat_options(suite: Suite, scenes: str, digests: Mapping[str, str], gpu: str) -> Dict[str, Any]:
+    """Return the options of the environment."""
     options: Dict[str, Any] = {
         "rig": [asdict(camera) for camera in suite.rig.cameras],
         "scenes_dir": scenes,
+        "scene_digests": dict(digests),
         "forward_m": _magnitude(suite.action_space, FORWARD),
         "turn_deg": _magnitude(suite.action_space, TURN_LEFT),
         "gpu_device_id": 0 if gpu else -1,

@@ -159,7 +159,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         suite = load_suite(chosen.suite, TASK, chosen.root)
         if suite.family != "embedded":
-            raise Refusal(f"episodes of {suite.name} are not made here: its scenes are licensed files.")
+            raise Refusal(
+                f"episodes of {suite.name} are not made here: its scenes are licensed files.",
+                "Run `python benchmark.py datasets prepare ignav --env-python PYTHON` (docs/habitat.md).",
+            )
         statistics = make_tier(suite, suite.tier(chosen.tier), chosen.workers, chosen.cache)
     except WiwError as error:
         print(error, file=sys.stderr)

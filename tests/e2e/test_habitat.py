@@ -36,6 +36,10 @@ def test_habitat_plays_embedded_episodes_under_a_name_of_its_own(benchmark_py: C
 def test_what_is_missing_is_named(benchmark_py: Command) -> None:
     done = benchmark_py(*PLAY, "--environment", "habitat")
     assert done.returncode == 2 and "habitat_eval" in done.stderr and "--env-python" in done.stderr
+    done = benchmark_py("datasets", "prepare", "ignav")
+    assert done.returncode == 2 and "has no habitat_sim" in done.stderr and "--env-python" in done.stderr
+    done = benchmark_py("datasets", "prepare", "ar")
+    assert done.returncode == 2 and "only ignav becomes a suite" in done.stderr
     done = benchmark_py(*PLAY, "--scenes", "here")
     assert done.returncode == 2 and "--scenes is for Habitat" in done.stderr
     done = benchmark_py(*PLAY, "--environment", "habbitat")

@@ -1,0 +1,39 @@
+"""Makes the data of a published suite with the simulator that plays it: walkable distances need the scenes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Sequence
+
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.running.habitat import plan_habitat
+from harness.running.services import Placement, start
+from harness.wire.client import Deadlines, EnvironmentClient
+from tasks.official.scenes import SCENES_FOLDER
+from tasks.official.suite_data import make_ignav_data
+from tasks.suite import HABITAT, Suite
+
+START_S = 120.0
+_LOG = "environment.log"
+
+
+def make_suite_data(suite: Suite, data: Path, where: Placement) -> Sequence[Episode]:
+    """Write the episodes and scene digests of a suite that Habitat plays; return the episodes.
+
+    ``data`` holds the published files and ``scene_datasets``. Scenes that a suite has no digests of yet are opened as
+    they are. Raises Refusal with what is missing; nothing is written then.
+    """
+    if suite.environment != HABITAT or suite.task != "ignav":
+        raise Refusal(f"the data of {suite.name} come with the project.", "Only wiw-v1 is made here.")
+    plan, _ = plan_habitat(suite, data / SCENES_FOLDER, {}, where)
+    with (
+        tempfile.TemporaryDirectory(prefix="wiw-data-") as folder,
+        start(plan, START_S, Path(folder) / _LOG) as service,
+    ):
+        client = EnvironmentClient(service.socket, Deadlines())
+        try:
+            return make_ignav_data(suite, data, client)
+        finally:
+            client.close()
