@@ -72,7 +72,13 @@ class _Handler(BaseHTTPRequestHandler):
             name = unquote(path[len("/images/") : -len("/json")])
             found = {tag: i for tag, i in self.server.images.items() if name in (tag, i)}
             described = [
-                {"Id": i, "RepoTags": [tag], "Size": 1, "Config": {"Labels": self.server.labels}}
+                {
+                    "Id": i,
+                    "RepoTags": [tag],
+                    "Size": 1,
+                    "RootFS": {"Layers": []},
+                    "Config": {"Labels": self.server.labels},
+                }
                 for tag, i in found.items()
             ]
             self._json(described[0] if described else {"message": "no such image"}, bool(described))
