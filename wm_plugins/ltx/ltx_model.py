@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import torch
 from video_diffusion.base import DiffusersImageToVideo
 from video_diffusion.batching import Batch
+from video_diffusion.devices import PhaseClock
 from video_diffusion.interception import Decoding
+from video_diffusion.prompts import Embedding
 
 from harness.contracts.manifests import Setting
 
@@ -32,12 +34,17 @@ class Ltx(DiffusersImageToVideo):
     )
     family_settings: ClassVar[Mapping[str, Setting]] = {"decode_timestep": 0.0, "decode_noise_scale": -1.0}
 
-    def load(self) -> Any:
-        """Return the pipeline, with the decoder's noise taken out of its hands."""
-        pipeline = super().load()
-        self._noisy_decoder = bool(pipeline.vae.config.timestep_conditioning)
-        pipeline.vae.register_to_config(timestep_conditioning=False)
-        return pipeline
+    def denoise(
+        self, batch: Batch, embeddings: Embedding, noise: list[torch.Generator], clock: PhaseClock
+    ) -> list[Decoding]:
+        """Run the pipeline with the decoder's noise taken out of its hands."""
+        vae = self.pipeline.vae
+        self._noisy_decoder = bool(vae.config.timestep_conditioning)
+        vae.register_to_config(timestep_conditioning=False)
+        try:
+            return super().denoise(batch, embeddings, noise, clock)
+        finally:
+            vae.register_to_config(timestep_conditioning=self._noisy_decoder)
 
     def call_arguments(self, batch: Batch, noise: list[torch.Generator]) -> dict[str, Any]:
         """Add the frame rate, by which the transformer places frames in time."""

@@ -80,11 +80,12 @@ class FTSvd(Svd):
         latents = [self._turning_noise(r, g, shape) for r, g in zip(batch.requests, noise, strict=True)]
         return {**arguments, "latents": torch.stack(latents).to(self.device, dtype)}
 
-    def _denoise(self, batch: Batch, embeddings: Embedding, noise: list[torch.Generator], clock: Any) -> list[Decoding]:
+    def denoise(self, batch: Batch, embeddings: Embedding, noise: list[torch.Generator], clock: Any) -> list[Decoding]:
+        """Run the pipeline with the actions added to its time embedding."""
         matrices = [prefix_matrix(action_ids(r.candidate.actions))[: batch.frames] for r in batch.requests]
         features = sinusoids(torch.stack(matrices)).to(self.device, self.actions.project.weight.dtype)
         with torch.no_grad(), added_to_time_embedding(self.pipeline.unet, self.actions(features)):
-            return super()._denoise(batch, embeddings, noise, clock)
+            return super().denoise(batch, embeddings, noise, clock)
 
     @staticmethod
     def _turning_noise(request: RolloutRequest, generator: torch.Generator, shape: tuple[int, ...]) -> torch.Tensor:

@@ -119,7 +119,7 @@ class DiffusersImageToVideo(WorldModel):
             embeddings = tensors_to(stack([self.embedding(request) for request in batch.requests]), self.device)
         noise = generators([request.seed for request in batch.requests], self._noise_device())
         with clock.phase("denoise"):
-            decodings = self._denoise(batch, embeddings, noise, clock)
+            decodings = self.denoise(batch, embeddings, noise, clock)
         shared = {name: seconds / len(batch.requests) for name, seconds in clock.seconds.items()}
         for request, decoding, generator in zip(batch.requests, decodings, noise, strict=True):
             own = PhaseClock(self.device)
@@ -136,9 +136,10 @@ class DiffusersImageToVideo(WorldModel):
         reported, self._warm_up_reported = self._warm_up_reported, True
         return {} if reported else {"warm_up": self.warm_up_s}
 
-    def _denoise(
+    def denoise(
         self, batch: Batch, embeddings: Embedding, noise: list[torch.Generator], clock: PhaseClock
     ) -> list[Decoding]:
+        """Run the pipeline once for all requests; return what each has to decode."""
         arguments = {**self.call_arguments(batch, noise), **embeddings}
         with ExitStack() as stack_:
             stack_.enter_context(self.encoder.active(clock))

@@ -16,6 +16,10 @@ from harness.contracts.rollouts import RolloutRequest
 WARM_UP_STEPS = 2
 """Steps of a rollout that is only there to compile: later steps have the shapes of the first ones."""
 
+UNET_BLOCKS = ("SpatioTemporalResBlock", "TransformerSpatioTemporalModel")
+COMPILED_SHAPES = 256
+"""Shapes that one kind of block may be compiled for: sizes of batch times widths of a UNet."""
+
 DENOISERS = ("transformer", "transformer_2", "unet")
 
 
@@ -44,13 +48,15 @@ def compile_blocks(pipeline: Any) -> int:
     """Compile the repeated blocks of all denoisers; return how many.
 
     One block is compiled and used for all, which takes a fraction of the time of compiling the network. Shapes are
-    static: every size of batch is compiled once, and none is slowed by being general. A UNet without repeated blocks
-    is compiled as a whole.
+    static: every size of batch is compiled once, and none is slowed by being general. SVD's UNet names no repeated
+    blocks: its residual and attention blocks are compiled, once a width, and what is hooked to the blocks around them
+    stays as it is. A network with none of these is compiled as a whole.
     """
-    torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, 64)
+    torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, COMPILED_SHAPES)
     compiled = 0
     for module in denoisers(pipeline):
-        names = set(getattr(module, "_repeated_blocks", None) or getattr(module, "_no_split_modules", None) or ())
+        declared = getattr(module, "_repeated_blocks", None) or getattr(module, "_no_split_modules", None)
+        names = set(declared or UNET_BLOCKS)
         blocks = [block for block in module.modules() if type(block).__name__ in names] or [module]
         for block in blocks:
             block.compile(dynamic=False)

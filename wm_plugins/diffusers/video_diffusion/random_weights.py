@@ -55,16 +55,29 @@ def build(table: Mapping[str, Any], dtype: torch.dtype, device: torch.device) ->
     cls = getattr(diffusers, name, None) or getattr(transformers, name, None)
     if cls is None:
         raise Refusal(f"neither diffusers nor transformers has a class {name!r}.", "Mend the file of shapes.")
+    if not issubclass(cls, torch.nn.Module):
+        return cls(**config)
     with device, _default_dtype(dtype):
         if hasattr(cls, "config_class") and cls.config_class is not None:
             component = cls(cls.config_class(**config))
-        elif issubclass(cls, torch.nn.Module):
-            component = cls.from_config(config)
         else:
-            component = cls(**config)
-    if isinstance(component, torch.nn.Module):
-        component.to(device=device, dtype=dtype).eval().requires_grad_(False)
-    return component
+            component = cls.from_config(config)
+    return _placed(component, dtype, device)
+
+
+def _placed(component: Any, dtype: torch.dtype, device: torch.device) -> Any:
+    """Return ``component`` on ``device`` in the dtypes that loading it would give.
+
+    Some modules stay in single precision (Wan's norms and time embedding), and some tensors are made on the CPU
+    whatever the default device (the factors by which SVD mixes frames).
+    """
+    kept = set(getattr(component, "_keep_in_fp32_modules", None) or ())
+    for name, parameter in list(component.named_parameters()):
+        own = torch.float32 if kept & set(name.split(".")) else dtype
+        module, _, leaf = name.rpartition(".")
+        placed = torch.nn.Parameter(parameter.detach().to(device=device, dtype=own), requires_grad=False)
+        setattr(component.get_submodule(module), leaf, placed)
+    return component.to(device=device).eval()
 
 
 @contextmanager
