@@ -299,7 +299,6 @@ def hunyuan() -> Any:
             image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         )
     )
-    tokenizer_2 = word_tokenizer(77)
     return diffusers.HunyuanVideoImageToVideoPipeline(
         text_encoder=llava.eval(),
         tokenizer=tokenizer,
@@ -307,7 +306,7 @@ def hunyuan() -> Any:
         vae=hunyuan_vae(),
         scheduler=flow_euler(shift=7.0),
         text_encoder_2=clip_text(64),
-        tokenizer_2=tokenizer_2,
+        tokenizer_2=word_tokenizer(77),
         image_processor=transformers.CLIPImageProcessor(
             size={"shortest_edge": 336}, crop_size={"height": 336, "width": 336}
         ),
