@@ -28,17 +28,17 @@ def test_only_unfinished_runs_that_nobody_plays_are_removed(tmp_path: Path) -> N
 
 
 def test_sockets_of_dead_owners_go_and_a_missing_engine_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_engine() -> None:
         raise Refusal("no Docker engine is reachable.", "Start it.")
 
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(short_tmp_path))
     monkeypatch.setattr(docker_engine, "connect", no_engine)
     mine = make_socket_folder()
     made = "from harness.runtimes.sockets import make_socket_folder; from pathlib import Path; import sys\n"
     made += "print(make_socket_folder(Path(sys.argv[1])))"
-    done = subprocess.run([sys.executable, "-c", made, str(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", made, str(short_tmp_path)], capture_output=True, text=True, check=True)
     dead = done.stdout.strip()
     assert Path(dead).is_dir()
     assert cleaning.remove_leftovers() == cleaning.Leftovers((dead,), (), "no Docker engine is reachable.")

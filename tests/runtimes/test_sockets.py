@@ -71,12 +71,12 @@ def test_a_process_that_is_gone_has_no_start_time() -> None:
     assert isinstance(process_start_time(os.getpid()), int)
 
 
-def test_a_folder_is_removed_however_deep_and_closed_it_is(tmp_path: Path) -> None:
+def test_a_folder_is_removed_however_deep_and_closed_it_is(short_tmp_path: Path) -> None:
     """A service may leave a chain of folders that no recursion can follow, closed folders, and links out of it."""
-    outside = tmp_path / "outside"
+    outside = short_tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").touch()
-    folder = make_socket_folder(tmp_path)
+    folder = make_socket_folder(short_tmp_path)
     before = Path.cwd()
     try:
         os.chdir(folder)
