@@ -14,6 +14,7 @@ from harness.running import runs
 from harness.running.plan import RunPlan
 
 pytest.importorskip("numba")
+pytestmark = pytest.mark.slow  # real homes are built, and a renderer is compiled
 
 
 def planted_plan(homes: Path, wm: str, **faults: object) -> RunPlan:
