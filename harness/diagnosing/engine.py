@@ -181,6 +181,6 @@ def _own_image(engine: Engine) -> str | None:
 
 
 def _labels() -> dict[str, str]:
-    from harness.runtimes.docker_reaping import owner_labels
+    from harness.runtimes.docker_labels import owner_labels
 
     return owner_labels("", "doctor")

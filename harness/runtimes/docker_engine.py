@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes.docker_keeper import EngineConnection
+from harness.runtimes.docker_labels import owner_labels
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 MIN_VERSION = (20, 10)
@@ -176,8 +177,6 @@ def read_image_file(engine: Engine, identifier: str, path: str, labels: dict[str
     The engine copies it out of a container that is created and never started. A link, a folder or anything else but
     a regular file raises Refusal, as does a file that is absent.
     """
-    from harness.runtimes.docker_reaping import owner_labels
-
     container = engine.client.containers.create(
         identifier,
         command=["none"],

@@ -20,8 +20,9 @@ from harness.runtimes import docker_keeper
 from harness.runtimes.docker_engine import Engine, check_image, connect
 from harness.runtimes.docker_exits import ContainerEnd, ended_container_error, start_error
 from harness.runtimes.docker_folder import ContainerFolder
+from harness.runtimes.docker_labels import owner_labels
 from harness.runtimes.docker_logs import LogReader
-from harness.runtimes.docker_reaping import owner_labels, reap_stale_containers
+from harness.runtimes.docker_reaping import reap_stale_containers
 from harness.runtimes.exits import LOG_LINES, ServiceLog, late_error
 from harness.runtimes.sandbox import creation_arguments
 from harness.runtimes.specs import ContainerSpec, ServiceLimits, ServiceSpec

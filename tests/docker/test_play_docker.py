@@ -20,7 +20,7 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.runtimes.docker_engine import Engine, image_id
-from harness.runtimes.docker_reaping import RUN
+from harness.runtimes.docker_labels import RUN
 from harness.runtimes.images.declared import own_reference
 
 pytest.importorskip("numba")

@@ -21,7 +21,7 @@ from harness.runtimes.docker_engine import (
     missing_image_step,
     version_number,
 )
-from harness.runtimes.docker_reaping import OWNER, RUN, SCOPE, SERVICE, owner_labels, owner_lives
+from harness.runtimes.docker_labels import OWNER, RUN, SCOPE, SERVICE, owner_labels, owner_lives
 
 KERNEL = "6.1.0"
 VERSION = {"Version": "27.3.1", "Os": "linux", "KernelVersion": KERNEL, "Arch": "amd64"}

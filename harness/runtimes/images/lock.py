@@ -15,7 +15,7 @@ from typing import Any
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import Engine
-from harness.runtimes.docker_reaping import owner_labels
+from harness.runtimes.docker_labels import owner_labels
 from harness.runtimes.images.arguments import base_label, base_references
 from harness.runtimes.images.context import SOURCE_LABEL
 from harness.runtimes.images.declared import DeclaredImage
