@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.cli.paths import cache_root
 from harness.cli.scenes import choose_scenes
+from harness.cli.views import check_view, plays_view
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
@@ -159,6 +160,7 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     manifest = prepared.manifest
     suite = load_suite(options.suite or manifest.home_suite, options.task)
     suite = suite.in_environment(options.environment) if options.environment else suite
+    check_view(manifest, suite, suite.tier(options.tier))
     if options.scenes and suite.environment != HABITAT:
         raise Refusal(f"--scenes is for Habitat, and {suite.environment} plays {suite.name}.", "Leave it out.")
     if HABITAT_IMAGE in suite.requires and not options.env_container and has_module(options.env_python):
@@ -177,8 +179,13 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
 
 
 def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> str:
-    """Return the command that plays without what is missing."""
-    family = f" --suite {TRIAL_SUITE}" if suite.missing() or suite.family == TRIAL_SUITE else f" --suite {suite.family}"
+    """Return the command that plays without what is missing, or tries the model alone where none plays it."""
+    manifest = prepared.manifest
+    trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
+    if not plays_view(trial, manifest.view):
+        weights = " --weights random" if prepared.lacks else ""
+        return f"Without all that, the model alone: python benchmark.py plugin check {manifest.name}{weights}"
+    family = f" --suite {trial.family}"
     weights = " --weights random" if prepared.lacks else ""
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
     return f"Without all that, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}"

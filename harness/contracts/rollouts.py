@@ -20,7 +20,11 @@ from harness.contracts.observations import RGB, Depth
 
 @dataclass(frozen=True, eq=False)
 class ContextView:
-    """An earlier real view of the same episode, with the camera's pose relative to the conditioning view."""
+    """An earlier real view of the same episode, with the body's pose relative to the conditioning view.
+
+    ``rgb`` is as large as the conditioning view and seen by the same kind of camera, at the heading of its own time.
+    The pose is made of the commanded actions since: where the body was blocked, nobody tells.
+    """
 
     rgb: RGB
     pose: Pose
@@ -33,6 +37,7 @@ class RolloutRequest:
     ``id`` is unique in its batch. ``view`` is uint8 [H, W, 3], seen by ``camera``. ``frames`` are the wanted
     frame indices, ascending, in 1..len(candidate). ``conditioning`` says which of ``prompt`` (text), ``poses``
     (camera: relative poses after each action) or neither (numbers: read ``candidate``) the manifest asked for.
+    ``context`` holds at most the manifest's ``context_max`` latest earlier views, the oldest first.
     """
 
     id: int

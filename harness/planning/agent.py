@@ -7,8 +7,9 @@ with the caller, so no part can use them even by mistake.
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Deque, Dict, List, Optional, Sequence, Set, Tuple
 
 from harness.contracts.actions import Action
 from harness.contracts.digest import array_digest
@@ -21,7 +22,7 @@ from harness.planning.proposals import End, Proposal, Proposer
 from harness.planning.revisers import STAY, Reviser
 from harness.planning.scores.base import DIGITS, Comparer, Score
 from harness.planning.seeding import EpisodeSeeds
-from harness.worldmodels.imaginer import Imagined, Imaginer
+from harness.worldmodels.imaginer import EarlierView, Imagined, Imaginer
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Agent:
         self._history: List[Action] = []
         self._comparer: Optional[Comparer] = None
         self._further: Optional[View] = None
+        self._present: Optional[View] = None
+        self._earlier: Deque[Tuple[View, int]] = deque(maxlen=self.context_max)
         if self.parts.reviser.needs_imagination:
             self._comparer = self._timed_goal(self.goal)
 
@@ -87,6 +90,11 @@ class Agent:
         """Return what the imaginer wants to see besides the agent's camera, or None."""
         return None if self.imaginer is None else self.imaginer.further_view
 
+    @property
+    def context_max(self) -> int:
+        """Return how many earlier views the imaginer makes use of; with any, `executed` has to be told of them."""
+        return 0 if self.imaginer is None else self.imaginer.context_max
+
     def decide(self, decision: int, view: View, further: Optional[View] = None) -> Choice:
         """Return what to do, seeing ``view``; the agent remembers this place as a decision point.
 
@@ -94,6 +102,7 @@ class Agent:
         on the same views.
         """
         self._further = further
+        self._present = view if further is None else further
         self._visited.append(self._here)
         proposal = self.parts.proposer.propose(decision, tuple(self._history), self.seeds)
         ends = remaining_ends(proposal, self._here, self._visited, self.parts.config.memory_radius_m)
@@ -108,8 +117,16 @@ class Agent:
             return self._choice(proposal, ends, index, (), 0.0, {}, 0)
         return self._decide_by_imagination(decision, view, proposal, ends, may_stay)
 
-    def executed(self, actions: Sequence[Action]) -> None:
-        """Note that ``actions`` were commanded."""
+    def executed(self, actions: Sequence[Action], views: Sequence[View] = ()) -> None:
+        """Note that ``actions`` were commanded, and what the imaginer's camera really saw after each of them.
+
+        The view after the last action is left to the next decision, which starts from it. Only the latest views are
+        kept, each with the number of actions before it: their poses are then made of the actions since, so that
+        nothing of where the episode began is in them.
+        """
+        if views and self._present is not None:
+            seen = [self._present, *views[:-1]]
+            self._earlier.extend((view, len(self._history) + number) for number, view in enumerate(seen))
         self._history += actions
         self._here = self._here.advance(actions)
 
@@ -167,9 +184,10 @@ class Agent:
         assert self.imaginer is not None
         started = time.perf_counter()
         candidates = [proposal.candidates[number] for number in numbers]
-        seen = array_digest(view.rgb)
-        seeds = [self.seeds.request(seen, decision, number) for number in numbers]
-        rollouts = self.imaginer.imagine(view, candidates, frames, seeds, self._further)
+        shown = array_digest(view.rgb)
+        seeds = [self.seeds.request(shown, decision, number) for number in numbers]
+        earlier = [EarlierView(seen, tuple(self._history[number:])) for seen, number in self._earlier]
+        rollouts = self.imaginer.imagine(view, candidates, frames, seeds, self._further, earlier)
         self._add_time("imagine", started)
         return rollouts
 

@@ -92,11 +92,14 @@ def play(
 def _execute(
     agent: Agent, environment: Environment, choice: Choice, request: ViewRequest, clock: _Clock
 ) -> Sequence[Observation]:
-    """Execute the chosen actions; a further view is rendered only after the last, where the next decision is made."""
+    """Execute the chosen actions; a further view is rendered only after the last, where the next decision is made.
+
+    An imaginer that makes use of earlier views gets its own camera's after every action.
+    """
     started = time.perf_counter()
     further = agent.further_view
-    if further is None:
-        observations = environment.step(choice.actions, [request])
+    if further is None or agent.context_max:
+        observations = environment.step(choice.actions, views_of(request, further))
     else:
         before = environment.step(choice.actions[:-1], [request]) if len(choice.actions) > 1 else []
         observations = [*before, *environment.step(choice.actions[-1:], views_of(request, further))]
@@ -106,7 +109,8 @@ def _execute(
             f"the environment answered {len(observations)} observations to {len(choice.actions)} actions.",
             "Mend the environment's step.",
         )
-    agent.executed(choice.actions)
+    camera = request.camera if further is None else further.camera
+    agent.executed(choice.actions, [seen.views[camera] for seen in observations] if agent.context_max else ())
     return observations
 
 

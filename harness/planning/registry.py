@@ -11,7 +11,7 @@ from typing import Any, Mapping, cast
 from harness.contracts.actions import ActionSpace
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
-from harness.planning.config import PartConfig
+from harness.planning.config import LoopConfig, PartConfig
 from harness.planning.proposals import Proposer
 from harness.planning.revisers import Reviser
 from harness.planning.scores.base import Score
@@ -28,6 +28,17 @@ REVISERS = {
     "similarity": "harness.planning.revisers:Similarity",
     "uniform": "harness.planning.revisers:Uniform",
 }
+
+PANORAMA_SCORES = frozenset({"classical"})
+"""Scores that look round at what was imagined: they cannot judge what a perspective model shows of one heading."""
+
+
+def judges(config: LoopConfig, view: str) -> bool:
+    """Say whether a loop's score can judge what a world model of this kind of view imagines.
+
+    Told by name, so that a run that cannot begin is refused without loading a score.
+    """
+    return view == "panorama" or config.score.name not in PANORAMA_SCORES
 
 
 def make_proposer(part: PartConfig, space: ActionSpace) -> Proposer:

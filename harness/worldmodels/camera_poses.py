@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence, Tuple
+from typing import Iterator, Sequence, Tuple
 
 from harness.contracts.actions import FORWARD, STOP, Action, Primitive, signed_turn
 from harness.contracts.cameras import Pose, yaw_to_quaternion
@@ -17,16 +17,32 @@ def relative_poses(actions: Sequence[Action]) -> Tuple[Pose, ...]:
     commanded poses: whether a step was stopped by a wall is what nobody knows before it is taken. Vectors raise
     Refusal, since they do not move the camera.
     """
+    _, *after = _walk(actions)
+    return tuple(Pose((x, 0.0, z), yaw_to_quaternion(yaw_deg)) for x, z, yaw_deg in after)
+
+
+def pose_before(actions: Sequence[Action], turned_deg: float = 0.0) -> Pose:
+    """Return where the body stood before ``actions``, relative to where it stands after them and a further turn.
+
+    The inverse of `relative_poses`: a step back is along +z. ``turned_deg`` is the further turn, left positive.
+    """
+    *_, (x, z, yaw_deg) = _walk(actions)
+    yaw_deg += turned_deg
+    sine, cosine = sincos(yaw_deg * (PI / 180.0))
+    return Pose((z * sine - x * cosine, 0.0, -(x * sine + z * cosine)), yaw_to_quaternion(-yaw_deg))
+
+
+def _walk(actions: Sequence[Action]) -> Iterator[Tuple[float, float, float]]:
+    """Yield x and z in metres and the yaw in degrees, before the first action and after each."""
     x, z, yaw_deg = 0.0, 0.0, 0.0
-    poses = []
+    yield x, z, yaw_deg
     for action in actions:
         yaw_deg += signed_turn(action)
         ahead_m = _ahead(action)
         sine, cosine = sincos(yaw_deg * (PI / 180.0))
         x -= ahead_m * sine
         z -= ahead_m * cosine
-        poses.append(Pose((x, 0.0, z), yaw_to_quaternion(yaw_deg)))
-    return tuple(poses)
+        yield x, z, yaw_deg
 
 
 def _ahead(action: Action) -> float:

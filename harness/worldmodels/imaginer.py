@@ -6,7 +6,7 @@ plugin (`PluginImaginer`, which folds turns, shares equal work and batches). The
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Collection, Iterator, Mapping, Optional, Protocol, Sequence
 
 from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
@@ -14,7 +14,9 @@ from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import View, ViewRequest
-from harness.contracts.rollouts import Rollout, RolloutRequest, check_wanted
+from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, check_wanted
+from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
+from harness.worldmodels.camera_poses import pose_before
 from harness.worldmodels.conditioning import Conditioning, conditioning_of
 from harness.worldmodels.folding import FoldedCandidate, FrameSource, fold
 from harness.worldmodels.panorama import front_crop, roll
@@ -27,16 +29,29 @@ Imagined = Mapping[int, View]
 Index 0 is the real view now, index i the view after action i.
 """
 
+
+@dataclass(frozen=True, eq=False)
+class EarlierView:
+    """A real view from earlier in this episode, and the actions that were commanded from then until now."""
+
+    view: View
+    actions: tuple[Action, ...]
+
+
 PERSPECTIVE_HFOV_DEG = 90.0
 PERSPECTIVE_SIZE = (128, 128)
 """Height and width of the front crop for perspective models that declare no native size."""
+
+_ROOM_BYTES = 8 * MIB
+"""What is left in a message for all that is no image: 256 requests with prompts and poses."""
 
 
 class Imaginer(Protocol):
     """Imagines candidates from the present view.
 
     ``every_frame``: a rollout costs the same however few frames are wanted. ``rollouts`` counts the rollouts that
-    were really asked for so far. ``further_view`` is what it wants to see besides the agent's camera, or None.
+    were really asked for so far. ``further_view`` is what it wants to see besides the agent's camera, or None;
+    ``context_max`` is how many earlier views of the same kind it makes use of.
     """
 
     @property
@@ -48,6 +63,9 @@ class Imaginer(Protocol):
     @property
     def further_view(self) -> Optional[ViewRequest]: ...
 
+    @property
+    def context_max(self) -> int: ...
+
     def imagine(
         self,
         view: View,
@@ -55,11 +73,12 @@ class Imaginer(Protocol):
         frames: Sequence[Sequence[int]],
         seeds: Sequence[int],
         further: Optional[View] = None,
+        earlier: Sequence[EarlierView] = (),
     ) -> list[Imagined]:
         """Return the wanted ``frames`` (ascending, in 0..len) of each candidate as seen from ``view``'s camera.
 
-        ``seeds`` holds one uint64 a candidate; ``further`` is the answer to ``further_view``, from the same place. A
-        rollout that fails raises EpisodeError.
+        ``seeds`` holds one uint64 a candidate; ``further`` is the answer to ``further_view``, from the same place;
+        ``earlier`` holds at most ``context_max`` views, the oldest first. A rollout that fails raises EpisodeError.
         """
         ...
 
@@ -83,6 +102,7 @@ class EnvironmentImaginer:
 
     every_frame = False
     further_view = None
+    context_max = 0
 
     def __init__(self, environment: ImaginingEnvironment, name: str = "gtsim") -> None:
         self._environment = environment
@@ -96,8 +116,9 @@ class EnvironmentImaginer:
         frames: Sequence[Sequence[int]],
         seeds: Sequence[int],
         further: Optional[View] = None,
+        earlier: Sequence[EarlierView] = (),
     ) -> list[Imagined]:
-        """Return the real views of the wanted frames; ``seeds`` play no part in a simulator without noise."""
+        """Return the real views of the wanted frames; neither seeds nor earlier views matter to a simulator."""
         _check_asked(candidates, frames, seeds)
         if not candidates:
             return []
@@ -137,6 +158,11 @@ class PluginImaginer:
         """Say whether all frames of a rollout are asked for anyway."""
         return self._manifest.every_frame
 
+    @property
+    def context_max(self) -> int:
+        """Return how many earlier views a request may carry, as the manifest says."""
+        return self._manifest.context_max
+
     def imagine(
         self,
         view: View,
@@ -144,6 +170,7 @@ class PluginImaginer:
         frames: Sequence[Sequence[int]],
         seeds: Sequence[int],
         further: Optional[View] = None,
+        earlier: Sequence[EarlierView] = (),
     ) -> list[Imagined]:
         """Return the wanted frames of each candidate; only what follows the first move comes from the model."""
         _check_asked(candidates, frames, seeds)
@@ -152,7 +179,7 @@ class PluginImaginer:
         self._check_view(source)
         folded = [self._fold(candidate) for candidate in candidates]
         shared = share(folded, frames, seeds)
-        imagined = self._ask(source, shared)
+        imagined = self._ask(source, shared, earlier)
         real = view if self._panorama else source
         if self._panorama:
             imagined = {i: _as_large_as(view, imagined[i], plan.frames) for i, plan in enumerate(shared.rollouts)}
@@ -216,7 +243,9 @@ class PluginImaginer:
             )
         return View(replace(camera, height=size[0], width=size[1]), resize(turned.rgb, *size))
 
-    def _request(self, index: int, plan: PlannedRollout, view: View) -> RolloutRequest:
+    def _request(
+        self, index: int, plan: PlannedRollout, view: View, context: tuple[ContextView, ...]
+    ) -> RolloutRequest:
         return RolloutRequest(
             id=index,
             seed=plan.seed,
@@ -227,16 +256,43 @@ class PluginImaginer:
             depth=view.depth,
             prompt=self._conditioning.prompt(plan.actions, self._action_space),
             poses=self._conditioning.camera_poses(plan.actions),
+            context=context,
         )
 
-    def _ask(self, source: View, shared: SharedRollouts) -> dict[int, Imagined]:
-        """Ask the model for the shared rollouts, at most ``max_batch`` a call; return their frames by request id."""
+    def _contexts(
+        self, starts: Collection[float], earlier: Sequence[EarlierView]
+    ) -> dict[float, tuple[ContextView, ...]]:
+        """Return what each request carries of the earlier views, by the leading turn of its conditioning view.
+
+        The views keep their own headings and are as large as the model works at. Their poses are made of commanded
+        actions: what the agent itself does not know, the model is not told.
+        """
+        if len(earlier) > self.context_max:
+            raise Refusal(f"{len(earlier)} earlier views for a world model that declares {self.context_max}.")
+        images = [self._conditioning_view(seen.view, 0.0).rgb for seen in earlier]
+        return {
+            lead_deg: tuple(
+                ContextView(rgb, pose_before(seen.actions, lead_deg)) for rgb, seen in zip(images, earlier, strict=True)
+            )
+            for lead_deg in starts
+        }
+
+    def _ask(self, source: View, shared: SharedRollouts, earlier: Sequence[EarlierView]) -> dict[int, Imagined]:
+        """Ask the model for the shared rollouts, at most ``max_batch`` a call; return their frames by request id.
+
+        Fewer go into a call where views and earlier views are so large that one message holds no more of them.
+        """
         starts = {plan.lead_deg for plan in shared.rollouts}
         views = {lead_deg: self._conditioning_view(source, lead_deg) for lead_deg in starts}
-        requests = [self._request(index, plan, views[plan.lead_deg]) for index, plan in enumerate(shared.rollouts)]
+        contexts = self._contexts(starts, earlier)
+        requests = [
+            self._request(index, plan, views[plan.lead_deg], contexts[plan.lead_deg])
+            for index, plan in enumerate(shared.rollouts)
+        ]
         imagined: dict[int, Imagined] = {}
-        for start in range(0, len(requests), self._manifest.max_batch):
-            batch = requests[start : start + self._manifest.max_batch]
+        most = min([self._manifest.max_batch, *(_as_many_as_fit(request) for request in requests[:1])])
+        for start in range(0, len(requests), most):
+            batch = requests[start : start + most]
             self.rollouts += len(batch)
             answers = self._model.imagine_batch(batch)
             wanted = {request.id: request.frames for request in batch}
@@ -267,6 +323,13 @@ def _collect(
     if missing:
         raise EpisodeError(f"world model {name!r} did not answer the rollouts {missing}.")
     return collected
+
+
+def _as_many_as_fit(request: RolloutRequest) -> int:
+    """Return how many requests with images as large as this one's fit into one message, at least one."""
+    images = [request.view, *(seen.rgb for seen in request.context)]
+    size = sum(image.nbytes for image in images) + (0 if request.depth is None else request.depth.nbytes)
+    return int(max(1, (MAX_MESSAGE_BYTES - _ROOM_BYTES) // size))
 
 
 def _as_large_as(view: View, imagined: Imagined, wanted: Collection[int]) -> Imagined:

@@ -67,6 +67,21 @@ def test_an_uncarded_folder_is_refused_before_anything_starts(
     assert json.loads(capsys.readouterr().out)["stamps"] == ["uncarded"]
 
 
+def test_a_perspective_model_is_told_at_once_which_suites_can_judge_it(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--wm", "ltx", "--task", "ignav", "--suite", "embedded", "--weights", "random", "--dry-run")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    for part in ("perspective", "embedded-v1/easy", "'classical'", "--suite wiw", "plugin check ltx"):
+        assert part in said
+
+
+def test_no_trial_is_advised_that_would_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("--wm", "ltx", "--task", "ignav")) == 2
+    said = capsys.readouterr().err
+    assert "hf download" in said and "python benchmark.py plugin check ltx --weights random" in said
+    assert "--suite embedded --weights random" not in said
+
+
 def test_the_list_says_home_suite_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(("list", "wms", "--json")) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["wms"]}

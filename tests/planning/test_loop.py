@@ -15,7 +15,7 @@ from harness.contracts.observations import Observation, View, ViewRequest
 from harness.contracts.trajectories import PlayedEpisode
 from harness.planning.agent import Agent
 from harness.planning.config import PartConfig
-from harness.worldmodels.imaginer import EnvironmentImaginer, Imagined, Imaginer
+from harness.worldmodels.imaginer import EarlierView, EnvironmentImaginer, Imagined, Imaginer
 from tasks.ignav.task import play_episode
 from tasks.suite import Tier, load_suite
 from tests.planning.toy import CopyImaginer, ToyEnvironment, toy_episode
@@ -249,6 +249,7 @@ class _Counting:
     """Wraps an imaginer; counts its calls and notes the seeds."""
 
     further_view: Optional[ViewRequest] = None
+    context_max = 0
 
     def __init__(self, inner: EnvironmentImaginer, every_frame: bool) -> None:
         self._inner = inner
@@ -267,6 +268,7 @@ class _Counting:
         frames: Sequence[Sequence[int]],
         seeds: Sequence[int],
         further: Optional[View] = None,
+        earlier: Sequence[EarlierView] = (),
     ) -> list[Imagined]:
         self.calls += 1
         self.seeds += seeds
@@ -290,6 +292,7 @@ class _Looking(_Counting):
         frames: Sequence[Sequence[int]],
         seeds: Sequence[int],
         further: Optional[View] = None,
+        earlier: Sequence[EarlierView] = (),
     ) -> list[Imagined]:
         (present,) = self._environment.imagine([Candidate((LEFT, RIGHT))], "front", [[2]])
         assert further is not None

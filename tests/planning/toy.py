@@ -22,6 +22,7 @@ from harness.contracts.observations import (
 )
 from harness.contracts.rollouts import Rollout
 from harness.wire.sdk import Environment
+from harness.worldmodels.imaginer import EarlierView
 
 PANO = Camera("pano", "equirect", 32, 64, 360.0, 1.25)
 FRONT = Camera("front", "pinhole", 16, 16, 90.0, 1.25)
@@ -150,6 +151,7 @@ class CopyImaginer:
 
     every_frame = True
     further_view = None
+    context_max = 0
 
     def __init__(self) -> None:
         self.rollouts = 0
@@ -161,6 +163,7 @@ class CopyImaginer:
         frames: Sequence[Sequence[int]],
         seeds: Sequence[int],
         further: Optional[View] = None,
+        earlier: Sequence[EarlierView] = (),
     ) -> List[Mapping[int, View]]:
         self.rollouts += len(candidates)
         return [dict.fromkeys(range(1, len(candidate) + 1), view) for candidate in candidates]

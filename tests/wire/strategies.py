@@ -139,7 +139,7 @@ def rollout_requests(draw: Any) -> RolloutRequest:
     """Draw a request with any of its optional parts."""
     camera, candidate = draw(cameras), draw(candidates)
     size = (camera.height, camera.width)
-    context = st.builds(ContextView, arrays("uint8", 2, 3, 3), poses)
+    context = st.builds(ContextView, arrays("uint8", *size, 3), poses)
     count = len(candidate)
     return RolloutRequest(
         draw(uint64),

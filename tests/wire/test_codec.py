@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.contracts.actions import Candidate
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.observations import Observation, View
-from harness.contracts.rollouts import Rollout
+from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.wire import limits
 from harness.wire.codec import bodies, queries, views
 from harness.wire.codec import episodes as episode_codec
@@ -130,6 +131,19 @@ def test_rollouts_come_back_in_parts(part_bytes: int, monkeypatch: pytest.Monkey
 def test_batches_come_back(batch: List[Any]) -> None:
     data = rollout_codec.write_batch(batch).serialized()
     assert same(rollout_codec.read_batch(parse("WorldModelImagineRequest", data)), batch)
+
+
+def test_earlier_views_are_as_large_as_the_conditioning_view_at_both_ends() -> None:
+    camera = Camera("pano", "equirect", 2, 4, 360.0, 1.0)
+    image = np.zeros((2, 4, 3), np.uint8)
+    pose = Pose((0.0, 0.0, 0.2), (1.0, 0.0, 0.0, 0.0))
+    request = RolloutRequest(0, 0, image, camera, Candidate(()), (), context=(ContextView(image, pose),))
+    with pytest.raises(LimitExceeded, match=r"context\[0\]\.rgb has shape \[2, 2, 3\] instead of \[2, 4, 3\]"):
+        rollout_codec.write_batch([dataclasses.replace(request, context=(ContextView(image[:, :2], pose),))])
+    message = parse("WorldModelImagineRequest", rollout_codec.write_batch([request]).serialized())
+    message.requests[0].context[0].rgb.shape[:] = [1, 8, 3]
+    with pytest.raises(LimitExceeded, match=r"context\[0\]\.rgb has shape \[1, 8, 3\] instead of \[2, 4, 3\]"):
+        rollout_codec.read_batch(message)
 
 
 @quick

@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harness.contracts.actions import Vector, navigation_space
+from harness.contracts.actions import Primitive, Vector, navigation_space
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Rig, quaternion_to_yaw
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import ViewRequest
-from harness.worldmodels.camera_poses import relative_poses
+from harness.worldmodels.camera_poses import pose_before, relative_poses
 from harness.worldmodels.conditioning import conditioning_of, view_request
 from harness.worldmodels.prompts import SETTING, TEMPLATES, template_of, with_template
 from tests.worldmodels.toy_world import AHEAD, LEFT, RIGHT
@@ -103,6 +105,20 @@ def test_camera_poses_are_relative_to_the_conditioning_view() -> None:
     assert diagonal == pytest.approx((0.2 * math.sqrt(0.5), 0.0, -0.2 * math.sqrt(0.5)), abs=1e-15)
     with pytest.raises(Refusal, match="does not say how the camera moves"):
         relative_poses((Vector("ee_pose8", (0.0,) * 8),))
+
+
+@given(st.lists(st.sampled_from([AHEAD, LEFT, RIGHT]), max_size=12), st.sampled_from([-90.0, 0.0, 22.5, 180.0]))
+def test_the_pose_before_undoes_the_actions_and_a_further_turn(actions: list[Primitive], turned_deg: float) -> None:
+    before = pose_before(actions, turned_deg)
+    assert pose_before((), turned_deg).position == (0.0, 0.0, 0.0)
+    yaw_deg = quaternion_to_yaw(before.rotation)
+    there = relative_poses(actions)[-1] if actions else pose_before(())
+    yaw = math.radians(yaw_deg)
+    x, _, z = there.position
+    back = (x * math.cos(yaw) + z * math.sin(yaw), -x * math.sin(yaw) + z * math.cos(yaw))
+    assert (before.position[0] + back[0], before.position[2] + back[1]) == pytest.approx((0.0, 0.0), abs=1e-12)
+    total = quaternion_to_yaw(there.rotation) + turned_deg + yaw_deg
+    assert math.remainder(total, 360.0) == pytest.approx(0.0, abs=1e-9)
 
 
 RIG = Rig(

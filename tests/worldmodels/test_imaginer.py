@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contracts.actions import Candidate, Primitive, navigation_space
-from harness.contracts.cameras import PINHOLE, Camera
+from harness.contracts.cameras import PINHOLE, Camera, quaternion_to_yaw
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
-from harness.worldmodels.imaginer import EnvironmentImaginer, PluginImaginer
+from harness.wire.limits import MIB
+from harness.worldmodels.imaginer import EarlierView, EnvironmentImaginer, PluginImaginer
 from harness.worldmodels.panorama import front_crop
 from harness.worldmodels.resizing import resize
 from tests.worldmodels.toy_world import AHEAD, LEFT, PANO, RIGHT, ToyEnvironment, ToyModel, toy_view
@@ -239,3 +240,24 @@ def test_depth_is_turned_with_the_view_and_never_resized() -> None:
     larger = PluginImaginer(model, replace(MANIFEST, height=8, width=64), SPACE)
     with pytest.raises(Refusal, match="needs depth at 8 x 64"):
         larger.imagine(view, [forwards((LEFT,), 1)], [[2]], [0], replace(view, depth=depth))
+
+
+def test_no_call_holds_more_than_one_message_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, imaginer = plugin(replace(MANIFEST, max_batch=8, context_max=2))
+    view = toy_view()
+    monkeypatch.setattr("harness.worldmodels.imaginer.MAX_MESSAGE_BYTES", 8 * MIB + 6 * view.rgb.nbytes)
+    proposed = [forwards((LEFT,) * lead, 1) for lead in range(5)]
+    earlier = [EarlierView(toy_view(1), (AHEAD, LEFT)), EarlierView(toy_view(2), (LEFT,))]
+    imaginer.imagine(view, proposed, [[len(c)] for c in proposed], list(range(5)), None, earlier)
+    assert [len(batch) for batch in model.batches] == [2, 2, 1]
+    assert all(len(request.context) == 2 for batch in model.batches for request in batch)
+
+
+def test_earlier_views_are_as_large_as_the_conditioning_view() -> None:
+    manifest = replace(MANIFEST, view="perspective", height=24, width=24, context_max=1)
+    model = CropModel()
+    earlier = EarlierView(toy_view(1), (AHEAD,))
+    PluginImaginer(model, manifest, SPACE).imagine(toy_view(), [forwards((LEFT,), 1)], [[2]], [0], None, [earlier])
+    (context,) = model.requests[0].context
+    np.testing.assert_array_equal(context.rgb, front_crop(toy_view(1), (24, 24), 90.0).rgb)
+    assert quaternion_to_yaw(context.pose.rotation) == pytest.approx(-22.5)

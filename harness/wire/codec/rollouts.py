@@ -33,6 +33,8 @@ from harness.wire.limits import MEND_SENDER, ascending, few, finite, text, too_l
 Accept = Callable[[int, Camera, int, bool], None]
 """Called with id, camera, frames and whether it failed, for each rollout that begins."""
 
+_Size = Tuple[int, int, int]
+
 
 def _check_request(ids: Sequence[int], poses: int, actions: int, where: str) -> None:
     if len(set(ids)) != len(ids):
@@ -62,15 +64,15 @@ def write_rollout_request(request: RolloutRequest, where: str = "request") -> Sp
     if request.depth is not None:
         splice.add_message(message.DEPTH_FIELD_NUMBER, write_depth(request.depth, camera, f"{where}.depth"))
     for index, view in enumerate(request.context):
-        splice.add_message(message.CONTEXT_FIELD_NUMBER, _write_context(view, f"{where}.context[{index}]"))
+        splice.add_message(message.CONTEXT_FIELD_NUMBER, _write_context(view, size, f"{where}.context[{index}]"))
     return splice
 
 
-def _write_context(view: ContextView, where: str) -> Splice:
+def _write_context(view: ContextView, size: _Size, where: str) -> Splice:
     small = wiw_pb2.ContextView()
     write_pose(view.pose, small.pose, f"{where}.pose")
     message = Splice.of(small)
-    message.add_message(small.RGB_FIELD_NUMBER, write_tensor(view.rgb, "uint8", (None, None, 3), f"{where}.rgb"))
+    message.add_message(small.RGB_FIELD_NUMBER, write_tensor(view.rgb, "uint8", size, f"{where}.rgb"))
     return message
 
 
@@ -79,8 +81,8 @@ def _read_poses(messages: Any, where: str) -> Tuple[Pose, ...]:
     return tuple(read_pose(pose, f"{where}[{index}]") for index, pose in enumerate(messages))
 
 
-def _read_context(message: Any, where: str) -> ContextView:
-    rgb = read_tensor(present(message, "rgb", where), "uint8", (None, None, 3), f"{where}.rgb")
+def _read_context(message: Any, size: _Size, where: str) -> ContextView:
+    rgb = read_tensor(present(message, "rgb", where), "uint8", size, f"{where}.rgb")
     return ContextView(rgb, read_pose(present(message, "pose", where), f"{where}.pose"))
 
 
@@ -106,7 +108,9 @@ def read_rollout_request(message: Any, where: str = "request") -> RolloutRequest
         depth=depth,
         prompt=text(message.prompt, f"{where}.prompt", limits.MAX_TEXT),
         poses=poses,
-        context=tuple(_read_context(item, f"{where}.context[{index}]") for index, item in enumerate(message.context)),
+        context=tuple(
+            _read_context(item, size, f"{where}.context[{index}]") for index, item in enumerate(message.context)
+        ),
     )
 
 
