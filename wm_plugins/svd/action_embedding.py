@@ -1,4 +1,6 @@
-"""How the post-trained SVD is told the actions: a prefix matrix, sinusoids, and a sum with the time embedding.
+"""How the post-trained SVD is told the actions: a row of numbers a frame, sinusoids, a sum with the time embedding.
+
+In navigation a row holds the ids of all actions so far; in manipulation it holds the pose of the gripper.
 
 Written from the description of the published protocol (arXiv 2510.18135), not from its code. Where the description
 leaves a choice (the value of an empty entry, the order of the features), it is made here and said so.
@@ -14,16 +16,22 @@ import torch
 from diffusers.models.embeddings import TimestepEmbedding
 from torch import nn
 
-from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, Action, Primitive
+from harness.contracts.actions import EE_POSE8, FORWARD, TURN_LEFT, TURN_RIGHT, Action, Primitive, Vector
+from harness.contracts.arm_poses import ten_numbers
 from harness.contracts.errors import Refusal
+from harness.contracts.portable import PI
 
 FRAMES = 14
 FREQUENCIES = (1.0, 2.0, 4.0, 6.0, 8.0, 10.0)
-FEATURES = FRAMES * len(FREQUENCIES) * 2
+FEATURES_A_NUMBER = len(FREQUENCIES) * 2
 HIDDEN = 256
 START_ID = 4
 ACTION_IDS = {FORWARD: 1, TURN_LEFT: 2, TURN_RIGHT: 3}
 PADDING_ID = ACTION_IDS[FORWARD]
+
+POSE_NUMBERS = 10
+SCENE_LOW, SCENE_HIGH = (-0.3, -0.5, 0.6), (0.7, 0.5, 1.6)
+"""The published bounds of the gripper's position, metres."""
 
 
 def action_ids(actions: Sequence[Action]) -> list[int]:
@@ -31,10 +39,10 @@ def action_ids(actions: Sequence[Action]) -> list[int]:
     ids = [START_ID]
     for action in actions:
         if not isinstance(action, Primitive) or action.name not in ACTION_IDS:
-            raise Refusal(f"FTsvd does not know the action {action}.", f"It knows {', '.join(ACTION_IDS)}.")
+            raise Refusal(f"the action {action} is not known.", f"Known: {', '.join(ACTION_IDS)}.")
         ids.append(ACTION_IDS[action.name])
     if len(ids) > FRAMES:
-        raise Refusal(f"FTsvd imagines {FRAMES - 1} actions, not {len(actions)}.", "Send shorter candidates.")
+        raise Refusal(f"{FRAMES - 1} actions can be imagined, not {len(actions)}.", "Send shorter candidates.")
     return ids + [PADDING_ID] * (FRAMES - len(ids))
 
 
@@ -44,18 +52,42 @@ def prefix_matrix(ids: Sequence[int]) -> torch.Tensor:
     return torch.tril(row.expand(len(ids), len(ids)))
 
 
+def pose_matrix(actions: Sequence[Action]) -> torch.Tensor:
+    """Return [14, 10]: row t holds the gripper's pose at frame t; a short candidate's last pose goes on.
+
+    A request does not hold the present pose, so row 0 repeats the first one. Positions within the scene's bounds
+    become -2 pi..2 pi; entries of the rotation matrix (-1..1) and the gripper (0 closed, 1 open) become -pi..pi.
+    """
+    poses = [_pose_row(action) for action in actions]
+    if not 0 < len(poses) < FRAMES:
+        raise Refusal(f"{FRAMES - 1} poses can be imagined, not {len(poses)}.", "Send candidates of that length.")
+    return torch.tensor([poses[0], *poses, *[poses[-1]] * (FRAMES - 1 - len(poses))], dtype=torch.float32)
+
+
+def _pose_row(action: Action) -> list[float]:
+    if not isinstance(action, Vector) or action.space != EE_POSE8:
+        raise Refusal(f"the action {action} is not known.", f"Send vectors of the space {EE_POSE8}.")
+    numbers = ten_numbers(action.values)
+    position = [
+        (2.0 * (value - low) / (high - low) - 1.0) * 2.0 * PI
+        for value, low, high in zip(numbers[:3], SCENE_LOW, SCENE_HIGH, strict=True)
+    ]
+    rotation = [value * PI for value in numbers[3:9]]
+    return [*position, *rotation, (2.0 * numbers[9] - 1.0) * PI]
+
+
 def sinusoids(matrix: torch.Tensor) -> torch.Tensor:
-    """Return [..., T * 12]: cosine and sine of every entry at six frequencies."""
+    """Return [..., N * 12] for rows of N numbers: cosine and sine of each at six frequencies."""
     angles = matrix.unsqueeze(-1) * torch.tensor(FREQUENCIES, device=matrix.device)
     return torch.stack([torch.cos(angles), torch.sin(angles)], dim=-1).flatten(-3)
 
 
 class ActionEmbedding(nn.Module):  # type: ignore[misc]
-    """Maps prefix features [B, T, 168] to what is added to the time embedding of each frame, [B * T, 1280]."""
+    """Maps the features of a row, [B, T, N * 12], to what is added to the time embedding of each frame, [B * T, C]."""
 
-    def __init__(self, width: int = 1280, features: int = FEATURES) -> None:
+    def __init__(self, width: int = 1280, numbers: int = FRAMES) -> None:
         super().__init__()
-        self.project = nn.Linear(features, HIDDEN)
+        self.project = nn.Linear(numbers * FEATURES_A_NUMBER, HIDDEN)
         self.embed = TimestepEmbedding(HIDDEN, width)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

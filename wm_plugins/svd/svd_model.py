@@ -1,12 +1,22 @@
-"""Stable Video Diffusion, and its version that is told the actions as numbers."""
+"""Stable Video Diffusion, and its versions that are told the actions as numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from action_embedding import ActionEmbedding, action_ids, added_to_time_embedding, prefix_matrix, sinusoids
+from action_embedding import (
+    FRAMES,
+    POSE_NUMBERS,
+    ActionEmbedding,
+    action_ids,
+    added_to_time_embedding,
+    pose_matrix,
+    prefix_matrix,
+    sinusoids,
+)
 from diffusers import StableVideoDiffusionPipeline, UNetSpatioTemporalConditionModel
 from safetensors.torch import load_file
 from video_diffusion.base import DiffusersImageToVideo
@@ -15,10 +25,10 @@ from video_diffusion.interception import Decoding
 from video_diffusion.loading import part_of
 from video_diffusion.prompts import Embedding
 
-from harness.contracts.actions import TURN_LEFT, TURN_RIGHT, Primitive
+from harness.contracts.actions import EE_POSE8, TURN_LEFT, TURN_RIGHT, Action, Primitive
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import RANDOM
-from harness.contracts.rollouts import RolloutRequest
+from harness.contracts.manifests import RANDOM, Setting
+from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
 
 ACTION_FILE = "action_embedding.safetensors"
 
@@ -59,6 +69,25 @@ class FTSvd(Svd):
     weights. Noise of a frame after a turn is that of the frame before, rolled like the panorama.
     """
 
+    numbers: ClassVar[int] = FRAMES
+    """How many numbers a frame is told."""
+
+    def rows(self, actions: Sequence[Action]) -> torch.Tensor:
+        """Return [14, `numbers`]: what each frame is told; actions that the model does not know raise Refusal."""
+        return prefix_matrix(action_ids(actions))
+
+    def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
+        """Yield the rollouts; a request with unknown actions fails alone, before the others are computed."""
+        known = []
+        for request in requests:
+            try:
+                self.rows(request.candidate.actions)
+            except Refusal as error:
+                yield failed_rollout(request.id, request.camera, str(error))
+            else:
+                known.append(request)
+        yield from super().imagine_batch(known)
+
     def load(self) -> Any:
         """Return the pipeline with the embedding of actions."""
         pipeline = super().load()
@@ -82,7 +111,7 @@ class FTSvd(Svd):
 
     def denoise(self, batch: Batch, embeddings: Embedding, noise: list[torch.Generator], clock: Any) -> list[Decoding]:
         """Run the pipeline with the actions added to its time embedding."""
-        matrices = [prefix_matrix(action_ids(r.candidate.actions))[: batch.frames] for r in batch.requests]
+        matrices = [self.rows(request.candidate.actions)[: batch.frames] for request in batch.requests]
         features = sinusoids(torch.stack(matrices)).to(self.device, self.actions.project.weight.dtype)
         with torch.no_grad(), added_to_time_embedding(self.pipeline.unet, self.actions(features)):
             return super().denoise(batch, embeddings, noise, clock)
@@ -98,7 +127,7 @@ class FTSvd(Svd):
 
     def _load_actions(self, unet: Any) -> ActionEmbedding:
         width = unet.time_embedding.linear_2.out_features
-        actions = ActionEmbedding(width)
+        actions = ActionEmbedding(width, self.numbers)
         if self.manifest.weights != RANDOM:
             file = self._action_file()
             try:
@@ -116,3 +145,14 @@ class FTSvd(Svd):
         folder = Path(part.source if part is not None else self.manifest.weights)
         nested = folder / "unet"
         return (nested if nested.is_dir() else folder) / ACTION_FILE
+
+
+class FTSvdManip(FTSvd):
+    """SVD post-trained on a robot arm seen by a fixed camera: each frame is told the absolute pose of the gripper."""
+
+    numbers = POSE_NUMBERS
+    family_settings: ClassVar[Mapping[str, Setting]] = {"action_space": EE_POSE8}
+
+    def rows(self, actions: Sequence[Action]) -> torch.Tensor:
+        """Return [14, 10]: the gripper's pose at each frame."""
+        return pose_matrix(actions)

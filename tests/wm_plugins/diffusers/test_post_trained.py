@@ -1,8 +1,8 @@
-"""Post-trained models: a transformer folder, low-rank adapters for one or two experts, and a UNet told the actions."""
+"""Post-trained models: a transformer folder, low-rank adapters for one or two experts, UNets told the actions."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,53 +12,24 @@ pytest.importorskip("torch", reason="the zoo needs torch (the extra 'models')")
 pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'models')")
 pytest.importorskip("peft", reason="adapters need peft (the extra 'models')")
 
-import peft
 import torch
 
-from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT
+from harness.contracts.actions import EE_POSE8, FORWARD, TURN_LEFT, TURN_RIGHT, Candidate, Primitive, Vector
 from harness.contracts.errors import Refusal
-from tests.wm_plugins.diffusers.zoo import (
-    Saved,
-    bare_frames,
-    bare_pipeline,
-    request,
-    save_base,
-    tiny_manifest,
-    world_model,
-)
+from tests.wm_plugins.diffusers.saving import Saved, SavedPipelines
+from tests.wm_plugins.diffusers.zoo import bare_frames, bare_pipeline, request, tiny_manifest, world_model
 
-
-def perturbed_transformer(base: Path, folder: Path) -> Path:
-    """Save the transformer of ``base`` with other weights to ``folder``, as a post-training would."""
-    import diffusers
-
-    index = diffusers.DiffusionPipeline.load_config(base)
-    transformer = getattr(diffusers, index["transformer"][1]).from_pretrained(base, subfolder="transformer")
-    torch.manual_seed(21)
-    with torch.no_grad():
-        for parameter in transformer.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.2)
-    transformer.save_pretrained(folder)
-    return folder
-
-
-def adapter(model: Any, seed: int) -> dict[str, Any]:
-    """Return random low-rank weights for the attention of ``model``."""
-    model.add_adapter(peft.LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
-    torch.manual_seed(seed)
-    weights = {name: torch.randn_like(value) for name, value in peft.get_peft_model_state_dict(model).items()}
-    return weights
+LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
 @pytest.mark.parametrize("name", [pytest.param("FTltx", marks=pytest.mark.slow), "FTcosmos"])
-def test_transformer_folder_replaces_the_published_one(name: str, tmp_path: Path) -> None:
-    base = save_base(name, tmp_path / "base")
-    part = perturbed_transformer(base, tmp_path / "part")
+def test_transformer_folder_replaces_the_published_one(name: str, pipelines: SavedPipelines) -> None:
+    saved = pipelines.post_trained(name)
     asked = request(0, 3)
-    trained = world_model(tiny_manifest(name, Saved(base, part)))
-    pipeline = bare_pipeline(trained, Saved(base, part))
+    trained = world_model(tiny_manifest(name, saved))
+    pipeline = bare_pipeline(trained, saved)
     published = bare_frames(pipeline, trained, asked)[[1, 2, 3]]
-    pipeline.transformer = type(pipeline.transformer).from_pretrained(part)
+    pipeline.transformer = type(pipeline.transformer).from_pretrained(saved.weights)
     expected = bare_frames(pipeline, trained, asked)[[1, 2, 3]]
     imagined = trained.imagine(asked).rgb
     assert np.array_equal(imagined, expected)
@@ -66,58 +37,44 @@ def test_transformer_folder_replaces_the_published_one(name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["FTwan22", pytest.param("FTwan21", marks=pytest.mark.slow)])
-def test_low_rank_adapter_is_merged(name: str, tmp_path: Path) -> None:
-    base = save_base(name, tmp_path / "base")
-    plain = world_model(tiny_manifest(name, Saved(base, base)))
-    cls = type(plain.pipeline)
-    weights = adapter(cls.from_pretrained(base).transformer, 5)
-    cls.save_lora_weights(tmp_path / "part", transformer_lora_layers=weights)
+def test_low_rank_adapter_is_merged(name: str, pipelines: SavedPipelines) -> None:
+    saved, published = pipelines.post_trained(name), pipelines.published(name)
+    plain = world_model(tiny_manifest(name, published))
     asked = request(0, 3)
-    pipeline = bare_pipeline(plain, Saved(base, base))
-    pipeline.load_lora_weights(tmp_path / "part", weight_name="pytorch_lora_weights.safetensors")
+    pipeline = bare_pipeline(plain, saved)
+    pipeline.load_lora_weights(saved.weights, weight_name=LORA_FILE)
     pipeline.fuse_lora(components=["transformer"])
     expected = bare_frames(pipeline, plain, asked)[[1, 2, 3]]
-    for weights_path in (tmp_path / "part", tmp_path / "part" / "pytorch_lora_weights.safetensors"):
-        trained = world_model(tiny_manifest(name, Saved(base, weights_path)))
+    for weights in (saved.weights, saved.weights / LORA_FILE):
+        trained = world_model(tiny_manifest(name, Saved(saved.base, weights)))
         imagined = trained.imagine(asked).rgb
         assert np.abs(imagined.astype(int) - expected).max() <= 1
     assert not np.array_equal(expected, plain.imagine(asked).rgb)
 
 
 @pytest.mark.slow
-def test_each_expert_gets_its_adapter(tmp_path: Path) -> None:
+def test_each_expert_gets_its_adapter(pipelines: SavedPipelines) -> None:
     name = "FTwan22-14B"
-    base = save_base(name, tmp_path / "base")
-    plain = world_model(tiny_manifest(name, Saved(base, base)))
-    cls = type(plain.pipeline)
-    for expert, seed in (("high_noise", 5), ("low_noise", 6)):
-        weights = adapter(cls.from_pretrained(base).transformer, seed)
-        cls.save_lora_weights(tmp_path / "part" / expert, transformer_lora_layers=weights)
-    trained = world_model(tiny_manifest(name, Saved(base, tmp_path / "part")))
-    for before, after in (("transformer", "transformer"), ("transformer_2", "transformer_2")):
-        old = getattr(plain.pipeline, before).blocks[0].attn1.to_q.weight
-        new = getattr(trained.pipeline, after).blocks[0].attn1.to_q.weight
+    plain = world_model(tiny_manifest(name, pipelines.published(name)))
+    trained = world_model(tiny_manifest(name, pipelines.post_trained(name)))
+    for expert in ("transformer", "transformer_2"):
+        old = getattr(plain.pipeline, expert).blocks[0].attn1.to_q.weight
+        new = getattr(trained.pipeline, expert).blocks[0].attn1.to_q.weight
         assert not torch.equal(old, new)
     first = trained.pipeline.transformer.blocks[0].attn1.to_q.weight
     assert not torch.equal(first, trained.pipeline.transformer_2.blocks[0].attn1.to_q.weight)
 
 
 @pytest.fixture(scope="module")
-def svd(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def svd(pipelines: SavedPipelines) -> Any:
     """Return FTsvd on a tiny base, with a UNet that embeds the noise augmentation alone and random action weights."""
-    folder = tmp_path_factory.mktemp("ftsvd")
-    base = save_base("FTsvd", folder / "base")
-    from action_embedding import ActionEmbedding
-    from safetensors.torch import save_file
+    return world_model(tiny_manifest("FTsvd", pipelines.post_trained("FTsvd")))
 
-    from tests.wm_plugins.diffusers.tiny_pipelines import svd_unet
 
-    unet = svd_unet(added=32)
-    unet.save_pretrained(folder / "part" / "unet")
-    torch.manual_seed(8)
-    actions = ActionEmbedding(unet.time_embedding.linear_2.out_features)
-    save_file(actions.state_dict(), folder / "part" / "unet" / "action_embedding.safetensors")
-    return world_model(tiny_manifest("FTsvd", Saved(base, folder / "part")))
+@pytest.fixture(scope="module")
+def arm(pipelines: SavedPipelines) -> Any:
+    """Return FTsvd-manip on the same base."""
+    return world_model(tiny_manifest("FTsvd-manip", pipelines.post_trained("FTsvd-manip")))
 
 
 def test_ftsvd_follows_the_actions(svd: Any) -> None:
@@ -135,7 +92,7 @@ def test_ftsvd_in_a_batch_gives_each_request_its_own_actions(svd: Any) -> None:
 
 
 def test_prefix_matrix_holds_what_led_to_a_frame() -> None:
-    from action_embedding import FEATURES, action_ids, prefix_matrix, sinusoids
+    from action_embedding import action_ids, prefix_matrix, sinusoids
 
     ids = action_ids(request(actions=(FORWARD, TURN_LEFT)).candidate.actions)
     assert ids == [4, 1, 2] + [1] * 11
@@ -143,7 +100,7 @@ def test_prefix_matrix_holds_what_led_to_a_frame() -> None:
     assert matrix[0].tolist() == [4.0] + [0.0] * 13
     assert matrix[2].tolist() == [4.0, 1.0, 2.0] + [0.0] * 11
     features = sinusoids(matrix)
-    assert features.shape == (14, FEATURES) == (14, 168)
+    assert features.shape == (14, 168)
     assert features[0, :2].tolist() == pytest.approx([np.cos(4.0), np.sin(4.0)])
 
 
@@ -154,7 +111,43 @@ def test_noise_turns_with_the_camera(svd: Any) -> None:
     assert not torch.equal(noise[1], noise[0]) and not torch.equal(noise[3], noise[2])
 
 
-def test_ftsvd_needs_its_embedding_of_actions(tmp_path: Path) -> None:
-    base = save_base("FTsvd", tmp_path / "base")
+def test_a_request_with_unknown_actions_fails_alone(svd: Any) -> None:
+    bad = replace(request(1), candidate=Candidate((Primitive("fly", 3.0),)), frames=(1,))
+    answers = {rollout.id: rollout for rollout in svd.imagine_batch([request(0, 4), bad, request(2, 5)])}
+    assert "fly" in answers[1].error
+    assert np.abs(answers[2].rgb.astype(int) - svd.imagine(request(2, 5)).rgb).max() <= 2
+
+
+def test_ftsvd_needs_its_embedding_of_actions(pipelines: SavedPipelines) -> None:
     with pytest.raises(Refusal, match=r"action_embedding\.safetensors"):
-        world_model(tiny_manifest("FTsvd", Saved(base, base)))
+        world_model(tiny_manifest("FTsvd", pipelines.published("FTsvd")))
+
+
+def test_poses_become_angles_within_the_scene() -> None:
+    from action_embedding import POSE_NUMBERS, pose_matrix, sinusoids
+
+    level, half = (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)  # no turn, and half a turn about z
+    lowest, highest = pose(-0.3, -0.5, 0.6, level, 0.0), pose(0.7, 0.5, 1.6, half, 1.0)
+    matrix = pose_matrix((lowest, highest)) / np.pi
+    low = [-2.0, -2.0, -2.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0]
+    high = [2.0, 2.0, 2.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0]
+    expected = [low, low, *[high] * 12]  # the present pose is the first one, the last one goes on
+    np.testing.assert_allclose(matrix.numpy(), expected, atol=1e-6)
+    middle = pose_matrix((pose(0.2, 0.25, 0.85, level, 1.0),))[0, :3]
+    assert middle.tolist() == pytest.approx([0.0, np.pi, -np.pi], abs=1e-5)
+    assert sinusoids(matrix).shape == (14, POSE_NUMBERS * 12) == (14, 120)
+
+
+def test_the_arm_follows_its_poses_and_no_others(arm: Any) -> None:
+    level = (1.0, 0.0, 0.0, 0.0)
+    ahead = tuple(pose(0.1 * step, 0.0, 1.0, level, 1.0) for step in range(3))
+    aside = tuple(pose(0.1 * step, 0.1 * step, 1.0, level, 1.0) for step in range(3))
+    asked = replace(request(0, 4), candidate=Candidate(ahead))
+    frames = arm.imagine(asked).rgb
+    assert np.array_equal(frames, arm.imagine(asked).rgb)
+    assert not np.array_equal(frames, arm.imagine(replace(asked, candidate=Candidate(aside))).rgb)
+    assert "not known" in arm.imagine(request(0, 4)).error
+
+
+def pose(x: float, y: float, z: float, rotation: tuple[float, ...], gripper: float) -> Vector:
+    return Vector(EE_POSE8, (x, y, z, *rotation, gripper))

@@ -18,14 +18,13 @@ import torch
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint
+from tests.wm_plugins.diffusers.saving import Saved, SavedPipelines
 from tests.wm_plugins.diffusers.zoo import (
     CATALOG,
     MODELS,
-    Saved,
     bare_frames,
     bare_pipeline,
     request,
-    save_base,
     tiny_manifest,
     world_model,
 )
@@ -34,9 +33,8 @@ NOWHERE = Saved(Path("/nowhere/base"), Path("/nowhere/weights"))
 
 
 @pytest.fixture(scope="module")
-def ltx(tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    folder = save_base("ltx", tmp_path_factory.mktemp("ltx_settings"))
-    return Saved(folder, folder)
+def ltx(pipelines: SavedPipelines) -> Saved:
+    return pipelines.published("ltx")
 
 
 def test_unknown_setting_is_refused_with_the_nearest_name() -> None:

@@ -14,16 +14,15 @@ pytest.importorskip("torch", reason="the zoo needs torch (the extra 'models')")
 pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'models')")
 pytest.importorskip("transformers", reason="the zoo needs transformers (the extra 'models')")
 
+from tests.wm_plugins.diffusers.saving import Saved, SavedPipelines
 from tests.wm_plugins.diffusers.zoo import (
     HEIGHT,
     MODELS,
     WIDTH,
-    Saved,
     bare_frames,
     bare_pipeline,
     entry,
     request,
-    save_base,
     tiny_manifest,
     view,
     world_model,
@@ -51,14 +50,12 @@ class Played:
 @pytest.fixture(
     scope="module", params=[name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in BASES]
 )
-def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Played:
+def played(request: pytest.FixtureRequest, pipelines: SavedPipelines) -> Played:
     """Load one model and ask for three rollouts at once and one alone."""
-    return play(request.param, tmp_path_factory)
+    return play(request.param, pipelines.published(request.param))
 
 
-def play(name: str, tmp_path_factory: pytest.TempPathFactory) -> Played:
-    folder = save_base(name, tmp_path_factory.mktemp(name.replace(".", "_")))
-    saved = Saved(folder, folder)
+def play(name: str, saved: Saved) -> Played:
     model = world_model(tiny_manifest(name, saved))
     asked = [request(0, 1), request(1, 2, frames=(0, 3)), request(2, 3, scene=1, prompt="turn left")]
     return Played(name, saved, model, list(model.imagine_batch(asked)), model.imagine(request(7, 2, frames=(0, 3))))

@@ -393,6 +393,7 @@ BY_MODEL = {
     "FTwan22-14B": wan22_14b,
     "svd": svd,
     "FTsvd": svd,
+    "FTsvd-manip": svd,
     "hunyuan": hunyuan,
     "cogvideox": cogvideox,
     "skyreels": skyreels,

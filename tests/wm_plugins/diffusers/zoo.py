@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from harness.contracts.observations import RGB
 from harness.contracts.rollouts import RolloutRequest
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
+from tests.wm_plugins.diffusers.saving import Saved
 
 CATALOG = load_catalog()
 MODELS = tuple(name for name in CATALOG.names() if "pipeline" in CATALOG.find(name).manifest.settings)
@@ -48,25 +48,6 @@ def request(
     camera = Camera("pano", EQUIRECT, HEIGHT, WIDTH, 360.0, 1.25)
     candidate = Candidate(tuple(_ACTIONS[name] for name in actions))
     return RolloutRequest(id, seed, view(scene), camera, candidate, frames, prompt=prompt)
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A saved tiny pipeline and the weights folder of a model (for post-trained ones, the part)."""
-
-    base: Path
-    weights: Path
-
-
-def save_base(name: str, folder: Path) -> Path:
-    """Save the tiny pipeline of model ``name`` and return its folder."""
-    from tests.wm_plugins.diffusers.tiny_pipelines import BY_MODEL
-
-    pipeline = BY_MODEL[name]()
-    if hasattr(pipeline, "safety_checker"):
-        pipeline.register_modules(safety_checker=None)
-    pipeline.save_pretrained(folder)
-    return folder
 
 
 def tiny_manifest(name: str, saved: Saved, **settings: Any) -> ModelManifest:
