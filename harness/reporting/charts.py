@@ -110,3 +110,25 @@ def _ticks(values: Sequence[float], least_span: float) -> List[float]:
 
 def _or(value: float, other: float) -> float:
     return value if math.isfinite(value) else other
+
+
+@dataclass(frozen=True)
+class DifferenceAxis:
+    """An axis of differences around zero: its half width, and positions in percent of the width."""
+
+    reach: float
+
+    def at(self, difference: float) -> float:
+        """Return where a difference lies, at the edge for one outside."""
+        return 50.0 + 50.0 * max(-1.0, min(1.0, difference / self.reach))
+
+    @property
+    def ticks(self) -> Tuple[float, ...]:
+        """Return five differences, evenly spread."""
+        return (-self.reach, -self.reach / 2.0, 0.0, self.reach / 2.0, self.reach)
+
+
+def difference_axis(differences: Sequence[Metric]) -> DifferenceAxis:
+    """Return an axis that holds every interval: 10, 20, 50 or 100 points to each side."""
+    farthest = max((max(abs(_or(m.low, m.value)), abs(_or(m.high, m.value))) for m in differences), default=1.0)
+    return DifferenceAxis(next((reach for reach in (0.1, 0.2, 0.5) if farthest <= reach), 1.0))

@@ -71,7 +71,7 @@ def mean_variance(sample: Sample) -> float:
     deviations = sample.values - sample.values.mean()
     independent = float(sample.values.var(ddof=1)) / n if n > 1 else float("nan")
     if sample.homes < 2:
-        return independent * _assumed_design_effect(sample)
+        return independent * assumed_design_effect(sample)
     return max(linearised_variance(sample.home_sums(deviations) / n), independent)
 
 
@@ -92,7 +92,7 @@ def rate_interval(sample: Sample) -> Tuple[float, float]:
     if 0.0 < rate < 1.0 and variance > 0.0:
         effective = rate * (1.0 - rate) / variance
         return _wilson(rate * effective, effective, _quantile(sample))
-    effective = n / _assumed_design_effect(sample)
+    effective = n / assumed_design_effect(sample)
     return _wilson(rate * effective, effective, NORMAL_QUANTILE)
 
 
@@ -128,6 +128,7 @@ def _quantile(sample: Sample) -> float:
     return float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, degrees))
 
 
-def _assumed_design_effect(sample: Sample) -> float:
+def assumed_design_effect(sample: Sample) -> float:
+    """Return the design effect of `ASSUMED_ICC` for homes of this sample's mean size."""
     mean_size = len(sample) / sample.homes
     return 1.0 + (mean_size - 1.0) * ASSUMED_ICC
