@@ -135,12 +135,13 @@ def _check_complete(run: RunData, terms: Terms) -> Iterator[str]:
     pending = states.count(PLANNED)
     if played == len(states):
         return
+    broken = len(states) - played - pending
     counts = f"{played} of {len(states)} episodes were played to their end"
-    counts += f" ({len(states) - played - pending} broke or timed out, {pending} not played yet)"
+    counts += f" ({broken} broke or timed out, {pending} not played yet)"
     if not terms.allow_partial:
         raise Refusal(
             f"run {run.record.run_id} is PARTIAL: {counts}.",
-            f"Complete it: python benchmark.py --resume RUN{'' if pending else ' --retry-errors'}. Or compare it as it "
+            f"Complete it: python benchmark.py --resume RUN{' --retry-errors' if broken else ''}. Or compare it as it "
             "is with --allow-partial, which stamps the comparison.",
         )
     yield (
