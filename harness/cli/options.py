@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from harness.cli.paths import cache_root
+from harness.cli.progress import ReadingLine
 from harness.cli.scenes import choose_scenes
 from harness.cli.views import check_view, plays_view
 from harness.contracts.digest import to_plain
@@ -213,7 +214,7 @@ def make_plan(options: RunOptions) -> RunPlan:
     entry = choose_model(options, catalog, image)
     prepared = prepare(entry.manifest, options.choice)
     suite = choose_suite(options, prepared)
-    prepared = check(prepared, options.choice)
+    prepared = check(prepared, options.choice, ReadingLine())
     entry = replace(entry, manifest=prepared.manifest)
     identity = identify(options, suite, prepared, image)
     model_plan, model_image = plan_world_model(entry, image, world_model)

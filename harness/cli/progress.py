@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT
 from harness.running.pace import PLAYING
 from harness.running.progress import Progress
+
+READING_S = 1.0
+"""Weights are read in silence for this long, and their line is then renewed as often."""
 
 INTERVAL_S = 5.0
 """How often a line is printed where stderr is no terminal (a log file)."""
@@ -43,6 +47,28 @@ class ProgressLine:
         sys.stderr.flush()
 
 
+class ReadingLine:
+    """Called with the bytes of weights that were read and those in all; silent where it takes no time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._live = sys.stderr.isatty()
+        self._clock = clock
+        self._began = clock()
+        self._printed_at = self._began
+
+    def __call__(self, done: int, total: int) -> None:
+        now = self._clock()
+        shown = self._printed_at > self._began
+        finished = done == total
+        if now - self._printed_at < (READING_S if self._live or not shown else INTERVAL_S) and not (finished and shown):
+            return
+        left = (now - self._began) * (total - done) / max(done, 1)
+        text = f"reading the weights: {done / 1e9:.1f} of {total / 1e9:.1f} GB · {clock(left)} left"
+        sys.stderr.write("\r\x1b[2K" + text + "\n" * finished if self._live else text + "\n")
+        sys.stderr.flush()
+        self._printed_at = now
+
+
 def describe(progress: Progress) -> str:
     """Return one line: ``17/24 episodes · 13 solved · 21.4/min · 0:20 left``."""
     counts = progress.counts
@@ -51,7 +77,7 @@ def describe(progress: Progress) -> str:
     if broken:
         parts.append(f"{broken} in error")
     if progress.done < progress.total and progress.phase != PLAYING:
-        parts.append(progress.phase)
+        parts.append(progress.phase if progress.phase_s is None else f"{progress.phase} {clock(progress.phase_s)}")
     if progress.episodes_per_minute is not None:
         parts.append(f"{progress.episodes_per_minute:.1f}/min")
     if progress.eta_s is not None:

@@ -19,7 +19,8 @@ PARTIAL_CODE = 3
 class Progress:
     """One moment of a run: ``counts`` by state over the whole plan, and the speed since this start or resume.
 
-    ``phase`` is one of `harness.running.pace`. Speed and ``eta_s`` are None until the pace is known. ``last`` is the
+    ``phase`` is one of `harness.running.pace`, or says which service starts; then ``phase_s`` are the seconds since it
+    began to, else None. Speed and ``eta_s`` are None until the pace is known. ``last`` is the
     episode committed just now, None where another event is told.
     """
 
@@ -30,6 +31,7 @@ class Progress:
     episodes_per_minute: Optional[float]
     eta_s: Optional[float]
     last: Optional[EpisodeResult]
+    phase_s: Optional[float] = None
 
     @property
     def done(self) -> int:

@@ -8,7 +8,6 @@ the files.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Optional, Union
@@ -18,13 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.wrong_fields import wrong_fields
+from harness.worldmodels.file_hashes import Progress, hash_files, quiet
 
 CARD = "README.md"
 MARK = "---"
 MAX_BYTES = 262144
 HELP = "docs/worldmodels.md (Cards) shows one; --allow-uncarded plays without and stamps the result."
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
-_CHUNK = 2**22
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -99,10 +98,11 @@ def read_card(folder: Path) -> Card:
     return Card(parsed.license, own.steps, data, own.hyperparameters, own.weights)
 
 
-def check_card(checkpoint: Path) -> Card:
+def check_card(checkpoint: Path, progress: Progress = quiet) -> Card:
     """Return the card of a checkpoint (a folder, or a file in one); Refusal unless it is complete and tells the truth.
 
-    Completeness is checked first, since it costs nothing; hashing reads every byte of the weights once.
+    Completeness is checked first, since it costs nothing; hashing reads every byte of weights that changed since they
+    were hashed last.
     """
     folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
     card = read_card(folder)
@@ -116,7 +116,7 @@ def check_card(checkpoint: Path) -> Card:
             + (f" (only one side has {odd[0]!r})." if odd else "."),
             HELP,
         )
-    for name, sha256 in file_hashes(checkpoint).items():
+    for name, sha256 in file_hashes(checkpoint, progress).items():
         if card.weights[name] != sha256:
             raise Refusal(
                 f"{folder / name} is not what its card says: SHA-256 {sha256}, card {card.weights[name]}.",
@@ -132,23 +132,16 @@ def weight_files(checkpoint: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in checkpoint.rglob("*") if path.suffix in _WEIGHTS and path.is_file()))
 
 
-def file_hashes(checkpoint: Path) -> dict[str, str]:
+def file_hashes(checkpoint: Path, progress: Progress = quiet) -> dict[str, str]:
     """Return the SHA-256 of each file of weights by its path below the checkpoint's folder."""
     folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
-    return {str(path.relative_to(folder)): _sha256(path) for path in weight_files(checkpoint)}
+    hashes = hash_files(weight_files(checkpoint), progress)
+    return {str(path.relative_to(folder)): sha256 for path, sha256 in hashes.items()}
 
 
 def weights_digest(hashes: Mapping[str, str]) -> str:
     """Return one SHA-256 that stands for all files of a checkpoint."""
     return digest(dict(hashes))
-
-
-def _sha256(path: Path) -> str:
-    result = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            result.update(chunk)
-    return result.hexdigest()
 
 
 def _front_matter(content: bytes, file: Path) -> Any:

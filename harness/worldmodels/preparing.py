@@ -14,6 +14,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, ModelManifest, Setting
 from harness.worldmodels import cards
 from harness.worldmodels.conditioning import conditioning_of
+from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.overrides import override
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from harness.worldmodels.prompts import template_of, with_template
@@ -57,10 +58,11 @@ def prepare(manifest: ModelManifest, choice: Choice) -> Prepared:
     return Prepared(planned, overrides, stamps, lacks(planned))
 
 
-def check(prepared: Prepared, choice: Choice) -> Prepared:
+def check(prepared: Prepared, choice: Choice, progress: Progress = quiet) -> Prepared:
     """Return ``prepared`` with the hash of the user's own or post-trained weights, after their card was checked.
 
-    Published models are named by source and revision and need no card of ours.
+    Published models are named by source and revision and need no card of ours. ``progress`` is told how much of the
+    weights has been read.
     """
     manifest = prepared.manifest
     checkpoint = own_folder(manifest)
@@ -68,13 +70,13 @@ def check(prepared: Prepared, choice: Choice) -> Prepared:
         return prepared
     stamps = prepared.stamps
     try:
-        hashes = dict(cards.check_card(checkpoint).weights)
+        hashes = dict(cards.check_card(checkpoint, progress).weights)
         if not checkpoint.is_dir():
             hashes = {checkpoint.name: hashes[checkpoint.name]}
     except Refusal:
         if not choice.allow_uncarded:
             raise
-        hashes, stamps = cards.file_hashes(checkpoint), (*stamps, UNCARDED)
+        hashes, stamps = cards.file_hashes(checkpoint, progress), (*stamps, UNCARDED)
     if not hashes:
         raise Refusal(f"{checkpoint} holds no file of weights.", "Give the folder of a checkpoint, or a file.")
     sha256 = cards.weights_digest(hashes)

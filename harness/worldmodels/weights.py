@@ -52,15 +52,30 @@ def own_folder(manifest: ModelManifest) -> Optional[Path]:
         return None
     if manifest.weights != FROM_HUB:
         return Path(manifest.weights)
-    source = manifest.checkpoint
-    return find_snapshot(source.source, source.revision) if is_hub_id(source.source) else None
+    return _place(manifest.checkpoint)
+
+
+def _place(checkpoint: Checkpoint) -> Optional[Path]:
+    """Return where declared weights are: an absolute path, or a snapshot in the hub's cache; None where they are not.
+
+    A snapshot may be incomplete.
+    """
+    source = checkpoint.source
+    if is_hub_id(source):
+        return find_snapshot(source, checkpoint.revision)
+    return Path(source) if Path(source).is_absolute() and Path(source).exists() else None
 
 
 def state(manifest: ModelManifest) -> str:
     """Return whether the published weights of a model are here, for a table."""
     if not has_weights(manifest):
         return NOT_APPLICABLE
-    return ABSENT if lacks(replace(manifest, weights=FROM_HUB)) else PRESENT
+    return ABSENT if declared_lacks(manifest) else PRESENT
+
+
+def declared_lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
+    """Return what a model lacks here when it is played with the weights that its plugin.toml declares."""
+    return lacks(replace(manifest, weights=FROM_HUB)) if has_weights(manifest) else ()
 
 
 def lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
@@ -90,12 +105,16 @@ def _lack(manifest: ModelManifest, checkpoint: Checkpoint) -> Optional[Lack]:
                 f"{manifest.name}, a folder with the trained part in safetensors and its card (docs/worldmodels.md)",
             ),
         )
+    place = _place(checkpoint)
     if not is_hub_id(source):
-        return Lack(
-            f"{manifest.name}'s weights from {source}{_terms(manifest)}", ("get them there; then --weights /path",)
+        return (
+            None
+            if place is not None
+            else Lack(
+                f"{manifest.name}'s weights from {source}{_terms(manifest)}", ("get them there; then --weights /path",)
+            )
         )
-    snapshot = find_snapshot(source, checkpoint.revision)
-    reason = "not in the cache" if snapshot is None else incomplete(snapshot)
+    reason = "not in the cache" if place is None else incomplete(place)
     if not reason:
         return None
     revision = f" --revision {checkpoint.revision}" if checkpoint.revision else ""
@@ -107,5 +126,5 @@ def _lack(manifest: ModelManifest, checkpoint: Checkpoint) -> Optional[Lack]:
 
 
 def _terms(manifest: ModelManifest) -> str:
-    size = f", about {manifest.download_gb:g} GB" if manifest.download_gb else ""
-    return f"{size}, licence: {manifest.licence or 'not known, see its page'}"
+    size = f"about {manifest.download_gb:g} GB" if manifest.download_gb else "size unknown"
+    return f", {size}, licence: {manifest.licence or 'not known, see its page'}"

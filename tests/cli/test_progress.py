@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from harness.cli.progress import ProgressLine, describe
+from harness.cli.progress import ProgressLine, ReadingLine, describe
 from harness.contracts.results import STATES
 from harness.running.pace import PLAYING, PREPARING, STARTING
 from harness.running.progress import Progress
@@ -17,6 +19,28 @@ def moment(done: int, phase: str, speed: float | None = None, eta_s: float | Non
 
 def test_no_time_is_told_while_code_is_compiled_and_homes_are_built() -> None:
     assert describe(moment(1, PREPARING)) == "1/24 episodes · 1 solved · 0 failed · compiling and preparing homes"
+
+
+def test_a_service_that_starts_is_told_with_its_time() -> None:
+    progress = replace(moment(0, "starting ltx"), phase_s=75.0)
+    assert describe(progress) == "0/24 episodes · 0 solved · 0 failed · starting ltx 1:15"
+
+
+def test_reading_weights_is_silent_while_it_takes_no_time(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    line = ReadingLine(lambda: now[0])
+    line(1, 2)
+    line(2, 2)
+    assert capsys.readouterr().err == ""
+    line = ReadingLine(lambda: now[0])
+    for second, done in ((0.5, 1), (2.0, 10), (3.0, 15), (8.0, 20), (9.0, 30)):
+        now[0] = second
+        line(done * 10**9, 30 * 10**9)
+    assert capsys.readouterr().err.splitlines() == [
+        "reading the weights: 10.0 of 30.0 GB · 0:04 left",
+        "reading the weights: 20.0 of 30.0 GB · 0:04 left",
+        "reading the weights: 30.0 of 30.0 GB · 0:00 left",
+    ]
 
 
 def test_speed_and_time_left_are_told_when_they_are_known() -> None:

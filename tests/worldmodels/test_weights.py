@@ -70,6 +70,7 @@ def test_one_message_says_what_where_from_size_licence_and_the_command(cache: Pa
     for part in ("org/base", "v1", "Hugging Face Hub", "4.5 GB", "Toy Licence", str(cache)):
         assert part in lack.what
     assert "hf download org/base --revision v1" in lack.steps[0]
+    assert "size unknown" in lacks(choose_weights(replace(PUBLISHED, download_gb=0.0), ""))[0].what
     elsewhere = replace(PUBLISHED, checkpoint=Checkpoint("https://example.org/weights"))
     assert "https://example.org/weights" in lacks(choose_weights(elsewhere, ""))[0].what
 
