@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from harness.contracts.errors import WiwError
-from harness.contracts.manifests import PLUGIN
 from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 from harness.worldmodels.catalog import CatalogEntry
+from harness.worldmodels.weights import declared_lacks, has_weights
 from tasks.suite import list_suites, load_suite
 
 
@@ -49,41 +48,16 @@ def check_scenes() -> Iterator[Finding]:
 
 
 def check_weights(entries: Iterable[CatalogEntry]) -> Iterator[Finding]:
-    """Yield whether the checkpoint of every learnt world model is here, in the Hugging Face cache or as a path."""
-    declared = [e.manifest for e in entries if e.manifest.kind == PLUGIN and e.manifest.checkpoint.source]
+    """Yield whether the declared weights of every learnt world model are here, by the rules of a run."""
+    declared = [entry.manifest for entry in entries if has_weights(entry.manifest)]
     if not declared:
         yield Finding("weights", SKIPPED, "no world model here declares a checkpoint")
     for manifest in declared:
-        source, revision = manifest.checkpoint.source, manifest.checkpoint.revision
         name = f"weights: {manifest.name}"
-        place = weights_place(source, revision)
-        if place is not None:
-            yield Finding(name, OK, str(place))
+        missing = declared_lacks(manifest)
+        if not missing:
+            yield Finding(name, OK, "here, as far as their file names say")
             continue
-        wanted = f"{source} {revision}".strip()
-        pinned = f" --revision {revision}" if revision else ""
-        step = f"hf download {source}{pinned} (into {hub_cache()}; another: HF_HOME)"
-        yield Finding(name, WARNING, f"no {wanted} in {hub_cache()}", f"--wm {manifest.name} cannot run", step)
-
-
-def hub_cache() -> Path:
-    """Return the cache of the Hugging Face hub, found as its own library does."""
-    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    if named:
-        return Path(named).expanduser()
-    home = os.environ.get("HF_HOME")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return (Path(home).expanduser() if home else cache / "huggingface") / "hub"
-
-
-def weights_place(source: str, revision: str) -> Path | None:
-    """Return the folder or file of a checkpoint, or None; an empty snapshot counts as none."""
-    local = Path(source).expanduser()
-    if local.is_absolute() or source.startswith((".", "~")):
-        return local if local.exists() else None
-    folder = hub_cache() / f"models--{source.replace('/', '--')}"
-    named = folder / "refs" / (revision or "main")
-    commit = named.read_text(encoding="utf-8").strip() if named.is_file() else revision
-    snapshot = folder / "snapshots" / commit
-    complete = bool(commit) and snapshot.is_dir() and any(snapshot.iterdir())
-    return snapshot if complete and all(file.exists() for file in snapshot.iterdir()) else None
+        found = "; ".join(lack.what for lack in missing)
+        steps = "; ".join(step for lack in missing for step in lack.steps)
+        yield Finding(name, WARNING, found, f"--wm {manifest.name} cannot run", steps)

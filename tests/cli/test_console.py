@@ -16,6 +16,12 @@ def test_control_characters_are_escaped_and_text_is_kept() -> None:
     assert all(c.isprintable() for c in printable(COMMANDS)) and "owned" in printable(COMMANDS)
 
 
+def test_every_line_of_a_next_step_is_indented(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(ServiceError("two things are missing.", "- the first\n- the second\nThen try again."))
+    expected = "error: two things are missing.\n       - the first\n       - the second\n       Then try again.\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_no_error_of_a_plugin_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     print_error(ServiceError(f"it said {COMMANDS}", f"Look at its log: {COMMANDS}"))
     say(f"played {COMMANDS}")

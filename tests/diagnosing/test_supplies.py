@@ -64,7 +64,7 @@ def test_weights_in_the_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     state, step = weights(tmp_path, "org/far", revision)
-    assert state == WARNING and step.startswith(f"hf download org/far{f' --revision {revision}' if revision else ''} ")
+    assert state == WARNING and step.endswith(f"hf download org/far{f' --revision {revision}' if revision else ''}")
     repository = tmp_path / "hf" / "hub" / "models--org--far"
     snapshot = repository / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
