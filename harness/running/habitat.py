@@ -17,11 +17,10 @@ from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT
 from harness.records.identity import ImageRecord
-from harness.running.images import find_image
+from harness.running.images import find_image, own_image
 from harness.running.plan import ServicePlan
 from harness.running.services import Placement
 from harness.running.worker_process import ONE_THREAD
-from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import ContainerSpec, Mount
 from tasks.suite import HABITAT, Suite
 
@@ -47,7 +46,7 @@ def plan_habitat(
         variables = {"CUDA_VISIBLE_DEVICES": where.gpu} if where.gpu else {}
         options = habitat_options(suite, str(folder), digests, where.gpu)
         return ServicePlan(ENVIRONMENT, HABITAT, ENTRY_POINT, (), where.python, options, variables=variables), None
-    image = find_image(own_reference(IMAGE))
+    image = find_image(own_image(IMAGE))
     plan = ServicePlan(
         ENVIRONMENT,
         HABITAT,

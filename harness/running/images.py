@@ -24,6 +24,13 @@ def find_image(reference: str) -> ImageRecord:
     return ImageRecord(reference, image_id, docker_engine.repo_digest(engine, image_id))
 
 
+def own_image(name: str) -> str:
+    """Return the reference of one of the project's images in this version; its tables are read only now."""
+    from harness.runtimes.images.declared import own_reference
+
+    return own_reference(name)
+
+
 def read_file(image: ImageRecord, path: str) -> bytes:
     """Return one file of an image, read without running anything in it; Refusal where it is not there."""
     from harness.runtimes import docker_engine

@@ -24,6 +24,13 @@ class Play:
 
 
 @dataclass(frozen=True)
+class Starting:
+    """From a worker: it starts this service."""
+
+    service: str
+
+
+@dataclass(frozen=True)
 class Ready:
     """From a worker: its services are up."""
 
@@ -60,8 +67,8 @@ class Abort:
     next_step: str
 
 
-Message = Union[Play, Ready, Finished, Again, StartFailed, Abort]
-_KINDS: Dict[str, Any] = {kind.__name__: kind for kind in (Play, Ready, Finished, Again, StartFailed, Abort)}
+Message = Union[Play, Starting, Ready, Finished, Again, StartFailed, Abort]
+_KINDS: Dict[str, Any] = {kind.__name__: kind for kind in (Play, Starting, Ready, Finished, Again, StartFailed, Abort)}
 
 
 def encode(message: Message) -> bytes:

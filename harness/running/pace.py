@@ -29,6 +29,13 @@ class Pace:
         self._warm: Set[int] = set()
         self._seconds: Deque[float] = deque(maxlen=RECENT)
         self._ready = False
+        self._starting = STARTING
+        self._starting_since = clock()
+
+    def starting(self, service: str) -> None:
+        """Note that a worker starts ``service``; of several that start at once the latest is told."""
+        self._starting = f"starting {service}"
+        self._starting_since = self._clock()
 
     def cold(self, worker: int) -> None:
         """Note that ``worker`` has just started, or starts its services anew: its next episode is a first one."""
@@ -50,7 +57,12 @@ class Pace:
         """Return what the run is doing: `PLAYING` as soon as an episode was played by a warm worker."""
         if self._seconds:
             return PLAYING
-        return PREPARING if self._ready else STARTING
+        return PREPARING if self._ready else self._starting
+
+    @property
+    def phase_s(self) -> Optional[float]:
+        """Return for how many seconds a service has been starting, None where the run does something else."""
+        return None if self._seconds or self._ready else self._clock() - self._starting_since
 
     @property
     def episodes_per_minute(self) -> Optional[float]:

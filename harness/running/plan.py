@@ -10,7 +10,7 @@ from harness.contracts.errors import Refusal, SpecMismatch
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.plain import from_plain
-from harness.runtimes.specs import ContainerSpec
+from harness.runtimes.specs import WORLD_MODEL, ContainerSpec
 
 SUITE_PLAYER = "harness.running.suite_player:SuitePlayer"
 
@@ -24,6 +24,7 @@ class ServicePlan:
     ``python`` is the interpreter ("" for this one); ``path`` are folders put before ``sys.path``; ``options`` go to an
     environment's constructor; ``manifest`` is a world model's manifest. ``variables`` are added to the service's
     environment. With a ``container`` the service runs in it: paths are then the container's, and ``python`` is "".
+    ``start_s`` is how long it may take until it is ready, 0 where it does not say.
     """
 
     kind: str
@@ -35,14 +36,17 @@ class ServicePlan:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     container: Optional[ContainerSpec] = None
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class PhaseDeadlines:
-    """Seconds until a phase counts as hung. ``start_s`` is for starting one service, ``episode_s`` for playing and
-    recording one episode (it covers a bake); the others are for single calls."""
+    """Seconds until a phase counts as hung. ``start_s`` is for starting an environment, ``model_start_s`` for a world
+    model that does not declare its own limit: tens of gigabytes are loaded and compiled. ``episode_s`` is for playing
+    and recording one episode (it covers a bake); the others are for single calls."""
 
     start_s: float = 60.0
+    model_start_s: float = 600.0
     reset_s: float = 300.0
     step_s: float = 30.0
     imagine_s: float = 600.0
@@ -84,8 +88,13 @@ class RunPlan:
 
     def worker_start_s(self) -> float:
         """Return how long a worker may take until it is ready: its services one after another, and Python itself."""
-        services = sum(service is not None for service in (self.environment, self.world_model))
-        return self.deadlines.start_s * services + _PYTHON_START_S
+        services = [service for service in (self.environment, self.world_model) if service is not None]
+        return sum(map(self.start_s, services)) + _PYTHON_START_S
+
+    def start_s(self, service: ServicePlan) -> float:
+        """Return how long one service may take until it is ready: what it declares, else what its kind may take."""
+        usual = self.deadlines.model_start_s if service.kind == WORLD_MODEL else self.deadlines.start_s
+        return service.start_s or usual
 
     def with_workers(self, workers: Optional[int]) -> RunPlan:
         """Return the plan with another number of workers; None keeps it."""

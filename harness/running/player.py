@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Protocol
+from typing import Callable, Protocol
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.trajectories import PlayedEpisode
 from harness.running.plan import RunPlan
 
+Starting = Callable[[str], None]
+"""Called with the name of a service before it is started, which can take minutes."""
+
+
+def unheard(service: str) -> None:
+    """Tell nobody."""
+
 
 class Player(Protocol):
     """Plays one episode after another in a worker process.
 
-    Made as ``Class(plan, logs)``, where ``logs`` is a folder of its own for the logs of services. An EpisodeError
-    means that this episode cannot be played; after any other error the worker closes the player and makes a new one.
+    Made as ``Class(plan, logs, starting)``, where ``logs`` is a folder of its own for the logs of services. An
+    EpisodeError means that this episode cannot be played; after any other error the worker closes the player and makes
+    a new one.
     """
 
     def play(self, episode: Episode, seed: int) -> PlayedEpisode:
@@ -26,12 +34,12 @@ class Player(Protocol):
         """Stop services and free what is held."""
 
 
-def make_player(plan: RunPlan, logs: Path) -> Player:
+def make_player(plan: RunPlan, logs: Path, starting: Starting = unheard) -> Player:
     """Return a new player of the class that ``plan.player`` names; raise Refusal when there is none."""
     module_name, _, class_name = plan.player.partition(":")
     try:
         player_class = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise Refusal(f"cannot load the player {plan.player!r}: {error}.", "Give it as module:Class.") from error
-    player: Player = player_class(plan, logs)
+    player: Player = player_class(plan, logs, starting)
     return player

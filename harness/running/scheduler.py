@@ -16,13 +16,16 @@ from harness.records.errors import DiskFull, RecordError
 from harness.records.folder import RunFolder
 from harness.records.journal import Journal
 from harness.running.episode_queue import EpisodeQueue, Task
-from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed
+from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
 from harness.running.pace import Pace
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback
 from harness.running.worker_process import WorkerProcess
 
 _TICK_S = 0.2
+_STARTING_S = 1.0
+"""How often the time that a service has been starting is told, where nothing else happens."""
+
 _FINISH_S = 15.0
 _TERMINATE_S = 5.0
 _MAX_FAILED_STARTS = 3
@@ -47,6 +50,7 @@ class Scheduler:
         self._counts = journal.counts()
         self._total = sum(self._counts.values())
         self._began = time.monotonic()
+        self._reported = self._began
         self._pace = Pace(plan.workers)
         self._workers: Dict[int, WorkerProcess] = {}
         self._failed_starts = 0
@@ -80,6 +84,8 @@ class Scheduler:
                     self._listen(event.data, selector)
                 for worker in [worker for worker in self._workers.values() if worker.overdue()]:
                     self._overdue(worker, selector)
+                if self._pace.phase_s is not None and time.monotonic() - self._reported >= _STARTING_S:
+                    self._report(None)
 
     def _busy(self) -> int:
         return sum(worker.task is not None for worker in self._workers.values())
@@ -115,7 +121,10 @@ class Scheduler:
         """Act on one message of a worker, and give it more to do."""
         if isinstance(message, Abort):
             raise _ABORTS.get(message.kind, WiwError)(message.what, message.next_step)
-        if isinstance(message, StartFailed):
+        if isinstance(message, Starting):
+            self._pace.starting(message.service)
+            self._report(None)
+        elif isinstance(message, StartFailed):
             self._drop(worker, selector)
             self._start_failed(message.error)
         elif isinstance(message, Ready):
@@ -186,7 +195,9 @@ class Scheduler:
     def _report(self, last: Optional[EpisodeResult]) -> None:
         elapsed = time.monotonic() - self._began
         pace, eta = self._pace, self._pace.eta_s(self._counts[PLANNED])
-        progress = Progress(dict(self._counts), self._total, elapsed, pace.phase, pace.episodes_per_minute, eta, last)
+        speed = pace.episodes_per_minute
+        progress = Progress(dict(self._counts), self._total, elapsed, pace.phase, speed, eta, last, pace.phase_s)
+        self._reported = time.monotonic()
         self._on_progress(progress)
 
     def _end_workers(self) -> None:

@@ -16,10 +16,9 @@ from typing import Dict, Mapping, Optional, Tuple
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
-from harness.running.images import find_image
+from harness.running.images import find_image, own_image
 from harness.running.plan import ServicePlan
 from harness.running.worker_process import ONE_THREAD
-from harness.runtimes.images.declared import own_reference
 from harness.runtimes.service import Service
 from harness.runtimes.specs import (
     ENVIRONMENT,
@@ -80,7 +79,7 @@ def plan_environment(
         options = {"cache_dir": str(homes.absolute()), "scene_digests": dict(digests)}
         variables = _gpu_variables(where.gpu)
         return ServicePlan(ENVIRONMENT, family, entry_point, (), where.python, options, variables=variables), None
-    image = find_image(own_reference(ENVIRONMENT_IMAGES[family]))
+    image = find_image(own_image(ENVIRONMENT_IMAGES[family]))
     mount = Mount(str(_container_homes(homes.absolute())), HOMES_IN_CONTAINER, writable=True)
     plan = ServicePlan(
         ENVIRONMENT,
@@ -109,7 +108,14 @@ def plan_world_model(
         path = tuple(str(folder.absolute()) for folder in (entry.folder, *entry.shared))
         variables = _gpu_variables(where.gpu)
         plan = ServicePlan(
-            WORLD_MODEL, manifest.name, manifest.entry_point, path, where.python, {}, fields, variables=variables
+            WORLD_MODEL,
+            manifest.name,
+            manifest.entry_point,
+            path,
+            where.python,
+            manifest=fields,
+            variables=variables,
+            start_s=entry.start_s,
         )
         return plan, None
     reference, folders = (image.reference, (PLUGIN_FOLDER, *entry.shared)) if image else _catalog_image(entry)
@@ -123,6 +129,7 @@ def plan_world_model(
         manifest=fields,
         variables={**_container_variables(COMPILED_BY_MODEL), **hub},
         container=ContainerSpec(found.reference, found.id, mounts, where.gpu),
+        start_s=entry.start_s,
     )
     return plan, found
 
@@ -149,7 +156,7 @@ def _catalog_image(entry: CatalogEntry) -> Tuple[str, Tuple[Path, ...]]:
     if entry.folder.parent == BUILT_IN:
         families = CODE_IN_IMAGE / BUILT_IN.name
         folders = tuple(families / folder.name for folder in (entry.folder, *entry.shared))
-        return own_reference(ENVIRONMENT_IMAGES["embedded"]), folders
+        return own_image(ENVIRONMENT_IMAGES["embedded"]), folders
     raise Refusal(
         f"world model {entry.manifest.name!r} names no image to run in.",
         f'Build one from {entry.folder} and add image = "NAME" to its plugin.toml, or give it as --wm-image NAME.',

@@ -14,6 +14,7 @@ from harness.contracts.trajectories import PlayedEpisode
 from harness.records.plain import from_plain
 from harness.running.liveness import LivenessGate
 from harness.running.plan import RunPlan, ServicePlan, check_suite
+from harness.running.player import Starting, unheard
 from harness.running.services import start
 from harness.runtimes.service import Service
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
@@ -30,10 +31,11 @@ class SuitePlayer:
     difference raises SpecMismatch.
     """
 
-    def __init__(self, plan: RunPlan, logs: Path) -> None:
+    def __init__(self, plan: RunPlan, logs: Path, starting: Starting = unheard) -> None:
         identity = plan.identity
         self._plan = plan
         self._logs = logs
+        self._starting = starting
         suite = load_suite(identity.suite, identity.task)
         check_suite(identity, suite.hash(identity.tier))
         self._task = load_task(identity.task)
@@ -87,7 +89,8 @@ class SuitePlayer:
         return PluginImaginer(client, manifest, suite.action_space, further)
 
     def _start(self, stack: ExitStack, service: ServicePlan) -> Service:
-        running = start(service, self._plan.deadlines.start_s, self._logs / f"{service.kind}.log")
+        self._starting(service.name)
+        running = start(service, self._plan.start_s(service), self._logs / f"{service.kind}.log")
         stack.callback(running.stop)
         self._services.append(running)
         return running

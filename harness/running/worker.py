@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
-from typing import BinaryIO, NoReturn, Optional
+from typing import BinaryIO, Callable, NoReturn, Optional
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import (
@@ -36,7 +36,18 @@ from harness.records.episode_files import write_episode
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
-from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, StartFailed, decode, encode
+from harness.running.messages import (
+    Abort,
+    Again,
+    Finished,
+    Message,
+    Play,
+    Ready,
+    StartFailed,
+    Starting,
+    decode,
+    encode,
+)
 from harness.running.plan import plan_of
 from harness.running.player import Player, make_player
 
@@ -47,8 +58,9 @@ _LAST_WORDS_S = 5.0
 class Worker:
     """Plays what it is told to, one episode at a time."""
 
-    def __init__(self, folder: RunFolder, number: int) -> None:
+    def __init__(self, folder: RunFolder, number: int, say: Callable[[Message], None]) -> None:
         self._folder = folder
+        self._say = say
         self._plan = plan_of(folder)
         self._logs = folder.logs / f"services-{number}"
         self._player: Optional[Player] = None
@@ -91,7 +103,7 @@ class Worker:
     def _ready_player(self) -> Player:
         if self._player is None:
             self._logs.mkdir(parents=True, exist_ok=True)
-            self._player = make_player(self._plan, self._logs)
+            self._player = make_player(self._plan, self._logs, lambda service: self._say(Starting(service)))
         return self._player
 
     def _play(self, episode: Episode, order: Play) -> EpisodeResult:
@@ -214,7 +226,8 @@ def main() -> None:
     pipe = _protected_stdout()
     orders: SimpleQueue[Optional[Play]] = SimpleQueue()
     threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
-    _serve(Worker(RunFolder.open(arguments.run), arguments.worker), pipe, orders)
+    worker = Worker(RunFolder.open(arguments.run), arguments.worker, lambda message: _say(pipe, message))
+    _serve(worker, pipe, orders)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ BUILT_IN = Path(__file__).resolve().parents[2] / "wm_plugins"
 """The folder of the families that come with the project."""
 
 MANIFEST_FILE = "plugin.toml"
+MAX_START_S = 86400.0
 
 Kind = Literal["plugin", "environment", "none"]
 
@@ -45,6 +46,7 @@ class _FamilyTable(_Table):
     image: str = ""
     licence: str = ""
     shared: list[str] = []
+    start_s: float = Field(default=0.0, ge=0.0, le=MAX_START_S)
 
 
 class _ModelTable(_Table):
@@ -75,6 +77,7 @@ class _ModelTable(_Table):
     fps: float = Field(default=0.0, ge=0.0)
     base_checkpoint: _CheckpointTable = _CheckpointTable()
     download_gb: float = Field(default=0.0, ge=0.0)
+    start_s: Optional[float] = Field(default=None, ge=0.0, le=MAX_START_S)
 
 
 class _PluginFile(_Table):
@@ -84,11 +87,16 @@ class _PluginFile(_Table):
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """One model, the folder of its family, and the folders that the family shares with others (its ``shared``)."""
+    """One model, the folder of its family, and the folders that the family shares with others (its ``shared``).
+
+    ``start_s`` is how many seconds it may take until it is ready (0: it does not say). It is no part of the manifest,
+    since it changes no rollout.
+    """
 
     manifest: ModelManifest
     folder: Path
     shared: tuple[Path, ...] = ()
+    start_s: float = 0.0
 
     def service_spec(self, python: str) -> ServiceSpec:
         """Return how to start this model as a process under the interpreter ``python``.
@@ -156,14 +164,26 @@ def read_family(file: Path) -> list[CatalogEntry]:
         content = file.read_bytes()
     except OSError as error:
         raise Refusal(f"cannot read {file}: {error}.", "Mend the file or remove its folder.") from error
-    shared = shared_folders(content, str(file), file.parent)
-    return [CatalogEntry(manifest, file.parent, shared) for manifest in parse_manifests(content, str(file))]
+    return parse_entries(content, str(file), file.parent)
 
 
-def parse_manifests(content: bytes, source: str) -> list[ModelManifest]:
-    """Return the models that the bytes of a ``plugin.toml`` declare; ``source`` names it in a Refusal."""
+def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntry]:
+    """Return the models that the bytes of a ``plugin.toml`` declare; ``source`` names it in a Refusal.
+
+    ``folder`` is where the family is; the folders that it shares are named from there.
+    """
     plugin = _parse(content, source)
-    return [_manifest(source, plugin.family, model) for model in plugin.model]
+    family = plugin.family
+    shared = tuple((folder / name).resolve() for name in family.shared)
+    return [
+        CatalogEntry(
+            _manifest(source, family, model),
+            folder,
+            shared,
+            family.start_s if model.start_s is None else model.start_s,
+        )
+        for model in plugin.model
+    ]
 
 
 def check_fields(fields: Mapping[str, Any], source: str) -> None:
@@ -172,11 +192,6 @@ def check_fields(fields: Mapping[str, Any], source: str) -> None:
         _ModelTable.model_validate(dict(fields))
     except ValidationError as error:
         raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Choose another value.") from error
-
-
-def shared_folders(content: bytes, source: str, folder: Path) -> tuple[Path, ...]:
-    """Return the folders that a family shares with others; its ``shared`` names them from its own ``folder``."""
-    return tuple((folder / name).resolve() for name in _parse(content, source).family.shared)
 
 
 def _parse(content: bytes, source: str) -> _PluginFile:
@@ -222,7 +237,7 @@ def _manifest_files(folder: Path) -> list[Path]:
 
 
 def _manifest(source: str, family: _FamilyTable, model: _ModelTable) -> ModelManifest:
-    fields: dict[str, Any] = model.model_dump()
+    fields: dict[str, Any] = model.model_dump(exclude={"start_s"})
     for name in ("kind", "entry_point", "image", "licence"):
         if fields[name] is None:
             fields[name] = getattr(family, name)

@@ -13,7 +13,7 @@ from typing import Collection
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.contracts.names import nearest
-from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, parse_manifests, shared_folders
+from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, parse_entries
 
 PLUGIN_FOLDER = Path("/plugin")
 """Where every plugin image holds its family's folder."""
@@ -29,20 +29,18 @@ def choose_model(content: bytes, image: str, name: str, reserved: Collection[str
     """
     source = f"{image}:{MANIFEST_PATH}"
     try:
-        models = parse_manifests(content, source)
+        entries = parse_entries(content, source, PLUGIN_FOLDER)
     except RecursionError as error:
         raise Refusal(f"{source} is nested too deep to be read.", "Write it as the template shows.") from error
-    names = [model.name for model in models]
+    names = [entry.manifest.name for entry in entries]
     _check_names(image, names, reserved)
     if name and name not in names:
         raise Refusal(f"image {image} has no world model {name!r}.", nearest(name, names))
-    if not name and len(models) > 1:
-        raise Refusal(
-            f"image {image} has {len(models)} world models: {', '.join(names)}.", "Choose one with --wm NAME."
-        )
-    chosen = next(model for model in models if name in ("", model.name))
-    _check_kind(image, chosen)
-    return CatalogEntry(chosen, PLUGIN_FOLDER, shared_folders(content, source, PLUGIN_FOLDER))
+    if not name and len(names) > 1:
+        raise Refusal(f"image {image} has {len(names)} world models: {', '.join(names)}.", "Choose one with --wm NAME.")
+    chosen = next(entry for entry in entries if name in ("", entry.manifest.name))
+    _check_kind(image, chosen.manifest)
+    return chosen
 
 
 def _check_names(image: str, names: list[str], reserved: Collection[str]) -> None:

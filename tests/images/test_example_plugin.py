@@ -13,7 +13,7 @@ from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import RolloutRequest
 from harness.wire.sdk import WorldModel
-from harness.worldmodels.catalog import MANIFEST_FILE, parse_manifests
+from harness.worldmodels.catalog import MANIFEST_FILE, read_family
 
 FOLDER = Path(__file__).parents[2] / "images/example_plugin/plugin"
 PINHOLE_CAMERA = Camera("front", PINHOLE, 64, 64, 90.0, 1.25)
@@ -26,7 +26,8 @@ LEFT = Primitive(TURN_LEFT, 22.5)
 def zoom(monkeypatch: pytest.MonkeyPatch) -> WorldModel:
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.delitem(sys.modules, "zoom_model", raising=False)
-    (manifest,) = parse_manifests((FOLDER / MANIFEST_FILE).read_bytes(), MANIFEST_FILE)
+    (entry,) = read_family(FOLDER / MANIFEST_FILE)
+    manifest = entry.manifest
     module, _, name = manifest.entry_point.partition(":")
     model: WorldModel = getattr(__import__(module), name)(manifest)
     return model

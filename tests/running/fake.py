@@ -26,6 +26,7 @@ from harness.contracts.trajectories import DecisionFrames, PlayedEpisode, Trajec
 from harness.records.errors import DiskFull
 from harness.records.identity import RunIdentity
 from harness.running.plan import PhaseDeadlines, RunPlan
+from harness.running.player import Starting, unheard
 
 STEPS = 3
 
@@ -80,9 +81,11 @@ def played(episode: Episode, seed: int, height: int = 16, width: int = 16, decis
 class FakePlayer:
     """Plays by drawing; counts nothing, keeps nothing."""
 
-    def __init__(self, plan: RunPlan, logs: Path) -> None:
+    def __init__(self, plan: RunPlan, logs: Path, starting: Starting = unheard) -> None:
         self._options = plan.options
         self._logs = logs
+        starting("fake")
+        time.sleep(self._options.get("start_s", 0.0))
         print("a library that prints to standard output must not disturb the protocol")
         if self._options.get("start") == "refuse":
             raise Refusal("the fake refuses.", "Ask a real one.")

@@ -42,6 +42,19 @@ def test_the_first_episode_of_each_worker_is_preparation() -> None:
     assert pace.episodes_per_minute == pytest.approx(80.0)
 
 
+def test_a_service_that_starts_is_named_with_its_time() -> None:
+    clock = Clock()
+    pace = Pace(1, clock)
+    pace.starting("embedded")
+    clock.now += 3.0
+    assert (pace.phase, pace.phase_s) == ("starting embedded", 3.0)
+    pace.starting("ltx")
+    clock.now += 41.0
+    assert (pace.phase, pace.phase_s) == ("starting ltx", 41.0)
+    pace.cold(0)
+    assert (pace.phase, pace.phase_s) == (PREPARING, None)
+
+
 def test_a_worker_that_starts_again_is_cold_again() -> None:
     clock = Clock()
     pace = Pace(1, clock)

@@ -14,7 +14,7 @@ from harness.contracts.errors import Refusal, SpecMismatch, WiwError
 from harness.contracts.results import EpisodeResult
 from harness.records.folder import RunFolder
 from harness.running import runs
-from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, decode, encode
+from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, Starting, decode, encode
 from harness.running.plan import PhaseDeadlines, ServicePlan, check_suite, plan_of
 from harness.running.progress import exit_code, exit_code_of
 from tests.running import fake
@@ -58,6 +58,7 @@ def test_no_workers_are_refused() -> None:
     "message",
     [
         Play("e", 2**62, 1),
+        Starting("ltx"),
         Ready(5),
         Finished(EpisodeResult("e", "h", 0, "ok", {"spl": 0.1}, "ab", "", {"play": 1.5})),
         Again("died\nbadly"),

@@ -49,7 +49,7 @@ def test_progress_counts_every_episode(tmp_path: Path) -> None:
     runs.start(fake.plan(4), tmp_path, seen.append)
     assert seen[0].done == 0
     assert [progress.done for progress in seen if progress.last is not None] == [1, 2, 3, 4]
-    assert list(dict.fromkeys(progress.phase for progress in seen)) == [STARTING, PREPARING, PLAYING]
+    assert list(dict.fromkeys(progress.phase for progress in seen)) == [STARTING, "starting fake", PREPARING, PLAYING]
     assert seen[0].eta_s is None
     assert seen[-1].eta_s == 0.0
     assert seen[-1].episodes_per_minute is not None and seen[-1].episodes_per_minute > 0.0
