@@ -11,7 +11,6 @@ from harness.conformance.questions import STRAIGHT, TO_LEFT, TO_RIGHT
 from harness.conformance.results import PASSED, SKIPPED, Outcome, verdict, worst
 from harness.conformance.subject import Subject, difference
 from harness.contracts.errors import DeadFrame
-from harness.contracts.manifests import RANDOM
 from harness.running.liveness import check_frame
 from harness.wire.codec.messages import PROTOCOL_VERSION
 
@@ -67,8 +66,8 @@ def live_frames(subject: Subject) -> Outcome:
 
 def start_view(subject: Subject) -> Outcome:
     """Frame 0 is the conditioning view: the first imagined frame resembles it more than any other place's view."""
-    if subject.manifest.weights == RANDOM:
-        return Outcome(SKIPPED, note="random weights imagine nothing that could resemble a view")
+    if not subject.learnt:
+        return Outcome(SKIPPED, note="untrained weights imagine nothing that could resemble a view")
     locators = [Locator(place, subject.questions.panorama) for place in subject.questions.places]
     own, others = [], []
     for number in range(len(locators)):
@@ -93,7 +92,7 @@ def view_used(subject: Subject) -> Outcome:
     apart = difference(*frames)
     return verdict(
         apart > subject.repeat_tolerance,
-        f"{apart:.2f} grey levels apart",
+        f"{apart:.2g} grey levels apart",
         f"above {subject.repeat_tolerance:g}",
         "Two views, the same actions and seed: the same frames.",
         "Make every rollout from its own request.view; never cache replies by actions or seed.",
@@ -109,7 +108,7 @@ def chosen_frames(subject: Subject) -> Outcome:
     apart = difference(subject.ask_one(part), expected)
     return verdict(
         apart <= subject.batch_tolerance,
-        f"{apart:.2f} grey levels apart",
+        f"{apart:.2g} grey levels apart",
         f"at most {subject.batch_tolerance:g}",
         f"Frames {list(some)} differ when they are asked for alone.",
         "Answer request.frames: index i is the view after action i, in the order asked for.",

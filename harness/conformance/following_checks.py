@@ -10,10 +10,11 @@ from harness.conformance.questions import STRAIGHT, TO_LEFT, TO_RIGHT
 from harness.conformance.results import REPORTED, SKIPPED, Outcome, verdict
 from harness.conformance.subject import Subject
 from harness.contracts.actions import Action, signed_turn
-from harness.contracts.manifests import RANDOM
 
 HELD_TO_IT = ("numbers", "camera")
 """Conditionings that say how far to move. A prompt is no measure, so models that read one are reported only."""
+
+NO_ARM = Outcome(SKIPPED, note="the homes have no robot arm whose motion could be compared")
 
 LEAST_CORRELATION = 0.6
 LEAST_SLOPE = 0.15
@@ -24,6 +25,8 @@ LEAST_TIMED = 0.6
 
 def forwards(subject: Subject) -> Outcome:
     """Walking ahead looks like walking ahead: rank correlation and slope of 0.2 to 1.0 m."""
+    if subject.questions.arm:
+        return NO_ARM
     commanded: list[float] = []
     estimated: list[float] = []
     for place in range(len(subject.questions.places)):
@@ -40,6 +43,8 @@ def forwards(subject: Subject) -> Outcome:
 
 def turns(subject: Subject) -> Outcome:
     """Turns go to the side that was commanded, and at the frame of their action."""
+    if subject.questions.arm:
+        return NO_ARM
     commanded: list[float] = []
     estimated: list[float] = []
     for place in range(len(subject.questions.places)):
@@ -63,8 +68,8 @@ def _held(subject: Subject, fine: bool, measured: str, limit: str, note: str) ->
     manifest = subject.manifest
     if manifest.conditioning not in HELD_TO_IT:
         return Outcome(REPORTED, measured, limit, f'conditioning = "{manifest.conditioning}" is not held to it')
-    if manifest.weights == RANDOM:
-        return Outcome(REPORTED, measured, limit, "random weights have learnt nothing")
+    if not subject.learnt:
+        return Outcome(REPORTED, measured, limit, "untrained weights have learnt nothing")
     step = "Left is positive yaw; frame i follows action i; forwards are metres along the heading of that moment."
     return verdict(fine, measured, limit, note, step)
 

@@ -40,5 +40,5 @@ def conditioning(subject: Subject) -> Outcome:
     else:
         fine = apart > subject.repeat_tolerance
         note = f"The manifest says conditioning = {declared!r}, but other actions gave the same frames."
-    measured = f"straight and turning: {apart:.2f} grey levels apart"
+    measured = f"straight and turning: {apart:.2g} grey levels apart"
     return verdict(fine, measured, limit, note, "Declare what the model reads: text, camera, numbers or none.")

@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Sequence
 
+from harness.conformance.arm_plans import as_poses
 from harness.conformance.places import Place
-from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, Action, Candidate, Primitive, navigation_space
+from harness.contracts.actions import (
+    EE_POSE8,
+    FORWARD,
+    TURN_LEFT,
+    TURN_RIGHT,
+    Action,
+    Candidate,
+    Primitive,
+    ee_pose8_space,
+    navigation_space,
+)
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import View
 from harness.contracts.rollouts import RolloutRequest
@@ -15,7 +26,9 @@ from harness.worldmodels.imaginer import PERSPECTIVE_HFOV_DEG, PERSPECTIVE_SIZE
 from harness.worldmodels.panorama import front_crop, roll
 from harness.worldmodels.resizing import resized_view
 
-SPACE = navigation_space()
+ACTION_SPACE = "action_space"
+"""The setting of a model that moves something else than the camera: ``ee_pose8`` is the gripper of a robot arm."""
+
 AHEAD, LEFT, RIGHT = Primitive(FORWARD, 0.2), Primitive(TURN_LEFT, 22.5), Primitive(TURN_RIGHT, 22.5)
 
 STRAIGHT: tuple[Action, ...] = (AHEAD,) * 5
@@ -35,12 +48,18 @@ class Questions:
         self.manifest = manifest
         self.places = tuple(places)
         self._conditioning = conditioning_of(manifest)
+        self._space = ee_pose8_space() if self.arm else navigation_space()
         self.views = tuple(self._conditioning_view(place) for place in places)
 
     @property
     def panorama(self) -> bool:
         """Say whether the model imagines panoramas."""
         return self.manifest.view == "panorama"
+
+    @property
+    def arm(self) -> bool:
+        """Say whether the model is asked for plans of a robot arm."""
+        return self.manifest.settings.get(ACTION_SPACE) == EE_POSE8
 
     @property
     def longest(self) -> int:
@@ -61,7 +80,8 @@ class Questions:
         view: View | None = None,
     ) -> RolloutRequest:
         """Return a request for ``actions`` from a place; ``frames`` default to all."""
-        chosen = self.fitted(actions)
+        fitted = self.fitted(actions)
+        chosen = as_poses(fitted) if self.arm else fitted
         seen = view or self.views[place % len(self.views)]
         return RolloutRequest(
             id=id,
@@ -70,7 +90,7 @@ class Questions:
             camera=seen.camera,
             candidate=Candidate(chosen),
             frames=tuple(frames) or tuple(range(1, len(chosen) + 1)),
-            prompt=self._conditioning.prompt(chosen, SPACE),
+            prompt=self._conditioning.prompt(chosen, self._space),
             poses=self._conditioning.camera_poses(chosen),
         )
 

@@ -76,7 +76,7 @@ def _check_next(subject: Subject, good: RolloutRequest, expected: RGB, name: str
     apart = difference(subject.ask_one(good), expected)
     if apart > subject.repeat_tolerance:
         raise Fault(
-            f"after {name} a good request has another answer ({apart:.2f} grey levels apart).",
+            f"after {name} a good request has another answer ({apart:.2g} grey levels apart).",
             "A request that failed must leave nothing behind.",
         )
 

@@ -92,7 +92,7 @@ def history(subject: Subject) -> Outcome:
 
 
 def _apart(value: float) -> str:
-    return f"{value:.2f} grey levels apart"
+    return f"{value:.2g} grey levels apart"
 
 
 def _most(value: float) -> str:

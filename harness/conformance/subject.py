@@ -13,7 +13,7 @@ from harness.conformance.questions import Questions
 from harness.conformance.results import Fault
 from harness.conformance.target import Target
 from harness.contracts.errors import DeadlineExceeded, WiwError
-from harness.contracts.manifests import ModelManifest
+from harness.contracts.manifests import RANDOM, ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.running.services import start
@@ -25,6 +25,9 @@ REPEAT_NOISE = 2.0
 deterministic: rounding of a GPU stays below, another sample of a generative model does not."""
 
 TOLERANCE_SETTING = "batch_tolerance"
+UNTRAINED_SETTING = "untrained"
+"""The setting of a checkpoint that nobody has trained: it is not held to what only training can give."""
+
 MOST_TOLERANCE = 8.0
 
 
@@ -49,6 +52,11 @@ class Subject:
     def manifest(self) -> ModelManifest:
         """What the model declares."""
         return self.target.entry.manifest
+
+    @property
+    def learnt(self) -> bool:
+        """Say whether the weights come from a training, by what the manifest says."""
+        return self.manifest.weights != RANDOM and self.manifest.settings.get(UNTRAINED_SETTING, False) is not True
 
     @property
     def service(self) -> Service:

@@ -45,6 +45,8 @@ FOUND_BY = {
     "fragile": "bad requests",
     "blaming": "bad requests",
     "boundless": "batch",
+    "arm-blind": "conditioning",
+    "untrained-cheat": "start view",
 }
 
 NEEDED = {"deadline": ("values",), "history": ("shapes", "determinism", "order", "memory")}

@@ -10,12 +10,17 @@ import torch
 from video_diffusion.base import DiffusersImageToVideo, picture
 from video_diffusion.batching import Batch
 from video_diffusion.interception import Decoding
-from video_diffusion.prompts import Embedding, encode
+from video_diffusion.prompts import Embedding, PromptCache, encode
 
+from harness.contracts.digest import array_digest
+from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import RolloutRequest
 
 LEADING_FRAMES = 4
 """Frames at the head of the decoded video that the pipeline cuts off where the view is concatenated to the latents."""
+KEPT = 16
+"""Embeddings that are kept: a view is new at every decision, and each holds hundreds of tokens of it."""
+
 INTERLEAVE = {"latent_concat": 2, "token_replace": 4}
 """How the pipeline thins the view's tokens, by the way in which the transformer is given the view."""
 
@@ -29,6 +34,10 @@ class Hunyuan(DiffusersImageToVideo):
     folder = Path(__file__).resolve().parent
     prompt_outputs = ("prompt_embeds", "pooled_prompt_embeds", "prompt_attention_mask")
 
+    def __init__(self, manifest: ModelManifest) -> None:
+        super().__init__(manifest)
+        self.prompts = PromptCache(KEPT)
+
     @property
     def guided(self) -> bool:
         """There is no unconditional half."""
@@ -36,7 +45,7 @@ class Hunyuan(DiffusersImageToVideo):
 
     def embedding(self, request: RolloutRequest) -> Embedding:
         """Return the embedding of a request's prompt and view."""
-        return self.prompts.get((request.prompt, request.view.tobytes()), self._maker(request))
+        return self.prompts.get((request.prompt, array_digest(request.view)), self._maker(request))
 
     def _maker(self, request: RolloutRequest) -> Callable[[], Embedding]:
         return lambda: self.embed(request)

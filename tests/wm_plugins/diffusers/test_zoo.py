@@ -109,3 +109,22 @@ def test_is_the_bare_pipeline_for_one_request(played: Played) -> None:
     model.settings = one_pass
     assert np.array_equal(as_published, frames)
     assert np.abs(in_one_pass.astype(int) - frames).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize(("name", "decoded"), [("wan22", [2, 3]), ("ltx", [3, 3])])
+def test_only_wanted_frames_are_decoded_where_the_decoder_allows(
+    name: str, decoded: list[int], pipelines: SavedPipelines
+) -> None:
+    """Three actions spread over 9 frames of 3 latents: the first ends in the second latent, the last in the third."""
+    model = world_model(replace(tiny_manifest(name, pipelines.published(name), plan_actions=0), frames=8))
+    lengths, decode = [], model.pipeline.vae.decode
+
+    def spy(latents: Any, *arguments: Any, **options: Any) -> Any:
+        lengths.append(latents.shape[2])
+        return decode(latents, *arguments, **options)
+
+    model.pipeline.vae.decode = spy
+    first = model.imagine(request(0, 5, frames=(1,))).rgb
+    every = model.imagine(request(0, 5, frames=(1, 2, 3))).rgb
+    assert lengths == decoded
+    assert np.array_equal(first[0], every[0])

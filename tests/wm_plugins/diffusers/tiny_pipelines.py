@@ -15,6 +15,7 @@ from tests.wm_plugins.diffusers.tiny_parts import (
     flow_euler,
     flow_unipc,
     hunyuan_vae,
+    lively,
     ltx_vae,
     svd_vae,
     t5_encoder,
@@ -23,15 +24,6 @@ from tests.wm_plugins.diffusers.tiny_parts import (
     wan_vae,
     word_tokenizer,
 )
-
-
-def lively(model: Any) -> Any:
-    """Give weights that are zero at the start small random ones, or no condition would change anything."""
-    torch.manual_seed(7)
-    for parameter in model.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.1)
-    return model.eval()
 
 
 def ltx() -> Any:

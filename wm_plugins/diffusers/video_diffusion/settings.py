@@ -31,8 +31,9 @@ class PipelineSettings:
     the length follow the candidate (``frame_multiple`` * k + 1 frames); 0 always generates the manifest's length.
     ``shapes`` is the file with the architecture for random weights, relative to the family's folder. ``plan_actions``
     is how many actions a plan always has in the published convention (13; 0: as many as the candidate), which says
-    where in a video of fixed length an action ends; it is read by the harness as well, and ``prompt_template`` and
-    ``depth`` by the harness alone.
+    where in a video of fixed length an action ends; it is read by the harness as well; ``prompt_template``, ``depth``,
+    ``batch_tolerance`` (grey levels by which a rollout in a batch may differ from the same one alone) and ``untrained``
+    (nobody trained these weights) by the harness alone.
     """
 
     pipeline: str = ""
@@ -54,6 +55,8 @@ class PipelineSettings:
     plan_actions: int = 0
     prompt_template: str = ""
     depth: bool = False
+    batch_tolerance: float = 0.0
+    untrained: bool = False
     call: Mapping[str, Setting] = field(default_factory=dict)
     component_dtypes: Mapping[str, str] = field(default_factory=dict)
     family: Mapping[str, Setting] = field(default_factory=dict)
