@@ -207,6 +207,19 @@ class BatchModel(PaintModel):
             yield self.imagine(request)
 
 
+class WaitingModel(PaintModel):
+    """Imagines a batch one by one; a prompt names a file that must be there before its rollout is made."""
+
+    def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
+        for request in requests:
+            end = time.monotonic() + 10.0
+            while request.prompt and not Path(request.prompt).exists():
+                if time.monotonic() > end:
+                    raise TimeoutError("nobody has received the rollout before")
+                time.sleep(0.01)
+            yield self.imagine(request)
+
+
 class StillEnvironment(GridEnvironment):
     """Sees two images that were made once: what is left to measure is the wire."""
 

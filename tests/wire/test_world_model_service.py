@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Iterator, List
 
 import numpy as np
 import pytest
 
 from harness.contracts.actions import Candidate, Primitive
+from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal, ServiceError, SpecMismatch
 from harness.contracts.rollouts import RolloutRequest
@@ -16,6 +18,8 @@ from tests.wire.hosting import hosted
 from tests.wire.objects import FRONT, example_manifest
 
 WALK = Candidate((Primitive("forward", 0.2),) * 3)
+LONG_WALK = Candidate(WALK.actions[:1] * 13)
+LARGE = Camera("large", EQUIRECT, 576, 1024, 360.0, 1.25)
 MANIFEST = example_manifest()
 
 
@@ -88,6 +92,23 @@ def test_a_batch_that_breaks_off_fails_what_is_still_due(batch: WorldModelClient
     first, second, third = errors(batch, ["", "end", ""])
     assert (first, third) == ("the model answered without this rollout.", "")
     assert errors(batch, ["stranger", ""]) == ["", ""]
+
+
+@pytest.mark.parametrize("camera", [FRONT, LARGE], ids=["one part", "many parts"])
+def test_a_rollout_is_received_while_the_next_is_imagined(camera: Camera, tmp_path: Path) -> None:
+    for client in serve("WaitingModel"):
+        seen = np.zeros((camera.height, camera.width, 3), np.uint8)
+        received = [tmp_path / str(number) for number in range(2)]
+        prompts = ["", *[str(file) for file in received]]
+        frames = tuple(range(1, len(LONG_WALK) + 1))
+        requests = [
+            RolloutRequest(id, 0, seen, camera, LONG_WALK, frames, prompt=prompt) for id, prompt in enumerate(prompts)
+        ]
+        answers = client.imagine_batch(requests)
+        for file in received:
+            assert next(answers).error == ""
+            file.touch()  # only now the model goes on
+        assert next(answers).error == ""
 
 
 def test_a_rollout_with_too_few_frames_is_named(paint: WorldModelClient) -> None:
