@@ -12,7 +12,9 @@ from tests.e2e.conftest import Command, results_of
 
 FT = ("--wm", "FTcosmos", "--task", "ignav")
 BASE = "nvidia/Cosmos-Predict2-2B-Video2World"
-HEAVY = {"torch", "diffusers", "transformers", "huggingface_hub", "yaml", "scipy", "numba", "av", "pyarrow"}
+HEAVY = {"torch", "diffusers", "transformers", "huggingface_hub", "yaml", "scipy", "numba", "av", "pyarrow"} | {
+    "grpc", "google.protobuf", "jinja2", "rich", "PIL", "harness.runtimes.images.declared",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
