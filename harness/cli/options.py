@@ -15,7 +15,6 @@ from pathlib import Path
 from harness.cli.paths import cache_root
 from harness.cli.progress import ReadingLine
 from harness.cli.scenes import choose_scenes
-from harness.cli.views import check_view, plays_view
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
@@ -26,6 +25,7 @@ from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import find_image, read_file
 from harness.running.plan import RunPlan, ServicePlan
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
+from harness.running.views import check_view, plays_view
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.plugin_images import MANIFEST_PATH

@@ -43,7 +43,8 @@ def hash_files(files: Sequence[Path], progress: Progress = quiet, cache: Optiona
         if not known and _state(file) == before and time.time_ns() - before[1] > _SETTLED_NS:
             _remember(folder, file, before, hashes[file])
         done += before[0]
-        progress(done, total)
+        if known:
+            progress(done, total)
     return hashes
 
 
