@@ -47,8 +47,8 @@ def success_effect(differences: Sample) -> Effect:
     The interval is that of Agresti and Min (Simple improved confidence intervals for comparing matched proportions,
     Statistics in Medicine 24, 2005), which adds half a pair to each outcome, taken with the effective number of pairs
     that clustering by home leaves and the t quantile of the number of homes. With many discordant pairs it is the
-    cluster-robust t interval; with few that one is too short (.93 where 3 % and 5 % are solved), and with none it has
-    no length at all. Where nothing differs, clustering cannot be seen and `ASSUMED_ICC` stands for it.
+    cluster-robust t interval; with few that one is too short (it covers .93 where 5 % and 2 % are solved), and with
+    none it has no length at all. Where nothing differs, clustering cannot be seen and `ASSUMED_ICC` stands for it.
     """
     n = len(differences)
     design = design_effect(differences)
