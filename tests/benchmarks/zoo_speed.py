@@ -45,7 +45,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--eager", action="store_true", help="leave the compiled runs out")
     parser.add_argument("--compare-bare", action="store_true")
-    parser.add_argument("--service", action="store_true", help="ask through the wire as well")
+    parser.add_argument("--service", action="store_true", help="ask through the wire, not in this process")
     parser.add_argument("--two-pass", action="store_true", help="guidance as the pipeline does it, in two passes")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, or steps, frames")
     return parser.parse_args(arguments)
@@ -176,10 +176,10 @@ def main() -> None:
         begin = time.perf_counter()
         model = load_class(manifest.entry_point, ())(manifest)
         row: dict[str, Any] = {"load_s": round(time.perf_counter() - begin, 2), "warm_up_s": round(model.warm_up_s, 2)}
-        row["plugin"] = median_run(partial(ask, model, requests), choices.repeats)
+        if not choices.service:
+            row["plugin"] = median_run(partial(ask, model, requests), choices.repeats)
         if choices.compare_bare:
             row["bare"] = median_run(partial(bare, model, requests), choices.repeats)
-            row["speedup_over_bare"] = round(row["bare"]["rollout"] / row["plugin"]["rollout"], 3)
         if cuda:
             row["peak_memory_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
         result[mode] = {"steps": manifest.steps, "frames": manifest.frames + 1, **row}
@@ -189,6 +189,8 @@ def main() -> None:
             torch.cuda.reset_peak_memory_stats()
     if choices.service:
         result["service"] = through_service(entry, manifest, requests, choices.repeats)
+        if choices.compare_bare:
+            result["rate_over_bare"] = round(row["bare"]["rollout"] / result["service"]["rollout"], 3)
     print(json.dumps(result, indent=2))
 
 

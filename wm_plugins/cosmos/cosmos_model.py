@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import torch
+from framewise import modulate_framewise
 from video_diffusion.base import DiffusersImageToVideo
 from video_diffusion.batching import Batch
 from video_diffusion.interception import Decoding
@@ -73,6 +74,10 @@ class Cosmos2(DiffusersImageToVideo):
         supply_resize()
         self._guardrail = self._load_guardrail()
         return {"safety_checker": PassThrough()}
+
+    def before_compiling(self) -> None:
+        """Spare the repeated modulations; eager runs stay the bare pipeline's to the last bit."""
+        modulate_framewise(self.pipeline.transformer)
 
     def call_arguments(self, batch: Batch, noise: list[torch.Generator]) -> dict[str, Any]:
         """Add the frame rate, by which the transformer places frames in time."""

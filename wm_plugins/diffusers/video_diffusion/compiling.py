@@ -20,6 +20,11 @@ UNET_BLOCKS = ("SpatioTemporalResBlock", "TransformerSpatioTemporalModel")
 COMPILED_SHAPES = 256
 """Shapes that one kind of block may be compiled for: sizes of batch times widths of a UNet."""
 
+FUSED_LAYERS = ("WanRMS_norm", "WanUpsample")
+"""Layers of a VAE that take several passes over whole clips in single precision; compiled, they take one."""
+
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
 DENOISERS = ("transformer", "transformer_2", "unet")
 
 
@@ -62,6 +67,21 @@ def compile_blocks(pipeline: Any) -> int:
             block.compile(dynamic=False)
         compiled += len(blocks)
     return compiled
+
+
+def compile_decoder(vae: Any, device: torch.device) -> int:
+    """Fuse the norms of a Wan VAE and keep its convolutions' channels last; return how many layers were compiled.
+
+    Its convolutions stay the library's: compiling the whole decoder gains a sixth more and takes minutes.
+    """
+    layers = [module for module in vae.modules() if type(module).__name__ in FUSED_LAYERS]
+    for layer in layers:
+        layer.compile(dynamic=False)
+    if layers and device.type == "cuda":
+        for weight in vae.parameters():
+            if weight.ndim in CHANNELS_LAST:
+                weight.data = weight.data.to(memory_format=CHANNELS_LAST[weight.ndim])
+    return len(layers)
 
 
 def empty_requests(manifest: ModelManifest, size: int) -> list[RolloutRequest]:
