@@ -14,7 +14,7 @@ import torch
 MODULATIONS = ("norm1", "norm2", "norm3")
 
 
-class FramewiseModulation(torch.nn.Module):
+class FramewiseModulation(torch.nn.Module):  # type: ignore[misc]
     """Calls ``inner`` with the frames as items of the batch, in which form it takes one row a frame.
 
     ``hidden_states`` is [B, T * h * w, D]; ``embedded_timestep`` and ``temb`` are repeated in the same way, so that
