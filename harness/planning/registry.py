@@ -17,6 +17,7 @@ from harness.planning.revisers import Reviser
 from harness.planning.scores.base import Score
 
 PROPOSERS = {
+    "dog-legs": "harness.planning.proposers.dog_legs:DogLegs",
     "heading-fan": "harness.planning.proposers.heading_fan:HeadingFan",
     "heuristic": "harness.planning.proposers.heuristic:Heuristic",
 }
