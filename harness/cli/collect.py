@@ -49,7 +49,7 @@ def collect_command(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Collect clips of walks through training homes, or check such a data set; the same command goes on after a kill."""
+    """Collect clips of walks through training homes, or check a data set. The same command goes on after a kill."""
     if check is not None:
         return check_data(check, as_json)
     if exp_id is None or output_dir is None or num_processes is None:

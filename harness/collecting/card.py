@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Dict, List, Mapping
 
-from harness.collecting.plan import LEROBOT, CollectPlan
+from harness.collecting.plan import FOLDERS, LEROBOT, CollectPlan
 
 
 def card(plan: CollectPlan, rows: List[Dict[str, Any]], used: Mapping[str, str]) -> str:
@@ -30,24 +30,13 @@ def card(plan: CollectPlan, rows: List[Dict[str, Any]], used: Mapping[str, str])
         ("settings", f"SHA-256 {plan.digest()}"),
         ("made with", ", ".join(f"{name} {version}" for name, version in sorted(used.items()))),
     )  # fmt: skip
-    lines = [
-        _FRONT if plan.layout == LEROBOT else "",
-        f"# {plan.name}",
-        "",
-        _FIRST[plan.layout],
-        "",
-        "| | |",
-        "|---|---|",
-    ]
-    lines += [f"| {name} | {value} |" for name, value in facts]
-    lines += ["", _ALIGNMENT, "", "| scene | clips | SHA-256 of its bytes |", "|---|---|---|"]
     digests = {str(row["scene"]): str(row["scene_digest"]) for row in rows}
+    lines = [_FRONT if plan.layout == LEROBOT else "", f"# {plan.name}", "", _FIRST[plan.layout], ""]
+    lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]
+    lines += ["", _ALIGNMENT, "", "| scene | clips | SHA-256 of its bytes |", "|---|---|---|"]
     lines += [f"| {scene} | {scenes[scene]} | {digests[scene]} |" for scene in sorted(scenes)]
-    lines += [
-        "",
-        f"Check it: `python benchmark.py collect --check {plan.name}`, or `sha256sum --check SHA256SUMS`.",
-        "",
-    ]
+    check = f"python benchmark.py collect --check {plan.name}"
+    lines += ["", f"Check it: `{check}`, or `sha256sum --check SHA256SUMS`.", ""]
     return "\n".join(lines).lstrip("\n")
 
 
@@ -64,12 +53,10 @@ configs:
   data_files: data/*/*.parquet
 ---
 """
-_FIRST = {
-    "lerobot": "Clips of an agent that walks through homes, for training world models. Layout: LeRobotDataset v3.0.",
-    "folders": "Clips of an agent that walks through homes, for training world models. Layout: a folder of pictures a clip.",
-}
+_ABOUT = "Clips of an agent that walks through homes, for training world models. Layout: "
+_FIRST = {LEROBOT: f"{_ABOUT}LeRobotDataset v3.0.", FOLDERS: f"{_ABOUT}a folder of pictures a clip."}
 _ALIGNMENT = """\
-Frame 0 is the view before the first action. In tables, the action of row t leads from frame t to frame t + 1, `collided`
-says that this action was blocked or slid, and the last row's action is a stop. In folders, step s is the view after
-action s, and step 0 has the action 0. Consecutive clips of a trajectory share a frame; nothing ever jumps. State: x, y, z
-in metres (x right, y up, z back) and yaw in degrees (left positive, 0 along -z)."""
+Frame 0 is the view before the first action. In tables, the action of row t leads from frame t to frame t + 1,
+`collided` says that this action was blocked or slid, and the last row's action is a stop. In folders, step s is the
+view after action s, and step 0 has the action 0. Consecutive clips of a trajectory share a frame; nothing ever jumps.
+State: x, y, z in metres (x right, y up, z back) and yaw in degrees (left positive, 0 along -z)."""

@@ -76,9 +76,7 @@ def check_dataset(folder: Path) -> CheckReport:
 
 
 def _checksum_faults(folder: Path, plan: CollectPlan) -> Iterator[Fault]:
-    listed = dict(
-        reversed(line.split("  ", 1)) for line in (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
-    )
+    listed = _listed(folder / CHECKSUMS)
     present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     clips = _first_clips(plan)
     for path in sorted({*listed, *present} - {CHECKSUMS}):
@@ -89,6 +87,12 @@ def _checksum_faults(folder: Path, plan: CollectPlan) -> Iterator[Fault]:
             yield Fault(clip, f"{path} is not listed in {CHECKSUMS}")
         elif file_digest(folder / path) != listed[path]:
             yield Fault(clip, f"{path} has another SHA-256 than {CHECKSUMS} says")
+
+
+def _listed(path: Path) -> Dict[str, str]:
+    """Return path -> SHA-256; a line of another form lists nothing, so its file shows up as not listed."""
+    lines = (line.partition("  ") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return {name: digest for digest, _, name in lines if name}
 
 
 def _first_clips(plan: CollectPlan) -> Dict[str, int]:

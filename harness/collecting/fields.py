@@ -32,7 +32,8 @@ Walkable = npt.NDArray[np.bool_]
 def move_lengths(cell_mm: int) -> npt.NDArray[np.int32]:
     """Return the length in millimetres of each move on a grid of ``cell_mm``."""
     squares = np.array([rows * rows + columns * columns for rows, columns in _MOVES.tolist()], np.float64)
-    return np.rint(np.sqrt(squares) * cell_mm).astype(np.int32)
+    lengths: npt.NDArray[np.int32] = np.rint(np.sqrt(squares) * cell_mm).astype(np.int32)
+    return lengths
 
 
 def distance_field(walkable: Walkable, row: int, column: int, cell_mm: int) -> Field:
@@ -57,7 +58,7 @@ def halved(walkable: Walkable) -> Walkable:
     rows, columns = (-(-side // 2) for side in walkable.shape)
     padded = np.zeros((2 * rows, 2 * columns), np.bool_)
     padded[: walkable.shape[0], : walkable.shape[1]] = walkable
-    blocks: Walkable = padded.reshape(rows, 2, columns, 2).any(axis=(1, 3))
+    blocks: Walkable = np.asarray(padded.reshape(rows, 2, columns, 2).any(axis=(1, 3)))
     return blocks
 
 

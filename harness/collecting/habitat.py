@@ -1,4 +1,4 @@
-"""Habitat behind the environment service: its own interpreter, so several processes share a GPU and none shares a crash.
+"""Habitat behind the environment service, one service a process: several share a GPU, and none shares a crash.
 
 The walkable map of a scene is asked from the simulator; who walks it is the same code as in embedded homes.
 """

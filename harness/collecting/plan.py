@@ -108,8 +108,11 @@ def plan_to_plain(plan: CollectPlan) -> Dict[str, Any]:
 def plan_from_plain(plain: Dict[str, Any]) -> CollectPlan:
     """Return the plan of ``plan_to_plain``; Refusal for anything else."""
     try:
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
-        return CollectPlan(**{**values, "camera": Camera(**plain["camera"])})
+        values: Dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
+        }
+        values["camera"] = Camera(**plain["camera"])
+        return CollectPlan(**values)
     except (KeyError, TypeError) as error:
         raise Refusal(f"the settings of this data set cannot be read ({error}).", "Collect it again.") from error
 
