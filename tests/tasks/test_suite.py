@@ -13,6 +13,7 @@ from typing import Callable
 import pytest
 
 from harness.contracts.errors import Refusal
+from harness.planning.evidence import IMAGINED, NOTHING
 from harness.planning.registry import make_proposer, make_reviser
 from tasks import requirements, suite_files
 from tasks.registry import list_tasks, load_task
@@ -59,8 +60,8 @@ def test_the_shipped_suites_load_and_name_parts_that_exist() -> None:
         suite = load_suite(name)
         for tier in suite.tiers.values():
             assert callable(make_proposer(tier.loop.proposer, suite.action_space).propose)
-            assert make_reviser(tier.loop.reviser).needs_imagination
-            assert not make_reviser(tier.loop_for("none").reviser).needs_imagination
+            assert make_reviser(tier.loop.reviser).evidence == IMAGINED
+            assert make_reviser(tier.loop_for("none").reviser).evidence == NOTHING
             assert tier.loop_for("gtsim") == tier.loop
 
 
