@@ -116,6 +116,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         "planner": identity.planner,
         "seeds": list(identity.seeds),
         "episodes": rows,
+        "episodes_subset": identity.episodes_subset,
         "homes": len({e.home for e in identity.episodes}),
         "rollouts_at_most": rows * per_episode,
         "workers": plan.workers,
