@@ -56,7 +56,7 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
 
     identity = plan.identity
     for reference in load_suite(identity.suite, identity.task).references:
-        if reference.wm == identity.wm:
+        if reference.wm == identity.wm and not identity.wm_overrides:
             continue
         wanted = make_plan(
             replace(

@@ -44,8 +44,8 @@ def matching_runs(run: RunData, others: Sequence[RunData], names: Sequence[str])
     """Return the reference run for each name among ``others``: same suite hash, task, tier, split, stop and episodes.
 
     A run with an episode that did not finish is no reference, nor is one whose world model was changed (``--set``):
-    the simulator with a planted error is not the bound of imagination. Of several, the one with most seeds is taken, then
-    the later in the order given.
+    the simulator with a planted error is not the bound of imagination. Of several, the one with most seeds is taken,
+    then the later in the order given.
     """
     episodes = _episodes(run)
     found: Dict[str, RunData] = {}
