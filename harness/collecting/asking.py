@@ -96,11 +96,10 @@ def choose_scenes(question: Question, found: Tuple[str, ...]) -> Tuple[Tuple[str
             raise Refusal(
                 f"--clips {question.clips} are fewer than the {len(scenes)} scenes.", "Every scene gives at least one."
             )
-        per_trajectory = min(per_trajectory, -(-question.clips // len(scenes)))
+        per_trajectory = min(per_trajectory, question.clips // len(scenes))
     for scene in scenes:
         _check_scene_name(scene, question, found)
-    units = -(-question.clips // per_trajectory)
-    return scenes[:units], per_trajectory
+    return scenes, per_trajectory
 
 
 def parse_scenes(text: str, split: str) -> List[str]:

@@ -18,7 +18,7 @@ CLIMB_M = 0.25
 """A forward may climb so much on stairs and thresholds."""
 
 _MAGNITUDES = {STOP: 0.0, FORWARD: FORWARD_M, TURN_LEFT: TURN_DEG, TURN_RIGHT: TURN_DEG}
-_NAMES = {number: name for name, number in ACTION_IDS.items()}
+_NAMES = {float(number): name for name, number in ACTION_IDS.items()}
 _SIGNS = {TURN_LEFT: 1.0, TURN_RIGHT: -1.0}
 
 
@@ -27,7 +27,7 @@ def broken_step(clip: ReadClip) -> str:
     last = len(clip.poses) - 1
     for frame in range(last + 1):
         number, magnitude = clip.actions[frame]
-        name = _NAMES.get(int(number))
+        name = _NAMES.get(number)
         if name is None or abs(magnitude - _MAGNITUDES[name]) > 1e-5 or (name == STOP) != (frame == last):
             return f"row {frame} has the action {number:g} ({magnitude:g}), which cannot be"
         if frame < last:

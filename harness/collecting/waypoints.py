@@ -128,6 +128,7 @@ class UpstreamPoints:
         leaves = self._leaves()
         if len(leaves) < UPSTREAM_LEAST_LEAVES:
             self._sample(away)
+            self._keep(_at(away, self._points) > UPSTREAM_DROP_MM)
             leaves = self._leaves()
         off = np.abs(_at(away, self._points[leaves]).astype(np.int64) - UPSTREAM_GOAL_MM)
         goal = self._points[leaves[int(np.argmin(off))]]
