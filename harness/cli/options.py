@@ -19,14 +19,13 @@ from harness.cli.views import check_view, plays_view
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import NONE
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
-from harness.planning.registry import imagines
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import find_image, read_file
 from harness.running.plan import RunPlan, ServicePlan
+from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
@@ -259,12 +258,8 @@ def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: Image
     split = options.split or suite.default_split
     available = suite.episodes(tier.name, split)
     episodes = choose_episodes(available, options.episodes)
+    check_reference(manifest, tier)
     loop = tier.loop_for(manifest.name)
-    if manifest.kind == NONE and imagines(loop):
-        raise Refusal(
-            f"suite {suite.name} has no reference {manifest.name!r}, so nothing says how it chooses.",
-            nearest(manifest.name, [reference.wm for reference in tier.references]),
-        )
     return RunIdentity(
         suite=suite.name,
         suite_hash=suite.hash(tier.name),

@@ -147,6 +147,12 @@ class Agent:
         self._history += actions
         self._here = self._here.advance(actions)
 
+    def remember(self, executed: Sequence[Sequence[Action]]) -> None:
+        """Begin at a later decision: after earlier ones that executed these actions, whose views are not known."""
+        for actions in executed:
+            self._visited.append(self._here)
+            self.executed(actions)
+
     def _decide_by_scorer(
         self, decision: int, view: View, proposal: Proposal, ends: Sequence[End], may_stay: bool
     ) -> Choice:
