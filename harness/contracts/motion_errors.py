@@ -60,7 +60,7 @@ NO_ERROR = MotionError()
 def _nearly_normal(generator: np.random.Generator) -> float:
     """Return a draw of mean 0 and variance 1: the sum of 12 uniform draws less 6 (Irwin-Hall distribution).
 
-    Within 0.0023 of the normal distribution function everywhere, and made of additions alone: the logarithm of a
+    Within 0.0024 of the normal distribution function everywhere, and made of additions alone: the logarithm of a
     normal draw differs between CPUs.
     """
     total = 0.0
