@@ -6,6 +6,9 @@ of a knight's and a king's step: lengths are at most 2.8 % above the straight li
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Tuple
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -29,25 +32,44 @@ Field = npt.NDArray[np.int32]
 Walkable = npt.NDArray[np.bool_]
 
 
-def move_lengths(cell_mm: int) -> npt.NDArray[np.int32]:
-    """Return the length in millimetres of each move on a grid of ``cell_mm``."""
-    squares = np.array([rows * rows + columns * columns for rows, columns in _MOVES.tolist()], np.float64)
-    lengths: npt.NDArray[np.int32] = np.rint(np.sqrt(squares) * cell_mm).astype(np.int32)
-    return lengths
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """The clear moves between the walkable cells of a map, so that many fields are filled from one look at it.
 
+    Cells are numbered row by row; the moves from cell i are ``targets`` and ``lengths`` (millimetres) from
+    ``starts[i]`` to ``starts[i + 1]``.
+    """
 
-def distance_field(walkable: Walkable, row: int, column: int, cell_mm: int) -> Field:
-    """Return the distance in millimetres of every cell [rows, columns] to one cell; `FAR` where there is no way."""
-    field: Field = np.empty(walkable.shape, np.int32)
-    _fill(walkable, row, column, _MOVES, move_lengths(cell_mm), field)
-    return field
+    shape: Tuple[int, int]
+    starts: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
 
+    @classmethod
+    def of(cls, walkable: Walkable, cell_mm: int) -> Ways:
+        """Return the moves over a map whose cells have sides of ``cell_mm``."""
+        squares = np.array([rows * rows + columns * columns for rows, columns in _MOVES.tolist()], np.float64)
+        sizes = np.rint(np.sqrt(squares) * cell_mm).astype(np.int64)
+        most = int(walkable.sum()) * len(_MOVES)
+        starts = np.zeros(walkable.size + 1, np.int64)
+        targets, lengths = np.empty(most, np.int64), np.empty(most, np.int64)
+        count = _list_moves(walkable, _MOVES, sizes, starts, targets, lengths)
+        rows, columns = walkable.shape
+        return cls((rows, columns), starts, targets[:count], lengths[:count])
 
-def pairwise(walkable: Walkable, cells: npt.NDArray[np.int64], cell_mm: int) -> npt.NDArray[np.int32]:
-    """Return the distances [n, n] in millimetres between cells [n, 2] (row, column)."""
-    distances = np.empty((len(cells), len(cells)), np.int32)
-    _fill_pairs(walkable, cells, _MOVES, move_lengths(cell_mm), distances)
-    return distances
+    def field(self, row: int, column: int) -> Field:
+        """Return the distance in millimetres of every cell [rows, columns] to one cell; `FAR` where there is no way."""
+        flat = np.empty(self.shape[0] * self.shape[1], np.int32)
+        _fill(self.starts, self.targets, self.lengths, row * self.shape[1] + column, flat)
+        return flat.reshape(self.shape)
+
+    def between(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """Return the distances [n, n] in millimetres between cells [n, 2] (row, column); a cell may come twice."""
+        numbers, places = np.unique(cells[:, 0] * self.shape[1] + cells[:, 1], return_inverse=True)
+        distances = np.empty((len(numbers), len(numbers)), np.int32)
+        _fill_between(self.starts, self.targets, self.lengths, numbers, self.shape[0] * self.shape[1], distances)
+        found: npt.NDArray[np.int32] = distances[np.ix_(places, places)]
+        return found
 
 
 def halved(walkable: Walkable) -> Walkable:
@@ -98,65 +120,66 @@ def _clear(walkable, row, column, rows, columns):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True)
-def _fill(walkable, row, column, moves, lengths, field):  # type: ignore[no-untyped-def]
-    """Fill a distance field by buckets of one millimetre (Dial 1969): lengths are small whole numbers."""
+def _list_moves(walkable, moves, sizes, starts, targets, lengths):  # type: ignore[no-untyped-def]
+    """List the clear moves of every cell; return how many there are."""
     height, width = walkable.shape
+    count = 0
+    for row in range(height):
+        for column in range(width):
+            if walkable[row, column]:
+                for move in range(moves.shape[0]):
+                    rows, columns = moves[move, 0], moves[move, 1]
+                    if _clear(walkable, row, column, rows, columns):
+                        targets[count] = (row + rows) * width + column + columns
+                        lengths[count] = sizes[move]
+                        count += 1
+            starts[row * width + column + 1] = count
+    return count
+
+
+@numba.njit(cache=True)
+def _fill(starts, targets, lengths, source, field):  # type: ignore[no-untyped-def]
+    """Fill a distance field by buckets of one millimetre (Dial 1969): lengths are small whole numbers.
+
+    A bucket is a linked list of entries; a cell that was reached again by a shorter way is skipped when it is due.
+    """
     field[:] = FAR
-    ring = lengths.max() + 1
+    field[source] = 0
+    ring = (lengths.max() if lengths.size else 0) + 1
     heads = np.full(ring, -1, np.int64)
-    capacity = 4 * height * width + 16
-    following = np.empty(capacity, np.int64)
-    cells = np.empty(capacity, np.int64)
-    free = np.empty(capacity, np.int64)
-    free_count = 0
-    used = 1
-    cells[0] = row * width + column
-    following[0] = -1
-    heads[0] = 0
-    field[row, column] = 0
-    waiting = 1
-    distance = 0
+    following = np.empty(targets.size + 1, np.int64)
+    cells = np.empty(targets.size + 1, np.int64)
+    cells[0], following[0], heads[0] = source, -1, 0
+    used, waiting, distance = 1, 1, 0
     while waiting > 0:
         bucket = distance % ring
         while heads[bucket] >= 0:
             entry = heads[bucket]
             heads[bucket] = following[entry]
-            free[free_count] = entry
-            free_count += 1
             waiting -= 1
-            at_row = cells[entry] // width
-            at_column = cells[entry] % width
-            if field[at_row, at_column] != distance:
+            cell = cells[entry]
+            if field[cell] != distance:
                 continue
-            for move in range(moves.shape[0]):
-                rows, columns = moves[move, 0], moves[move, 1]
-                if not _clear(walkable, at_row, at_column, rows, columns):
-                    continue
-                reached = distance + lengths[move]
-                if reached >= field[at_row + rows, at_column + columns]:
-                    continue
-                field[at_row + rows, at_column + columns] = reached
-                if free_count > 0:
-                    free_count -= 1
-                    slot = free[free_count]
-                else:
-                    slot = used
+            for way in range(starts[cell], starts[cell + 1]):
+                target = targets[way]
+                reached = distance + lengths[way]
+                if reached < field[target]:
+                    field[target] = reached
+                    cells[used] = target
+                    following[used] = heads[reached % ring]
+                    heads[reached % ring] = used
                     used += 1
-                cells[slot] = (at_row + rows) * width + at_column + columns
-                target = reached % ring
-                following[slot] = heads[target]
-                heads[target] = slot
-                waiting += 1
+                    waiting += 1
         distance += 1
 
 
 @numba.njit(cache=True)
-def _fill_pairs(walkable, cells, moves, lengths, distances):  # type: ignore[no-untyped-def]
-    field = np.empty(walkable.shape, np.int32)
-    for first in range(cells.shape[0]):
-        _fill(walkable, cells[first, 0], cells[first, 1], moves, lengths, field)
-        for second in range(cells.shape[0]):
-            distances[first, second] = field[cells[second, 0], cells[second, 1]]
+def _fill_between(starts, targets, lengths, numbers, size, distances):  # type: ignore[no-untyped-def]
+    field = np.empty(size, np.int32)
+    for first in range(numbers.size):
+        _fill(starts, targets, lengths, numbers[first], field)
+        for second in range(numbers.size):
+            distances[first, second] = field[numbers[second]]
 
 
 @numba.njit(cache=True)

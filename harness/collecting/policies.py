@@ -9,7 +9,7 @@ from typing import Optional, Protocol
 
 import numpy as np
 
-from harness.collecting.fields import FAR, HEADINGS, Field, best_heading, distance_field
+from harness.collecting.fields import FAR, HEADINGS, Field, Ways, best_heading
 from harness.collecting.frames import OpenScene
 from harness.collecting.waypoints import Cell, FarPoints, Grid, UpstreamPoints
 from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, Primitive
@@ -90,7 +90,7 @@ class Walker:
     def __init__(self, scene: OpenScene, tour: Tour) -> None:
         self._map = scene.map
         self._tour = tour
-        self._cell_mm = round(1000 * scene.map.cell_m)
+        self._ways = Ways.of(scene.map.walkable, round(1000 * scene.map.cell_m))
         self._steps = _forward_steps(scene.map.cell_m)
         self._goal: Optional[Cell] = None
         self._field: Field = np.empty((0, 0), np.int32)
@@ -125,7 +125,7 @@ class Walker:
             self._tour.arrived(self._goal)
         self._goal = self._tour.following((row // 2, column // 2))
         fine = self._fine(self._goal)
-        self._field = distance_field(self._map.walkable, *fine, self._cell_mm)
+        self._field = self._ways.field(*fine)
         self._nearest_mm, self._actions, self._since_nearer = int(self._field[row, column]), 0, 0
 
     def _fine(self, goal: Cell) -> Cell:

@@ -19,15 +19,15 @@ Stats = Dict[str, Any]
 
 def image_stats(frames: RGB) -> Stats:
     """Return the statistics of frames uint8 [T, H, W, 3], channels scaled to 0..1."""
-    flat = frames.reshape(-1, 3)
-    values = flat.astype(np.int64)
-    count = len(flat)
-    means = [int(total) / count for total in values.sum(axis=0)]
-    squares = [int(total) / count for total in (values * values).sum(axis=0)]
+    histograms = [np.bincount(frames[..., channel].ravel(), minlength=256).tolist() for channel in range(3)]
+    seen = [[value for value, count in enumerate(histogram) if count] for histogram in histograms]
+    count = frames.size // 3
+    means = [sum(v * n for v, n in enumerate(histogram)) / count for histogram in histograms]
+    squares = [sum(v * v * n for v, n in enumerate(histogram)) / count for histogram in histograms]
     deviations = [math.sqrt(max(0.0, s - m * m)) for s, m in zip(squares, means, strict=True)]
     return {
-        "min": _channels([int(v) / 255.0 for v in flat.min(axis=0)]),
-        "max": _channels([int(v) / 255.0 for v in flat.max(axis=0)]),
+        "min": _channels([values[0] / 255.0 for values in seen]),
+        "max": _channels([values[-1] / 255.0 for values in seen]),
         "mean": _channels([mean / 255.0 for mean in means]),
         "std": _channels([deviation / 255.0 for deviation in deviations]),
         "count": [len(frames)],

@@ -14,7 +14,7 @@ from typing import Tuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.collecting.fields import FAR, Walkable, distance_field, halved, pairwise
+from harness.collecting.fields import FAR, Ways, halved
 from harness.contracts.observations import TopDownMap
 
 LEAST_POINTS = 1400
@@ -55,9 +55,8 @@ def pruned_leaves(distances: Distances, least_apart_mm: int = PRUNE_MM) -> npt.N
 class Grid:
     """A walkable map as waypoints use it: cells of about 0.1 m."""
 
-    coarse: Walkable
+    ways: Ways
     cells: npt.NDArray[np.int64]
-    cell_mm: int
     area_m2: float
 
     @classmethod
@@ -65,7 +64,7 @@ class Grid:
         """Return the grid of a map."""
         coarse = halved(top_down.walkable)
         area = int(top_down.walkable.sum()) * top_down.cell_m * top_down.cell_m
-        return cls(coarse, np.argwhere(coarse), round(2000 * top_down.cell_m), area)
+        return cls(Ways.of(coarse, round(2000 * top_down.cell_m)), np.argwhere(coarse), area)
 
     def sample(self, count: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
         """Return ``count`` walkable cells [n, 2], drawn uniformly."""
@@ -73,7 +72,7 @@ class Grid:
 
     def from_cell(self, cell: Cell) -> npt.NDArray[np.int32]:
         """Return the distance of every cell to ``cell``."""
-        return distance_field(self.coarse, *cell, self.cell_mm)
+        return self.ways.field(*cell)
 
 
 @dataclass(eq=False)
@@ -107,7 +106,7 @@ class FarPoints:
     def _sampled(self, away: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
         count = max(LEAST_POINTS, math.floor(POINTS_PER_M2 * self.grid.area_m2))
         points = _reachable(self.grid.sample(count, self.generator), away)
-        chosen = pruned_leaves(pairwise(self.grid.coarse, points, self.grid.cell_mm))
+        chosen = pruned_leaves(self.grid.ways.between(points))
         return points[chosen]
 
 
@@ -148,7 +147,7 @@ class UpstreamPoints:
     def _sample(self, away: npt.NDArray[np.int32]) -> None:
         count = min(UPSTREAM_MOST_POINTS, max(1, math.floor(POINTS_PER_M2 * self.grid.area_m2)))
         self._points = _reachable(self.grid.sample(count, self.generator), away)
-        self._distances = pairwise(self.grid.coarse, self._points, self.grid.cell_mm)
+        self._distances = self.grid.ways.between(self._points)
 
 
 def _at(distances: npt.NDArray[np.int32], cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.app import app
-from harness.cli.collect import collect_command
 from harness.collecting.checking import check_dataset
 from harness.collecting.layouts import UNITS, WORK
 
@@ -95,7 +93,3 @@ def workers_of(parent: int) -> list[int]:
     """Return the collecting processes that ``parent`` started."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return [int(pid) for pid in children if b"harness.collecting.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
-def test_the_command_is_listed() -> None:
-    assert collect_command in [command.callback for command in app.registered_commands]

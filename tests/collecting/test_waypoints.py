@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.collecting import waypoints
-from harness.collecting.fields import pairwise
 from harness.collecting.waypoints import PRUNE_MM, FarPoints, Grid, UpstreamPoints, leaf_scores, pruned_leaves
 from harness.contracts.observations import TopDownMap
 from tests.collecting.toy import CELL_M, two_rooms
@@ -29,7 +28,7 @@ def point_sets(draw: st.DrawFn) -> np.ndarray:  # type: ignore[type-arg]
 @given(point_sets())
 @settings(max_examples=25, deadline=None)
 def test_waypoints_are_far_points_and_apart(points: np.ndarray) -> None:  # type: ignore[type-arg]
-    distances = pairwise(grid().coarse, points, 100)
+    distances = grid().ways.between(points)
     chosen = pruned_leaves(distances)
     scores = leaf_scores(distances)
     leaves = math.ceil(0.08 * len(points))
@@ -45,7 +44,7 @@ def test_waypoints_are_far_points_and_apart(points: np.ndarray) -> None:  # type
 @given(point_sets())
 @settings(max_examples=25, deadline=None)
 def test_scores_are_eccentricity_and_mean_distance(points: np.ndarray) -> None:  # type: ignore[type-arg]
-    distances = pairwise(grid().coarse, points, 100)
+    distances = grid().ways.between(points)
     expected = distances.max(axis=1) + 1.7 * distances.mean(axis=1)
     np.testing.assert_allclose(leaf_scores(distances) / (10 * len(points)), expected, rtol=1e-12)
 
