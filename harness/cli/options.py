@@ -258,7 +258,7 @@ def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: Image
     split = options.split or suite.default_split
     available = suite.episodes(tier.name, split)
     episodes = choose_episodes(available, options.episodes)
-    check_reference(manifest, tier)
+    check_reference(manifest, suite, tier)
     loop = tier.loop_for(manifest.name)
     return RunIdentity(
         suite=suite.name,
