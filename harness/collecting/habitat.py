@@ -6,19 +6,21 @@ The walkable map of a scene is asked from the simulator; who walks it is the sam
 from __future__ import annotations
 
 import json
+import math
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
 
 from harness.collecting.backends import Machine
+from harness.collecting.fields import FAR, Ways
 from harness.collecting.frames import Frame, OpenScene
 from harness.collecting.layouts import file_digest
 from harness.contracts.actions import Primitive
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.observations import Observation, ViewRequest
+from harness.contracts.observations import Observation, TopDownMap, ViewRequest
 from harness.runtimes.process import start_process
 from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient
@@ -68,7 +70,8 @@ class HabitatBackend:
         """Open a scene on the storey of a random place."""
         digest = self._digest(scene)
         observation = self._client.reset(_episode(scene, _ORIGIN, (ANYWHERE,)), seed, [], []).observation
-        self._opened = OpenScene(scene, digest, self._client.top_down_map(), observation.pose.position[1])
+        reachable = _reachable(self._client.top_down_map(), observation.pose)
+        self._opened = OpenScene(scene, digest, reachable, observation.pose.position[1])
         return self._opened
 
     def place(self, pose: Pose) -> Frame:
@@ -102,6 +105,14 @@ class HabitatBackend:
         if exported is not None and exported["glb"] != digest:
             raise Refusal(f"{path} is not the file that was exported.", "Export the home again.")
         return digest if exported is None else str(exported["home"])
+
+
+def _reachable(top_down: TopDownMap, body: Pose) -> TopDownMap:
+    """Return the part of a map that can be walked to from ``body``."""
+    row = math.floor((body.position[2] - top_down.origin[1]) / top_down.cell_m)
+    column = math.floor((body.position[0] - top_down.origin[0]) / top_down.cell_m)
+    field = Ways.of(top_down.walkable, round(1000 * top_down.cell_m)).field(row, column)
+    return TopDownMap(field < FAR, top_down.origin, top_down.cell_m)
 
 
 def _episode(scene: str, start: Pose, tags: tuple[str, ...]) -> Episode:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Mapping, Optional, Sequence
 
+import numpy as np
+
 from harness.contracts.cameras import Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import NotNavigable
 from harness.contracts.observations import ResetReply, ViewRequest
 from images.habitat.environment import HabitatEnvironment
+from images.habitat.navigation import Navigation
 
 CAMERA_HEIGHT_M = 1.5
 """As published; evaluation looks from 1.0 m."""
@@ -56,17 +59,27 @@ class HabitatCollectEnvironment(HabitatEnvironment):
     def reset(
         self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
     ) -> ResetReply:
-        """Start an episode; one with the tag `ANYWHERE` starts at a random walkable position that ``seed`` decides."""
+        """Start an episode; one with the tag `ANYWHERE` starts at a random position that ``seed`` decides.
+
+        Only the largest walkable part counts: beds and tables are walkable parts of their own.
+        """
         if ANYWHERE in episode.tags:
             navigation = self._opened(episode.scene)
             pathfinder = self._engine.pathfinder
+            largest = _largest_island(pathfinder, navigation)
             pathfinder.seed(seed % 2**31)
             for _ in range(_DRAWS):
                 x, y, z = (float(value) for value in pathfinder.get_random_navigable_point())
-                if navigation.is_navigable((x, y, z)):
+                if pathfinder.get_island(np.array((x, y, z), np.float32)) == largest:
                     break
             else:
                 raise NotNavigable(f"none of {_DRAWS} random positions of scene {episode.scene!r} is walkable.")
             start = Pose((x, y, z), (1.0, 0.0, 0.0, 0.0))
             episode = replace(episode, start=start, goal=start)
         return super().reset(episode, seed, views, goal_views)
+
+
+def _largest_island(pathfinder: Any, navigation: Navigation) -> int:
+    """Return the number of the largest part of the navmesh that counts as walkable."""
+    islands = set(range(pathfinder.num_islands)) - navigation.left_out
+    return max(sorted(islands), key=lambda island: float(pathfinder.island_area(island)))
