@@ -103,11 +103,12 @@ def find_machine(suite: Suite, scenes_dir: Optional[Path], python: str, gpu: str
 
 def find_plan(question: Question, machine: Machine, folder: Path) -> CollectPlan:
     """Return the plan; Habitat is asked for its version, and embedded homes are exported for it."""
-    from harness.collecting.asking import make_plan, simulator_name
+    from harness.collecting.asking import make_plan
     from harness.collecting.backends import EMBEDDED, make_backend
+    from harness.collecting.homes import SIMULATOR
 
     if question.environment == EMBEDDED:
-        return make_plan(question, simulator_name(EMBEDDED))
+        return make_plan(question, SIMULATOR)
     homes = Path(machine.scenes_dir)
     of_embedded = question.suite.startswith(EMBEDDED)
     found = () if of_embedded else tuple(sorted(path.stem for path in homes.glob("*.glb")))

@@ -9,6 +9,7 @@ from typing import List, Tuple
 
 from harness.collecting.backends import EMBEDDED
 from harness.collecting.guarding import SPLITS, check_name
+from harness.collecting.homes import check_home
 from harness.collecting.plan import LAYOUTS, CollectPlan, rig_digest
 from harness.collecting.policies import POLICIES
 from harness.contracts.cameras import Rig
@@ -124,18 +125,7 @@ def parse_scenes(text: str, split: str) -> List[str]:
 
 def _check_scene_name(scene: str, question: Question, found: Tuple[str, ...]) -> None:
     if question.environment == EMBEDDED:
-        from images.embedded.homes.splits import parse_home
-
-        parse_home(scene)
+        check_home(scene)
     elif found and scene not in found:
         raise Refusal(f"there is no scene {scene!r}.", nearest(scene, found))
     check_name(scene, question.split)
-
-
-def simulator_name(environment: str) -> str:
-    """Return what the embedded simulator calls itself; '' for those that only say it when they run."""
-    if environment != EMBEDDED:
-        return ""
-    from images.embedded.homes import GENERATOR_VERSION
-
-    return f"embedded homes, generator {GENERATOR_VERSION}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from harness.collecting.frames import Frame, OpenScene
+from harness.collecting.homes import SIMULATOR
 from harness.contracts.actions import Primitive
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.errors import Refusal
@@ -14,7 +15,6 @@ from images.embedded.cache import HomeCache
 from images.embedded.environment import Scene, SceneViews, make_scene
 from images.embedded.habitat_scenes import export_homes
 from images.embedded.homebytes import home_digest
-from images.embedded.homes import GENERATOR_VERSION
 from images.embedded.motion import Body, body_at
 
 
@@ -37,7 +37,7 @@ class EmbeddedBackend:
     @property
     def simulator(self) -> str:
         """The generator's version."""
-        return f"embedded homes, generator {GENERATOR_VERSION}"
+        return SIMULATOR
 
     def open(self, scene: str, seed: int) -> OpenScene:
         """Open a home, building it unless it is in the folder; it has one storey, so ``seed`` changes nothing."""
