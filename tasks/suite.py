@@ -28,6 +28,8 @@ ENVIRONMENTS = (EMBEDDED, HABITAT)
 HABITAT_IMAGE = "image:habitat_eval"
 """What a suite requires that Habitat plays, unless there is an interpreter with habitat-sim."""
 
+FROZEN, DRAFT = "frozen", "draft"
+
 AT = "@"
 """Stands between the name of a suite and an environment that is not its own."""
 
@@ -57,6 +59,11 @@ class Tier:
     """One difficulty of a suite's task: which episodes, and the loop they are played with.
 
     ``geodesic_m`` is the band of true distances from start to goal, ``radius_m`` the distance that counts as reached.
+    Every start lies at least ``least_detour`` times as far from its goal on foot as in a straight line. ``homes`` goes
+    before the split in the names of the homes that its episodes are drawn from (``ood-``).
+
+    ``status`` is ``frozen`` where nothing may change any more but by a new version, else ``draft``: its hash still may.
+    No part of the hash, so that a tier is frozen as it was tried.
     """
 
     name: str
@@ -69,6 +76,9 @@ class Tier:
     loop: LoopConfig
     references: Tuple[Reference, ...]
     action_space: ActionSpace
+    least_detour: float = 1.0
+    homes: str = ""
+    status: str = FROZEN
 
     def loop_for(self, wm: str) -> LoopConfig:
         """Return the loop that ``wm`` is played with: the tier's, or with the reviser of the reference of that name."""
@@ -236,6 +246,9 @@ def _load(folder: Path) -> Suite:
             loop=tier.loop.config(),
             references=references,
             action_space=space,
+            least_detour=tier.least_detour,
+            homes=tier.homes,
+            status=tier.status,
         )
         for name, tier in data.tiers.items()
     }

@@ -84,11 +84,17 @@ class SplitData(_File):
 
 
 class TierData(_File):
-    """One tier."""
+    """One tier. ``least_detour`` is the least ratio of geodesic to straight distance that an episode has.
+
+    ``homes`` says which homes of the generator its splits are made of: a prefix of their names' split.
+    """
 
     description: str
+    status: Literal["frozen", "draft"] = "frozen"
     geodesic_m: Tuple[Finite, Finite]
+    least_detour: float = Field(default=1.0, ge=1.0, allow_inf_nan=False)
     radius_m: Positive
+    homes: str = ""
     splits: Dict[str, SplitData] = Field(min_length=1)
     loop: LoopData
 

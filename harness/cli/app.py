@@ -41,7 +41,7 @@ def main_command(
     suite: Annotated[str, typer.Option("--suite", help="Suite; default: the world model's home suite.")] = "",
     tier: Annotated[str, typer.Option("--tier", help="Tier of the suite; default: the suite's.")] = "",
     split: Annotated[str, typer.Option("--split", help="validation or test; default: validation.")] = "",
-    episodes: Annotated[str, typer.Option("--episodes", help="How many (spread over homes), or all. [24]")] = "",
+    episodes: Annotated[str, typer.Option("--episodes", help="How many (spread over homes), mini, or all. [24]")] = "",
     seed: Annotated[Optional[int], typer.Option("--seed", help="Run seed; never changes the episodes. [0]")] = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Several seeds, pooled: 0-4 or 0,2,7.")] = "",
     stop: Annotated[str, typer.Option("--stop", help="Who ends an episode: self or oracle; default: the tier's.")] = "",

@@ -48,9 +48,12 @@ def cite_command(
 
 
 def tier_hashes(suite: Suite) -> dict[str, str]:
-    """Return the suite hash of each tier; those whose episodes are not here are named on stderr and left out."""
+    """Return the suite hash of each tier; those without one, and drafts, are named on stderr and left out."""
     hashes = {}
     for tier in suite.tiers:
+        if suite.tiers[tier].status == "draft":
+            note(f"tier {tier} is a draft: its hash may still change, so that it cannot be cited (docs/suites.md).")
+            continue
         try:
             hashes[tier] = suite.hash(tier)
         except Refusal as refusal:

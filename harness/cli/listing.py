@@ -76,7 +76,7 @@ def suite_rows() -> list[dict[str, str]]:
                     state = f"cannot run here: {refusal.what}"
                 splits = ", ".join(f"{s} {size.episodes}" for s, size in tier.splits.items())
                 rows.append(
-                    {"suite": name, "task": task, "tier": tier.name, "episodes": splits, "hash": state}
-                    | {"description": tier.description}
+                    {"suite": name, "task": task, "tier": tier.name, "status": tier.status}
+                    | {"episodes": splits, "hash": state, "description": tier.description}
                 )
     return rows

@@ -24,6 +24,7 @@ from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import find_image, read_file
 from harness.running.plan import RunPlan, ServicePlan
+from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.running.views import check_view, plays_view
 from harness.worldmodels import plugin_images
@@ -31,13 +32,17 @@ from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
 from tasks.registry import load_task
-from tasks.suite import AT, HABITAT, HABITAT_IMAGE, Suite, load_suite
+from tasks.subsets import ALL, MINI, mini, subset_name
+from tasks.suite import AT, DRAFT, HABITAT, HABITAT_IMAGE, Suite, load_suite
 
 DEFAULT_EPISODES = 24
 MAX_WORKERS = 256
 
 PROCESS, DOCKER = "process", "docker"
 RUNTIMES = (PROCESS, DOCKER)
+DRAFT_TIER = "draft-tier"
+"""Stamps a result on a tier whose hash may still change: nobody should cite it."""
+
 TRIAL_SUITE = "embedded"
 """The suite that needs nothing but packages."""
 
@@ -101,14 +106,17 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def choose_episodes(episodes: Sequence[Episode], wanted: str) -> tuple[Episode, ...]:
-    """Return ``wanted`` (a number or ``all``) of the episodes, spread evenly over the homes, in file order.
+    """Return ``wanted`` of the episodes (a number, ``all``, or the subset ``mini``), in file order.
 
-    Fewer than all take one episode of each home before a second one of any: intervals are clustered by home.
+    A number is spread evenly over the homes: one episode of each home is taken before a second one of any, because
+    intervals are clustered by home.
     """
-    if wanted == "all":
+    if wanted == ALL:
         return tuple(episodes)
+    if wanted == MINI:
+        return mini(episodes)
     if wanted and not wanted.isdigit():
-        raise Refusal(f"--episodes {wanted!r} is not understood.", "Give a number, or all.")
+        raise Refusal(f"--episodes {wanted!r} is not understood.", "Give a number, mini, or all.")
     number = int(wanted or min(DEFAULT_EPISODES, len(episodes)))
     if not 1 <= number <= len(episodes):
         raise Refusal(f"--episodes {number} is not in 1..{len(episodes)}.", f"This split has {len(episodes)} episodes.")
@@ -248,7 +256,9 @@ def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: Image
     stop = options.stop or tier.loop.stop_rules[0]
     tier.check_stop(stop)
     split = options.split or suite.default_split
-    episodes = choose_episodes(suite.episodes(tier.name, split), options.episodes)
+    available = suite.episodes(tier.name, split)
+    episodes = choose_episodes(available, options.episodes)
+    check_reference(manifest, suite, tier)
     loop = tier.loop_for(manifest.name)
     return RunIdentity(
         suite=suite.name,
@@ -264,8 +274,9 @@ def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: Image
         planner=f"{loop.proposer.name}/{loop.reviser.name}/{loop.score.name}",
         seeds=parse_seeds(options.seeds),
         episodes=episodes,
+        episodes_subset=subset_name(len(episodes), len(available), options.episodes),
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),
         wm_image=image,
         wm_overrides=prepared.overrides,
-        stamps=prepared.stamps,
+        stamps=(*prepared.stamps, DRAFT_TIER) if tier.status == DRAFT else prepared.stamps,
     )

@@ -14,6 +14,7 @@ from harness.cli.progress import ProgressLine
 from harness.cli.results import finish, headline
 from harness.cli.scenes import prepare_scenes
 from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.manifests import NONE
 from harness.records.folder import RunFolder, list_runs
 from harness.running.plan import RunPlan, plan_of
 from harness.running.progress import RunOutcome
@@ -55,7 +56,7 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
 
     identity = plan.identity
     for reference in load_suite(identity.suite, identity.task).references:
-        if reference.wm == identity.wm:
+        if reference.wm == identity.wm and not identity.wm_overrides:
             continue
         wanted = make_plan(
             replace(
@@ -97,7 +98,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
     loop = identity.specs["loop"]
     proposer = loop["proposer"]["params"]
     candidates = int(proposer.get("headings") or proposer.get("candidates") or 1)
-    per_episode = 0 if identity.wm == "none" else candidates * int(loop["decisions"])
+    per_episode = 0 if identity.wm_manifest["kind"] == NONE else candidates * int(loop["decisions"])
     seconds, source = estimate(plan, out)
     started = [service.kind for service in (plan.environment, plan.world_model) if service is not None]
     images = {kind: {"runtime": "docker", **asdict(image)} for kind, image in plan.images.items()}
@@ -115,6 +116,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         "planner": identity.planner,
         "seeds": list(identity.seeds),
         "episodes": rows,
+        "episodes_subset": identity.episodes_subset,
         "homes": len({e.home for e in identity.episodes}),
         "rollouts_at_most": rows * per_episode,
         "workers": plan.workers,

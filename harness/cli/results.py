@@ -11,10 +11,13 @@ from harness.cli.console import print_table, say
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
 from harness.records.folder import RunFolder, list_runs
+from tasks.subsets import MINI
 from tasks.suite import load_suite
 
 if TYPE_CHECKING:  # scipy and statsmodels take seconds: a refusal never waits for them
     from harness.scoring.summary import Context, Summary
+
+TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,9 @@ def finish(folder: RunFolder, out: Path) -> Finished:
 
     files = write_report(folder, context_of(folder, out))
     summary = files.summary
-    return Finished(
-        summary,
-        as_results(summary),
-        (headline(summary), *reference_lines(summary), f"root    {summary.trajectory_root}", f"report  {files.report}"),
-    )
+    lines = [headline(summary), *reference_lines(summary), *split_lines(summary)]
+    lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
+    return Finished(summary, as_results(summary), lines)
 
 
 def context_of(folder: RunFolder, out: Path) -> Context:
@@ -47,14 +48,14 @@ def context_of(folder: RunFolder, out: Path) -> Context:
     from harness.scoring.summary import Context
 
     identity = folder.identity
+    tested = [f for f in list_runs(out) if f.identity.wm == identity.wm and f.identity.split == TEST]
     try:
         suite = load_suite(identity.suite, identity.task)
     except Refusal:
-        return Context({}, {}, "", 0)  # a run can be reported where its suite's data are gone
+        return Context({}, {}, "", len(tested))  # a run can be reported where its suite's data are gone
     others = [f for f in list_runs(out) if f.identity.suite_hash == identity.suite_hash]
     runs = [load_run(f) for f in others if f.path.resolve() != folder.path.resolve()]
     references = matching_runs(load_run(folder), runs, [r.wm for r in suite.references])
-    tested = [f for f in list_runs(out) if f.identity.wm == identity.wm and f.identity.split == "test"]
     return Context(references, {}, suite.baseline, len(tested))
 
 
@@ -67,13 +68,21 @@ def headline(summary: Summary) -> str:
     """Return one line: success with its interval, and what it was measured on."""
     identity = summary.identity
     counts = summary.episodes
+    subset = f" ({MINI})" if identity.episodes_subset == MINI else ""
     partial = f"  PARTIAL: {counts['ok'] + counts['failed']}/{counts['planned']} played" if summary.partial else ""
     stamps = f"  [{', '.join(identity.stamps)}]" if identity.stamps else ""
     return (
         f"success {percent(summary.metrics['success_rate'])}  {identity.wm} on {identity.task}/{identity.tier} "
-        f"({identity.suite}, {identity.split}, {identity.stop}-stop, {counts['planned']} episodes in "
+        f"({identity.suite}, {identity.split}, {identity.stop}-stop, {counts['planned']} episodes{subset} in "
         f"{summary.homes} homes){partial}{stamps}"
     )
+
+
+def split_lines(summary: Summary) -> list[str]:
+    """Return a line that says how often the model was run on test homes here: each time is a chance to choose by it."""
+    if summary.identity.split != TEST:
+        return []
+    return [f"tests   {summary.test_runs} of {summary.identity.wm} on a test split here, this one among them"]
 
 
 def reference_lines(summary: Summary) -> list[str]:

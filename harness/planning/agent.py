@@ -16,9 +16,11 @@ from harness.contracts.digest import array_digest
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.observations import View, ViewRequest
 from harness.planning.config import SELF, LoopConfig
+from harness.planning.evidence import HOMING, IMAGINED, PRESENT, TRUTH, EndScorer
 from harness.planning.memory import remaining_ends
 from harness.planning.odometry import Odometry
 from harness.planning.proposals import End, Proposal, Proposer
+from harness.planning.references.look import Look
 from harness.planning.revisers import STAY, Reviser
 from harness.planning.scores.base import DIGITS, Comparer, Score
 from harness.planning.seeding import EpisodeSeeds
@@ -58,7 +60,8 @@ class Choice:
 class Agent:
     """Plays one episode's decisions: propose, imagine, revise; `executed` tells it what was really commanded.
 
-    With the stop rule ``self`` staying is a choice in every decision.
+    With the stop rule ``self`` staying is a choice in every decision. ``truth`` is None but for the reference `oracle`,
+    whose reviser goes by the answers.
     """
 
     parts: Parts
@@ -67,23 +70,35 @@ class Agent:
     stop: str
     seeds: EpisodeSeeds
     timings: Dict[str, float] = field(default_factory=dict)
+    truth: Optional[EndScorer] = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit the imaginer, and prepare the goal."""
-        if self.parts.reviser.needs_imagination and self.imaginer is None:
+        evidence = self.parts.reviser.evidence
+        if evidence == IMAGINED and self.imaginer is None:
             raise Refusal(
                 "this loop's reviser compares imagined views, but there is no world model.",
                 "Use a reference that imagines nothing, or name a world model.",
+            )
+        if (evidence == TRUTH) != (self.truth is not None):
+            raise Refusal(
+                f"a reviser that goes by {evidence} was {'not ' if self.truth is None else ''}given true distances.",
+                "They are for the reference oracle, and for no other.",
             )
         self._here = Odometry()
         self._visited: List[Odometry] = []
         self._history: List[Action] = []
         self._comparer: Optional[Comparer] = None
+        self._scorer: Optional[EndScorer] = None
         self._further: Optional[View] = None
         self._present: Optional[View] = None
         self._earlier: Deque[Tuple[View, int]] = deque(maxlen=self.context_max)
-        if self.parts.reviser.needs_imagination:
-            self._comparer = self._timed_goal(self.goal)
+        started = time.perf_counter()
+        if evidence == IMAGINED:
+            self._comparer = self.parts.score.against(self.goal)
+        else:
+            self._scorer = self._scorer_of(evidence)
+        self._add_time("score", started)
 
     @property
     def further_view(self) -> Optional[ViewRequest]:
@@ -112,6 +127,8 @@ class Agent:
                 "Mend its constants in the suite's loop.",
             )
         may_stay = self.stop == SELF
+        if self._scorer is not None:
+            return self._decide_by_scorer(decision, view, proposal, ends, may_stay)
         if self._comparer is None:
             index = self.parts.reviser.choose(len(ends), (), 0.0 if may_stay else None, decision, self.seeds)
             return self._choice(proposal, ends, index, (), 0.0, {}, 0)
@@ -129,6 +146,23 @@ class Agent:
             self._earlier.extend((view, len(self._history) + number) for number, view in enumerate(seen))
         self._history += actions
         self._here = self._here.advance(actions)
+
+    def remember(self, executed: Sequence[Sequence[Action]]) -> None:
+        """Begin at a later decision: after earlier ones that executed these actions, whose views are not known."""
+        for actions in executed:
+            self._visited.append(self._here)
+            self.executed(actions)
+
+    def _decide_by_scorer(
+        self, decision: int, view: View, proposal: Proposal, ends: Sequence[End], may_stay: bool
+    ) -> Choice:
+        assert self._scorer is not None
+        started = time.perf_counter()
+        found = self._scorer(view, proposal, ends)
+        self._add_time("score", started)
+        scores, stay_score = tuple(round(score, DIGITS) for score in found.ends), round(found.stay, DIGITS)
+        index = self.parts.reviser.choose(len(ends), scores, stay_score if may_stay else None, decision, self.seeds)
+        return self._choice(proposal, ends, index, scores, stay_score, {}, 0)
 
     def _decide_by_imagination(
         self, decision: int, view: View, proposal: Proposal, ends: Sequence[End], may_stay: bool
@@ -205,11 +239,15 @@ class Agent:
         actions = () if end is None else proposal.actions(end)
         return Choice(end, index, actions, len(proposal.candidates), len(ends), scores, stay_score, imagined, rollouts)
 
-    def _timed_goal(self, goal: View) -> Comparer:
-        started = time.perf_counter()
-        comparer = self.parts.score.against(goal)
-        self._add_time("score", started)
-        return comparer
+    def _scorer_of(self, evidence: str) -> Optional[EndScorer]:
+        """Return what scores ends without imagining them, None where nothing is evidence."""
+        if evidence == PRESENT:
+            return Look(self.parts.score.against(self.goal))
+        if evidence == HOMING:
+            from harness.planning.references.homing import Homing  # compiles with numba
+
+            return Homing(self.goal)
+        return self.truth
 
     def _add_time(self, phase: str, started: float) -> None:
         self.timings[phase] = self.timings.get(phase, 0.0) + time.perf_counter() - started

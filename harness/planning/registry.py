@@ -17,6 +17,7 @@ from harness.planning.revisers import Reviser
 from harness.planning.scores.base import Score
 
 PROPOSERS = {
+    "dog-legs": "harness.planning.proposers.dog_legs:DogLegs",
     "heading-fan": "harness.planning.proposers.heading_fan:HeadingFan",
     "heuristic": "harness.planning.proposers.heuristic:Heuristic",
 }
@@ -25,12 +26,24 @@ SCORES = {
     "front": "harness.planning.scores.front:FrontSimilarity",
 }
 REVISERS = {
+    "homing": "harness.planning.revisers:Homing",
+    "look": "harness.planning.revisers:Look",
+    "oracle": "harness.planning.revisers:Oracle",
     "similarity": "harness.planning.revisers:Similarity",
     "uniform": "harness.planning.revisers:Uniform",
 }
 
 PANORAMA_SCORES = frozenset({"classical"})
 """Scores that look round at what was imagined: they cannot judge what a perspective model shows of one heading."""
+
+
+WITHOUT_IMAGINATION = frozenset({"homing", "look", "oracle", "uniform"})
+"""Revisers that choose from other evidence than imagined views: they are played without a world model."""
+
+
+def imagines(config: LoopConfig) -> bool:
+    """Say whether a loop needs a world model, by name as `judges` does."""
+    return config.reviser.name not in WITHOUT_IMAGINATION
 
 
 def judges(config: LoopConfig, view: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Protocol, Sequence, Tuple
 
+from harness.planning.evidence import HOMING, IMAGINED, NOTHING, PRESENT, TRUTH
 from harness.planning.seeding import EpisodeSeeds
 
 STAY = -1
@@ -13,16 +14,16 @@ TIE = 1e-9
 
 
 class Reviser(Protocol):
-    """Chooses among the ends of a decision."""
+    """Chooses among the ends of a decision. ``evidence`` says what their scores are made of (`planning.evidence`)."""
 
-    needs_imagination: bool
+    evidence: str
 
     def choose(
         self, ends: int, scores: Sequence[float], stay_score: Optional[float], decision: int, seeds: EpisodeSeeds
     ) -> int:
         """Return the index of an end, or STAY.
 
-        ``scores`` holds a rounded score an end (nothing when nothing was imagined); ``stay_score`` is None where
+        ``scores`` holds a rounded score an end (nothing where nothing is evidence); ``stay_score`` is None where
         staying is not a choice.
         """
 
@@ -34,7 +35,7 @@ class Similarity:
     everywhere would follow it.
     """
 
-    needs_imagination = True
+    evidence = IMAGINED
 
     def choose(
         self, ends: int, scores: Sequence[float], stay_score: Optional[float], decision: int, seeds: EpisodeSeeds
@@ -47,10 +48,28 @@ class Similarity:
         return tied[int(seeds.generator(decision, "tie").integers(len(tied)))]
 
 
+class Look(Similarity):
+    """Takes the end in whose direction the present view looks most like the goal."""
+
+    evidence = PRESENT
+
+
+class Homing(Similarity):
+    """Takes the end nearest to where classical image homing believes the goal to be."""
+
+    evidence = HOMING
+
+
+class Oracle(Similarity):
+    """Takes the end that is truly nearest to the goal: the bound of every choice among the same candidates."""
+
+    evidence = TRUTH
+
+
 class Uniform:
     """Draws one of the ends by seed, staying among them where it is a choice: the reference that imagines nothing."""
 
-    needs_imagination = False
+    evidence = NOTHING
 
     def choose(
         self, ends: int, scores: Sequence[float], stay_score: Optional[float], decision: int, seeds: EpisodeSeeds

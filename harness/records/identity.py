@@ -51,7 +51,8 @@ class RunIdentity:
     action spaces, loop. ``wm_image`` is the image of a world model that exists only as one (``--wm-image``); an image
     that merely runs code of the catalog changes no outcome and is provenance. ``wm_overrides`` are the facts of the
     manifest that the user changed, ``stamps`` what a reader of the results must not overlook (``random-weights``,
-    ``uncarded``).
+    ``uncarded``, ``draft-tier``). ``episodes_subset`` is what the episodes are called: ``all``, ``mini``, or their
+    number; "" in runs from before it was written.
     """
 
     suite: str
@@ -71,6 +72,7 @@ class RunIdentity:
     wm_image: Optional[ImageRecord] = None
     wm_overrides: Mapping[str, Setting] = field(default_factory=dict)
     stamps: Tuple[str, ...] = ()
+    episodes_subset: str = ""
 
     def __post_init__(self) -> None:
         # Held in the form that JSON gives back, so that an identity equals itself when it is read again.

@@ -18,6 +18,7 @@ from harness.contracts.actions import Action, Candidate, Primitive, signed_turn
 from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import DeadFrame
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     RGB,
     EnvironmentSpec,
@@ -163,6 +164,23 @@ class LivenessGate(Environment):
                     label = f"camera {camera!r}, frame {index} of rollout {rollout.id}"
                     self._look_imagined(memory, turned, label, rgb, candidates[rollout.id].actions[:index])
             yield rollout
+
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: MotionError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]:
+        """Yield the wrong rollouts as they are: a camera inside a wall may well see one colour."""
+        return self._environment.imagine_wrongly(candidates, camera, frames, error, seeds)
+
+    def rollout_poses(
+        self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
+    ) -> tuple[tuple[Pose, ...], ...]:
+        """Return the environment's answer."""
+        return self._environment.rollout_poses(candidates, frames)
 
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
         """Return the environment's answer."""

@@ -20,6 +20,7 @@ from harness.runtimes.service import Service
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.worldmodels.conditioning import view_request
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
+from harness.worldmodels.planted_errors import planted_errors
 from tasks.registry import load_task
 from tasks.suite import Suite, load_suite
 
@@ -78,7 +79,7 @@ class SuitePlayer:
         if manifest.kind == NONE:
             return None
         if manifest.kind == ENVIRONMENT:
-            return EnvironmentImaginer(self._environment, manifest.name)
+            return EnvironmentImaginer(self._environment, manifest.name, planted_errors(manifest))
         if self._plan.world_model is None:
             raise Refusal(f"the plan does not say how to start {manifest.name!r}.", "Plan the run again.")
         service = self._start(stack, self._plan.world_model)

@@ -43,8 +43,9 @@ class ReferenceRow:
 def matching_runs(run: RunData, others: Sequence[RunData], names: Sequence[str]) -> Dict[str, RunData]:
     """Return the reference run for each name among ``others``: same suite hash, task, tier, split, stop and episodes.
 
-    A run with an episode that did not finish is no reference. Of several, the one with most seeds is taken, then
-    the later in the order given.
+    A run with an episode that did not finish is no reference, nor is one whose world model was changed (``--set``):
+    the simulator with a planted error is not the bound of imagination. Of several, the one with most seeds is taken,
+    then the later in the order given.
     """
     episodes = _episodes(run)
     found: Dict[str, RunData] = {}
@@ -52,6 +53,7 @@ def matching_runs(run: RunData, others: Sequence[RunData], names: Sequence[str])
         name = other.identity.wm
         usable = (
             name in names
+            and not other.identity.wm_overrides
             and all(getattr(other.identity, key) == getattr(run.identity, key) for key in SAME)
             and _episodes(other) == episodes
             and _complete(other)
@@ -72,7 +74,7 @@ def reference_table(
     ``runs`` win over ``frozen`` numbers of the same name: they were played on exactly these episodes. ``baseline``
     is named by the suite data, never chosen from results: choosing the best afterwards would be biased.
     """
-    wm = run.identity.wm
+    wm = row_name(run)
     played: Dict[str, Sequence[EpisodeResult]] = {name: other.results for name, other in runs.items()}
     played[wm] = run.results
     points: Dict[str, Metric] = {name: point.success for name, point in frozen.items()}
@@ -88,6 +90,12 @@ def reference_table(
         for name in points
     ]
     return tuple(sorted(rows, key=lambda row: (row.success.value, row.name)))
+
+
+def row_name(run: RunData) -> str:
+    """Return what a run is called in the table: its world model, with what was changed of it."""
+    changed = ", ".join(f"{name}={value}" for name, value in sorted(run.identity.wm_overrides.items()))
+    return f"{run.identity.wm} ({changed})" if changed else run.identity.wm
 
 
 def _gain(

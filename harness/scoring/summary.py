@@ -107,6 +107,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "seeds": list(summary.identity.seeds),
             "partial": summary.partial,
             "episodes": dict(summary.episodes),
+            "episodes_subset": summary.identity.episodes_subset,
             "homes": summary.homes,
             "metrics": {name: metric_plain(m) for name, m in summary.metrics.items()},
             "gap": {name: _gap_plain(g) for name, g in summary.gap.items()},

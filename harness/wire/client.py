@@ -11,10 +11,11 @@ from contextlib import closing
 from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
 
 from harness.contracts.actions import Action, Candidate
-from harness.contracts.cameras import Vec3
+from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, ServiceError
 from harness.contracts.manifests import ModelManifest
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
@@ -31,12 +32,14 @@ from harness.wire.codec.episodes import read_manifest
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
 from harness.wire.codec.observations import read_environment_spec, read_observations, read_reset_reply
 from harness.wire.codec.rollouts import RolloutReader, write_batch, write_candidates
+from harness.wire.codec.wanted import Planted, write_planted
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import (
     ExpectedRollouts,
     check_expected,
     check_observations,
     check_protocol,
+    check_rollout_poses,
     check_spec_digest,
     check_views,
     expected_of_batch,
@@ -109,17 +112,27 @@ class EnvironmentClient(Environment):
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
     ) -> Iterator[Rollout]:
         """Yield the real rollout of each candidate from the present state, which is left as it was."""
-        spec = self._known_spec()
-        if not spec.can_imagine:
-            raise Refusal(f"the environment {spec.name} cannot imagine.", "Use a world model instead of gtsim.")
-        seen_by = (spec.rig.camera(camera),)
-        request = wiw_pb2.EnvironmentImagineRequest()
-        write_candidates(candidates, camera, frames, request)
-        expected = ExpectedRollouts(
-            {index: len(wanted) for index, wanted in enumerate(frames)},
-            dict.fromkeys(range(len(candidates)), seen_by),
-        )
-        yield from _rollouts(self._connection, request.SerializeToString(), expected, self._deadlines.imagine_s)
+        yield from self._imagined(candidates, camera, frames, None)
+
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: MotionError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]:
+        """Yield the rollout of each candidate with ``error`` planted in its motion."""
+        yield from self._imagined(candidates, camera, frames, (error, list(seeds)))
+
+    def rollout_poses(
+        self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
+    ) -> Tuple[Tuple[Pose, ...], ...]:
+        """Return where the body would be at the wanted frames of each candidate."""
+        poses: Tuple[Tuple[Pose, ...], ...] = self._query(queries.ROLLOUT_POSES, (candidates, frames))
+        with reading_reply(self._connection.name, "Query rollout_poses"):
+            check_rollout_poses(poses, frames)
+        return poses
 
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
         """Return the walkable distance in metres; infinity where there is no way."""
@@ -153,16 +166,37 @@ class EnvironmentClient(Environment):
         finally:
             self._connection.close()
 
+    def _imagined(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        planted: Optional[Planted],
+    ) -> Iterator[Rollout]:
+        spec = self._known_spec()
+        if not spec.can_imagine:
+            raise Refusal(f"the environment {spec.name} cannot imagine.", "Use a world model instead of gtsim.")
+        seen_by = (spec.rig.camera(camera),)
+        request = wiw_pb2.EnvironmentImagineRequest()
+        write_candidates(candidates, camera, frames, request)
+        if planted is not None:
+            write_planted(*planted, request)
+        expected = ExpectedRollouts(
+            {index: len(wanted) for index, wanted in enumerate(frames)},
+            dict.fromkeys(range(len(candidates)), seen_by),
+        )
+        yield from _rollouts(self._connection, request.SerializeToString(), expected, self._deadlines.imagine_s)
+
     def _known_spec(self) -> EnvironmentSpec:
         return self._spec if self._spec is not None else self.describe()
 
     def _call(self, method: str, request: bytes, deadline_s: float) -> bytes:
         return self._connection.unary(method, request, deadline_s)
 
-    def _query(self, kind: str, points: Sequence[Vec3]) -> Any:
+    def _query(self, kind: str, arguments: Sequence[Any]) -> Any:
         self._known_spec()
         request = wiw_pb2.QueryRequest()
-        queries.write_query(kind, points, request)
+        queries.write_query(kind, arguments, request)
         data = self._call("Query", request.SerializeToString(), self._deadlines.query_s)
         with reading_reply(self._connection.name, f"Query {kind}"):
             return queries.read_answer(kind, parse("QueryReply", data))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Sequence, Set, Tuple
 
-from harness.contracts.cameras import Camera, Rig
+from harness.contracts.cameras import Camera, Pose, Rig
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.manifests import ModelManifest
@@ -79,6 +79,13 @@ def check_observations(
         raise Refusal(f"there are {len(observations)} observations for {actions} actions.", MEND_SENDER)
     for index, observation in enumerate(observations):
         check_views(observation.views, requests, rig, f"observations[{index}]")
+
+
+def check_rollout_poses(poses: Sequence[Sequence[Pose]], frames: Sequence[Sequence[int]]) -> None:
+    """Raise Refusal unless there is one pose a wanted frame of every candidate."""
+    counts, wanted = [len(rollout) for rollout in poses], [len(indices) for indices in frames]
+    if counts != wanted:
+        raise Refusal(f"rollout_poses has {counts} poses instead of {wanted}.", MEND_SENDER)
 
 
 class ExpectedRollouts:

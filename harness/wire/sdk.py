@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from typing import Iterator, List, Sequence, Tuple
 
 from harness.contracts.actions import Action, Candidate
-from harness.contracts.cameras import Vec3
+from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
@@ -78,6 +79,35 @@ class Environment(ABC):
 
         ``frames[k]`` are the wanted frame indices of candidate k (ascending, in 0..len). Rollout ids count from 0.
         """
+
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: MotionError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]:
+        """Yield rollouts as `imagine` does, with ``error`` planted in the motion; Refusal if not offered.
+
+        ``seeds`` holds one uint64 a candidate: the same seed and frame draw the same displacement.
+        """
+        raise Refusal(
+            f"the environment {self.describe().name} cannot plant errors of motion in what it imagines.",
+            "Play world models with planted errors in embedded homes.",
+        )
+
+    def rollout_poses(
+        self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
+    ) -> Tuple[Tuple[Pose, ...], ...]:
+        """Return where the body would be at the wanted frames of each candidate; Refusal if not offered.
+
+        A query like the others: the oracle reference and the frozen states of decisions are made of it.
+        """
+        raise Refusal(
+            f"the environment {self.describe().name} does not say where candidates lead.",
+            "Play the reference oracle in embedded homes.",
+        )
 
     @abstractmethod
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:

@@ -21,6 +21,7 @@ from harness.wire.codec.episodes import write_manifest
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse
 from harness.wire.codec.observations import write_environment_spec, write_observations, write_reset_reply
 from harness.wire.codec.rollouts import read_batch, read_candidates, write_rollout
+from harness.wire.codec.wanted import read_planted
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import check_protocol
 from harness.wire.sdk import Environment, WorldModel
@@ -90,12 +91,18 @@ class EnvironmentMethods:
             return write_observations(observations).serialized()
 
     def _imagine(self, data: bytes) -> Iterator[bytes]:
-        candidates, camera, frames = read_candidates(parse("EnvironmentImagineRequest", data))
-        for rollout in self._open().imagine(candidates, camera, frames):
+        message = parse("EnvironmentImagineRequest", data)
+        candidates, camera, frames = read_candidates(message)
+        planted = read_planted(message)
+        if planted is None:
+            rollouts = self._open().imagine(candidates, camera, frames)
+        else:
+            rollouts = self._open().imagine_wrongly(candidates, camera, frames, *planted)
+        for rollout in rollouts:
             yield from _parts(rollout)
 
     def _query(self, data: bytes) -> bytes:
-        kind, points = queries.read_query(parse("QueryRequest", data))
+        kind, arguments = queries.read_query(parse("QueryRequest", data))
         environment = self._open()
         ask: Mapping[str, Callable[..., Any]] = {
             queries.GEODESIC: environment.geodesic_distance,
@@ -103,8 +110,9 @@ class EnvironmentMethods:
             queries.NAVIGABLE: environment.is_navigable,
             queries.TOP_DOWN_MAP: environment.top_down_map,
             queries.OBJECT_BOXES: environment.object_boxes,
+            queries.ROLLOUT_POSES: environment.rollout_poses,
         }
-        answer = ask[kind](*points)
+        answer = ask[kind](*arguments)
         with _writing(kind):
             return queries.write_answer(kind, answer).serialized()
 

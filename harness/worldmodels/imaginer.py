@@ -13,6 +13,7 @@ from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.manifests import ModelManifest
+from harness.contracts.motion_errors import NO_ERROR, MotionError
 from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, check_wanted
 from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
@@ -20,6 +21,7 @@ from harness.worldmodels.camera_poses import pose_before
 from harness.worldmodels.conditioning import Conditioning, conditioning_of
 from harness.worldmodels.folding import FoldedCandidate, FrameSource, fold
 from harness.worldmodels.panorama import front_crop, roll
+from harness.worldmodels.planted_errors import NOTHING, PlantedErrors
 from harness.worldmodels.resizing import resize, resized_view
 from harness.worldmodels.sharing import PlannedRollout, SharedRollouts, share
 
@@ -90,6 +92,15 @@ class ImaginingEnvironment(Protocol):
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
     ) -> Iterator[Rollout]: ...
 
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: MotionError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]: ...
+
 
 class ImaginingModel(Protocol):
     """The part of a world model's client that `PluginImaginer` needs."""
@@ -98,15 +109,19 @@ class ImaginingModel(Protocol):
 
 
 class EnvironmentImaginer:
-    """The simulator as the world model: real rollouts from a saved state, one call a decision."""
+    """The simulator as the world model: real rollouts from a saved state, one call a decision.
+
+    ``errors`` are what it gets wrong on purpose: the environment walks wrongly, images are changed here.
+    """
 
     every_frame = False
     further_view = None
     context_max = 0
 
-    def __init__(self, environment: ImaginingEnvironment, name: str = "gtsim") -> None:
+    def __init__(self, environment: ImaginingEnvironment, name: str = "gtsim", errors: PlantedErrors = NOTHING) -> None:
         self._environment = environment
         self._name = name
+        self._errors = errors
         self.rollouts = 0
 
     def imagine(
@@ -118,15 +133,20 @@ class EnvironmentImaginer:
         further: Optional[View] = None,
         earlier: Sequence[EarlierView] = (),
     ) -> list[Imagined]:
-        """Return the real views of the wanted frames; neither seeds nor earlier views matter to a simulator."""
+        """Return the real views of the wanted frames, or wrong ones; seeds draw errors, earlier views never matter."""
         _check_asked(candidates, frames, seeds)
         if not candidates:
             return []
         wanted = [tuple(indices) for indices in frames]
-        answers = self._environment.imagine(candidates, view.camera.name, wanted)
+        motion, image = self._errors.motion, self._errors.image
+        if motion == NO_ERROR:
+            answers = self._environment.imagine(candidates, view.camera.name, wanted)
+        else:
+            answers = self._environment.imagine_wrongly(candidates, view.camera.name, wanted, motion, seeds)
         self.rollouts += len(candidates)
         by_id = _collect(self._name, answers, dict(enumerate(wanted)), view.camera)
-        return [by_id[index] for index in range(len(candidates))]
+        rollouts = [by_id[index] for index in range(len(candidates))]
+        return [{i: image.applied(seen) for i, seen in rollout.items()} for rollout in rollouts]
 
 
 class PluginImaginer:

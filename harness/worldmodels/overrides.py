@@ -12,8 +12,9 @@ from typing import Mapping, Sequence
 from pydantic import TypeAdapter, ValidationError
 
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import ModelManifest, Setting
+from harness.contracts.manifests import ENVIRONMENT, ModelManifest, Setting
 from harness.contracts.names import nearest
+from harness.worldmodels import planted_errors
 from harness.worldmodels.catalog import check_fields
 from harness.worldmodels.conditioning import PLAN_ACTIONS
 from harness.worldmodels.prompts import DEFAULT, TEXT
@@ -68,6 +69,8 @@ def _value(manifest: ModelManifest, name: str, text: str) -> Setting:
 
 def _own_settings(manifest: ModelManifest) -> Mapping[str, Setting]:
     """Return the settings that the harness itself reads, with their defaults."""
+    if manifest.kind == ENVIRONMENT:
+        return planted_errors.own_settings()
     return {PROMPT_TEMPLATE: DEFAULT, PLAN_ACTIONS: 0} if manifest.conditioning == TEXT else {}
 
 

@@ -16,6 +16,7 @@ from harness.worldmodels import cards
 from harness.worldmodels.conditioning import conditioning_of
 from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.overrides import override
+from harness.worldmodels.planted_errors import planted_errors
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from harness.worldmodels.prompts import template_of, with_template
 from harness.worldmodels.weights import Lack, choose_weights, lacks, own_folder
@@ -51,6 +52,7 @@ def prepare(manifest: ModelManifest, choice: Choice) -> Prepared:
     changed, overrides = override(manifest, choice.assignments)
     planned = with_template(choose_weights(changed, choice.weights))
     conditioning_of(planned)  # refuses wrong settings now, not in the first decision
+    planted_errors(planned)  # as does this
     if PROMPT_TEMPLATE in overrides:
         template = template_of(planned)
         overrides = {**overrides, PROMPT_TEMPLATE: f"{template.name}-v{template.version} sha256:{template.sha256}"}

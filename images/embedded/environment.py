@@ -13,9 +13,10 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.contracts.actions import Action, Candidate
-from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Rig, Vec3
+from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Pose, Rig, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
@@ -36,6 +37,7 @@ from images.embedded.mesh import Home, HomeObject
 from images.embedded.motion import SPACE, Body, body_at
 from images.embedded.navigation import AGENT_RADIUS_M, Navigator
 from images.embedded.renderer import Renderer
+from images.embedded.wrong_motion import WrongMotion
 
 CAMERA_HEIGHT_M = 1.25
 
@@ -189,16 +191,33 @@ class EmbeddedEnvironment(Environment):
     ) -> Iterator[Rollout]:
         """Yield the real rollout of each candidate; only wanted frames are drawn, equal poses once."""
         rig_camera = RIG.camera(camera)
+        yield from self._drawn(rig_camera, self._bodies(candidates, frames))
+
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: MotionError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]:
+        """Yield the rollout of each candidate with ``error`` planted in its motion."""
+        rig_camera = RIG.camera(camera)
         check_wanted(candidates, frames)
-        rollouts = []
-        for candidate, wanted in zip(candidates, frames):
-            bodies = [self._body] + [body for body, _ in self._walk(candidate.actions)]
-            rollouts.append([bodies[frame] for frame in wanted])
-        views = self._current_views()
-        for index, bodies in enumerate(rollouts):
-            images = [views.view(rig_camera, body).rgb for body in bodies]
-            empty = np.zeros((0, rig_camera.height, rig_camera.width, 3), np.uint8)
-            yield Rollout(index, np.stack(images) if images else empty, rig_camera)
+        if len(seeds) != len(candidates):
+            raise Refusal(f"{len(candidates)} candidates came with {len(seeds)} seeds.", "Give one a candidate.")
+        motion = WrongMotion(self._current_scene().navigator, error)
+        rollouts = [
+            motion.bodies(self._body, candidate.actions, wanted, seed)
+            for candidate, wanted, seed in zip(candidates, frames, seeds)
+        ]
+        yield from self._drawn(rig_camera, rollouts)
+
+    def rollout_poses(
+        self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
+    ) -> Tuple[Tuple[Pose, ...], ...]:
+        """Return where the body would be at the wanted frames of each candidate."""
+        return tuple(tuple(body.pose() for body in bodies) for bodies in self._bodies(candidates, frames))
 
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
         """Return the walkable distance in metres; infinity where there is no way."""
@@ -239,6 +258,22 @@ class EmbeddedEnvironment(Environment):
             body, collided = navigator.move(body, action)
             states.append((body, collided))
         return states
+
+    def _bodies(self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]) -> List[List[Body]]:
+        """Return the bodies at the wanted frames of each candidate from the present state."""
+        check_wanted(candidates, frames)
+        rollouts = []
+        for candidate, wanted in zip(candidates, frames):
+            bodies = [self._body] + [body for body, _ in self._walk(candidate.actions)]
+            rollouts.append([bodies[frame] for frame in wanted])
+        return rollouts
+
+    def _drawn(self, camera: Camera, rollouts: Sequence[Sequence[Body]]) -> Iterator[Rollout]:
+        views = self._current_views()
+        for index, bodies in enumerate(rollouts):
+            images = [views.view(camera, body).rgb for body in bodies]
+            empty = np.zeros((0, camera.height, camera.width, 3), np.uint8)
+            yield Rollout(index, np.stack(images) if images else empty, camera)
 
     def _observe(self, requests: Sequence[ViewRequest]) -> Observation:
         return Observation(self._render(self._body, requests), self._body.pose(), self._collided)

@@ -55,6 +55,14 @@ def body_at(pose: Pose) -> Body:
     return Body(pose.position[0], pose.position[2], heading % HEADINGS, rest)
 
 
+def known(action: Action) -> Primitive:
+    """Return ``action``; an action outside the space raises Refusal."""
+    if not isinstance(action, Primitive) or not SPACE.allows(action):
+        allowed = ", ".join(f"{p.name} {p.magnitude:g}" for p in SPACE.primitives)
+        raise Refusal(f"action {action} is not in the space {SPACE.name!r}.", f"Allowed: {allowed}.")
+    return action
+
+
 def move(
     body: Body, action: Action, walkable: npt.NDArray[np.bool_], origin: Tuple[float, float], cell_m: float
 ) -> Tuple[Body, bool]:
@@ -62,9 +70,7 @@ def move(
 
     ``collided`` is true where the body slid or was blocked. An action outside the space raises Refusal.
     """
-    if not isinstance(action, Primitive) or not SPACE.allows(action):
-        allowed = ", ".join(f"{p.name} {p.magnitude:g}" for p in SPACE.primitives)
-        raise Refusal(f"action {action} is not in the space {SPACE.name!r}.", f"Allowed: {allowed}.")
+    action = known(action)
     if action.name == TURN_LEFT:
         return Body(body.x, body.z, (body.heading + 1) % HEADINGS, body.base_deg), False
     if action.name == TURN_RIGHT:
@@ -88,15 +94,13 @@ def standable(walkable, origin_x, origin_z, cell_m, x, z):  # type: ignore[no-un
 
 
 @compiled
-def walk_forward(walkable, origin_x, origin_z, cell_m, x, z, direction_x, direction_z):  # type: ignore[no-untyped-def]
-    """Return (x, z, collided) after one forward along a unit direction.
+def walk_parts(walkable, origin_x, origin_z, cell_m, x, z, step_x, step_z, parts):  # type: ignore[no-untyped-def]
+    """Return (x, z, collided) after ``parts`` equal steps of at most half a cell each.
 
     Each part is tried in full, then along x alone, then along z alone (sliding); where none fits, the body stays.
     """
-    step_x = direction_x * FORWARD_M / SUBSTEPS
-    step_z = direction_z * FORWARD_M / SUBSTEPS
     collided = False
-    for _ in range(SUBSTEPS):
+    for _ in range(parts):
         if standable(walkable, origin_x, origin_z, cell_m, x + step_x, z + step_z):
             x += step_x
             z += step_z
@@ -109,3 +113,11 @@ def walk_forward(walkable, origin_x, origin_z, cell_m, x, z, direction_x, direct
         else:
             break
     return x, z, collided
+
+
+@compiled
+def walk_forward(walkable, origin_x, origin_z, cell_m, x, z, direction_x, direction_z):  # type: ignore[no-untyped-def]
+    """Return (x, z, collided) after one forward along a unit direction."""
+    step_x = direction_x * FORWARD_M / SUBSTEPS
+    step_z = direction_z * FORWARD_M / SUBSTEPS
+    return walk_parts(walkable, origin_x, origin_z, cell_m, x, z, step_x, step_z, SUBSTEPS)

@@ -56,6 +56,11 @@ class Navigator:
         """The walkable area in square metres."""
         return len(self._cells) * CELL_M * CELL_M
 
+    @property
+    def origin(self) -> Tuple[float, float]:
+        """The (x, z) of the corner of the grid's first cell in metres."""
+        return self._frame[0], self._frame[1]
+
     def is_navigable(self, position: Vec3) -> bool:
         """Say whether the body can stand at ``position``."""
         x, y, z = position
@@ -73,7 +78,7 @@ class Navigator:
 
     def move(self, body: Body, action: Action) -> Tuple[Body, bool]:
         """Return (body after ``action``, collided)."""
-        return move(body, action, self.walkable, (self._frame[0], self._frame[1]), CELL_M)
+        return move(body, action, self.walkable, self.origin, CELL_M)
 
     def distance_field(self, goal: Vec3) -> npt.NDArray[np.float64]:
         """Return the grid distance in metres of every cell to the goal's cell (infinite off the walkable area).
@@ -125,7 +130,7 @@ class Navigator:
 
     def top_down_map(self) -> TopDownMap:
         """Return the walkable area as an image."""
-        return TopDownMap(self.walkable.copy(), (self._frame[0], self._frame[1]), CELL_M)
+        return TopDownMap(self.walkable.copy(), self.origin, CELL_M)
 
     def check(self, position: Vec3, role: str, where: str = "this home") -> None:
         """Raise NotNavigable, naming the position, its ``role`` and ``where``, unless the body can stand there."""

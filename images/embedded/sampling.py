@@ -30,6 +30,7 @@ class TierConstants:
     A goal view must show ``least_instances`` objects of at least ``instance_share`` of its pixels each, have a median
     depth above ``least_median_m``, and fewer than ``most_near_share`` of its pixels nearer than ``near_m``. A goal is
     given up after ``starts_per_goal`` starts that do not fit, a home after ``attempts`` goals.
+    ``prefix`` begins the ids of the episodes.
     """
 
     task: str
@@ -45,6 +46,7 @@ class TierConstants:
     near_m: float = 0.5
     most_near_share: float = 0.1
     goal_camera: str = "front"
+    prefix: str = ""
     starts_per_goal: int = 20
     attempts: int = 400
 
@@ -78,7 +80,9 @@ def sample_episodes(
             continue
         start = _draw_start(scene, constants, goal[0], seed, attempt, counts)
         if start is not None:
-            episodes.append(_episode(scene, constants, f"{scene.name}-{len(episodes):02d}", start, goal))
+            episodes.append(
+                _episode(scene, constants, f"{constants.prefix}{scene.name}-{len(episodes):02d}", start, goal)
+            )
     if len(episodes) < count:
         found = f"{len(episodes)} of {count} episodes in {constants.attempts} attempts"
         raise EpisodeError(

@@ -5,9 +5,17 @@ Everything is in `images.habitat`; this module only says what the published coll
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Mapping, Optional, Sequence
 
+import numpy as np
+
+from harness.contracts.cameras import Pose
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import NotNavigable
+from harness.contracts.observations import ResetReply, ViewRequest
 from images.habitat.environment import HabitatEnvironment
+from images.habitat.navigation import Navigation
 
 CAMERA_HEIGHT_M = 1.5
 """As published; evaluation looks from 1.0 m."""
@@ -29,6 +37,12 @@ NAVMESH: Mapping[str, Any] = {"source": "file", "agent_height": 1.0, "agent_radi
 """The walkable area that comes with the licensed scenes."""
 
 
+ANYWHERE = "anywhere"
+"""Tag of an episode whose start is drawn here: a collector cannot name a position in a scene that is not open yet."""
+
+_DRAWS = 1000
+
+
 class HabitatCollectEnvironment(HabitatEnvironment):
     """habitat-sim with the panorama of published collection unless the options say otherwise."""
 
@@ -41,3 +55,31 @@ class HabitatCollectEnvironment(HabitatEnvironment):
     ) -> None:
         """Take the options of `HabitatEnvironment`."""
         super().__init__(rig=rig, navmesh=NAVMESH if navmesh is None else navmesh, face_pixels=face_pixels, **options)
+
+    def reset(
+        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
+    ) -> ResetReply:
+        """Start an episode; one with the tag `ANYWHERE` starts at a random position that ``seed`` decides.
+
+        Only the largest walkable part counts: beds and tables are walkable parts of their own.
+        """
+        if ANYWHERE in episode.tags:
+            navigation = self._opened(episode.scene)
+            pathfinder = self._engine.pathfinder
+            largest = _largest_island(pathfinder, navigation)
+            pathfinder.seed(seed % 2**31)
+            for _ in range(_DRAWS):
+                x, y, z = (float(value) for value in pathfinder.get_random_navigable_point())
+                if pathfinder.get_island(np.array((x, y, z), np.float32)) == largest:
+                    break
+            else:
+                raise NotNavigable(f"none of {_DRAWS} random positions of scene {episode.scene!r} is walkable.")
+            start = Pose((x, y, z), (1.0, 0.0, 0.0, 0.0))
+            episode = replace(episode, start=start, goal=start)
+        return super().reset(episode, seed, views, goal_views)
+
+
+def _largest_island(pathfinder: Any, navigation: Navigation) -> int:
+    """Return the number of the largest part of the navmesh that counts as walkable."""
+    islands = set(range(pathfinder.num_islands)) - navigation.left_out
+    return max(sorted(islands), key=lambda island: float(pathfinder.island_area(island)))

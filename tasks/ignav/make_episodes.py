@@ -26,13 +26,17 @@ TASK = "ignav"
 
 @dataclass(frozen=True)
 class HomeJob:
-    """One home to draw from: everything a worker process needs."""
+    """One home to draw from: everything a worker process needs.
+
+    ``prefix`` goes before the home's name in the ids of its episodes, so that tiers on the same homes share no id.
+    """
 
     split: str
     index: int
     episodes: int
     tier: Tier
     cache: str
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def draw_home(job: HomeJob) -> HomeEpisodes:
     from images.embedded.homes.splits import home_name
     from images.embedded.sampling import TierConstants, sample_episodes
 
-    name = home_name(job.split, job.index)
+    name = home_name(f"{job.tier.homes}{job.split}", job.index)
     home = EmbeddedEnvironment(job.cache).load_home(name)
     constants = TierConstants(
         task=TASK,
@@ -62,6 +66,8 @@ def draw_home(job: HomeJob) -> HomeEpisodes:
         geodesic_low_m=job.tier.geodesic_m[0],
         geodesic_high_m=job.tier.geodesic_m[1],
         radius_m=job.tier.radius_m,
+        least_detour=job.tier.least_detour,
+        prefix=job.prefix,
         goal_camera=job.tier.loop.goal_camera,
     )
     try:
@@ -71,7 +77,9 @@ def draw_home(job: HomeJob) -> HomeEpisodes:
     return HomeEpisodes(name, home_digest(home), tuple(episodes), dict(statistics.counts))
 
 
-def make_split(tier: Tier, split: str, workers: int, cache: str) -> Tuple[List[HomeEpisodes], List[HomeEpisodes]]:
+def make_split(
+    tier: Tier, split: str, workers: int, cache: str, prefix: str = ""
+) -> Tuple[List[HomeEpisodes], List[HomeEpisodes]]:
     """Return the homes that gave a split's episodes, and those that were left out because they gave too few.
 
     Homes are taken in the order of their numbers until the split is full, whatever the number of workers.
@@ -82,7 +90,7 @@ def make_split(tier: Tier, split: str, workers: int, cache: str) -> Tuple[List[H
             f"{size.episodes} episodes cannot be spread evenly over {size.homes} homes of split {split!r}.",
             "Mend the split in suite.toml.",
         )
-    jobs = (HomeJob(split, index, size.episodes // size.homes, tier, cache) for index in itertools.count())
+    jobs = (HomeJob(split, index, size.episodes // size.homes, tier, cache, prefix) for index in itertools.count())
     kept: List[HomeEpisodes] = []
     left_out: List[HomeEpisodes] = []
     for drawn in _draw_all(jobs, workers):
@@ -119,10 +127,11 @@ def acceptance(homes: Sequence[HomeEpisodes]) -> Dict[str, Dict[str, float]]:
 
 def make_tier(suite: Suite, tier: Tier, workers: int, cache: str) -> Dict[str, object]:
     """Write the episodes of all splits, the scene digests and the statistics; return the statistics."""
+    prefix = "" if tier.name == suite.default_tier else f"{tier.name}-"
     digests = dict(read_homes(suite.folder / "homes.json", suite.name)) if _has_homes(suite) else {}
     statistics: Dict[str, object] = {}
     for split in sorted(tier.splits):
-        kept, left_out = make_split(tier, split, workers, cache)
+        kept, left_out = make_split(tier, split, workers, cache, prefix)
         episodes = [episode for home in kept for episode in home.episodes]
         write_episodes(suite.episode_path(tier.name, split), episodes)
         digests.update({home.scene: home.digest for home in kept})

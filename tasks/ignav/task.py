@@ -17,6 +17,8 @@ from harness.contracts.observations import ViewRequest
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.planning import gap, loop, registry
 from harness.planning.agent import Agent, Parts
+from harness.planning.evidence import TRUTH
+from harness.planning.references.truth import TrueDistances
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
@@ -36,8 +38,9 @@ def play_episode(
 ) -> PlayedEpisode:
     """Play one episode and return its trajectory, metrics and images.
 
-    ``imaginer`` is None for the world model ``none``. Only this function sees the goal pose: the agent gets the goal
-    view, and the loop a distance to it for the record and the oracle stop.
+    ``imaginer`` is None for references that imagine nothing. Only this function sees the goal pose: the agent gets the
+    goal view, and the loop a distance to it for the record and the oracle stop. The reference `oracle` alone is handed
+    the true distance of its choices.
     """
     tier.check_stop(stop)
     parts = _parts(tier, wm)
@@ -49,7 +52,8 @@ def play_episode(
     walkable = environment.top_down_map()
     timings["reset"] = time.perf_counter() - started
     goal = reply.goal_views[config.goal_camera]
-    agent = Agent(parts, goal, imaginer, stop, EpisodeSeeds(seed, episode.id), timings)
+    truth = TrueDistances(environment, episode.goal.position) if parts.reviser.evidence == TRUTH else None
+    agent = Agent(parts, goal, imaginer, stop, EpisodeSeeds(seed, episode.id), timings, truth)
 
     def distance(pose: Pose) -> float:
         return environment.geodesic_distance(pose.position, episode.goal.position)

@@ -37,8 +37,15 @@ def test_axes() -> None:
 
 def test_compiled_bits_are_equal() -> None:
     numba = pytest.importorskip("numba")
-    sincos, atan2 = numba.njit(portable.sincos), numba.njit(portable.atan2)
+    sincos, atan2, exp = (numba.njit(f) for f in (portable.sincos, portable.atan2, portable.exp))
     for k in range(2000):
         x = (k - 1000) * 0.37
         assert sincos(x) == portable.sincos(x)
         assert atan2(x, 3.1 - x) == portable.atan2(x, 3.1 - x)
+        assert exp(x) == portable.exp(x)
+
+
+@given(st.floats(-700.0, 700.0))
+def test_exp_is_accurate(x: float) -> None:
+    assert portable.exp(x) == pytest.approx(math.exp(x), rel=1e-14)
+    assert portable.exp(0.0) == 1.0

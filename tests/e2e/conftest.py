@@ -1,6 +1,6 @@
 """End-to-end tests drive `benchmark.py` as a user does: a process, its exit code, what it prints and leaves.
 
-A run costs seconds (two services start and load compiled code), so the four world models are played once a test
+A run costs seconds (two services start and load compiled code), so the world models are played once a test
 session, and every test that only looks at a finished run looks at those.
 """
 
@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLAY = ("--task", "ignav", "--episodes", "2", "--json")
-WORLD_MODELS = ("none", "copy", "warp", "gtsim")
+WORLD_MODELS = ("none", "look", "homing", "oracle", "copy", "warp", "gtsim")
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

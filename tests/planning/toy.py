@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Iterator, List, Mapping, Optional, Sequence
+from typing import Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -80,6 +80,21 @@ class ToyEnvironment(Environment):
             self._x, self._z, self._yaw = state
             yield Rollout(number, np.stack(images), PANO if camera == "pano" else FRONT)
 
+    def rollout_poses(
+        self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
+    ) -> Tuple[Tuple[Pose, ...], ...]:
+        self.calls.append("rollout_poses")
+        state = (self._x, self._z, self._yaw)
+        poses = []
+        for candidate, wanted in zip(candidates, frames):
+            found = [self._pose()]
+            for action in candidate.actions:
+                self._act(action)
+                found.append(self._pose())
+            self._x, self._z, self._yaw = state
+            poses.append(tuple(found[index] for index in wanted))
+        return tuple(poses)
+
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
         self.calls.append("geodesic_distance")
         dx, _, dz = (a - b - c for a, b, c in zip(start, goal, self._goal_offset))
@@ -109,7 +124,10 @@ class ToyEnvironment(Environment):
 
     def _observe(self, views: Sequence[ViewRequest]) -> Observation:
         seen = {r.camera: self._view(r.camera, self._x, self._z, self._yaw) for r in views}
-        return Observation(seen, Pose((self._x, 0.0, self._z), yaw_to_quaternion(self._yaw)))
+        return Observation(seen, self._pose())
+
+    def _pose(self) -> Pose:
+        return Pose((self._x, 0.0, self._z), yaw_to_quaternion(self._yaw))
 
     def _view(self, camera: str, x: float, z: float, yaw_deg: float) -> View:
         return View(PANO, self._render(x, z, yaw_deg)) if camera == "pano" else View(FRONT, self._front(x, z, yaw_deg))

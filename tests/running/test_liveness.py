@@ -15,6 +15,7 @@ from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Acti
 from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.errors import DeadFrame
 from harness.contracts.folders import cache_root
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import ViewRequest
 from harness.running.liveness import LivenessGate, check_frame
 from images.embedded.cache import HomeCache
@@ -232,3 +233,14 @@ def test_no_false_alarm_in_real_homes() -> None:
         assert alarms == 0
         total += frames
     assert total >= 1000
+
+
+def test_wrong_rollouts_are_not_judged_and_poses_pass() -> None:
+    """A planted error may put the camera into a wall, where one colour is what there is to see."""
+    gate = LivenessGate(TinyEnvironment())
+    walk(gate, [AHEAD])
+    inside = MotionError(4.0, 0.0, True)
+    rollouts = list(gate.imagine_wrongly([Candidate((AHEAD,) * 60)] * 2, "pano", [(60,), (1,)], inside, [1, 2]))
+    assert [rollout.id for rollout in rollouts] == [0, 1]
+    poses = gate.rollout_poses(CANDIDATES, FRAMES)
+    assert [len(rollout) for rollout in poses] == [len(frames) for frames in FRAMES]

@@ -68,3 +68,12 @@ def test_no_gain_without_both_ends_or_without_room_between_them() -> None:
 def test_rows_rise_by_success() -> None:
     rows = table(synthetic_run("FTmini", 0.5), none=0.01, gtsim=0.99)
     assert list(rows) == ["none", "FTmini", "gtsim"]
+
+
+def test_a_changed_world_model_is_no_reference_and_stands_beside_itself_as_it_is() -> None:
+    planted = synthetic_run("gtsim", 0.4, wm_overrides={"jitter_m": 0.4})
+    assert matching_runs(synthetic_run("FTmini"), [planted], NAMES) == {}
+    rows = table(planted, synthetic_run("none", 0.1), synthetic_run("gtsim", 0.9))
+    assert set(rows) == {"gtsim", "gtsim (jitter_m=0.4)", "none"}
+    assert rows["gtsim (jitter_m=0.4)"].is_this_run and not rows["gtsim"].is_this_run
+    assert rows["gtsim"].success.value > rows["gtsim (jitter_m=0.4)"].success.value

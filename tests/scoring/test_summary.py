@@ -16,7 +16,7 @@ def test_results_have_every_field_of_the_design_and_no_nan() -> None:
     wanted = {
         "suite", "suite_hash", "task", "tier", "split", "stop", "view", "wm", "wm_manifest_hash", "planner", "seeds",
         "episodes", "homes", "metrics", "gap", "trajectory_root", "references", "timings", "test_runs", "partial",
-        "schema", "stamps", "wm_overrides", "wm_facts",
+        "schema", "stamps", "wm_overrides", "wm_facts", "episodes_subset",
     }  # fmt: skip
     assert wanted <= set(plain)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain

@@ -13,6 +13,7 @@ from typing import Callable
 import pytest
 
 from harness.contracts.errors import Refusal
+from harness.planning.evidence import IMAGINED, NOTHING
 from harness.planning.registry import make_proposer, make_reviser
 from tasks import requirements, suite_files
 from tasks.registry import list_tasks, load_task
@@ -49,8 +50,8 @@ def hashed(folder: Path, edit: Edit = unchanged) -> str:
 
 def second_tier(text: str) -> str:
     """Return the suite with a copy of the easy tier, harder."""
-    start = text.index("[tiers.easy]")
-    return text + "\n" + text[start:].replace("tiers.easy", "tiers.precise").replace("radius_m = 0.5", "radius_m = 0.3")
+    easy = text[text.index("[tiers.easy]") : text.index("[tiers.precise]")]
+    return text + "\n" + easy.replace("tiers.easy", "tiers.severe").replace("radius_m = 0.5", "radius_m = 0.3")
 
 
 def test_the_shipped_suites_load_and_name_parts_that_exist() -> None:
@@ -59,8 +60,8 @@ def test_the_shipped_suites_load_and_name_parts_that_exist() -> None:
         suite = load_suite(name)
         for tier in suite.tiers.values():
             assert callable(make_proposer(tier.loop.proposer, suite.action_space).propose)
-            assert make_reviser(tier.loop.reviser).needs_imagination
-            assert not make_reviser(tier.loop_for("none").reviser).needs_imagination
+            assert make_reviser(tier.loop.reviser).evidence == IMAGINED
+            assert make_reviser(tier.loop_for("none").reviser).evidence == NOTHING
             assert tier.loop_for("gtsim") == tier.loop
 
 
@@ -124,8 +125,8 @@ def test_a_new_tier_task_or_description_changes_no_old_hash(tmp_path: Path) -> N
     first = hashed(tmp_path / "a")
     extended = make(tmp_path / "b", second_tier)
     for split in ("validation", "test"):
-        shutil.copy(extended.episode_path("easy", split), extended.episode_path("precise", split))
-    assert extended.hash("easy") == first and extended.hash("precise") != first
+        shutil.copy(extended.episode_path("easy", split), extended.episode_path("severe", split))
+    assert extended.hash("easy") == first and extended.hash("severe") != first
     shutil.copytree(extended.folder, tmp_path / "b" / "ar" / "suites" / "embedded-v1")
     assert load_suite("embedded", root=tmp_path / "b").hash("easy") == first
     assert hashed(tmp_path / "c", lambda text: text.replace("goals 1.5 to 3 m away", "near goals")) == first

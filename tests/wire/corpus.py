@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.contracts.actions import Candidate, Vector, navigation_space
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import Observation, ResetReply, ShortestPath, TopDownMap, View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, failed_rollout
 from harness.wire.codec import queries
@@ -30,6 +31,7 @@ from harness.wire.codec.rollouts import (
     write_candidates,
     write_rollout,
 )
+from harness.wire.codec.wanted import read_planted, write_planted
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import ExpectedRollouts
 from tests.wire.objects import ORIGIN, GridEnvironment, example_episode, example_manifest
@@ -38,6 +40,7 @@ FRONT = Camera("front", PINHOLE, 6, 8, 90.0, 1.25)
 PANO = Camera("pano", EQUIRECT, 4, 8, 360.0, 1.25)
 FORWARD, LEFT = navigation_space().primitives[:2]
 WALK = Candidate((FORWARD, LEFT, FORWARD))
+WANTED = [(0, 3), (), (1, 2, 3)]
 
 
 @dataclass(frozen=True)
@@ -122,18 +125,23 @@ def _read_manifest(message: Any) -> Any:
     return read_manifest(present(message, "manifest", "description"))
 
 
+def _read_imagine(message: Any) -> Any:
+    return read_candidates(message), read_planted(message)
+
+
 def _requests() -> List[Example]:
     views = [ViewRequest("front", True, True), ViewRequest("pano")]
     reset, step = wiw_pb2.ResetRequest(), wiw_pb2.StepRequest()
     imagine, describe = wiw_pb2.EnvironmentImagineRequest(), wiw_pb2.DescribeRequest(protocol_version=1)
     queries.write_reset(example_episode(), 5, views, views[:1], reset)
     queries.write_step([FORWARD, Vector("ee_pose8", (0.5,) * 8)], views, step)
-    write_candidates([WALK, Candidate(()), WALK], "pano", [(0, 3), (), (1, 2, 3)], imagine)
+    write_candidates([WALK, Candidate(()), WALK], "pano", WANTED, imagine)
+    write_planted(MotionError(0.5, 11.25, True, 0.2), [1, 2, 2**64 - 1], imagine)
     return [
         _one("DescribeRequest", describe.SerializeToString(), lambda message: message.protocol_version),
         _one("ResetRequest", reset.SerializeToString(), queries.read_reset),
         _one("StepRequest", step.SerializeToString(), queries.read_step),
-        _one("EnvironmentImagineRequest", imagine.SerializeToString(), read_candidates),
+        _one("EnvironmentImagineRequest", imagine.SerializeToString(), _read_imagine),
     ]
 
 
@@ -163,6 +171,7 @@ def examples() -> List[Example]:
         *_answer(queries.NAVIGABLE, [start], True),
         *_answer(queries.TOP_DOWN_MAP, [], area),
         *_answer(queries.OBJECT_BOXES, [], GridEnvironment().object_boxes()),
+        *_answer(queries.ROLLOUT_POSES, [[WALK] * 3, WANTED], GridEnvironment().rollout_poses([WALK] * 3, WANTED)),
         _batch(),
         _rollouts(),
     ]

@@ -20,6 +20,7 @@ from harness.contracts.cameras import Camera, Pose, Rig, Vec3, yaw_to_quaternion
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import NotNavigable, Refusal
 from harness.contracts.manifests import ModelManifest
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
@@ -142,6 +143,32 @@ class GridEnvironment(Environment):
             if self.mischief == "unknown id":
                 index += 7
             yield Rollout(0 if self.mischief == "twice" else index, rgb, seen_by, timings={"render": 0.25})
+
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: MotionError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]:
+        """Show what it was told: the seed, and 100 times the scale of motion."""
+        if self.mischief == "cannot":
+            yield from super().imagine_wrongly(candidates, camera, frames, error, seeds)
+        seen_by = self.rig.camera(camera)
+        for index, (wanted, seed) in enumerate(zip(frames, seeds)):
+            rgb = np.full((len(wanted), seen_by.height, seen_by.width, 3), seed % 256, np.uint8)
+            rgb[..., 1] = round(100 * error.motion_scale)
+            yield Rollout(index, rgb, seen_by)
+
+    def rollout_poses(
+        self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
+    ) -> Tuple[Tuple[Pose, ...], ...]:
+        if self.mischief == "cannot":
+            return super().rollout_poses(candidates, frames)
+        if self.mischief == "lost pose":
+            frames = [wanted[1:] for wanted in frames]
+        return tuple(tuple(Pose((float(i), 0.0, 0.1), ORIGIN.rotation) for i in wanted) for wanted in frames)
 
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
         if self.mischief == "nan distance":

@@ -11,6 +11,7 @@ import pytest
 from harness.contracts.actions import Candidate, navigation_space
 from harness.contracts.cameras import Camera, Rig
 from harness.contracts.errors import DeadlineExceeded, NotNavigable, Refusal, ServiceError, SpecMismatch
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import ViewRequest
 from harness.wire import client as client_module
 from harness.wire.client import Deadlines, EnvironmentClient, check_health
@@ -55,6 +56,11 @@ def test_the_client_answers_like_the_object(environment: EnvironmentClient) -> N
     assert not environment.is_navigable((0.0, 1.0, 0.0))
     assert same(environment.top_down_map(), local.top_down_map())
     assert environment.object_boxes() == local.object_boxes()
+    assert environment.rollout_poses([WALK] * 3, frames) == local.rollout_poses([WALK] * 3, frames)
+    wrong = MotionError(0.5, -11.25, True, 0.4)
+    seeds = [0, 2**64 - 1, 7]
+    ours, theirs = (e.imagine_wrongly([WALK] * 3, "pano", frames, wrong, seeds) for e in (local, environment))
+    assert same(list(theirs), list(ours))
     assert environment.step([], ALL) == []
 
 
@@ -70,6 +76,25 @@ def test_an_environment_without_object_boxes_says_so(environment: EnvironmentCli
     with pytest.raises(Refusal, match="grid does not offer object boxes") as caught:
         environment.object_boxes()
     assert caught.value.next_step == "Use an environment that does: embedded or habitat."
+
+
+def test_an_environment_that_cannot_be_wrong_or_tell_poses_says_so(environment: EnvironmentClient) -> None:
+    environment.reset(example_episode("cannot"), 0, [], [])
+    with pytest.raises(Refusal, match="grid cannot plant errors of motion"):
+        list(environment.imagine_wrongly([WALK], "pano", [(1,)], MotionError(0.5), [0]))
+    with pytest.raises(Refusal, match="grid does not say where candidates lead"):
+        environment.rollout_poses([WALK], [(1,)])
+
+
+def test_poses_that_nobody_asked_for_are_an_error_of_the_service(environment: EnvironmentClient) -> None:
+    environment.reset(example_episode("lost pose"), 0, [], [])
+    with pytest.raises(ServiceError, match=r"rollout_poses has \[1, 0\] poses instead of \[2, 1\]"):
+        environment.rollout_poses([WALK] * 2, [(1, 2), (3,)])
+
+
+def test_seeds_of_planted_errors_are_counted(environment: EnvironmentClient) -> None:
+    with pytest.raises(Refusal, match="1 seeds for 2 candidates"):
+        list(environment.imagine_wrongly([WALK] * 2, "pano", [(1,), (2,)], MotionError(0.5), [0]))
 
 
 def test_wrong_requests_are_refused_before_they_are_sent(environment: EnvironmentClient) -> None:

@@ -14,7 +14,7 @@ from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.observations import TopDownMap, View
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire import limits
-from harness.wire.codec import bodies, queries, rollouts
+from harness.wire.codec import bodies, queries, rollouts, wanted
 from harness.wire.codec.boxes import read_object_boxes
 from harness.wire.codec.messages import parse
 from harness.wire.codec.observations import (
@@ -189,6 +189,18 @@ MESSAGES: Dict[str, Any] = {
     "other answer": (
         lambda: queries.read_answer(queries.GEODESIC, pb.QueryReply(navigable=True)),
         "the reply holds navigable instead of geodesic_m",
+    ),
+    "seeds without an error": (
+        lambda: wanted.read_planted(pb.EnvironmentImagineRequest(seeds=[1])),
+        "1 seeds for 0 candidates",
+    ),
+    "error of a number that is none": (
+        lambda: wanted.read_planted(pb.EnvironmentImagineRequest(error=pb.MotionError(jitter_m=float("nan")))),
+        r"error\.jitter_m is NaN",
+    ),
+    "error out of range": (
+        lambda: wanted.read_planted(pb.EnvironmentImagineRequest(error=pb.MotionError(motion_scale=-1.0))),
+        r"motion_scale -1 is not in 0\.\.4",
     ),
     "frames of nobody": (lambda: rollouts.read_candidates(candidates(2)), "2 lists of frames for 1 candidates"),
 }

@@ -8,6 +8,8 @@ import numpy as np
 
 from harness.contracts.actions import FORWARD, Action, Candidate, Primitive, signed_turn
 from harness.contracts.cameras import EQUIRECT, Camera
+from harness.contracts.errors import Refusal
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import RGB, View
 from harness.contracts.rollouts import Rollout, RolloutRequest
 
@@ -73,3 +75,14 @@ class ToyEnvironment:
         for index, (candidate, wanted) in enumerate(zip(candidates, frames)):
             views = play(self.pano, candidate.actions)
             yield Rollout(index, np.stack([views[i] for i in wanted]), PANO)
+
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: MotionError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]:
+        """Refuse: this world is exact."""
+        raise Refusal("the toy world plants no errors.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence
+from typing import Protocol, Sequence, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from harness.contracts.observations import View
 
@@ -15,6 +18,14 @@ class Comparer(Protocol):
 
     def __call__(self, views: Sequence[View]) -> float:
         """Return the score of an end from its imagined views (or of staying, from the present view); more is better."""
+
+
+@runtime_checkable
+class HeadingComparer(Comparer, Protocol):
+    """A comparer that can also judge what a panorama shows at each heading alone."""
+
+    def at_headings(self, view: View) -> npt.NDArray[np.float64]:
+        """Return one score a heading, equally spaced, the present one first and then leftwards round."""
 
 
 class Score(Protocol):

@@ -11,7 +11,7 @@ from harness.wire.codec.splice import leading_payload
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MAX_PART_BYTES, MEND_SENDER, too_large
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 """Changes whenever an old client and a new server would misunderstand each other."""
 
 _WITH_IMAGES: Mapping[str, int] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, List, Mapping, Sequence, Tuple, Union
 
 from harness.contracts.actions import Action
-from harness.contracts.cameras import Vec3
+from harness.contracts.cameras import Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import ObjectBox, ShortestPath, TopDownMap, ViewRequest
@@ -23,6 +23,7 @@ from harness.wire.codec.observations import (
     write_view_requests,
 )
 from harness.wire.codec.splice import Splice
+from harness.wire.codec.wanted import read_rollout_poses, read_wanted, write_rollout_poses, write_wanted
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, number, whole
 
@@ -31,8 +32,9 @@ SHORTEST_PATH = "shortest_path"
 NAVIGABLE = "navigable"
 TOP_DOWN_MAP = "top_down_map"
 OBJECT_BOXES = "object_boxes"
+ROLLOUT_POSES = "rollout_poses"
 
-Answer = Union[float, bool, ShortestPath, TopDownMap, Tuple[ObjectBox, ...]]
+Answer = Union[float, bool, ShortestPath, TopDownMap, Tuple[ObjectBox, ...], Tuple[Tuple[Pose, ...], ...]]
 
 
 def write_reset(
@@ -66,18 +68,26 @@ def read_step(message: Any) -> Tuple[List[Action], List[ViewRequest]]:
     return read_actions(message.actions, "actions"), read_view_requests(message.views, "views")
 
 
-def write_query(kind: str, points: Sequence[Vec3], message: Any) -> None:
-    """Fill a QueryRequest message; ``points`` are start and goal, one position, or none, by ``kind``."""
+def write_query(kind: str, arguments: Sequence[Any], message: Any) -> None:
+    """Fill a QueryRequest message.
+
+    ``arguments`` are start and goal, one position, candidates and frames, or nothing, by ``kind``.
+    """
     query = getattr(message, kind)
     query.SetInParent()
-    for name, point in zip(_POINTS[kind], points):
+    if kind == ROLLOUT_POSES:
+        write_wanted(arguments[0], arguments[1], query)
+        return
+    for name, point in zip(_POINTS[kind], arguments):
         write_vec3(point, getattr(query, name), f"{kind}.{name}")
 
 
-def read_query(message: Any) -> Tuple[str, List[Vec3]]:
-    """Return the kind of query and its points."""
+def read_query(message: Any) -> Tuple[str, List[Any]]:
+    """Return the kind of query and its arguments."""
     kind = choice(message, "query", "query")
     query = getattr(message, kind)
+    if kind == ROLLOUT_POSES:
+        return kind, list(read_wanted(query))
     return kind, [read_vec3(present(query, name, kind), f"{kind}.{name}") for name in _POINTS[kind]]
 
 
@@ -109,6 +119,8 @@ def write_answer(kind: str, answer: Any) -> Splice:
         write_shortest_path(answer, small.shortest_path)
     elif kind == OBJECT_BOXES:
         write_object_boxes(answer, small.object_boxes)
+    elif kind == ROLLOUT_POSES:
+        write_rollout_poses(answer, small.rollout_poses)
     message = Splice.of(small)
     if kind == TOP_DOWN_MAP:
         message.add_message(small.TOP_DOWN_MAP_FIELD_NUMBER, write_top_down_map(answer))
@@ -129,4 +141,6 @@ def read_answer(kind: str, message: Any) -> Answer:
         return read_shortest_path(message.shortest_path)
     if kind == OBJECT_BOXES:
         return read_object_boxes(message.object_boxes)
+    if kind == ROLLOUT_POSES:
+        return read_rollout_poses(message.rollout_poses)
     return read_top_down_map(message.top_down_map)

@@ -27,6 +27,7 @@ from harness.wire.codec.messages import parse_with_payload, present
 from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import checked_array, checked_elements, read_tensor, write_tensor
 from harness.wire.codec.views import read_depth, write_depth
+from harness.wire.codec.wanted import read_wanted, write_wanted
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, ascending, few, finite, text, too_large, whole
 
@@ -139,27 +140,13 @@ def write_candidates(
     candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]], message: Any
 ) -> None:
     """Fill an EnvironmentImagineRequest message."""
-    few(candidates, "candidates", limits.MAX_CANDIDATES)
-    if len(frames) != len(candidates):
-        raise Refusal(f"{len(frames)} lists of frames for {len(candidates)} candidates.", "Give one a candidate.")
     message.camera = text(camera, "camera")
-    for index, (candidate, wanted) in enumerate(zip(candidates, frames)):
-        write_candidate(candidate, message.candidates.add(), f"candidates[{index}]")
-        message.frames.add().frames.extend(ascending(wanted, f"frames[{index}]", 0, len(candidate)))
+    write_wanted(candidates, frames, message)
 
 
 def read_candidates(message: Any) -> Tuple[List[Candidate], str, List[Tuple[int, ...]]]:
     """Return candidates, camera name and the wanted frames of each candidate."""
-    few(message.candidates, "candidates", limits.MAX_CANDIDATES)
-    if len(message.frames) != len(message.candidates):
-        raise Refusal(
-            f"{len(message.frames)} lists of frames for {len(message.candidates)} candidates.", "Give one a candidate."
-        )
-    candidates = [read_candidate(item, f"candidates[{index}]") for index, item in enumerate(message.candidates)]
-    frames = [
-        ascending(item.frames, f"frames[{index}]", 0, len(candidate))
-        for index, (item, candidate) in enumerate(zip(message.frames, candidates))
-    ]
+    candidates, frames = read_wanted(message)
     return candidates, text(message.camera, "camera"), frames
 
 

@@ -50,7 +50,7 @@ def build_home(seed: int, style: HomeStyle = DEFAULT_STYLE) -> Home:
     for room in plan.rooms:
         kit = Kit(draft, materials, draws.child(f"room-{room.id}"), room.id)
         _furnish_room(kit, plan, room, surfaces[room.id])
-    _line_passages(draft, materials, draws, plan, surfaces)
+    line_passages(draft, materials, draws, plan, surfaces)
     build_view(Kit(draft, materials, draws.child("view"), -1), plan)
     return assemble(seed, plan, draft, materials)
 
@@ -64,7 +64,7 @@ def _furnish_room(kit: Kit, plan: Plan, room: PlannedRoom, surfaces: RoomSurface
     hang(setting)
 
 
-def _line_passages(draft: Draft, materials: Materials, draws: Draws, plan: Plan, surfaces: list[RoomSurfaces]) -> None:
+def line_passages(draft: Draft, materials: Materials, draws: Draws, plan: Plan, surfaces: list[RoomSurfaces]) -> None:
     """Build the linings once per passage, from the side of its first room."""
     for index, passage in enumerate(plan.passages):
         kit = Kit(draft, materials, draws.child(f"passage-{index}"), passage.first)

@@ -121,7 +121,7 @@ def walls_of(plan: Plan, room: PlannedRoom) -> Iterator[Wall]:
     x0, z0, x1, z1 = room.inner
     middle_x, middle_z = (x0 + x1) / 2.0, (z0 + z1) / 2.0
     anchors = ((middle_x, z0, x1 - x0), (x0, middle_z, z1 - z0), (middle_x, z1, x1 - x0), (x1, middle_z, z1 - z0))
-    footprint = _bounds([other.cell for other in plan.rooms])
+    footprint = bounds_of([other.cell for other in plan.rooms])
     for side, (x, z, length) in enumerate(anchors):
         openings = []
         for passage in plan.passages:
@@ -134,7 +134,7 @@ def walls_of(plan: Plan, room: PlannedRoom) -> Iterator[Wall]:
             if window.room == room.id and window.side == side:
                 along = _along(side, window.center, middle_x, middle_z)
                 openings.append(WallOpening("window", along, window.width, window.sill, window.head))
-        outer = _touches(room.cell, footprint, side)
+        outer = touches(room.cell, footprint, side)
         yield Wall(room.id, side, length, Frame.facing(side, x, z), outer, tuple(openings))
 
 
@@ -142,11 +142,13 @@ def _along(side: int, world: float, middle_x: float, middle_z: float) -> float:
     return (world - middle_x, middle_z - world, middle_x - world, world - middle_z)[side]
 
 
-def _bounds(cells: list[Rect]) -> Rect:
+def bounds_of(cells: list[Rect]) -> Rect:
+    """Return the rectangle around all cells."""
     return min(c[0] for c in cells), min(c[1] for c in cells), max(c[2] for c in cells), max(c[3] for c in cells)
 
 
-def _touches(cell: Rect, footprint: Rect, side: int) -> bool:
+def touches(cell: Rect, footprint: Rect, side: int) -> bool:
+    """Tell whether a side of a cell is an outer wall."""
     index = (1, 0, 3, 2)[side]
     return abs(cell[index] - footprint[index]) < 1e-6
 
@@ -161,7 +163,8 @@ def draw_plan(draws: Draws, style: HomeStyle) -> Plan:
     return Plan(rooms, passages, _windows(draws, rooms))
 
 
-def _snap(value: float) -> float:
+def snap(value: float) -> float:
+    """Return the nearest multiple of 5 cm."""
     return round(value * 20.0) / 20.0
 
 
@@ -175,18 +178,18 @@ def _cut(draws: Draws, length: float, count: int, least: float) -> list[float]:
     positions = [0.0]
     for weight in weights:
         positions.append(positions[-1] + least + spare * weight / total)
-    return [_snap(p) for p in positions]
+    return [snap(p) for p in positions]
 
 
 def _rows(draws: Draws) -> tuple[list[Rect], Optional[int]]:
     """Two rows of rooms, with a hallway between them in half of the homes."""
     upper, lower = draws.pick([(3, 3), (2, 3), (3, 2), (3, 4), (4, 3), (2, 4)])
-    length = _snap(draws.uniform(3.5, 4.0) * max(upper, lower))
+    length = snap(draws.uniform(3.5, 4.0) * max(upper, lower))
     depths = (draws.uniform(3.7, 4.8), draws.uniform(3.7, 4.8))
     with_hall = upper + lower <= 6 and draws.chance(0.55)
     hall_depth = draws.uniform(1.5, 1.8) if with_hall else 0.0
-    first, second = _snap(depths[0]), _snap(depths[0] + hall_depth)
-    end = _snap(depths[0] + hall_depth + depths[1])
+    first, second = snap(depths[0]), snap(depths[0] + hall_depth)
+    end = snap(depths[0] + hall_depth + depths[1])
     cells: list[Rect] = []
     for count, near, far in ((upper, 0.0, first), (lower, second, end)):
         cuts = _cut(draws, length, count, 2.45)
@@ -200,28 +203,29 @@ def _rows(draws: Draws) -> tuple[list[Rect], Optional[int]]:
 def _recursive(draws: Draws) -> tuple[list[Rect], Optional[int]]:
     """Cut the largest rectangle across its longer edge until there are enough rooms."""
     wanted = 5 + draws.integer(4)
-    width = _snap(draws.uniform(2.9, 3.3) * 3.0 + 0.35 * (wanted - 5))
-    depth = _snap(draws.uniform(7.4, 8.6) + 0.25 * (wanted - 5))
+    width = snap(draws.uniform(2.9, 3.3) * 3.0 + 0.35 * (wanted - 5))
+    depth = snap(draws.uniform(7.4, 8.6) + 0.25 * (wanted - 5))
     cells: list[Rect] = [(0.0, 0.0, width, depth)]
     while len(cells) < wanted:
-        index = max(range(len(cells)), key=lambda k: _area(cells[k]))
+        index = max(range(len(cells)), key=lambda k: area_of(cells[k]))
         x0, z0, x1, z1 = cells.pop(index)
         across_x = x1 - x0 >= z1 - z0
         low, high = (x0, x1) if across_x else (z0, z1)
-        at = _snap(low + (high - low) * draws.uniform(0.4, 0.6))
+        at = snap(low + (high - low) * draws.uniform(0.4, 0.6))
         halves: list[Rect] = [(x0, z0, at, z1), (at, z0, x1, z1)] if across_x else [(x0, z0, x1, at), (x0, at, x1, z1)]
         cells += halves
     return cells, None
 
 
-def _area(cell: Rect) -> float:
+def area_of(cell: Rect) -> float:
+    """Return the area of a cell in square metres."""
     return (cell[2] - cell[0]) * (cell[3] - cell[1])
 
 
 def _assign_kinds(draws: Draws, cells: list[Rect], hall: Optional[int]) -> tuple[PlannedRoom, ...]:
     """Largest room: living; smallest: bath; the rest drawn, with a kitchen next to where one eats if possible."""
     free = [k for k in range(len(cells)) if k != hall]
-    by_area = sorted(free, key=lambda k: _area(cells[k]))
+    by_area = sorted(free, key=lambda k: area_of(cells[k]))
     fixed = {by_area[-1]: "living", by_area[0]: "bath"}
     if hall is not None:
         fixed[hall] = "hall"
@@ -242,10 +246,10 @@ def _assign_kinds(draws: Draws, cells: list[Rect], hall: Optional[int]) -> tuple
 def _kitchen_score(cells: list[Rect], kinds: dict[int, str]) -> int:
     kitchen = next(k for k, kind in kinds.items() if kind == "kitchen")
     eating = [k for k, kind in kinds.items() if kind in ("living", "dining")]
-    return sum(_shared_edge(cells[kitchen], cells[k]) is not None for k in eating)
+    return sum(shared_edge(cells[kitchen], cells[k]) is not None for k in eating)
 
 
-def _shared_edge(a: Rect, b: Rect) -> Optional[tuple[int, float, float]]:
+def shared_edge(a: Rect, b: Rect) -> Optional[tuple[int, float, float]]:
     """Return (side of a, start, end) of the wall that two cells share, if a door fits in it."""
     ranges = {0: (0, 2), 1: (1, 3), 2: (0, 2), 3: (1, 3)}
     touching = {0: (1, 3), 1: (0, 2), 2: (3, 1), 3: (2, 0)}
@@ -263,7 +267,7 @@ def _join(draws: Draws, rooms: tuple[PlannedRoom, ...], style: HomeStyle) -> tup
     edges = []
     for a in rooms:
         for b in rooms[a.id + 1 :]:
-            if _shared_edge(a.cell, b.cell) is not None:
+            if shared_edge(a.cell, b.cell) is not None:
                 edges.append((a, b))
     edges = sorted(draws.shuffled(edges), key=lambda e: _door_rank(e[0].kind, e[1].kind))
     group = list(range(len(rooms)))
@@ -285,23 +289,23 @@ def _door_rank(first: str, second: str) -> int:
 
 
 def _passage(draws: Draws, a: PlannedRoom, b: PlannedRoom) -> Passage:
-    edge = _shared_edge(a.cell, b.cell)
+    edge = shared_edge(a.cell, b.cell)
     assert edge is not None
     side, low, high = edge
     open_plan = {"living", "dining", "kitchen", "hall"}
     width, kind = DOOR_WIDTH, "door"
     if a.kind in open_plan and b.kind in open_plan and high - low > 2.4 and draws.chance(0.45):
-        width, kind = _snap(draws.uniform(1.3, 1.8)), "arch"
+        width, kind = snap(draws.uniform(1.3, 1.8)), "arch"
     margin = WALL / 2.0 + 0.22 + width / 2.0
     center = draws.pick([low + margin, (low + high) / 2.0, high - margin])
-    return Passage(a.id, b.id, side, _snap(min(max(center, low + margin), high - margin)), width, kind)
+    return Passage(a.id, b.id, side, snap(min(max(center, low + margin), high - margin)), width, kind)
 
 
 def _windows(draws: Draws, rooms: tuple[PlannedRoom, ...]) -> tuple[Window, ...]:
-    footprint = _bounds([room.cell for room in rooms])
+    footprint = bounds_of([room.cell for room in rooms])
     windows = []
     for room in rooms:
-        sides = [side for side in draws.shuffled(range(4)) if _touches(room.cell, footprint, side)]
+        sides = [side for side in draws.shuffled(range(4)) if touches(room.cell, footprint, side)]
         for rank, side in enumerate(sides):
             low, high = (room.inner[0], room.inner[2]) if side in (0, 2) else (room.inner[1], room.inner[3])
             if rank > 0 and (room.kind == "bath" or not draws.chance(0.55)):
@@ -324,4 +328,4 @@ def _window(draws: Draws, room: PlannedRoom, side: int, low: float, high: float)
     width = min(width, high - low - 0.5)
     slack = (high - low - width) / 2.0 - 0.25
     center = (low + high) / 2.0 + draws.uniform(-slack, slack) * 0.6
-    return Window(room.id, side, _snap(center), width, sill, head)
+    return Window(room.id, side, snap(center), width, sill, head)

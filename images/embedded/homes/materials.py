@@ -54,6 +54,10 @@ class Materials:
             self._emissive.append(int(emissive))
         return self._index[name]
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all textures, in the order of their first use."""
+        return tuple(self._index)
+
     def stack(self) -> npt.NDArray[np.uint8]:
         """Return all textures, [T, 256, 256, 3]."""
         return np.stack(self._images)

@@ -1,7 +1,8 @@
 """Which seeds belong to which split, and the names of homes.
 
 Ranges are disjoint by construction (each split owns a block of ten million seeds), so a test home can
-never be met in training or tuning.
+never be met in training or tuning. The splits ``ood-validation`` and ``ood-test`` are homes of another distribution
+(``homes.ood``); it has no split to train on.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 
 _BLOCK = 10_000_000
-_SPLITS = {"train": 1, "validation": 2, "test": 3}
-SPLIT_SIZES = {"train": 10_000, "validation": 1_000, "test": 1_000}
+OOD = "ood-"
+"""Begins the splits of the other distribution."""
+_SPLITS = {"train": 1, "validation": 2, "test": 3, "ood-validation": 5, "ood-test": 6}
+SPLIT_SIZES = {"train": 10_000, "validation": 1_000, "test": 1_000, "ood-validation": 1_000, "ood-test": 1_000}
 """How many homes a split offers; episodes may use fewer."""
 
-_NAME = re.compile(r"(train|validation|test)-(\d{4})")
+_NAME = re.compile(rf"({'|'.join(_SPLITS)})-(\d{{4}})")
 
 
 class UnknownHomeError(Refusal):
@@ -26,12 +29,17 @@ class UnknownHomeError(Refusal):
 
 
 def home_seed(split: str, index: int) -> int:
-    """Return the seed of home ``index`` of a split (``train``, ``validation`` or ``test``)."""
+    """Return the seed of home ``index`` of a split (a key of ``SPLIT_SIZES``)."""
     if split not in _SPLITS:
         raise UnknownHomeError(f"there is no split {split!r} of homes.", nearest(split, _SPLITS))
     if not 0 <= index < SPLIT_SIZES[split]:
         raise UnknownHomeError(f"there is no home {index} of split {split!r}.", f"Use 0 to {SPLIT_SIZES[split] - 1}.")
     return _SPLITS[split] * _BLOCK + index
+
+
+def is_ood(seed: int) -> bool:
+    """Say whether a seed belongs to a split of the other distribution."""
+    return seed // _BLOCK in {block for split, block in _SPLITS.items() if split.startswith(OOD)}
 
 
 def home_name(split: str, index: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from images.embedded.homes.floorplan import Wall
 from images.embedded.homes.furniture import bathroom, decor, storage
+from images.embedded.homes.placement import FloorSpace
 from images.embedded.homes.rooms.common import Setting
 from images.embedded.homes.shell import build_curtains
 
@@ -34,7 +35,7 @@ class Gap:
 def hang(setting: Setting) -> None:
     """Hang curtains, then fill free stretches of wall."""
     _curtains(setting)
-    gaps = [gap for wall in setting.space.walls for gap in _gaps(setting, wall)]
+    gaps = [gap for wall in setting.space.walls for gap in wall_gaps(setting.space, wall)]
     draws = setting.kit.draws
     wanted = {"hall": 4, "bath": 2, "kitchen": 2}.get(setting.space.room.kind, 4)
     clock_left = True
@@ -60,7 +61,7 @@ def _curtains(setting: Setting) -> None:
                 build_curtains(setting.kit, wall, opening, material, bottom)
 
 
-def _gaps(setting: Setting, wall: Wall) -> list[Gap]:
+def wall_gaps(space: FloorSpace, wall: Wall) -> list[Gap]:
     """Maximal stretches without openings or tall furniture, in steps of 5 cm."""
     step = 0.05
     count = int(wall.length / step)
@@ -69,7 +70,7 @@ def _gaps(setting: Setting, wall: Wall) -> list[Gap]:
     for k in range(count):
         left, right = start + k * step, start + (k + 1) * step
         hole = any(left < o.right + 0.34 and right > o.left - 0.34 for o in wall.openings)
-        free.append(not hole and setting.space.free_wall(wall.side, left, right, 1.0, 0.4))
+        free.append(not hole and space.free_wall(wall.side, left, right, 1.0, 0.4))
     gaps, k = [], 0
     while k < count:
         end = k
@@ -77,7 +78,7 @@ def _gaps(setting: Setting, wall: Wall) -> list[Gap]:
             end += 1
         left, right = start + k * step, start + end * step
         if right - left > 0.5:
-            low = 1.0 if not setting.space.free_wall(wall.side, left, right, 0.3, 0.4) else 0.0
+            low = 1.0 if not space.free_wall(wall.side, left, right, 0.3, 0.4) else 0.0
             gaps.append(Gap(wall, left, right, low))
         k = max(end, k + 1)
     return gaps

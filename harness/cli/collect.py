@@ -1,0 +1,187 @@
+"""`collect`: training data for world models, and the check of a data set."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from harness.cli.arguments import Json
+from harness.cli.console import note, print_json, say
+from harness.contracts.errors import Refusal
+
+if TYPE_CHECKING:
+    from harness.collecting.asking import Question
+    from harness.collecting.backends import Machine
+    from harness.collecting.plan import CollectPlan
+    from harness.collecting.work import CollectProgress
+    from tasks.suite import Suite
+
+MAX_PROCESSES = 64
+INTERVAL_S = 5.0
+EXAMPLE = "For example: python benchmark.py collect demo data/ 2 --clips 50"
+
+
+def collect_command(
+    exp_id: Annotated[Optional[str], typer.Argument(help="Name of the data set: a folder of OUTPUT_DIR.")] = None,
+    output_dir: Annotated[Optional[Path], typer.Argument(help="Where data sets are.")] = None,
+    num_processes: Annotated[Optional[int], typer.Argument(help="Processes; never changes the data.")] = None,
+    suite: Annotated[str, typer.Option("--suite", help="Suite whose cameras are recorded.")] = "embedded",
+    scenes: Annotated[str, typer.Option("--scenes", help="Homes: NAME,FIRST:LAST,... or how many.")] = "",
+    clips: Annotated[int, typer.Option("--clips", help="How many clips in all.")] = 50,
+    clip_frames: Annotated[int, typer.Option("--clip-frames", help="Frames of a clip, its first view included.")] = 14,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of all draws.")] = 0,
+    policy: Annotated[
+        str, typer.Option("--policy", help="waypoints, waypoints-upstream or random; several: dealt in turn.")
+    ] = "waypoints",
+    camera: Annotated[str, typer.Option("--camera", help="Camera of the suite's rig.")] = "front",
+    layout: Annotated[str, typer.Option("--layout", help="lerobot, or folders of pictures.")] = "lerobot",
+    split: Annotated[str, typer.Option("--split", help="train, or validation for choosing; never test.")] = "train",
+    fps: Annotated[int, typer.Option("--fps", help="Frames per second that videos and tables claim.")] = 10,
+    scenes_dir: Annotated[Optional[Path], typer.Option("--scenes-dir", help="Habitat: folder of the scenes.")] = None,
+    env_python: Annotated[str, typer.Option("--env-python", help="Habitat: its interpreter.")] = "",
+    env_gpu: Annotated[str, typer.Option("--env-gpu", help="Habitat: GPU that all processes share.")] = "",
+    check: Annotated[
+        Optional[Path], typer.Option("--check", help="Check a data set and name its first bad clip.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Collect clips of walks through training homes, or check a data set. The same command goes on after a kill."""
+    if check is not None:
+        return check_data(check, as_json)
+    if exp_id is None or output_dir is None or num_processes is None:
+        raise Refusal("collect needs EXP_ID, OUTPUT_DIR and NUM_PROCESSES.", EXAMPLE)
+    if not 1 <= num_processes <= MAX_PROCESSES:
+        raise Refusal(f"NUM_PROCESSES {num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice.")
+    from harness.collecting.asking import Question
+    from harness.collecting.starting import collect
+    from tasks.suite import load_suite
+
+    chosen = load_suite(suite)
+    question = Question(
+        name=exp_id,
+        suite=chosen.name,
+        environment=chosen.environment,
+        rig=chosen.rig,
+        camera=camera,
+        split=split,
+        scenes=scenes,
+        policy=policy,
+        clips=clips,
+        clip_frames=clip_frames,
+        fps=fps,
+        seed=seed,
+        layout=layout,
+    )
+    machine = find_machine(chosen, scenes_dir, env_python, env_gpu)
+    folder = output_dir / exp_id
+    plan = find_plan(question, machine, folder)
+    begun = time.monotonic()
+    fresh = collect(folder, plan, machine, num_processes, CollectLine())
+    return _told(folder, plan, fresh, time.monotonic() - begun, as_json)
+
+
+def find_machine(suite: Suite, scenes_dir: Optional[Path], python: str, gpu: str) -> Machine:
+    """Return where things are on this machine."""
+    from harness.cli.paths import cache_root
+    from harness.cli.scenes import choose_scenes
+    from harness.collecting.backends import EMBEDDED, Machine
+    from harness.running.habitat import require_module
+
+    if suite.environment == EMBEDDED:
+        if scenes_dir or python or gpu:
+            raise Refusal("--scenes-dir, --env-python and --env-gpu are for Habitat.", "Leave them out.")
+        return Machine(str(cache_root()))
+    interpreter = python or sys.executable
+    require_module(interpreter)
+    folder = choose_scenes(str(scenes_dir or ""), suite)
+    return Machine(str(cache_root()), interpreter, str(folder.absolute()), gpu, dict(suite.navmesh))
+
+
+def find_plan(question: Question, machine: Machine, folder: Path) -> CollectPlan:
+    """Return the plan; Habitat is asked for its version, and embedded homes are exported for it."""
+    from harness.collecting.asking import make_plan
+    from harness.collecting.backends import EMBEDDED, make_backend
+    from harness.collecting.homes import SIMULATOR
+
+    if question.environment == EMBEDDED:
+        return make_plan(question, SIMULATOR)
+    homes = Path(machine.scenes_dir)
+    of_embedded = question.suite.startswith(EMBEDDED)
+    found = () if of_embedded else tuple(sorted(path.stem for path in homes.glob("*.glb")))
+    plan = make_plan(question, "", found)
+    if of_embedded:
+        from harness.collecting.embedded import export_scenes
+
+        export_scenes(plan.scenes, machine.cache_dir, homes, note)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as logs:
+        backend = make_backend(question.environment, plan.camera, machine, Path(logs) / "habitat.log")
+        try:
+            return make_plan(question, backend.simulator, found)
+        finally:
+            backend.close()
+
+
+def check_data(folder: Path, as_json: bool) -> int:
+    """Check a data set; return 0 when it is right, 1 with the first bad clip otherwise."""
+    from harness.collecting.checking import check_dataset
+
+    report = check_dataset(folder)
+    if as_json:
+        print_json(report.to_plain())
+    elif not report.faults:
+        say(f"{folder}: {report.clips} clips, {report.frames} frames: all right")
+    else:
+        say(f"{folder}: {len(report.faults)} faults; the first: {report.faults[0]}")
+        for fault in report.faults[1:10]:
+            say(f"  {fault}")
+    return 1 if report.faults else 0
+
+
+def _told(folder: Path, plan: CollectPlan, fresh: bool, seconds: float, as_json: bool) -> int:
+    frames = plan.clips * plan.clip_frames
+    if as_json:
+        print_json({"folder": str(folder), "clips": plan.clips, "frames": frames, "plan_digest": plan.digest()})
+    elif fresh:
+        say(f"{folder}: {plan.clips} clips, {frames} frames of {len(plan.scenes)} homes in {seconds:.0f} s")
+    else:
+        say(f"{folder} is complete already: {plan.clips} clips, {frames} frames")
+    return 0
+
+
+class CollectLine:
+    """Called with every `CollectProgress`: one live line on a terminal, a line every few seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._printed_at = 0.0
+
+    def __call__(self, progress: CollectProgress) -> None:
+        """Show how far a collection is."""
+        now = time.monotonic()
+        finished = progress.clips == progress.total
+        if self._live:
+            sys.stderr.write("\r\x1b[2K" + describe(progress) + "\n" * finished)
+            sys.stderr.flush()
+        elif finished or now - self._printed_at >= INTERVAL_S:
+            note(describe(progress))
+            self._printed_at = now
+
+
+def describe(progress: CollectProgress) -> str:
+    """Return one line: ``17/50 clips · 2 processes · 143 frames/s · 0:20 left``."""
+    from harness.cli.progress import clock
+
+    parts = [f"{progress.clips}/{progress.total} clips", f"{progress.processes} processes"]
+    if progress.frames_per_s is None:
+        parts.append("opening homes")
+    else:
+        parts.append(f"{progress.frames_per_s:.0f} frames/s")
+    if progress.eta_s is not None and progress.clips < progress.total:
+        parts.append(f"{clock(progress.eta_s)} left")
+    return " · ".join(parts)

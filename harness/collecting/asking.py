@@ -1,0 +1,131 @@
+"""Makes a plan of what a user asked; every wrong word is refused before anything is written."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import List, Tuple
+
+from harness.collecting.backends import EMBEDDED
+from harness.collecting.guarding import SPLITS, check_name
+from harness.collecting.homes import check_home
+from harness.collecting.plan import LAYOUTS, CollectPlan, rig_digest
+from harness.collecting.policies import POLICIES
+from harness.contracts.cameras import Rig
+from harness.contracts.errors import Refusal
+from harness.contracts.names import nearest
+
+MOST_HOMES = 10_000
+CLIPS_PER_TRAJECTORY = 25
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_RANGE = re.compile(r"([a-z][a-z-]*)-(\d{4}):\1-(\d{4})")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the command line asks, as it was typed; ``rig`` is that of the suite."""
+
+    name: str
+    suite: str
+    environment: str
+    rig: Rig
+    camera: str
+    split: str
+    scenes: str
+    policy: str
+    clips: int
+    clip_frames: int
+    fps: int
+    seed: int
+    layout: str
+
+
+def make_plan(question: Question, simulator: str, found_scenes: Tuple[str, ...] = ()) -> CollectPlan:
+    """Return the plan; Refusal says what is wrong with the question.
+
+    ``found_scenes`` are the scenes of a simulator that has files of its own; embedded homes are made from their names.
+    """
+    if not _NAME.fullmatch(question.name):
+        raise Refusal(f"EXP_ID {question.name!r} is no name of a folder.", "Use letters, digits, dots and dashes.")
+    if question.clips < 1:
+        raise Refusal(f"--clips {question.clips}: a data set has at least one clip.", "For example: --clips 50")
+    if question.split not in SPLITS:
+        hint = "Test homes are collected for nobody." if question.split == "test" else nearest(question.split, SPLITS)
+        raise Refusal(f"there is no split {question.split!r} to collect.", hint)
+    if question.layout not in LAYOUTS:
+        raise Refusal(f"there is no layout {question.layout!r}.", nearest(question.layout, LAYOUTS))
+    policies = tuple(question.policy.split(","))
+    for policy in policies:
+        if policy not in POLICIES:
+            raise Refusal(f"there is no policy {policy!r}.", nearest(policy, POLICIES))
+    camera = question.rig.camera(question.camera)
+    scenes, per_trajectory = choose_scenes(question, found_scenes)
+    return CollectPlan(
+        name=question.name,
+        suite=question.suite,
+        environment=question.environment,
+        split=question.split,
+        camera=camera,
+        rig_digest=rig_digest(question.rig),
+        scenes=scenes,
+        policies=policies,
+        clips=question.clips,
+        clip_frames=question.clip_frames,
+        clips_per_trajectory=per_trajectory,
+        fps=question.fps,
+        seed=question.seed,
+        layout=question.layout,
+        simulator=simulator,
+    )
+
+
+def choose_scenes(question: Question, found: Tuple[str, ...]) -> Tuple[Tuple[str, ...], int]:
+    """Return the scenes and how many clips a trajectory gives.
+
+    Without ``--scenes`` there is one home for every 25 clips. Scenes that were named all get a trajectory, however
+    short: naming a scene and finding it missing from the data would be a trap.
+    """
+    per_trajectory = CLIPS_PER_TRAJECTORY
+    wanted = -(-question.clips // per_trajectory)
+    if not question.scenes:
+        names = found or tuple(f"{question.split}-{index:04d}" for index in range(min(wanted, MOST_HOMES)))
+        scenes = names[:wanted]
+    else:
+        scenes = tuple(parse_scenes(question.scenes, question.split))
+        if question.clips < len(scenes):
+            raise Refusal(
+                f"--clips {question.clips} are fewer than the {len(scenes)} scenes.", "Every scene gives at least one."
+            )
+        per_trajectory = min(per_trajectory, question.clips // len(scenes))
+    for scene in scenes:
+        _check_scene_name(scene, question, found)
+    return scenes, per_trajectory
+
+
+def parse_scenes(text: str, split: str) -> List[str]:
+    """Return the scenes of ``NAME,FIRST:LAST,...`` or of a number of homes; Refusal names what is wrong."""
+    if text.isdigit():
+        return [f"{split}-{index:04d}" for index in range(int(text))]
+    names: List[str] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            names.append(part)
+            continue
+        first, last = int(match.group(2)), int(match.group(3))
+        if last < first:
+            raise Refusal(f"--scenes {part} ends before it begins.", "Give FIRST:LAST.")
+        names += [f"{match.group(1)}-{index:04d}" for index in range(first, last + 1)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise Refusal(f"--scenes names {twice[0]} twice.", "Name every scene once.")
+    return names
+
+
+def _check_scene_name(scene: str, question: Question, found: Tuple[str, ...]) -> None:
+    if question.environment == EMBEDDED:
+        check_home(scene)
+    elif found and scene not in found:
+        raise Refusal(f"there is no scene {scene!r}.", nearest(scene, found))
+    check_name(scene, question.split)

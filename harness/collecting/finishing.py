@@ -1,0 +1,90 @@
+"""Makes the trajectories of a finished collection one data set: tables, statistics, card and checksums.
+
+The checksums come last, so a folder that has them is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Dict, List
+
+from harness.collecting import tables
+from harness.collecting.card import card
+from harness.collecting.layouts import WORK, file_digest, unit_record_path
+from harness.collecting.plan import LEROBOT, RECORD, CollectPlan, plan_to_plain
+from harness.collecting.statistics import merged
+from harness.records.atomic import sync_folder, write_atomic
+from harness.records.provenance import versions
+
+CHECKSUMS = "SHA256SUMS"
+CARD = "README.md"
+EPISODES_JSON = "meta/episodes.json"
+"""Table of clips in the layout of pictures, which has no other."""
+
+_VERSIONED = ("python", "numpy", "numba", "av", "pyarrow", "pillow")
+
+
+def finish(folder: Path, plan: CollectPlan) -> None:
+    """Write what belongs to the whole data set, its checksums last, and remove what was not finished."""
+    records = [json.loads(unit_record_path(folder, unit.number).read_bytes()) for unit in plan.units]
+    digests: Dict[str, str] = {}
+    for record in records:
+        digests.update(record["files"])
+    rows = [row for record in records for row in record["episodes"]]
+    for path in write_meta(folder, plan, rows):
+        digests[path] = file_digest(folder / path)
+    write_checksums(folder, digests)
+    remove_work(folder)
+
+
+def write_meta(folder: Path, plan: CollectPlan, rows: List[Dict[str, Any]]) -> List[str]:
+    """Write tables, statistics, settings and card; return their paths below ``folder``."""
+    used = {name: version for name, version in versions().items() if name in _VERSIONED}
+    stats = merged([clip_stats(row) for row in rows])
+    texts: Dict[str, bytes] = {
+        RECORD: _json({"plan": plan_to_plain(plan), "plan_digest": plan.digest(), "versions": used}),
+        tables.STATS_PATH: _json(stats),
+        CARD: card(plan, rows, used).encode(),
+    }
+    written = []
+    if plan.layout == LEROBOT:
+        texts[tables.INFO_PATH] = _json(tables.info(plan))
+        episodes = folder / tables.EPISODES_PATH
+        episodes.parent.mkdir(parents=True, exist_ok=True)
+        tables.write_episodes(episodes, rows)
+        tables.write_tasks(folder / tables.TASKS_PATH, plan)
+        written = [tables.EPISODES_PATH, tables.TASKS_PATH]
+    else:
+        texts[EPISODES_JSON] = _json(rows)
+    for path, data in texts.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / path, data)
+    return [*written, *texts]
+
+
+def write_checksums(folder: Path, digests: Dict[str, str]) -> None:
+    """Write SHA256SUMS, as ``sha256sum --check`` reads it."""
+    lines = [f"{digest}  {path}\n" for path, digest in sorted(digests.items())]
+    write_atomic(folder / CHECKSUMS, "".join(lines).encode())
+
+
+def remove_work(folder: Path) -> None:
+    """Remove what belongs to an unfinished collection."""
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+    sync_folder(folder)
+
+
+def clip_stats(row: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
+    """Return the statistics of one clip by feature, from its row."""
+    stats: Dict[str, Dict[str, Any]] = {}
+    for name, value in row.items():
+        if name.startswith("stats/"):
+            feature, _, kind = name.removeprefix("stats/").rpartition("/")
+            stats.setdefault(feature, {})[kind] = value
+    return stats
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True).encode()

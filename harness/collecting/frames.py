@@ -1,0 +1,55 @@
+"""What a collector sees of a simulator: one open scene, one body, one camera.
+
+Small on purpose: what decides where to walk works on a map alone, so that every simulator is walked the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.contracts.actions import Primitive
+from harness.contracts.cameras import Camera, Pose
+from harness.contracts.observations import RGB, TopDownMap
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What one camera shows on the body, the body's pose, and whether the action that led here was blocked or slid."""
+
+    rgb: RGB
+    pose: Pose
+    collided: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class OpenScene:
+    """An open scene: its name, the SHA-256 of its bytes, where one can walk, and the height of that floor in metres."""
+
+    name: str
+    digest: str
+    map: TopDownMap
+    floor_m: float = 0.0
+
+
+class Backend(Protocol):
+    """A simulator that is walked through. ``camera`` is the one whose view is recorded."""
+
+    @property
+    def camera(self) -> Camera: ...
+
+    @property
+    def simulator(self) -> str:
+        """The simulator with its version, as the data set's card names it."""
+
+    def open(self, scene: str, seed: int) -> OpenScene:
+        """Open a scene; ``seed`` chooses the storey where a scene has several."""
+
+    def place(self, pose: Pose) -> Frame:
+        """Put the body somewhere; raise NotNavigable where it cannot stand."""
+
+    def step(self, action: Primitive) -> Frame:
+        """Execute one action."""
+
+    def close(self) -> None:
+        """Close the simulator."""

@@ -1,0 +1,102 @@
+"""Walks one trajectory and cuts it into clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Tuple
+
+import numpy as np
+
+from harness.collecting.fields import HEADINGS
+from harness.collecting.frames import Backend, Frame, OpenScene
+from harness.collecting.plan import CollectPlan, Unit
+from harness.collecting.policies import TURN_DEG, make_policy
+from harness.contracts import seeds
+from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Primitive
+from harness.contracts.cameras import Pose, quaternion_to_yaw, yaw_to_quaternion
+from harness.contracts.digest import array_digest
+from harness.contracts.errors import NotNavigable
+from harness.contracts.observations import RGB
+
+ACTION_IDS = {STOP: 0, FORWARD: 1, TURN_LEFT: 2, TURN_RIGHT: 3}
+"""Numbers of the actions in the data, as in the published data sets."""
+
+_START_DRAWS = 100
+_ALONE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Consecutive frames of one trajectory, uint8 [T, H, W, 3], with the pose at each.
+
+    ``actions[t]`` leads from frame t to frame t + 1, and ``collided[t]`` says that it was blocked or slid; the last
+    frame's action is a stop. ``poses`` are float32 [T, 4]: x, y, z in metres and the yaw in degrees, left positive.
+    """
+
+    index: int
+    unit: Unit
+    number: int
+    frames: RGB
+    poses: np.ndarray[Tuple[int, int], np.dtype[np.float32]]
+    actions: Tuple[Primitive, ...]
+    collided: Tuple[bool, ...]
+    scene_digest: str
+
+    def action_rows(self) -> np.ndarray[Tuple[int, int], np.dtype[np.float32]]:
+        """Return the actions as float32 [T, 2]: number and magnitude (metres or degrees)."""
+        return np.array([(ACTION_IDS[action.name], action.magnitude) for action in self.actions], np.float32)
+
+    def rendered_digest(self) -> str:
+        """Return the SHA-256 of the frames as they were rendered, before any video codec."""
+        return array_digest(self.frames)
+
+
+def record_unit(backend: Backend, plan: CollectPlan, unit: Unit) -> List[Clip]:
+    """Return the clips of one trajectory; consecutive clips share a frame, so no action is lost between them."""
+    key = (plan.seed, unit.scene, unit.trajectory, _ALONE)
+    scene = backend.open(unit.scene, seeds.derive(*key, "collect-open") >> 65)
+    generator = seeds.generator(*key, f"collect-{unit.policy}")
+    frame = _started(backend, scene, generator)
+    policy = make_policy(unit.policy, scene, generator)
+    clips = []
+    for number in range(unit.clips):
+        frames, actions = [frame], []
+        for _ in range(plan.clip_frames - 1):
+            actions.append(policy.action(frame.pose))
+            frame = backend.step(actions[-1])
+            frames.append(frame)
+        clips.append(_clip(unit, number, frames, actions, scene.digest))
+    return clips
+
+
+def _started(backend: Backend, scene: OpenScene, generator: np.random.Generator) -> Frame:
+    """Put the body on a random walkable cell with a compass heading; a cell that the simulator refuses is left."""
+    cells = np.argwhere(scene.map.walkable)
+    for _ in range(_START_DRAWS):
+        row, column = cells[int(generator.integers(len(cells)))].tolist()
+        x = scene.map.origin[0] + (column + 0.5) * scene.map.cell_m
+        z = scene.map.origin[1] + (row + 0.5) * scene.map.cell_m
+        yaw = TURN_DEG * int(generator.integers(HEADINGS)) - 180.0 + TURN_DEG
+        try:
+            return backend.place(Pose((x, scene.floor_m, z), yaw_to_quaternion(yaw)))
+        except NotNavigable:
+            continue
+    raise NotNavigable(f"scene {scene.name!r} accepted none of {_START_DRAWS} starts on its own map.")
+
+
+def _clip(unit: Unit, number: int, frames: List[Frame], actions: List[Primitive], digest: str) -> Clip:
+    return Clip(
+        index=unit.first_clip + number,
+        unit=unit,
+        number=number,
+        frames=np.stack([frame.rgb for frame in frames]),
+        poses=np.array([(*frame.pose.position, _yaw(frame.pose)) for frame in frames], np.float32),
+        actions=(*actions, Primitive(STOP, 0.0)),
+        collided=(*(frame.collided for frame in frames[1:]), False),
+        scene_digest=digest,
+    )
+
+
+def _yaw(pose: Pose) -> float:
+    """Return the yaw in degrees, a multiple of a turn without the rounding of quaternions."""
+    return round(quaternion_to_yaw(pose.rotation) / TURN_DEG) * TURN_DEG

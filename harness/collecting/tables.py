@@ -1,0 +1,160 @@
+"""Parquet tables of the LeRobotDataset v3 layout, without anything that varies from run to run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.collecting.plan import CHUNK_FILES, CollectPlan
+from harness.collecting.policies import TEXTS
+from harness.collecting.recording import Clip
+
+CODEBASE_VERSION = "v3.0"
+STATE_NAMES = ("x_m", "y_m", "z_m", "yaw_deg")
+ACTION_NAMES = ("id", "magnitude")
+DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
+TASKS_PATH = "meta/tasks.parquet"
+INFO_PATH, STATS_PATH = "meta/info.json", "meta/stats.json"
+
+DATA_SCHEMA = pa.schema(
+    [
+        ("observation.state", pa.list_(pa.float32(), len(STATE_NAMES))),
+        ("action", pa.list_(pa.float32(), len(ACTION_NAMES))),
+        ("collided", pa.bool_()),
+        ("timestamp", pa.float32()),
+        ("frame_index", pa.int64()),
+        ("episode_index", pa.int64()),
+        ("index", pa.int64()),
+        ("task_index", pa.int64()),
+    ]
+)
+
+
+def data_path(unit: int) -> str:
+    """Return the table of a trajectory, below the data set's folder."""
+    return DATA_PATH.format(chunk_index=unit // CHUNK_FILES, file_index=unit % CHUNK_FILES)
+
+
+def video_path(camera_key: str, unit: int) -> str:
+    """Return the video of a trajectory, below the data set's folder."""
+    return VIDEO_PATH.format(video_key=camera_key, chunk_index=unit // CHUNK_FILES, file_index=unit % CHUNK_FILES)
+
+
+def columns(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
+    """Return the columns of one clip, one value a frame."""
+    count = len(clip.frames)
+    numbers = np.arange(count, dtype=np.int64)
+    return {
+        "observation.state": clip.poses,
+        "action": clip.action_rows(),
+        "collided": np.array(clip.collided, np.bool_),
+        "timestamp": (numbers / plan.fps).astype(np.float32),
+        "frame_index": numbers,
+        "episode_index": np.full(count, clip.index, np.int64),
+        "index": clip.index * plan.clip_frames + numbers,
+        "task_index": np.full(count, plan_tasks(plan).index(clip.unit.policy), np.int64),
+    }
+
+
+def plan_tasks(plan: CollectPlan) -> List[str]:
+    """Return the policies of a data set, in the order of their task numbers."""
+    return list(dict.fromkeys(plan.policies))
+
+
+def write_data(path: Path, parts: Sequence[Mapping[str, Any]]) -> None:
+    """Write the rows of one trajectory, one row group a clip, so that a clip is read without its neighbours."""
+    with pq.ParquetWriter(path, DATA_SCHEMA, compression="snappy") as writer:
+        for part in parts:
+            arrays = [pa.array(list(part[field.name]), field.type) for field in DATA_SCHEMA]
+            writer.write_table(pa.table(arrays, DATA_SCHEMA))
+
+
+def write_tasks(path: Path, plan: CollectPlan) -> None:
+    """Write the table of tasks, whose index (in the terms of pandas) is the text of the task."""
+    names = [TEXTS[policy] for policy in plan_tasks(plan)]
+    table = pa.table({"task_index": pa.array(range(len(names)), pa.int64()), "task": pa.array(names, pa.string())})
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(_PANDAS)}), path)
+
+
+def write_episodes(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write one row a clip."""
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), path, compression="snappy")
+
+
+def read_rows(path: Path) -> List[Dict[str, Any]]:
+    """Return the rows of a table."""
+    rows: List[Dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def read_schema(path: Path) -> Any:
+    """Return the schema of a table."""
+    return pq.read_schema(path)
+
+
+def features(plan: CollectPlan) -> Dict[str, Any]:
+    """Return the features as meta/info.json lists them."""
+    height, width = plan.camera.height, plan.camera.width
+    video = {
+        "video.height": height,
+        "video.width": width,
+        "video.codec": "h264",
+        "video.pix_fmt": "yuv420p",
+        "video.is_depth_map": False,
+        "video.fps": plan.fps,
+        "video.channels": 3,
+        "has_audio": False,
+    }
+    scalar = {"shape": [1], "names": None}
+    return {
+        plan.camera_key: {
+            "dtype": "video",
+            "shape": [height, width, 3],
+            "names": ["height", "width", "channels"],
+            "info": video,
+        },
+        "observation.state": {"dtype": "float32", "shape": [len(STATE_NAMES)], "names": list(STATE_NAMES)},
+        "action": {"dtype": "float32", "shape": [len(ACTION_NAMES)], "names": list(ACTION_NAMES)},
+        "collided": {"dtype": "bool", **scalar},
+        "timestamp": {"dtype": "float32", **scalar},
+        **{name: {"dtype": "int64", **scalar} for name in ("frame_index", "episode_index", "index", "task_index")},
+    }
+
+
+def info(plan: CollectPlan) -> Dict[str, Any]:
+    """Return meta/info.json."""
+    return {
+        "codebase_version": CODEBASE_VERSION,
+        "robot_type": "wiw-navigation",
+        "total_episodes": plan.clips,
+        "total_frames": plan.clips * plan.clip_frames,
+        "total_tasks": len(plan_tasks(plan)),
+        "chunks_size": CHUNK_FILES,
+        "data_files_size_in_mb": 100,
+        "video_files_size_in_mb": 200,
+        "fps": plan.fps,
+        "splits": {"train": f"0:{plan.clips}"},
+        "data_path": DATA_PATH,
+        "video_path": VIDEO_PATH,
+        "features": features(plan),
+    }
+
+
+def _column(name: str, kind: str, numpy_type: str) -> Dict[str, Any]:
+    return {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy_type, "metadata": None}
+
+
+_PANDAS = {
+    "index_columns": ["task"],
+    "column_indexes": [],
+    "columns": [_column("task_index", "int64", "int64"), _column("task", "unicode", "object")],
+    "creator": {"library": "pyarrow"},
+    "pandas_version": "2.0.0",
+}

@@ -1,0 +1,76 @@
+"""One collecting process: records the trajectories that it is told to, one after the other.
+
+It reads numbers of trajectories from its standard input, one a line, and answers each with a line of JSON. When the
+input ends, because there is no more to do or because the main process died, it ends at once, in the middle of what it
+does: nothing counts that has no record, and no late writer can meet a resumed collection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import threading
+import traceback
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Dict
+
+from harness.collecting.backends import Machine, backend_of
+from harness.collecting.frames import Backend
+from harness.collecting.guarding import check_scene
+from harness.collecting.layouts import WORK, write_unit
+from harness.collecting.plan import CollectPlan, plan_from_plain
+from harness.collecting.recording import record_unit
+from harness.contracts.errors import ServiceError, WiwError
+
+PLAN = "plan.json"
+"""The plan's file in the work folder."""
+
+
+def record(folder: Path, plan: CollectPlan, backend: Backend, number: int) -> Dict[str, Any]:
+    """Record one trajectory and write it; return what the main process is told."""
+    unit = plan.units[number]
+    try:
+        clips = record_unit(backend, plan, unit)
+        check_scene(unit.scene, clips[0].scene_digest, plan.split)
+        write_unit(folder, plan, unit, clips)
+        return {"done": number, "frames": len(clips) * plan.clip_frames}
+    except WiwError as error:
+        again = isinstance(error, ServiceError)
+        return {"failed": number, "what": error.what, "next_step": error.next_step, "again": again}
+    except Exception as error:
+        traceback.print_exc()
+        return {"failed": number, "what": f"{type(error).__name__}: {error}", "next_step": "", "again": True}
+
+
+def _read_orders(orders: SimpleQueue[int]) -> None:
+    """Put each order into the queue; end the process when nobody gives orders any more."""
+    with os.fdopen(0, "rb", buffering=0) as lines:
+        for line in lines:
+            orders.put(int(line))
+    os._exit(0)
+
+
+def main() -> None:
+    """Run a worker until its input ends."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--folder", type=Path, required=True, help="the data set's folder")
+    parser.add_argument("--machine", required=True, help="where things are on this machine, as JSON")
+    parser.add_argument("--log", type=Path, required=True, help="where a simulator's service writes")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    plan = plan_from_plain(json.loads((arguments.folder / WORK / PLAN).read_text(encoding="utf-8")))
+    backend = backend_of(plan, Machine(**json.loads(arguments.machine)), arguments.log)
+    orders: SimpleQueue[int] = SimpleQueue()
+    threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
+    while True:
+        answer = record(arguments.folder, plan, backend, orders.get())
+        pipe.write(json.dumps(answer).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

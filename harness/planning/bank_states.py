@@ -1,0 +1,118 @@
+"""States of decisions for a decision bank: what an agent would see and could choose, and what is true of each choice.
+
+Closed-loop success is a coarse measure: a better choice shows only where it turns a failure into a success. A state
+asks one decision alone, and its regret is measured in metres, so that small differences between world models take far
+fewer states than episodes. The states come from the caller's side of a loop; who is judged sees what an agent sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+from harness.contracts.actions import Action
+from harness.contracts.cameras import Pose
+from harness.contracts.episodes import Episode
+from harness.contracts.observations import Observation, View, ViewRequest
+from harness.planning.agent import Agent, Choice, Parts
+from harness.planning.config import ORACLE
+from harness.planning.memory import remaining_ends
+from harness.planning.odometry import Odometry
+from harness.planning.proposals import End, Proposal
+from harness.planning.references.truth import TrueDistances
+from harness.planning.revisers import Uniform
+from harness.planning.seeding import EpisodeSeeds
+from harness.wire.sdk import Environment
+from harness.worldmodels.imaginer import Imaginer
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionState:
+    """One decision of an episode before it is made.
+
+    ``executed`` are the actions of each earlier decision. ``ends`` are those that the memory of visited places leaves.
+    The truth, in metres of geodesic distance to the goal: ``end_distances_m`` after each end, ``distance_m`` here.
+    ``pose`` puts a simulator back; like the truth, no agent is ever told it.
+    """
+
+    episode: str
+    home: str
+    decision: int
+    executed: Tuple[Tuple[Action, ...], ...]
+    view: View
+    goal: View
+    proposal: Proposal
+    ends: Tuple[End, ...]
+    pose: Pose
+    end_distances_m: Tuple[float, ...]
+    distance_m: float
+
+
+def decision_states(
+    environment: Environment, episode: Episode, parts: Parts, seed: int, decisions: int
+) -> Iterator[DecisionState]:
+    """Yield the first ``decisions`` states of an episode; the environment stands in each when it is yielded.
+
+    From one to the next leads an end that is drawn uniformly, so that no world model chose where the others are
+    asked. The candidates are those that an agent with the same seed would have.
+    """
+    config = parts.config
+    seeds = EpisodeSeeds(seed, episode.id)
+    look = [ViewRequest(config.agent_camera)]
+    reply = environment.reset(episode, seed, look, [ViewRequest(config.goal_camera)])
+    truth = TrueDistances(environment, episode.goal.position)
+    observation, here = reply.observation, Odometry()
+    executed: List[Tuple[Action, ...]] = []
+    visited: List[Odometry] = []
+    for decision in range(decisions):
+        view = observation.views[config.agent_camera]
+        visited.append(here)
+        history = tuple(action for actions in executed for action in actions)
+        proposal = parts.proposer.propose(decision, history, seeds)
+        ends = remaining_ends(proposal, here, visited, config.memory_radius_m)
+        scores = truth(view, proposal, ends)
+        yield DecisionState(
+            episode=episode.id,
+            home=episode.home,
+            decision=decision,
+            executed=tuple(executed),
+            view=view,
+            goal=reply.goal_views[config.goal_camera],
+            proposal=proposal,
+            ends=ends,
+            pose=observation.pose,
+            end_distances_m=tuple(-score for score in scores.ends),
+            distance_m=-scores.stay,
+        )
+        actions = proposal.actions(ends[Uniform().choose(len(ends), (), None, decision, seeds)])
+        observation = _execute(environment, actions, look)
+        executed.append(actions)
+        here = here.advance(actions)
+
+
+def choose(state: DecisionState, parts: Parts, imaginer: Optional[Imaginer], seed: int, stop: str = ORACLE) -> Choice:
+    """Return what an agent with these parts and this world model decides in ``state``, by the code of the loop.
+
+    With the stop rule ``oracle`` it has to move; with ``self`` staying is a choice. The imaginer of a simulator needs
+    it to stand in the state.
+    """
+    agent = Agent(parts, state.goal, imaginer, stop, EpisodeSeeds(seed, state.episode))
+    agent.remember(state.executed)
+    return agent.decide(state.decision, state.view)
+
+
+def regret_m(state: DecisionState, choice: Choice) -> float:
+    """Return how many metres nearer to the goal the best choice in ``state`` would have come than ``choice``.
+
+    Staying is among the choices that count as best only where it was one that could be made.
+    """
+    if choice.end is None:
+        return state.distance_m - min(state.distance_m, *state.end_distances_m)
+    return state.end_distances_m[choice.index] - min(state.end_distances_m)
+
+
+def _execute(environment: Environment, actions: Sequence[Action], look: Sequence[ViewRequest]) -> Observation:
+    """Execute ``actions``; only what is seen after the last is drawn."""
+    if len(actions) > 1:
+        environment.step(actions[:-1], [])
+    return environment.step(actions[-1:], look)[-1]

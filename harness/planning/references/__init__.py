@@ -1,0 +1,1 @@
+"""What references judge the ends of a decision by, besides imagination."""

@@ -1,0 +1,41 @@
+"""Reference `oracle`, and the truth about a decision: how far from the goal each of its ends really is.
+
+This is the caller's side of a loop: it holds the environment's queries, which no agent ever does.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Sequence
+
+from harness.contracts.cameras import Vec3
+from harness.contracts.observations import View
+from harness.planning.evidence import EndScores
+from harness.planning.proposals import End, Proposal
+from harness.wire.sdk import Environment
+
+
+class TrueDistances:
+    """Scores ends, and staying, by minus their true geodesic distance to the goal in metres."""
+
+    def __init__(self, environment: Environment, goal: Vec3) -> None:
+        self._environment = environment
+        self._goal = goal
+
+    def __call__(self, view: View, proposal: Proposal, ends: Sequence[End]) -> EndScores:
+        """Return the scores of ``ends`` from where the body stands now; the view tells nothing more."""
+        wanted = [
+            (0, *sorted({end.execute for end in ends if end.candidate == number}))
+            for number in range(len(proposal.candidates))
+        ]
+        poses = self._environment.rollout_poses(proposal.candidates, wanted)
+        places = [
+            {frame: pose.position for frame, pose in zip(frames, rollout)} for frames, rollout in zip(wanted, poses)
+        ]
+        known: Dict[Vec3, float] = {}
+
+        def distance(place: Vec3) -> float:
+            if place not in known:
+                known[place] = self._environment.geodesic_distance(place, self._goal)
+            return known[place]
+
+        return EndScores(tuple(-distance(places[end.candidate][end.execute]) for end in ends), -distance(places[0][0]))

@@ -1,0 +1,36 @@
+"""Whether a suite, and the environment that plays it, can play a reference or a simulator with planted errors."""
+
+from __future__ import annotations
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import NONE, ModelManifest
+from harness.contracts.motion_errors import NO_ERROR
+from harness.contracts.names import nearest
+from harness.planning.registry import imagines
+from harness.worldmodels.planted_errors import planted_errors
+from tasks.suite import EMBEDDED, Suite, Tier
+
+ORACLE = "oracle"
+"""The reviser that has to be told where candidates lead."""
+
+
+def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
+    """Raise Refusal now for what the first decision would refuse.
+
+    That is a model of kind ``none`` that the suite names no reviser for, so that nothing would choose; and errors of
+    motion or the oracle in an environment that cannot walk without moving.
+    """
+    loop = tier.loop_for(manifest.name)
+    if manifest.kind == NONE and imagines(loop):
+        raise Refusal(
+            f"suite {tier.suite} has no reference {manifest.name!r}, so nothing says how it chooses.",
+            nearest(manifest.name, [reference.wm for reference in tier.references]),
+        )
+    if suite.environment == EMBEDDED:
+        return
+    if planted_errors(manifest).motion != NO_ERROR or loop.reviser.name == ORACLE:
+        raise Refusal(
+            f"{manifest.name} cannot be played in {suite.environment}: only embedded homes tell where a body would be "
+            "without moving it.",
+            f"Play it in embedded homes: --suite {EMBEDDED}.",
+        )

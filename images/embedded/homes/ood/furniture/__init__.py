@@ -1,0 +1,1 @@
+"""Furniture of the other distribution: no builder is shared with the homes of training."""

@@ -1,0 +1,58 @@
+"""What a run is made of before anything starts: its episodes, their name, and the stamps of its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.cli.app import main
+from harness.cli.options import DRAFT_TIER, RunOptions, choose_episodes, make_plan
+from harness.contracts.errors import Refusal
+from harness.records.identity import RunIdentity
+from tasks.subsets import mini
+from tasks.suite import load_suite
+
+SUITE = load_suite("embedded")
+
+
+def identity(**options: Any) -> RunIdentity:
+    return make_plan(RunOptions("none", "ignav", **options)).identity
+
+
+@pytest.mark.parametrize(("wanted", "subset", "count"), [("", "24", 24), ("7", "7", 7), ("mini", "mini", 96)])
+def test_a_run_says_what_its_episodes_are_called(wanted: str, subset: str, count: int) -> None:
+    asked = identity(episodes=wanted, split="test")
+    assert (asked.episodes_subset, len(asked.episodes)) == (subset, count)
+
+
+def test_mini_is_the_subset_of_the_split() -> None:
+    asked = identity(episodes="mini", tier="detour", split="test")
+    assert asked.episodes == mini(SUITE.episodes("detour", "test"))
+
+
+def test_all_is_all_however_it_was_asked() -> None:
+    assert identity(episodes="all") == identity(episodes="100")
+    with pytest.raises(Refusal, match="Give a number, mini, or all"):
+        choose_episodes(SUITE.episodes("easy"), "maxi")
+
+
+def test_validation_is_played_unless_the_test_split_is_asked_for() -> None:
+    assert identity().split == "validation" and all(e.split == "validation" for e in identity().episodes)
+
+
+@pytest.mark.parametrize("tier", sorted(SUITE.tiers))
+def test_results_on_a_draft_are_stamped(tier: str) -> None:
+    assert (DRAFT_TIER in identity(tier=tier).stamps) == (SUITE.tier(tier).status == "draft")
+
+
+def test_list_and_cite_know_drafts(capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    assert main(["list", "suites", "--json"]) == 0
+    rows = {row["tier"]: row for row in json.loads(capsys.readouterr().out)["suites"] if row["suite"] == SUITE.name}
+    assert {name: row["status"] for name, row in rows.items()} == {t.name: t.status for t in SUITE.tiers.values()}
+    assert main(["cite"]) == 0
+    captured = capsys.readouterr()
+    assert f"easy: {SUITE.name}@{SUITE.hash('easy')}" in captured.out and SUITE.hash("ood") not in captured.out
+    assert "tier ood is a draft" in captured.err
