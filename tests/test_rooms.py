@@ -29,7 +29,11 @@ ALLOWED = {
         "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
         "harness.contracts",
     },
+    "harness.collecting": {
+        "harness.running", "tasks", "images", "harness.runtimes", "harness.wire", "harness.records", "harness.contracts",
+    },
     "harness.cli": {
+        "harness.collecting",
         "harness.conformance", "harness.runtimes",
         "harness.diagnosing", "harness.running", "harness.reporting", "harness.scoring", "harness.records",
         "harness.worldmodels", "tasks", "harness.contracts",

@@ -26,7 +26,7 @@ PLAY = ("--wm", "gtsim", "--task", "ignav")
         ((*PLAY, "--suite", "wiw"), ("cannot run here", "--suite embedded")),
         ((*PLAY, "--stop", "oracl"), ("'oracl'", "self, oracle")),
         ((*PLAY, "--episodes", "0"), ("not in 1..100",)),
-        ((*PLAY, "--episodes", "many"), ("'many'", "a number, or all")),
+        ((*PLAY, "--episodes", "many"), ("'many'", "a number, mini, or all")),
         ((*PLAY, "--seeds", "4-1"), ("'4-1'", "0-4")),
         ((*PLAY, "--seed", "-1"), ("'-1'",)),
         ((*PLAY, "--seed", "1", "--seeds", "0-4"), ("exclude each other",)),
