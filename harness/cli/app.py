@@ -13,6 +13,7 @@ import typer
 from harness.cli import groups
 from harness.cli.arguments import RUNS, Json, Out, Plugins, Run
 from harness.cli.cite import cite_command
+from harness.cli.collect import collect_command
 from harness.cli.compare import compare_command
 from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
@@ -160,6 +161,7 @@ def doctor_command(out: Out = RUNS, as_json: Json = False) -> int:
 app.command("datasets")(datasets_command)
 app.command("compare")(compare_command)
 app.command("cite")(cite_command)
+app.command("collect")(collect_command)
 
 
 def main(arguments: Sequence[str]) -> int:
