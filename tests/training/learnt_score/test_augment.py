@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (the extra `models`)")
@@ -18,7 +20,7 @@ from harness.training.learnt_score.augment import (  # noqa: E402
 )
 
 
-def images(count: int = 4, width: int = 64) -> torch.Tensor:
+def images(count: int = 4, width: int = 64) -> Any:
     return torch.rand(count, 3, 32, width, generator=torch.Generator().manual_seed(0))
 
 
