@@ -20,6 +20,7 @@ _LUMINANCE = (
 )  # fmt: skip
 """Quantisation of JPEG at quality 50 (ITU-T T.81, table K.1)."""
 _TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+_FROM_YCC = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def compress(images: Tensor, coarseness: Tensor) -> Tensor:
     blocks = ycc.view(batch, 3, height // 8, 8, width // 8, 8).transpose(3, 4)
     rounded = torch.round((transform @ blocks @ transform.T) / steps) * steps
     restored = (transform.T @ rounded @ transform).transpose(3, 4).reshape(batch, 3, height, width)
-    return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(to_ycc), restored).clamp(0.0, 1.0)
+    return torch.einsum("ij,bjhw->bihw", images.new_tensor(_FROM_YCC), restored).clamp(0.0, 1.0)
 
 
 def _cosines(like: Tensor) -> Tensor:
