@@ -24,6 +24,7 @@ PROPOSERS = {
 SCORES = {
     "classical": "harness.planning.scores.classical:Classical",
     "front": "harness.planning.scores.front:FrontSimilarity",
+    "learnt": "harness.planning.scores.learnt:Learnt",
 }
 REVISERS = {
     "homing": "harness.planning.revisers:Homing",
@@ -33,7 +34,7 @@ REVISERS = {
     "uniform": "harness.planning.revisers:Uniform",
 }
 
-PANORAMA_SCORES = frozenset({"classical"})
+PANORAMA_SCORES = frozenset({"classical", "learnt"})
 """Scores that look round at what was imagined: they cannot judge what a perspective model shows of one heading."""
 
 
