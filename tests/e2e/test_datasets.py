@@ -80,7 +80,14 @@ def test_ctrl_c_keeps_what_has_arrived(server: FileServer, tmp_path: Path) -> No
     part = tmp_path / "data" / (dataset.files[0].path + ".part")
     environment = {**os.environ, "HF_ENDPOINT": server.url}
     command = [sys.executable, str(ROOT / "benchmark.py"), "datasets", "fetch", "ar"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job would ignore it for good
+    ) as running:
         deadline = time.monotonic() + 60
         while not (part.exists() and part.stat().st_size == 40):
             assert time.monotonic() < deadline and running.poll() is None
