@@ -68,10 +68,10 @@ class OfficialCode:
         sys.modules[name] = package
 
     def import_module(self, name: str) -> ModuleType:
-        """Import a module of the checkout; Refusal names the package that it lacks."""
+        """Import a module of the checkout; Refusal names the package that it lacks, or the file that cannot be read."""
         try:
             return importlib.import_module(name)
-        except ImportError as error:
+        except (ImportError, OSError) as error:
             raise Refusal(
                 f"the code of {self.model!r} cannot be imported: {error}.",
                 f"It needs: pip install {self.packages}, in the Python that runs the model (--wm-python).",

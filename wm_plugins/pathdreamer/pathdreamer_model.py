@@ -63,9 +63,10 @@ class Pathdreamer(WorldModel):
         config.depth_scale = self.range_m
         config.hidden_dims = int(self.settings["hidden_dims"])
         config.spade_gen_dims = int(self.settings["gen_dims"])
-        self.tensorflow.random.set_seed(0)
+        models = CODE.import_module("pathdreamer.models.pathdreamer_models")
+        self.tensorflow.keras.utils.set_random_seed(0)  # Keras makes weights from more generators than one
         with tensorflow_refusals(manifest.name, config.ckpt_path):
-            self.model: Any = CODE.import_module("pathdreamer.models.pathdreamer_models").PathdreamerModel(config)
+            self.model: Any = models.PathdreamerModel(config)
             warm_up(self.model, self.tensorflow, self.height)
 
     def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:

@@ -60,9 +60,10 @@ class Se3ds(WorldModel):
         config.depth_scale = self.range_m
         config.gen_dims = int(self.settings["gen_dims"])
         config.resnet_version = str(self.settings["resnet_version"])
-        self.tensorflow.random.set_seed(0)
+        models = CODE.import_module("se3ds.models.models")
+        self.tensorflow.keras.utils.set_random_seed(0)  # Keras makes weights from more generators than one
         with tensorflow_refusals(manifest.name, config.ckpt_path):
-            self.model: Any = CODE.import_module("se3ds.models.models").SE3DSModel(config)
+            self.model: Any = models.SE3DSModel(config)
             warm_up(self.model, self.tensorflow, self.height)
 
     def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:

@@ -136,3 +136,10 @@ def test_the_manifest_says_what_the_model_is() -> None:
     manifest = load_catalog().find("se3ds").manifest
     assert (manifest.view, manifest.conditioning, manifest.height, manifest.width) == ("panorama", "camera", 576, 1024)
     assert manifest.settings["depth"] is True and manifest.settings["depth_range_m"] == 20.0
+
+
+def test_a_library_that_is_not_here_is_named() -> None:
+    from se3ds_model import CODE
+
+    with pytest.raises(Refusal, match=r"no_such_library.*tensorflow==2\.15\.1"):
+        CODE.import_module("no_such_library")

@@ -20,6 +20,7 @@ def zeros(shape: Any, dtype: Any = np.float32) -> Any:
     return np.zeros(shape, dtype)
 
 
+keras = SimpleNamespace(utils=SimpleNamespace(set_random_seed=seeds.append))
 random = SimpleNamespace(set_seed=seeds.append)
 config = SimpleNamespace(
     list_physical_devices=lambda kind: [],
