@@ -8,7 +8,7 @@ the files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Mapping, Optional, Union
 
@@ -18,12 +18,12 @@ from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.wrong_fields import wrong_fields
 from harness.worldmodels.file_hashes import Progress, hash_files, quiet
+from harness.worldmodels.weight_files import weight_files
 
 CARD = "README.md"
 MARK = "---"
 MAX_BYTES = 262144
 HELP = "docs/worldmodels.md (Cards) shows one; --allow-uncarded plays without and stamps the result."
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -101,14 +101,14 @@ def read_card(folder: Path) -> Card:
 def check_card(checkpoint: Path, progress: Progress = quiet) -> Card:
     """Return the card of a checkpoint (a folder, or a file in one); Refusal unless it is complete and tells the truth.
 
+    Of a card beside a file only what it says of that file is returned: others may lie there.
     Completeness is checked first, since it costs nothing; hashing reads every byte of weights that changed since they
     were hashed last.
     """
     folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
     card = read_card(folder)
-    present = set(weight_files(checkpoint))
-    listed = {name for name in card.weights if checkpoint.is_dir() or folder / name == checkpoint}
-    names = {str(path.relative_to(folder)) for path in present}
+    names = {str(path.relative_to(folder)) for path in weight_files(checkpoint)}
+    listed = set(card.weights) if checkpoint.is_dir() else set(card.weights) & names
     if listed != names or not names:
         odd = sorted(listed ^ names)
         raise Refusal(
@@ -122,14 +122,7 @@ def check_card(checkpoint: Path, progress: Progress = quiet) -> Card:
                 f"{folder / name} is not what its card says: SHA-256 {sha256}, card {card.weights[name]}.",
                 "Fetch the file again, or write a card for the weights that are there.",
             )
-    return card
-
-
-def weight_files(checkpoint: Path) -> tuple[Path, ...]:
-    """Return the files of weights of a checkpoint, sorted; of a file, itself."""
-    if not checkpoint.is_dir():
-        return (checkpoint,)
-    return tuple(sorted(path for path in checkpoint.rglob("*") if path.suffix in _WEIGHTS and path.is_file()))
+    return replace(card, weights={name: card.weights[name] for name in sorted(names)})
 
 
 def file_hashes(checkpoint: Path, progress: Progress = quiet) -> dict[str, str]:

@@ -12,7 +12,8 @@ import re
 from pathlib import Path
 from typing import Iterator, Optional
 
-WEIGHT_SUFFIXES = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".index", ".msgpack")
+from harness.worldmodels.weight_files import INDEX, is_weights, missing_data
+
 DEFAULT_REVISION = "main"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -53,7 +54,8 @@ def find_snapshot(source: str, revision: str = "", cache: Optional[Path] = None)
 def incomplete(snapshot: Path) -> str:
     """Return what a snapshot lacks, "" where it is whole as far as its own lists of files say.
 
-    A pipeline's ``model_index.json`` lists its components, the index of a split file its parts.
+    A pipeline's ``model_index.json`` lists its components, the index of a split file its parts, and the data of a
+    TensorFlow checkpoint say in their names how many they are.
     """
     broken = sorted(path for path in snapshot.rglob("*") if path.is_symlink() and not path.exists())
     if broken:
@@ -61,7 +63,7 @@ def incomplete(snapshot: Path) -> str:
     missing = next(_unfetched(snapshot), "")
     if missing:
         return f"{missing} was not fetched"
-    weights = any(path.suffix in WEIGHT_SUFFIXES for path in snapshot.rglob("*"))
+    weights = any(is_weights(path) for path in snapshot.rglob("*"))
     return "" if weights else "no file of weights was fetched"
 
 
@@ -75,6 +77,10 @@ def _unfetched(snapshot: Path) -> Iterator[str]:
         for part in sorted(set(parts.values())) if isinstance(parts, dict) else ():
             if not (index.parent / str(part)).is_file():
                 yield str((index.parent / str(part)).relative_to(snapshot))
+    for index in snapshot.rglob(f"*{INDEX}"):
+        missing = missing_data(index)
+        if missing:
+            yield str(index.with_name(missing).relative_to(snapshot))
 
 
 def _read(file: Path) -> dict[str, object]:

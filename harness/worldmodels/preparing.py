@@ -73,8 +73,6 @@ def check(prepared: Prepared, choice: Choice, progress: Progress = quiet) -> Pre
     stamps = prepared.stamps
     try:
         hashes = dict(cards.check_card(checkpoint, progress).weights)
-        if not checkpoint.is_dir():
-            hashes = {checkpoint.name: hashes[checkpoint.name]}
     except Refusal:
         if not choice.allow_uncarded:
             raise

@@ -31,6 +31,29 @@ def test_a_card_beside_a_single_file(tmp_path: Path) -> None:
     assert check_card(file).steps == 12
 
 
+def test_a_tensorflow_checkpoint_is_hashed_with_its_data(tmp_path: Path) -> None:
+    names = ("ckpt.index", "ckpt.data-00000-of-00001")
+    for name in (*names, "another.index"):
+        (tmp_path / name).write_text("trained")
+    line = f"    {{}}: {sha256('trained')}"
+    old = line.format("transformer/weights.safetensors")
+    index = tmp_path / names[0]
+    (tmp_path / "README.md").write_text(CARD.replace(old, line.format(names[0])))
+    with pytest.raises(Refusal, match=r"lists 1 files of weights, 2 are there \(only one side has 'ckpt\.data"):
+        check_card(index)
+    (tmp_path / "README.md").write_text(CARD.replace(old, "\n".join(map(line.format, (*names, "another.index")))))
+    assert set(check_card(index).weights) == set(names)
+    (tmp_path / names[1]).write_text("other")
+    with pytest.raises(Refusal, match=r"data-00000-of-00001 is not what its card says"):
+        check_card(index)
+
+
+def test_a_pth_tar_is_a_file_of_weights(tmp_path: Path) -> None:
+    (tmp_path / "0100000.pth.tar").write_text("trained")
+    (tmp_path / "README.md").write_text(CARD.replace("transformer/weights.safetensors", "0100000.pth.tar"))
+    assert check_card(tmp_path).weights == {"0100000.pth.tar": sha256("trained")}
+
+
 @pytest.mark.parametrize(
     ("card", "message"),
     [

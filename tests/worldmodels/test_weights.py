@@ -65,6 +65,30 @@ def test_a_snapshot_without_weights_is_absent(cache: Path) -> None:
     assert incomplete(cached(cache, "org/base", {"README.md": "x"})) == "no file of weights was fetched"
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("0100000.pth.tar",),
+        ("ckpt.index", "ckpt.data-00000-of-00001"),
+        ("ckpt.index", "ckpt.data-00000-of-00002", "ckpt.data-00001-of-00002"),
+    ],
+)
+def test_training_checkpoints_of_torch_and_tensorflow_are_weights(cache: Path, files: tuple[str, ...]) -> None:
+    assert incomplete(cached(cache, "org/base", dict.fromkeys(files, "x"))) == ""
+
+
+@pytest.mark.parametrize(
+    ("files", "lacking"),
+    [
+        (("ckpt.index",), "ckpt.data-00000-of-00001"),
+        (("ckpt.index", "other.data-00000-of-00001"), "ckpt.data-00000-of-00001"),
+        (("ckpt.index", "ckpt.data-00001-of-00002"), "ckpt.data-00000-of-00002"),
+    ],
+)
+def test_an_index_without_all_its_data_is_absent(cache: Path, files: tuple[str, ...], lacking: str) -> None:
+    assert incomplete(cached(cache, "org/base", dict.fromkeys(files, "x"))) == f"{lacking} was not fetched"
+
+
 def test_one_message_says_what_where_from_size_licence_and_the_command(cache: Path) -> None:
     (lack,) = lacks(choose_weights(PUBLISHED, "hub"))
     for part in ("org/base", "v1", "Hugging Face Hub", "4.5 GB", "Toy Licence", str(cache)):
