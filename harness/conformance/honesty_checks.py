@@ -12,7 +12,7 @@ NONE = "none"
 
 def largest_batch(subject: Subject) -> Outcome:
     """A batch as large as the manifest allows is answered in one call."""
-    pixels = subject.questions.views[0].rgb.nbytes
+    pixels = subject.questions.views[0].rgb.nbytes * (1 + subject.manifest.context_max)
     fits = max(MAX_MESSAGE_BYTES * 3 // 4 // pixels, 1)
     size = min(subject.manifest.max_batch, MAX_BATCH, fits)
     subject.ask(subject.questions.different(size))

@@ -17,17 +17,16 @@ from harness.contracts.actions import (
     Primitive,
     ee_pose8_space,
     navigation_space,
+    signed_turn,
 )
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import View
-from harness.contracts.rollouts import RolloutRequest
-from harness.worldmodels.conditioning import conditioning_of
+from harness.contracts.rollouts import ContextView, RolloutRequest
+from harness.worldmodels.camera_poses import pose_before
+from harness.worldmodels.conditioning import ACTION_SPACE, conditioning_of
 from harness.worldmodels.imaginer import PERSPECTIVE_HFOV_DEG, PERSPECTIVE_SIZE
 from harness.worldmodels.panorama import front_crop, roll
 from harness.worldmodels.resizing import resized_view
-
-ACTION_SPACE = "action_space"
-"""The setting of a model that moves something else than the camera: ``ee_pose8`` is the gripper of a robot arm."""
 
 AHEAD, LEFT, RIGHT = Primitive(FORWARD, 0.2), Primitive(TURN_LEFT, 22.5), Primitive(TURN_RIGHT, 22.5)
 
@@ -49,7 +48,8 @@ class Questions:
         self.places = tuple(places)
         self._conditioning = conditioning_of(manifest)
         self._space = ee_pose8_space() if self.arm else navigation_space()
-        self.views = tuple(self._conditioning_view(place) for place in places)
+        self.views = tuple(self._as_asked(place.large or place.view) for place in places)
+        self.contexts = tuple(self._earlier_views(place) for place in places)
 
     @property
     def panorama(self) -> bool:
@@ -79,10 +79,14 @@ class Questions:
         frames: Sequence[int] = (),
         view: View | None = None,
     ) -> RolloutRequest:
-        """Return a request for ``actions`` from a place; ``frames`` default to all."""
+        """Return a request for ``actions`` from a place; ``frames`` default to all.
+
+        It carries as many earlier views as the manifest allows, those of the place also where ``view`` is another.
+        """
         fitted = self.fitted(actions)
         chosen = as_poses(fitted) if self.arm else fitted
-        seen = view or self.views[place % len(self.views)]
+        number = place % len(self.places)
+        seen = view or self.views[number]
         return RolloutRequest(
             id=id,
             seed=seed,
@@ -92,6 +96,7 @@ class Questions:
             frames=tuple(frames) or tuple(range(1, len(chosen) + 1)),
             prompt=self._conditioning.prompt(chosen, self._space),
             poses=self._conditioning.camera_poses(chosen),
+            context=self.contexts[number],
         )
 
     def different(self, count: int) -> list[RolloutRequest]:
@@ -106,14 +111,25 @@ class Questions:
             return self.views[number % len(self.views)]
         return View(view.camera, roll(view.rgb, 360.0 / view.camera.width * (number % view.camera.width)))
 
-    def _conditioning_view(self, place: Place) -> View:
-        source = place.large or place.view
+    def _as_asked(self, source: View) -> View:
+        """Return a panorama of a place as the model is sent it: at its size, or the crop ahead."""
+        camera = self.places[0].view.camera
         if self.panorama:
-            height = self.manifest.height or place.view.camera.height
-            width = self.manifest.width or place.view.camera.width
-            return resized_view(source, height, width)
+            return resized_view(source, self.manifest.height or camera.height, self.manifest.width or camera.width)
         size = (self.manifest.height or PERSPECTIVE_SIZE[0], self.manifest.width or PERSPECTIVE_SIZE[1])
         return front_crop(source, size, PERSPECTIVE_HFOV_DEG)
+
+    def _earlier_views(self, place: Place) -> tuple[ContextView, ...]:
+        """Return what was seen on the way to a place: turns to and fro behind it, then a forward that ends in it."""
+        count = 0 if self.arm else self.manifest.context_max
+        actions = (*((RIGHT, LEFT) * count)[: max(count - 1, 0)], AHEAD)
+        behind = min(place.around, key=lambda real: real.ahead_m).rgb
+        views = []
+        for number in range(count):
+            since = actions[number:]
+            rgb = roll(behind, -sum(signed_turn(action) for action in since))
+            views.append(ContextView(self._as_asked(View(place.view.camera, rgb)).rgb, pose_before(since)))
+        return tuple(views)
 
 
 def wants_large(manifest: ModelManifest) -> bool:

@@ -67,7 +67,12 @@ def _bad_requests(good: RolloutRequest) -> dict[str, RolloutRequest]:
     actions = (*good.candidate.actions[:-1], Primitive("fly", 3.0))
     return {
         "unknown action": replace(good, candidate=Candidate(actions)),
-        "half the size": replace(good, camera=small, view=resize(good.view, height, width)),
+        "half the size": replace(
+            good,
+            camera=small,
+            view=resize(good.view, height, width),
+            context=tuple(replace(seen, rgb=resize(seen.rgb, height, width)) for seen in good.context),
+        ),
         "another camera": replace(good, camera=wrong_kind),
     }
 

@@ -21,6 +21,9 @@ CAMERA = "camera"
 PLAN_ACTIONS = "plan_actions"
 """The setting of a model of fixed length: how many actions its plan always has (13 in the published convention)."""
 
+ACTION_SPACE = "action_space"
+"""The setting of a model that moves something else than the camera: ``ee_pose8`` is the gripper of a robot arm."""
+
 DEPTH = "depth"
 """The setting of a model that needs the depth of the conditioning view."""
 

@@ -12,6 +12,7 @@ from harness.conformance.results import FAILED, REPORTED
 from harness.conformance.target import find_target
 from harness.contracts.errors import Refusal
 from harness.worldmodels.catalog import read_family
+from harness.worldmodels.preparing import Choice
 
 CHEATS = Path(__file__).parent / "cheats"
 
@@ -47,6 +48,7 @@ FOUND_BY = {
     "boundless": "batch",
     "arm-blind": "conditioning",
     "untrained-cheat": "start view",
+    "forgetful": "shapes",
 }
 
 NEEDED = {"deadline": ("values",), "history": ("shapes", "determinism", "order", "memory")}
@@ -96,6 +98,13 @@ def test_a_model_without_conditioning_is_not_held_to_following(places: tuple[Pla
     report = check_plugin(find_target("copy"), quiet, places, only=only)
     assert [r.outcome.state for r in report.results[1:]] == [REPORTED, REPORTED]
     assert "rank correlation 0.00" in report.results[1].outcome.measured
+
+
+@pytest.mark.slow
+def test_earlier_views_go_with_all_questions(places: tuple[Place, ...]) -> None:
+    only = ("handshake", "shapes", "batch", "largest batch", "bad requests", "bad messages")
+    report = check_plugin(find_target("warp", choice=Choice(("context_max=2",))), quiet, places, only=only)
+    assert not report.failed and len(report.results) == len(only)
 
 
 def test_a_plugin_that_does_not_start_fails_the_handshake_alone(tmp_path: Path) -> None:

@@ -264,3 +264,12 @@ class Blaming(Model):
     def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
         rollouts = [self.imagine(request) for request in requests]
         yield from rollouts
+
+
+class Forgetful(Model):
+    """Declares earlier views and cannot take them."""
+
+    def imagine(self, request: RolloutRequest) -> Rollout:
+        if request.context:
+            raise ValueError("context is not implemented")
+        return super().imagine(request)
