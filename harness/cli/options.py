@@ -182,22 +182,24 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
         raise Refusal(
             f"{manifest.name} on {options.task} of suite {suite.name} cannot run here: "
             f"{len(here)} {'thing is' if len(here) == 1 else 'things are'} missing.",
-            "\n".join([*(f"- {line}" for line in here), _trial(options, suite, prepared)]),
+            "\n".join([*(f"- {line}" for line in here), *_trial(options, suite, prepared)]),
         )
     return suite
 
 
-def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> str:
-    """Return the command that plays without what is missing, or tries the model alone where none plays it."""
+def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, ...]:
+    """Return the command that plays without what is missing, or tries the model alone where none plays it, if any."""
+    if not all(lack.learnt for lack in prepared.lacks):
+        return ()
     manifest = prepared.manifest
     trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
     if not plays_view(trial, manifest.view):
         weights = " --weights random" if prepared.lacks else ""
-        return f"Without all that, the model alone: python benchmark.py plugin check {manifest.name}{weights}"
+        return (f"Without all that, the model alone: python benchmark.py plugin check {manifest.name}{weights}",)
     family = f" --suite {trial.family}"
     weights = " --weights random" if prepared.lacks else ""
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
-    return f"Without all that, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}"
+    return (f"Without all that, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}",)
 
 
 def make_plan(options: RunOptions) -> RunPlan:
@@ -220,12 +222,12 @@ def make_plan(options: RunOptions) -> RunPlan:
     catalog = load_catalog(options.plugins)
     image = find_image(options.wm_image) if options.wm_image else None
     entry = choose_model(options, catalog, image)
-    prepared = prepare(entry.manifest, options.choice)
+    prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from)
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, ReadingLine())
     entry = replace(entry, manifest=prepared.manifest)
     identity = identify(options, suite, prepared, image)
-    model_plan, model_image = plan_world_model(entry, image, world_model)
+    model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
     return RunPlan(

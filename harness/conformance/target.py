@@ -74,14 +74,16 @@ def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageReco
             f"world model {entry.manifest.name!r} is of kind {entry.manifest.kind!r}: there is no plugin to check.",
             "Name a model of kind plugin (see: list wms).",
         )
-    prepared = prepare(entry.manifest, choice)
+    container = where.container or image is not None
+    prepared = prepare(entry.manifest, choice, container, entry.code_from)
     if prepared.lacks:
         steps = "; ".join(step for lack in prepared.lacks for step in lack.steps)
+        random = " Without them: --weights random checks all but what was learnt."
         raise Refusal(
             f"{entry.manifest.name} cannot be checked here: {'; '.join(lack.what for lack in prepared.lacks)}.",
-            f"To get them: {steps}. Without them: --weights random checks all but what was learnt.",
+            f"To get them: {steps}." + (random if all(lack.learnt for lack in prepared.lacks) else ""),
         )
     chosen = replace(entry, manifest=check(prepared, choice).manifest)
-    plan, _ = plan_world_model(chosen, image, where)
+    plan, _ = plan_world_model(chosen, image, where, prepared.code)
     assert plan is not None  # models of kind plugin have a service
     return Target(chosen, plan, source)

@@ -1,8 +1,8 @@
 """How the two services of a run are started: as processes, in containers, or one of each.
 
 The environment's container sees one folder of the host, the homes cache, and keeps its compiled code there as well:
-the first container of an image compiles, later ones start at once. A world model's container sees its weights, if any,
-and nothing else.
+the first container of an image compiles, later ones start at once. A world model's container sees its weights and its
+authors' code, if any, and nothing else.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from harness.runtimes.start import start_service
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.hub_cache import is_hub_id, repository_folder
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
+from harness.worldmodels.weight_files import weight_files
 
 ENVIRONMENT_CLASSES = {"embedded": "images.embedded.environment:EmbeddedEnvironment"}
 """The environment that plays a suite's family."""
@@ -93,12 +94,14 @@ def plan_environment(
 
 
 def plan_world_model(
-    entry: CatalogEntry, image: Optional[ImageRecord], where: Placement
+    entry: CatalogEntry, image: Optional[ImageRecord], where: Placement, code: str = ""
 ) -> Tuple[Optional[ServicePlan], Optional[ImageRecord]]:
     """Return how to start a world model (None for one without a service) and its image if it runs in a container.
 
     ``image`` is the one that the model came from (``--wm-image``). A model of the catalog runs in the image that its
     plugin.toml names, and a family of the project that names none in the project's own, which holds its folder.
+    ``code`` is the folder of the authors' code that the user chose ("" for none): a container sees it read-only, and
+    never one that its own image names.
     """
     manifest = entry.manifest
     if manifest.kind != PLUGIN:
@@ -128,7 +131,7 @@ def plan_world_model(
         tuple(str(folder) for folder in folders),
         manifest=fields,
         variables={**_container_variables(COMPILED_BY_MODEL), **hub},
-        container=ContainerSpec(found.reference, found.id, mounts, where.gpu),
+        container=ContainerSpec(found.reference, found.id, (*mounts, *_seen_as_here(code)), where.gpu),
         start_s=entry.start_s,
     )
     return plan, found
@@ -137,16 +140,27 @@ def plan_world_model(
 def _weights_mounts(manifest: ModelManifest) -> Tuple[Tuple[Mount, ...], Dict[str, str]]:
     """Return what a container sees of the weights, read-only, and the variables that say where the hub's are.
 
-    A folder of the user's own keeps its path, since the manifest names it; of the hub's cache only the model's own
-    repositories are shown, at a place of their own.
+    A folder of the user's own keeps its path, since the manifest names it, and so does a file, with the data beside
+    it where it is the index of a TensorFlow checkpoint. Of the hub's cache only the model's own repositories are
+    shown, at a place of their own.
     """
     if manifest.weights in ("", RANDOM):
         return (), {}
-    own = () if manifest.weights == FROM_HUB else (Mount(manifest.weights, manifest.weights),)
+    own = () if manifest.weights == FROM_HUB else _weights_of(Path(manifest.weights))
     sources = [manifest.checkpoint.source] if manifest.weights == FROM_HUB else []
     repositories = [repository_folder(s) for s in (*sources, manifest.base_checkpoint.source) if is_hub_id(s)]
     hub = tuple(Mount(str(r), f"{HUB_IN_CONTAINER}/{r.name}") for r in repositories if r.is_dir())
     return (*own, *hub), {"HF_HUB_CACHE": HUB_IN_CONTAINER, "HF_HUB_OFFLINE": "1"}
+
+
+def _weights_of(chosen: Path) -> Tuple[Mount, ...]:
+    files = (chosen,) if chosen.is_dir() else weight_files(chosen)
+    return _seen_as_here(*map(str, files))
+
+
+def _seen_as_here(*paths: str) -> Tuple[Mount, ...]:
+    """Return read-only mounts of paths under their own names; "" is none."""
+    return tuple(Mount(path, path) for path in paths if path)
 
 
 def _catalog_image(entry: CatalogEntry) -> Tuple[str, Tuple[Path, ...]]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from harness.contracts.errors import ServiceError
+from harness.contracts.errors import ServiceError, WiwError
 from harness.runtimes import docker_keeper
 from harness.runtimes.docker_engine import Engine, check_image, connect
 from harness.runtimes.docker_exits import ContainerEnd, ended_container_error, start_error
@@ -23,7 +23,7 @@ from harness.runtimes.docker_folder import ContainerFolder
 from harness.runtimes.docker_labels import owner_labels
 from harness.runtimes.docker_logs import LogReader
 from harness.runtimes.docker_reaping import reap_stale_containers
-from harness.runtimes.exits import LOG_LINES, ServiceLog, late_error
+from harness.runtimes.exits import LOG_LINES, ServiceLog, late_error, refusal_of
 from harness.runtimes.sandbox import creation_arguments
 from harness.runtimes.specs import ContainerSpec, ServiceLimits, ServiceSpec
 from harness.wire.host import STACK_SIGNAL
@@ -97,7 +97,10 @@ class ContainerService:
             time.sleep(POLL_S)
 
     def start(self) -> None:
-        """Create and start the container and wait until it is ready; raise ServiceError when it does not get there."""
+        """Create and start the container and wait until it is ready.
+
+        Raises Refusal when the service refuses to start, ServiceError when it does not get there otherwise.
+        """
         self._folder.write_spec(self._spec)
         container = self._container_spec()
         arguments = creation_arguments(
@@ -163,7 +166,7 @@ class ContainerService:
             if now >= look_again:
                 end = self._end()
                 if end is not None:
-                    raise self._death_error(end, "while starting")
+                    raise self._start_error(end)
                 look_again = time.monotonic() + STATE_POLL_S
             if now >= deadline:
                 self._dump_stack()
@@ -181,6 +184,10 @@ class ContainerService:
         if state["Status"] in ("created", "running", "paused", "restarting"):
             return None
         return ContainerEnd(int(state["ExitCode"]), bool(state.get("OOMKilled")), str(state.get("Error") or ""))
+
+    def _start_error(self, end: ContainerEnd) -> WiwError:
+        died = self._death_error(end, "while starting")  # reads the log to its end
+        return refusal_of(f"{self.name!r} (image {self._container_spec().image})", end.exit_code, self._log) or died
 
     def _death_error(self, end: ContainerEnd, when: str) -> ServiceError:
         if self._reader is not None:
@@ -228,9 +235,9 @@ class ContainerService:
 def start_container(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) -> ContainerService:
     """Start ``spec`` in its container and return it when its health service answers.
 
-    Output is appended to ``log_path``. Raises Refusal where no engine or image can be used, ServiceError
-    (DeadlineExceeded after ``limits.start_s``) with the cause, the end of the log and the next step; nothing is left
-    behind then.
+    Output is appended to ``log_path``. Raises Refusal where no engine or image can be used or the service itself
+    refuses, and ServiceError (DeadlineExceeded after ``limits.start_s``) with the cause, the end of the log and the
+    next step; nothing is left behind then.
     """
     if spec.container is None:
         raise ValueError("a service without a container is started as a process")

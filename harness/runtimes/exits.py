@@ -7,9 +7,14 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contracts.errors import DeadlineExceeded, ServiceError
+from harness.contracts.errors import DeadlineExceeded, Refusal, ServiceError
 
 LOG_LINES = 20
+REFUSED = 2
+"""The exit code of a service that refuses to start (`harness.wire.host`): asked again it would refuse again."""
+_REFUSAL = "error: "
+"""What such a service writes before its reason; other programs end with 2 as well (a shell, Python itself)."""
+
 _MANY_LINES = 400
 _LINES_BEFORE_CRASH = 5
 _TAIL_BYTES = 64 * 1024
@@ -76,9 +81,25 @@ def ended_error(service: str, how: str, hint: str, log: ServiceLog, when: str) -
     return ServiceError(f"service {service} ended {when}: {how}, {said}", _with_log(hint, log, excerpt))
 
 
+def refusal_of(service: str, returncode: int, log: ServiceLog) -> Refusal | None:
+    """Return the refusal of a service that ended with `REFUSED` and said why; None for any other end.
+
+    ``service`` is its name as it shall appear. The whole reason is passed on: it may have several lines.
+    """
+    lines = log.tail(_MANY_LINES).splitlines()
+    begins = [number for number, line in enumerate(lines) if line.startswith(_REFUSAL)]
+    if returncode != REFUSED or not begins:
+        return None
+    said = "\n".join(lines[begins[-1] :]).removeprefix(_REFUSAL)
+    return Refusal(f"service {service} refused to start: {said}", f"Whole log: {log.path}")
+
+
 def late_error(name: str, seconds: float, log: ServiceLog) -> DeadlineExceeded:
     """Return the error for a service that did not become ready in ``seconds`` and was made to write its stack."""
-    hint = "The stack below shows where it was; raise the start limit if it only needs longer."
+    hint = (
+        f"The stack below shows where it was. If it is a world model that only needs longer, give it more than "
+        f"{seconds:g}: start_s = SECONDS in its plugin.toml, and begin a new run (a resumed one keeps its limit)."
+    )
     return DeadlineExceeded(
         f"service {name!r} was not ready within {seconds:g} s and was killed.",
         _with_log(hint, log, _excerpt(log)[1]),

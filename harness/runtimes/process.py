@@ -17,7 +17,7 @@ from types import TracebackType
 
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes import keeper
-from harness.runtimes.exits import LOG_LINES, ServiceLog, died_error, late_error
+from harness.runtimes.exits import LOG_LINES, ServiceLog, died_error, late_error, refusal_of
 from harness.runtimes.sockets import (
     SOCKET_NAME,
     kill_group,
@@ -89,14 +89,18 @@ class RunningService:
         return None if code is None else died_error(self.name, code, self._log, "while in use")
 
     def wait_ready(self) -> None:
-        """Wait until the health service answers; raise ServiceError when the process ends or takes too long."""
+        """Wait until the health service answers.
+
+        Raises Refusal when the process refuses to start, ServiceError when it ends otherwise or takes too long.
+        """
         from harness.wire.client import check_health
 
         deadline = time.monotonic() + self._limits.start_s
         while True:
             code = self._exit_code()
             if code is not None:
-                raise died_error(self.name, code, self._log, "while starting")
+                died = died_error(self.name, code, self._log, "while starting")
+                raise refusal_of(repr(self.name), code, self._log) or died
             left = deadline - time.monotonic()
             if left <= 0.0:
                 self._dump_stack()
@@ -170,8 +174,9 @@ class RunningService:
 def start_process(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) -> RunningService:
     """Start ``spec`` as a process and return it when its health service answers.
 
-    Output of the service is appended to ``log_path``. Raises ServiceError (DeadlineExceeded after
-    ``limits.start_s``) with the exit code or signal, the end of the log and the next step; nothing is left behind then.
+    Output of the service is appended to ``log_path``. Raises Refusal where the service itself refuses, and
+    ServiceError (DeadlineExceeded after ``limits.start_s``) with the exit code or signal, the end of the log and the
+    next step; nothing is left behind then.
     """
     reap_stale()
     log_path.parent.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,7 @@ class _FamilyTable(_Table):
     licence: str = ""
     shared: list[str] = []
     start_s: float = Field(default=0.0, ge=0.0, le=MAX_START_S)
+    code_from: str = ""
 
 
 class _ModelTable(_Table):
@@ -89,14 +90,15 @@ class _PluginFile(_Table):
 class CatalogEntry:
     """One model, the folder of its family, and the folders that the family shares with others (its ``shared``).
 
-    ``start_s`` is how many seconds it may take until it is ready (0: it does not say). It is no part of the manifest,
-    since it changes no rollout.
+    ``start_s`` is how many seconds it may take until it is ready (0: it does not say). ``code_from`` says how to get
+    the code that a family runs and does not hold. They are no part of the manifest, since they change no rollout.
     """
 
     manifest: ModelManifest
     folder: Path
     shared: tuple[Path, ...] = ()
     start_s: float = 0.0
+    code_from: str = ""
 
     def service_spec(self, python: str) -> ServiceSpec:
         """Return how to start this model as a process under the interpreter ``python``.
@@ -181,6 +183,7 @@ def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntr
             folder,
             shared,
             family.start_s if model.start_s is None else model.start_s,
+            family.code_from,
         )
         for model in plugin.model
     ]

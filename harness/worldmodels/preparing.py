@@ -12,7 +12,7 @@ from typing import Mapping, Sequence
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, ModelManifest, Setting
-from harness.worldmodels import cards
+from harness.worldmodels import authors_code, cards
 from harness.worldmodels.conditioning import conditioning_of
 from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.overrides import override
@@ -23,6 +23,8 @@ from harness.worldmodels.weights import Lack, choose_weights, lacks, own_folder
 
 RANDOM_WEIGHTS = "random-weights"
 UNCARDED = "uncarded"
+NETWORK = "network"
+"""What a manifest's ``needs`` names if the model asks others over the network."""
 
 
 @dataclass(frozen=True)
@@ -38,26 +40,45 @@ class Choice:
 class Prepared:
     """A manifest as it will be played, the overrides and stamps for the results, and what is missing here.
 
-    With something missing the card has not been looked at: `check` comes after that has been told.
+    With something missing the card has not been looked at: `check` comes after that has been told. ``code`` is the
+    folder of the authors' code that the user chose, "" for none.
     """
 
     manifest: ModelManifest
     overrides: Mapping[str, Setting]
     stamps: tuple[str, ...]
     lacks: tuple[Lack, ...]
+    code: str = ""
 
 
-def prepare(manifest: ModelManifest, choice: Choice) -> Prepared:
-    """Return what will be played; wrong choices raise Refusal. Reads no weights."""
+def prepare(manifest: ModelManifest, choice: Choice, container: bool = False, code_from: str = "") -> Prepared:
+    """Return what will be played, in a ``container`` or not; wrong choices raise Refusal. Reads no weights.
+
+    ``code_from`` is what the family says about getting its authors' code.
+    """
+    _check_needs(manifest, container)
     changed, overrides = override(manifest, choice.assignments)
     planned = with_template(choose_weights(changed, choice.weights))
+    chosen = bool(overrides.get(authors_code.SETTING))
+    planned = authors_code.with_chosen_code(planned) if chosen else planned
     conditioning_of(planned)  # refuses wrong settings now, not in the first decision
     planted_errors(planned)  # as does this
     if PROMPT_TEMPLATE in overrides:
         template = template_of(planned)
         overrides = {**overrides, PROMPT_TEMPLATE: f"{template.name}-v{template.version} sha256:{template.sha256}"}
     stamps = (RANDOM_WEIGHTS,) if planned.weights == RANDOM else ()
-    return Prepared(planned, overrides, stamps, lacks(planned))
+    missing = (*authors_code.code_lacks(planned, container, chosen, code_from), *lacks(planned))
+    code = str(planned.settings[authors_code.SETTING]) if chosen else ""
+    return Prepared(planned, overrides, stamps, missing, code)
+
+
+def _check_needs(manifest: ModelManifest, container: bool) -> None:
+    """Raise Refusal where the model needs what no container has."""
+    if container and NETWORK in manifest.needs:
+        raise Refusal(
+            f"world model {manifest.name!r} needs a network, and a container has none.",
+            "Run it as a process: --runtime process (and no --wm-image).",
+        )
 
 
 def check(prepared: Prepared, choice: Choice, progress: Progress = quiet) -> Prepared:

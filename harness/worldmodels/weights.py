@@ -18,10 +18,14 @@ NOT_APPLICABLE, PRESENT, ABSENT = "-", "present", "absent"
 
 @dataclass(frozen=True)
 class Lack:
-    """Weights that are not here: what, and the steps to get them, one a line."""
+    """A part that is not here: what, and the steps to get it.
+
+    ``learnt`` says that it is weights, in whose place random ones show that all else works.
+    """
 
     what: str
     steps: tuple[str, ...]
+    learnt: bool = True
 
 
 def has_weights(manifest: ModelManifest) -> bool:

@@ -178,6 +178,11 @@ def test_a_missing_library_is_named(make_spec: MakeSpec, log_path: Path) -> None
         start_container(make_spec("contained:MissingLibrary"), START, log_path)
 
 
+def test_a_service_that_refuses_is_a_refusal_with_what_it_said(make_spec: MakeSpec, log_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"refused to start: it lacks a key. Get one."):
+        start_container(make_spec("contained:Refuses"), START, log_path)
+
+
 def test_a_service_that_never_gets_ready_is_stopped_and_shows_where_it_was(make_spec: MakeSpec, log_path: Path) -> None:
     with pytest.raises(DeadlineExceeded, match="not ready within 12 s") as caught:
         start_container(make_spec("contained:SlowToLoad"), ServiceLimits(start_s=12.0, stop_s=0.5), log_path)

@@ -84,6 +84,26 @@ def test_no_trial_is_advised_that_would_be_refused(capsys: pytest.CaptureFixture
     assert "--suite embedded --weights random" not in said
 
 
+@pytest.mark.parametrize("name", ["nwm", "se3ds", "pathdreamer"])
+def test_code_that_the_user_has_to_supply_is_asked_for_before_anything_starts(
+    name: str, benchmark_py: Command, tmp_path: Path
+) -> None:
+    suite = () if name == "nwm" else ("--suite", "embedded")
+    done = benchmark_py("--wm", name, "--task", "ignav", *suite, "--weights", "random", PYTHONPROFILEIMPORTTIME="1")
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert done.returncode == 2 and "typer" in loaded and not loaded & HEAVY
+    for part in ("authors' own code", "git clone https://github.com/", "licence: ", "--set code=/path"):
+        assert part in done.stderr
+    assert "Without all that" not in done.stderr
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_a_model_that_needs_a_network_is_refused_where_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("--wm", "gen4", "--task", "ignav", "--runtime", "docker")) == 2
+    said = capsys.readouterr().err
+    assert "needs a network, and a container has none" in said and "--runtime process" in said
+
+
 def test_the_list_says_home_suite_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(("list", "wms", "--json")) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["wms"]}

@@ -102,6 +102,24 @@ def test_a_container_sees_its_models_weights_and_no_others(tmp_path: Path, monke
         assert (plan.variables.get("HF_HUB_OFFLINE") == "1") == bool(mounts)
 
 
+def test_a_container_sees_the_authors_code_that_was_chosen(tmp_path: Path) -> None:
+    toy = choose_model(TOY, "someone/toys:1", "", ())
+    plan, _ = plan_world_model(toy, image("someone/toys:1"), Placement(), str(tmp_path))
+    assert plan is not None and plan.container is not None
+    assert plan.container.mounts == (Mount(str(tmp_path), str(tmp_path)),)
+    assert not plan.container.mounts[0].writable
+
+
+def test_a_checkpoint_of_tensorflow_is_seen_with_its_data(tmp_path: Path) -> None:
+    for name in ("a.index", "a.data-00000-of-00001", "b.index"):
+        (tmp_path / name).write_text("x")
+    toy = choose_model(TOY, "someone/toys:1", "", ())
+    entry = replace(toy, manifest=replace(toy.manifest, weights=str(tmp_path / "a.index")))
+    plan, _ = plan_world_model(entry, image("someone/toys:1"), Placement())
+    assert plan is not None and plan.container is not None
+    assert {Path(mount.source).name for mount in plan.container.mounts} == {"a.index", "a.data-00000-of-00001"}
+
+
 def test_shared_folders_of_a_family_are_on_the_path() -> None:
     copy = replace(load_catalog().find("copy"), shared=(BUILT_IN / "shared",))
     process, _ = plan_world_model(copy, None, Placement())

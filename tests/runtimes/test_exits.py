@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.runtimes.exits import ServiceLog, describe_exit, died_error, late_error
+from harness.runtimes.exits import ServiceLog, describe_exit, died_error, late_error, refusal_of
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,27 @@ def test_a_silent_death_says_so(tmp_path: Path) -> None:
     assert error.what == "service 'gtsim' ended while starting: exit code 3, without a word."
 
 
+def test_a_service_that_refuses_to_start_is_heard(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("error: of an earlier start\n")
+    start = log.stat().st_size
+    with log.open("a") as file:
+        file.write("loading\nerror: there is no code.\nGet it: git clone X.\n")
+    refusal = refusal_of("'nwm'", 2, ServiceLog(log, start))
+    assert refusal is not None
+    assert refusal.what == "service 'nwm' refused to start: there is no code.\nGet it: git clone X."
+    assert str(log) in refusal.next_step
+
+
+@pytest.mark.parametrize(
+    ("returncode", "said"), [(1, "error: no code."), (2, "python: can't open file 'x.py'"), (2, "host: error: usage")]
+)
+def test_other_ends_are_no_refusals(tmp_path: Path, returncode: int, said: str) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"{said}\n")
+    assert refusal_of("'nwm'", returncode, ServiceLog(log, 0)) is None
+
+
 def test_a_crash_shows_the_frames_of_the_services_own_code(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(
@@ -69,4 +90,5 @@ def test_a_stack_that_was_asked_for_shows_where_a_service_hangs(tmp_path: Path) 
         '  File "/opt/wiw/harness/wire/host.py", line 90 in serve\n'
     )
     error = late_error("svd", 60.0, ServiceLog(log, 0))
+    assert "more than 60: start_s = SECONDS in its plugin.toml" in error.next_step
     assert error.next_step.splitlines()[-1] == '  File "/plugins/model.py", line 9 in load_weights'

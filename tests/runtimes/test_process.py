@@ -103,6 +103,12 @@ def test_a_crash_at_import_shows_the_tracebacks_last_line(temp_folder: Path) -> 
     assert left_behind(temp_folder) == []
 
 
+def test_a_service_that_refuses_is_a_refusal_with_all_that_it_said(temp_folder: Path) -> None:
+    with pytest.raises(Refusal, match=r"'troubled' refused to start: it lacks a key. Get one:\n- here\n- or there"):
+        start(temp_folder, spec("troubled:Refuses"))
+    assert left_behind(temp_folder) == []
+
+
 def test_a_kill_while_loading_is_named_with_its_likely_cause(temp_folder: Path) -> None:
     with pytest.raises(ServiceError, match=r"(?s)killed by SIGKILL.*Out of memory\?"):
         start(temp_folder, spec("troubled:KilledWhileLoading"))

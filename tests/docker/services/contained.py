@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.sdk import WorldModel
@@ -26,6 +27,14 @@ class Echo(WorldModel):
         print(f"imagining as user {os.getuid()}, process {os.getpid()}")
         frames = np.repeat(request.view[None], len(request.frames), axis=0)
         return Rollout(request.id, frames, request.camera)
+
+
+class Refuses(Echo):
+    """Says what it lacks."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        super().__init__(manifest)
+        raise Refusal("it lacks a key.", "Get one.")
 
 
 class SlowToLoad(Echo):

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.sdk import WorldModel
@@ -36,6 +37,14 @@ class SlowToLoad(Echo):
     def load_weights_forever(self) -> None:
         while True:
             time.sleep(1)
+
+
+class Refuses(Echo):
+    """Says what it lacks."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        super().__init__(manifest)
+        raise Refusal("it lacks a key.", "Get one:\n- here\n- or there")
 
 
 class KilledWhileLoading(Echo):

@@ -21,7 +21,7 @@ from diffusers import AutoencoderKL
 from harness.contracts.action_numbers import motions, normalised_deltas
 from harness.contracts.actions import Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Pose
-from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import ContextView, RolloutRequest
@@ -30,6 +30,7 @@ from harness.runtimes.specs import ServiceLimits
 from harness.wire.client import WorldModelClient
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
+from tests.wm_plugins.authors_code import says_where_from
 
 STANDIN = Path(__file__).parent / "standin"
 ENTRY = load_catalog().find("nwm")
@@ -189,9 +190,13 @@ def test_missing_code_is_one_message() -> None:
             assert part in str(refused.value)
 
 
+def test_the_harness_says_the_same_of_the_code(model: Any) -> None:
+    says_where_from(ENTRY, sys.modules["nwm_parts"].CODE)
+
+
 def test_missing_code_reaches_whoever_starts_the_service(tmp_path: Path) -> None:
     with (
-        pytest.raises(WiwError, match=r"git clone .*facebookresearch/nwm"),
+        pytest.raises(Refusal, match=r"'nwm' refused to start: .*git clone .*facebookresearch/nwm"),
         start_process(ENTRY.service_spec(sys.executable), ServiceLimits(start_s=120.0), tmp_path / "nwm.log"),
     ):
         pass

@@ -12,6 +12,7 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.worldmodels.catalog import load_catalog
+from tests.wm_plugins.authors_code import says_where_from
 from tests.wm_plugins.se3ds.panoramas import AHEAD, HEIGHT, LEFT, WIDTH, ask, made, small, through_the_service, view
 
 CHECKOUT = Path(__file__).parent / "standin"
@@ -71,6 +72,7 @@ def test_missing_code_is_one_message() -> None:
         made(small("pathdreamer", Path("/nowhere")))
     for part in ("git clone https://github.com/google-research/pathdreamer", "Apache-2.0", "--set code="):
         assert part in str(refused.value)
+    says_where_from(load_catalog().find("pathdreamer"), sys.modules["pathdreamer_model"].CODE)
 
 
 def test_both_checkpoints_lie_in_one_folder(tmp_path: Path) -> None:

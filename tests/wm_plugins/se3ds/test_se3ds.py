@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from harness.contracts.cameras import PINHOLE, Camera
-from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.errors import Refusal
 from harness.worldmodels.catalog import load_catalog
+from tests.wm_plugins.authors_code import says_where_from
 from tests.wm_plugins.se3ds.panoramas import (
     AHEAD,
     HEIGHT,
@@ -111,8 +113,12 @@ def test_missing_code_is_one_message() -> None:
             assert part in str(refused.value)
 
 
+def test_the_harness_says_the_same_of_the_code(model: Any) -> None:
+    says_where_from(load_catalog().find("se3ds"), sys.modules["se3ds_model"].CODE)
+
+
 def test_missing_code_reaches_whoever_starts_the_service(tmp_path: Path) -> None:
-    with pytest.raises(WiwError, match=r"git clone .*google-research/se3ds"):
+    with pytest.raises(Refusal, match=r"'se3ds' refused to start: .*git clone .*google-research/se3ds"):
         through_the_service(small("se3ds", Path("/nowhere")), [], tmp_path / "se3ds.log")
 
 
