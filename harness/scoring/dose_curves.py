@@ -108,16 +108,16 @@ def equivalent(success: Metric, curve: DoseCurve) -> Equivalent:
     where many doses cost the same, the middle is told.
     """
     severities, rates = _falling(curve)
-    least, most = _first_at_most(success.high, severities, rates), _last_at_least(success.low, severities, rates)
+    least = _first_at_most(success.high, severities, rates)
+    most = None if success.low < rates[-1] else _last_at_least(success.low, severities, rates)
     if success.value > rates[0]:
         return _told(curve, BETTER, None, least, most)
     if success.value < rates[-1]:
         return _told(curve, WORSE, None, least, most)
     first = _first_at_most(success.value, severities, rates)
     last = _last_at_least(success.value, severities, rates)
-    if first is None or last is None:
+    if first is None:
         raise AssertionError(f"{success.value} lies within {rates[-1]}..{rates[0]} but on no dose")
-    most = None if success.low < rates[-1] else most
     return _told(curve, WITHIN, 0.5 * (first + last), least, most)
 
 
@@ -141,7 +141,7 @@ def _first_at_most(rate: float, severities: Floats, rates: Floats) -> Optional[f
     return float(severities[0]) if after == 0 else _between(rate, after - 1, severities, rates)
 
 
-def _last_at_least(rate: float, severities: Floats, rates: Floats) -> Optional[float]:
+def _last_at_least(rate: float, severities: Floats, rates: Floats) -> float:
     """Return the greatest severity at which success is ``rate`` or more; no error where it never is."""
     reached = np.flatnonzero(rates >= rate)
     if not len(reached):
