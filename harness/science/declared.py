@@ -33,6 +33,14 @@ class PlantedError(_Part):
     expected: Literal["large", "small", "tolerated", "null"]
 
 
+class WantedRange(_Part):
+    """How many points (of 100) the simulator should solve more than a reference on one tier."""
+
+    tier: str = Field(min_length=1)
+    over: str = Field(min_length=1)
+    points: float = Field(gt=0.0, le=100.0)
+
+
 class WantedCurve(_Part):
     """A setting of the simulator whose cost is measured at several doses on one tier."""
 
@@ -51,6 +59,7 @@ class WantedCurve(_Part):
 class Declared(_Part):
     """A whole ``resolution.toml``. ``repeats`` maps a tier to another on which its errors are looked for again."""
 
+    ranges: Tuple[WantedRange, ...] = ()
     errors: Tuple[PlantedError, ...] = ()
     repeats: Dict[str, str] = {}
     curves: Tuple[WantedCurve, ...] = ()

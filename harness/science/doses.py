@@ -41,15 +41,20 @@ def make_doses(suite: Suite, roots: Sequence[Path]) -> Doses:
     wanted = read_declared(suite).curves
     if not wanted:
         raise Refusal(f"{suite.name} declares no dose curves.", f"Name them in {suite.folder / RESOLUTION}.")
-    found = find_runs(roots, suite)
     missing: List[Missing] = []
-    curves = [curve for curve in (_curve(each, found, missing) for each in wanted) if curve is not None]
+    curves = dose_curves(wanted, find_runs(roots, suite), missing)
     if not curves:
         raise Refusal(
             "no dose curve can be made: each needs gtsim and one dose or more on its tier.",
             "\n".join(f"{lacking.what}: {lacking.command}" for lacking in missing),
         )
-    return Doses(tuple(curves), tuple(missing))
+    return Doses(curves, tuple(missing))
+
+
+def dose_curves(wanted: Sequence[WantedCurve], found: Found, missing: List[Missing]) -> Tuple[CurveData, ...]:
+    """Return the wanted curves that have an error-free run and one dose or more; doses without a run are told."""
+    curves = (_curve(each, found, missing) for each in wanted)
+    return tuple(curve for curve in curves if curve is not None)
 
 
 def planted(identity: RunIdentity) -> Optional[Dict[str, Setting]]:

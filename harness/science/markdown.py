@@ -7,7 +7,7 @@ from typing import Iterator, List, Optional, Sequence
 
 from harness.contracts.results import Metric
 from harness.science.mini_agreement import Agreement, MiniTable
-from harness.science.reference_table import ReferenceLine
+from harness.science.reference_table import RangeLine, ReferenceLine
 from harness.science.resolution import Family
 from harness.science.tables import Tables
 
@@ -28,6 +28,7 @@ def page(tables: Tables) -> str:
         *_references(tables),
         *_ranges(tables),
         *_resolution(tables),
+        *_curves(tables),
         *_mini(tables),
         *_timings(tables),
         *_missing(tables),
@@ -82,10 +83,24 @@ def _ranges(tables: Tables) -> Iterator[str]:
         "reference of several seeds is averaged by episode first). The commands are those of the references above."
     )
     rows = [
-        [f"`{r.tier}`", r.stop, f"`gtsim` − `{r.other}`", _percent(r.points), str(r.points.n), str(r.homes)]
+        [
+            f"`{r.tier}`",
+            r.stop,
+            f"`gtsim` − `{r.other}`",
+            _percent(r.points),
+            _wanted(r),
+            str(r.points.n),
+            str(r.homes),
+        ]
         for r in tables.ranges
     ]
-    yield _table(["tier", "stop", "difference", "points", "n", "homes"], rows)
+    yield _table(["tier", "stop", "difference", "points", "declared", "n", "homes"], rows)
+
+
+def _wanted(line: RangeLine) -> str:
+    if line.wanted is None:
+        return NOTHING
+    return f"≥ {_points(line.wanted)}: {'yes' if line.points.value >= line.wanted else '**no**'}"
 
 
 def _resolution(tables: Tables) -> Iterator[str]:
@@ -131,12 +146,32 @@ def _family(family: Family) -> Iterator[str]:
         yield _code([finding.command for finding in family.findings])
 
 
+def _curves(tables: Tables) -> Iterator[str]:
+    yield "## Dose curves"
+    yield "What each dose of a planted error leaves of the success of `gtsim` when the agent stops itself."
+    points = [(curve, point) for curve in tables.curves for point in curve["points"]]
+    rows = [
+        [
+            f"`{curve['tier']}`",
+            f"`{curve['setting']}`",
+            f"{point['dose']:g}",
+            _percent(Metric(point["success"], point["low"], point["high"], point["n"])),
+            str(point["n"]),
+            str(point["homes"]),
+        ]
+        for curve, point in points
+    ]
+    yield _table(["tier", "setting", "dose", "success", "n", "homes"], rows)
+    if points:
+        yield _code(list(dict.fromkeys(point["command"] for _, point in points)))
+
+
 def _mini(tables: Tables) -> Iterator[str]:
     yield "## Does `mini` keep the order?"
     yield (
         "The same runs, self-stop, with only the 96 episodes of `--episodes mini` counted. Intervals of rank "
         "correlations are percentiles of a bootstrap over homes. The subset is a part of the whole, so the correlation "
-        "with the *other* episodes is the honest one. Made by the command at the top; each run's own is above."
+        "with the *other* episodes is the honest one. Made by the command at the top; each run's own is in the JSON."
     )
     for table in tables.mini:
         yield f"### `{table.tier}`"
@@ -173,8 +208,8 @@ def _timings(tables: Tables) -> Iterator[str]:
     yield "## What playing costs"
     yield (
         "Seconds of one worker an episode (its services answer while it waits, so about one core's, where there were "
-        "no more workers than cores); hours of the whole test split, and minutes of `mini`, on 2 such cores. From the "
-        "runs of the commands above, self-stop."
+        "no more workers than cores); hours of the whole test split, and minutes of `mini`, on 2 such cores. "
+        "Self-stop; the runs are those of the commands above and in the JSON."
     )
     rows = [
         [

@@ -13,6 +13,7 @@ from scipy import stats
 
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
+from harness.science.commands import command_of
 from harness.science.found import SPLIT, Found, Missing
 from harness.science.paired import size, success_by_episode
 from harness.scoring.data import RunData
@@ -20,6 +21,7 @@ from harness.scoring.intervals import Floats
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import row_name
 from tasks.subsets import mini
+from tasks.suite import Suite
 
 RESAMPLES = 1_000
 SEED = 20_251_124
@@ -37,6 +39,7 @@ class MiniLine:
     mini_homes: int
     full: Metric
     homes: int
+    command: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ def mini_tables(found: Found, missing: List[Missing], resamples: int = RESAMPLES
         except Refusal as refusal:
             missing.append(Missing(f"{tier}: {refusal.what}", ""))
             continue
-        lines = sorted((_line(run, chosen) for run in runs), key=lambda line: (-line.full.value, line.name))
+        lines = sorted(
+            (_line(run, chosen, found.suite) for run in runs), key=lambda line: (-line.full.value, line.name)
+        )
         agreement = agree(runs, chosen, resamples) if len(runs) >= FEWEST else None
         if agreement is None:
             missing.append(Missing(f"{tier}: {len(runs)} world models, too few to rank", ""))
@@ -135,7 +140,7 @@ def _by_home(runs: Sequence[RunData], chosen: frozenset[str], inside: bool) -> _
     return _Totals(np.array(solved, dtype=np.float64), episodes)
 
 
-def _line(run: RunData, chosen: frozenset[str]) -> MiniLine:
+def _line(run: RunData, chosen: frozenset[str], suite: Suite) -> MiniLine:
     subset = [result for result in run.results if result.episode in chosen]
     return MiniLine(
         name=row_name(run),
@@ -143,6 +148,7 @@ def _line(run: RunData, chosen: frozenset[str]) -> MiniLine:
         mini_homes=len({result.home for result in subset}),
         full=rate(success_sample(run.results)),
         homes=size(run)[1],
+        command=command_of(run.identity, suite),
     )
 
 

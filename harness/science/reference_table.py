@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from harness.contracts.results import Metric
 from harness.records.roots import trajectory_root
 from harness.science.commands import command_of, play_command
+from harness.science.declared import WantedRange
 from harness.science.found import ORACLE, SELF, Found, Missing
 from harness.science.paired import lead, size
 from harness.scoring.data import RunData
@@ -37,13 +38,17 @@ class ReferenceLine:
 
 @dataclass(frozen=True)
 class RangeLine:
-    """How much more the simulator solves than another reference of the same tier and stop rule."""
+    """How much more the simulator solves than another reference of the same tier and stop rule.
+
+    ``wanted`` is the least share of episodes that the suite declared, None where it declared nothing.
+    """
 
     tier: str
     stop: str
     other: str
     points: Metric
     homes: int
+    wanted: Optional[float]
 
 
 def reference_lines(found: Found, missing: List[Missing]) -> Tuple[ReferenceLine, ...]:
@@ -61,8 +66,9 @@ def reference_lines(found: Found, missing: List[Missing]) -> Tuple[ReferenceLine
     return tuple(lines)
 
 
-def range_lines(found: Found) -> Tuple[RangeLine, ...]:
+def range_lines(found: Found, wanted: Sequence[WantedRange]) -> Tuple[RangeLine, ...]:
     """Return the simulator's lead over the suite's baseline and over `RIVAL`, where both were played."""
+    least = {(each.tier, SELF, each.over): each.points / 100.0 for each in wanted}
     lines = []
     for tier in found.suite.tiers:
         for stop in (SELF, ORACLE):
@@ -70,7 +76,8 @@ def range_lines(found: Found) -> Tuple[RangeLine, ...]:
             for name in (found.suite.baseline, RIVAL):
                 other = found.run(name, tier, stop)
                 if ceiling is not None and other is not None:
-                    lines.append(RangeLine(tier, stop, name, lead(ceiling, other), size(ceiling)[1]))
+                    points, homes = lead(ceiling, other), size(ceiling)[1]
+                    lines.append(RangeLine(tier, stop, name, points, homes, least.get((tier, stop, name))))
     return tuple(lines)
 
 

@@ -18,6 +18,7 @@ from harness.contracts.errors import WiwError
 from harness.records.atomic import write_atomic
 from harness.records.errors import disk_errors
 from harness.science.declared import read_declared
+from harness.science.doses import dose_curves
 from harness.science.found import SPLIT, Found, Missing, PassedOver, find_runs
 from harness.science.mini_agreement import RESAMPLES, MiniTable, mini_tables
 from harness.science.reference_table import RangeLine, ReferenceLine, range_lines, reference_lines
@@ -42,7 +43,11 @@ class TierFact:
 
 @dataclass(frozen=True)
 class Tables:
-    """All tables of one suite. ``repeats`` are the declared errors on the tiers where they are looked for again."""
+    """All tables of one suite.
+
+    ``repeats`` are the declared errors on the tiers where they are looked for again. ``curves`` are dose curves as in
+    ``doses.json``.
+    """
 
     suite: str
     task: str
@@ -54,6 +59,7 @@ class Tables:
     ranges: Tuple[RangeLine, ...]
     resolution: Family
     repeats: Family
+    curves: Tuple[Dict[str, Any], ...]
     mini: Tuple[MiniTable, ...]
     timings: Tuple[TimingLine, ...]
     whole: Whole
@@ -75,9 +81,10 @@ def make_tables(suite: Suite, roots: Sequence[Path], command: str = "", resample
         commits=_commits(found),
         tiers=tuple(_tier_fact(suite, name) for name in suite.tiers),
         references=reference_lines(found, missing),
-        ranges=range_lines(found),
+        ranges=range_lines(found, declared.ranges),
         resolution=resolve(declared.errors, found, missing),
         repeats=resolve(declared.repeated(), found, missing),
+        curves=tuple(curve.model_dump(mode="json") for curve in dose_curves(declared.curves, found, missing)),
         mini=mini_tables(found, missing, resamples),
         timings=timings,
         whole=whole(found, timings, missing),

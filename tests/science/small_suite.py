@@ -24,6 +24,14 @@ HOMES, PER_HOME = 30, 4
 EPISODES = HOMES * PER_HOME
 
 DECLARED = """
+[[ranges]]
+tier = "precise"
+over = "none"
+points = 65.0
+[[ranges]]
+tier = "precise"
+over = "warp"
+points = 45.0
 [[errors]]
 wm = "gtsim-motion-50"
 tier = "precise"

@@ -60,6 +60,7 @@ def test_references_and_range_are_those_of_the_runs(suite: Suite, runs: Path) ->
         assert f"--wm {name} " in line.command and "--tier precise --split test --episodes all" in line.command
     points = {(line.stop, line.other): line.points.value for line in tables.ranges}
     assert points == {("self", "none"): pytest.approx(0.8), ("self", "warp"): pytest.approx(0.4)}
+    assert [line.wanted for line in tables.ranges] == [0.65, 0.45]
 
 
 def test_a_reference_of_several_seeds_is_averaged_by_episode(suite: Suite, runs: Path) -> None:
@@ -227,9 +228,12 @@ def test_seconds_are_told_for_two_cores_and_summed_over_all_tiers(suite: Suite, 
 def test_the_page_and_its_json_hold_every_table(suite: Suite, runs: Path, tmp_path: Path) -> None:
     page, numbers = write_tables(made(suite, runs), tmp_path / "out")
     text = page.read_text()
+    assert "## Dose curves" in text
     for heading in ("Tiers", "References", "Range", "Resolution", "Does `mini` keep", "What playing costs", "Missing"):
         assert f"## {heading}" in text
     assert "| `gtsim` | 90.0 [" in text and "**Incomplete: 3 of 4 declared errors were played.**" in text
+    assert "≥ 65.0: yes" in text and "≥ 45.0: **no**" in text
+    assert "| `precise` | `jitter_m` | 0.2 | 80.0 [" in text
     assert suite.hash("precise") in text and "the command" in text
     plain = json.loads(numbers.read_text(), parse_constant=pytest.fail)
     assert plain["suite"] == suite.name and len(plain["references"]) == 3
