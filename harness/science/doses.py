@@ -19,7 +19,7 @@ from harness.records.roots import trajectory_root
 from harness.science.commands import command_of, play_command
 from harness.science.declared import RESOLUTION, WantedCurve, read_declared
 from harness.science.dose_files import DOSES, CurveData, PointData, write_doses
-from harness.science.found import SELF, SPLIT, Found, Missing, find_runs
+from harness.science.found import SELF, SPLIT, Found, Missing, by_command, find_runs
 from harness.science.paired import size
 from harness.scoring.data import RunData
 from harness.scoring.metrics import rate, success_sample
@@ -48,7 +48,7 @@ def make_doses(suite: Suite, roots: Sequence[Path]) -> Doses:
             "no dose curve can be made: each needs gtsim and one dose or more on its tier.",
             "\n".join(f"{lacking.what}: {lacking.command}" for lacking in missing),
         )
-    return Doses(curves, tuple(missing))
+    return Doses(curves, by_command(missing))
 
 
 def dose_curves(wanted: Sequence[WantedCurve], found: Found, missing: List[Missing]) -> Tuple[CurveData, ...]:

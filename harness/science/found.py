@@ -55,6 +55,17 @@ class Found:
         return tuple(run for (at, rule, _), run in sorted(self.runs.items()) if (at, rule) == (tier, stop))
 
 
+def by_command(missing: Sequence[Missing]) -> Tuple[Missing, ...]:
+    """Return what is missing with everything that one command would play in one entry, in order."""
+    merged: Dict[str, List[str]] = {}
+    for lacking in missing:
+        merged.setdefault(lacking.command or lacking.what, []).append(lacking.what)
+    commands = {lacking.command for lacking in missing}
+    return tuple(
+        Missing("; ".join(dict.fromkeys(whats)), key if key in commands else "") for key, whats in merged.items()
+    )
+
+
 def find_runs(roots: Sequence[Path], suite: Suite) -> Found:
     """Return the usable runs below ``roots``; Refusal where a folder holds no run at all.
 

@@ -19,7 +19,7 @@ from harness.records.atomic import write_atomic
 from harness.records.errors import disk_errors
 from harness.science.declared import read_declared
 from harness.science.doses import dose_curves
-from harness.science.found import SPLIT, Found, Missing, PassedOver, find_runs
+from harness.science.found import SPLIT, Found, Missing, PassedOver, by_command, find_runs
 from harness.science.mini_agreement import RESAMPLES, MiniTable, mini_tables
 from harness.science.reference_table import RangeLine, ReferenceLine, range_lines, reference_lines
 from harness.science.resolution import Family, resolve
@@ -88,7 +88,7 @@ def make_tables(suite: Suite, roots: Sequence[Path], command: str = "", resample
         mini=mini_tables(found, missing, resamples),
         timings=timings,
         whole=whole(found, timings, missing),
-        missing=tuple(dict.fromkeys(missing)),
+        missing=by_command(missing),
         passed_over=found.passed_over,
     )
 
@@ -118,7 +118,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--suite", default="embedded-v1")
     parser.add_argument("--task", default="ignav")
     asked = parser.parse_args(arguments)
-    command = f"{parser.prog} {' '.join(map(str, asked.runs))} --out {asked.out} --suite {asked.suite}"
+    command = f"{parser.prog} {' '.join(map(str, asked.runs))} --out {asked.out}"
+    command += f" --suite {asked.suite} --task {asked.task}"
     try:
         tables = make_tables(load_suite(asked.suite, asked.task), asked.runs, command)
         files = write_tables(tables, asked.out)

@@ -54,7 +54,7 @@ def test_a_curve_holds_the_runs_with_one_error_alone(suite: Suite, runs: Path) -
 
 def test_doses_that_nobody_played_are_told(suite: Suite, runs: Path) -> None:
     doses = make_doses(suite, [runs])
-    commands = {lacking.what: lacking.command for lacking in doses.missing}
+    commands = {what: lacking.command for lacking in doses.missing for what in lacking.what.split("; ")}
     assert commands["jitter_m 0.4 on precise"].endswith("--tier precise --split test --episodes all --stop self "
                                                         "--set jitter_m=0.4")  # fmt: skip
     assert commands["through_obstacles 1 on detour"].endswith("--set through_obstacles=true")
