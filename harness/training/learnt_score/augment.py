@@ -141,9 +141,7 @@ def _coloured(images: Tensor, how: Spoiling, generator: torch.Generator) -> Tens
     return _shifted(images, *_colours(len(images), how, images, generator))
 
 
-def _colours(
-    count: int, how: Spoiling, like: Tensor, generator: torch.Generator
-) -> Tuple[Tensor, Tensor, Tensor]:
+def _colours(count: int, how: Spoiling, like: Tensor, generator: torch.Generator) -> Tuple[Tensor, Tensor, Tensor]:
     """Return ``count`` turns of hue in degrees, factors of contrast and factors of brightness."""
     turn = how.hue_deg * _signed(count, like, generator)
     contrast = 1.0 + how.contrast * _signed(count, like, generator)

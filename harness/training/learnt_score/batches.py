@@ -61,15 +61,21 @@ class Homes:
 
 def load_splits(folder: Path, device: str) -> dict[str, Homes]:
     """Return the homes in ``folder`` by split; Refusal where training or validation homes are missing."""
-    paths: dict[str, List[Path]] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        paths.setdefault(path.name.rpartition("-")[0], []).append(path)
+    splits = homes_by_split(folder, device)
     for split in (TRAIN, VALIDATION):
-        if split not in paths:
+        if split not in splits:
             raise Refusal(
                 f"{folder} has no homes of split {split!r}.",
                 f"Run `python -m harness.training.learnt_score.make_data --homes N --split {split} --out {folder}`.",
             )
+    return splits
+
+
+def homes_by_split(folder: Path, device: str) -> dict[str, Homes]:
+    """Return the homes in ``folder`` by split, whichever are there."""
+    paths: dict[str, List[Path]] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        paths.setdefault(path.name.rpartition("-")[0], []).append(path)
     return {split: _load(found, device) for split, found in paths.items()}
 
 

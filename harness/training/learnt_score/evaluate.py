@@ -76,10 +76,11 @@ def errors_on(network: DistanceNetwork, homes: Homes, condition: str, batches: i
             logits = network(halved(as_images(goal)) - 0.5, images.unflatten(0, (goals, EACH)))
         truths.append(distance.flatten())
         guesses.append(network.decided(logits).flatten())
-    return _by_band(torch.cat(truths).double().cpu(), torch.cat(guesses).double().cpu())
+    return by_band(torch.cat(truths).double().cpu(), torch.cat(guesses).double().cpu())
 
 
-def _by_band(truth: Tensor, guess: Tensor) -> Errors:
+def by_band(truth: Tensor, guess: Tensor) -> Errors:
+    """Return the errors of guesses [N] of true distances [N], in metres."""
     bands = []
     for low, high in BANDS_M:
         inside = (truth >= low) & (truth < high)
