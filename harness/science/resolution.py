@@ -8,7 +8,7 @@ from typing import List, Optional, Sequence, Tuple
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
 from harness.science.commands import command_of, play_command
-from harness.science.declared import LARGE, NULL, SMALL, TOLERATED, PlantedError
+from harness.science.declared import ANYTHING, LARGE, NULL, SMALL, TOLERATED, PlantedError
 from harness.science.found import SELF, Found, Missing
 from harness.science.paired import Cost, cost
 from harness.scoring.comparing_power import ALPHA
@@ -74,6 +74,8 @@ def verdict(expected: str, points: float, adjusted_p: float) -> Tuple[bool, str]
     if expected == TOLERATED:
         small = points <= TOLERATED_POINTS
         return small, f"{'at most' if small else 'more than'} 5 points, {significant}"
+    if expected == ANYTHING:
+        return True, significant
     if expected == NULL:
         return not fires, "fires" if fires else "does not fire"
     raise ValueError(f"nothing is known of an error that is expected to be {expected!r}")

@@ -144,6 +144,8 @@ def test_a_missing_error_never_makes_the_others_look_better(suite: Suite, runs: 
         ("small", -0.10, 0.01, False, "significant"),
         ("tolerated", 0.05, 0.01, True, "at most 5 points, significant"),
         ("tolerated", 0.06, 0.50, False, "more than 5 points, not significant"),
+        ("anything", 0.30, 0.01, True, "significant"),
+        ("anything", 0.00, 0.90, True, "not significant"),
         ("null", 0.01, 0.06, True, "does not fire"),
         ("null", -0.03, 0.04, False, "fires"),
     ],
