@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.episodes import Episode
-from harness.planning.scores.learnt import load_network, weights_path
+from harness.planning.scores.learnt import load_network
 from tasks.suite import DRAFT, FROZEN, TASKS_FOLDER, load_suite
 
 SUITE = load_suite("embedded-v1")
@@ -88,7 +88,7 @@ def test_the_learnt_score_is_of_the_weights_that_are_shipped() -> None:
     scores = [SUITE.tier(name).loop.score for name in TIERS if SUITE.tier(name).loop.score.name == "learnt"]
     assert len(scores) == 4 and len(set(map(str, scores))) == 1
     params = scores[0].params
-    assert load_network(weights_path(str(params["weights"])), str(params["sha256"])) is not None
+    assert load_network(str(params["weights"]), str(params["sha256"])) is not None
 
 
 @pytest.mark.slow
