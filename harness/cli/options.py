@@ -20,7 +20,6 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
-from harness.planning.registry import check_score
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import find_image, read_file
@@ -261,7 +260,6 @@ def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: Image
     episodes = choose_episodes(available, options.episodes)
     check_reference(manifest, suite, tier)
     loop = tier.loop_for(manifest.name)
-    check_score(loop.score)
     return RunIdentity(
         suite=suite.name,
         suite_hash=suite.hash(tier.name),
