@@ -6,10 +6,10 @@ import math
 from typing import Iterator, List, Optional, Sequence
 
 from harness.contracts.results import Metric
+from harness.science.all_tables import Tables
 from harness.science.mini_agreement import Agreement, MiniTable
 from harness.science.reference_table import RangeLine, ReferenceLine
 from harness.science.resolution import Family
-from harness.science.tables import Tables
 
 NOTHING = "–"
 

@@ -12,12 +12,13 @@ from scipy import stats
 
 from harness.contracts.errors import Refusal
 from harness.science import tables as tables_module
+from harness.science.all_tables import Tables, make_tables
 from harness.science.declared import read_declared
 from harness.science.found import find_runs
 from harness.science.mini_agreement import agree
 from harness.science.paired import cost
 from harness.science.resolution import verdict
-from harness.science.tables import Tables, main, make_tables, write_tables
+from harness.science.tables import main, write_tables
 from harness.scoring.comparing import compare
 from harness.scoring.comparing_tests import holm
 from harness.scoring.data import load_run
