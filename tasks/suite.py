@@ -62,6 +62,8 @@ class Tier:
     Every start lies at least ``least_detour`` times as far from its goal on foot as in a straight line. ``homes`` goes
     before the split in the names of the homes that its episodes are drawn from (``ood-``).
 
+    ``episodes_of`` names the tier whose episodes are played: another one where this is a variant with another score.
+
     ``status`` is ``frozen`` where nothing may change any more but by a new version, else ``draft``: its hash still may.
     No part of the hash, so that a tier is frozen as it was tried.
     """
@@ -76,6 +78,7 @@ class Tier:
     loop: LoopConfig
     references: Tuple[Reference, ...]
     action_space: ActionSpace
+    episodes_of: str
     least_detour: float = 1.0
     homes: str = ""
     status: str = FROZEN
@@ -152,7 +155,7 @@ class Suite:
 
     def episode_path(self, tier: str, split: str) -> Path:
         """Return where the episodes of a tier and split are kept."""
-        return self.folder / f"{tier}-{split}.json.gz"
+        return self.folder / f"{self.tier(tier).episodes_of}-{split}.json.gz"
 
     def scene_digests(self) -> Mapping[str, str]:
         """Return scene name -> digest of the scene's bytes."""
@@ -249,9 +252,14 @@ def _load(folder: Path) -> Suite:
             least_detour=tier.least_detour,
             homes=tier.homes,
             status=tier.status,
+            episodes_of=name,
         )
         for name, tier in data.tiers.items()
     }
+    for name, variant in data.variants.items():
+        tier = tiers[variant.tier]
+        loop = replace(tier.loop, score=variant.score.config())
+        tiers[name] = replace(tier, name=name, description=variant.description, loop=loop, status=variant.status)
     return Suite(
         name=data.name,
         family=data.name.rpartition("-v")[0],

@@ -99,6 +99,15 @@ class TierData(_File):
     loop: LoopData
 
 
+class VariantData(_File):
+    """A tier that differs from ``tier`` in its score alone: the same episodes and the same loop."""
+
+    tier: Name
+    description: str
+    status: Literal["frozen", "draft"] = "frozen"
+    score: PartData
+
+
 class ReferenceData(_File):
     """One reference; ``reviser`` names another reviser than the tier's."""
 
@@ -135,6 +144,7 @@ class SuiteData(_File):
     rig: List[CameraData] = Field(min_length=1)
     references: List[ReferenceData]
     tiers: Dict[str, TierData] = Field(min_length=1)
+    variants: Dict[str, VariantData] = {}
 
     @model_validator(mode="after")
     def _names_exist(self) -> SuiteData:
@@ -149,6 +159,11 @@ class SuiteData(_File):
             for camera in (tier.loop.agent_camera, tier.loop.goal_camera):
                 if camera not in cameras:
                     raise ValueError(f"tiers.{name}.loop: camera {camera!r} is not in the rig ({sorted(cameras)})")
+        for name, variant in self.variants.items():
+            if name in self.tiers:
+                raise ValueError(f"variants.{name}: there is a tier of that name")
+            if variant.tier not in self.tiers:
+                raise ValueError(f"variants.{name}: tier {variant.tier!r} is not one of {sorted(self.tiers)}")
         return self
 
     def cameras(self) -> Rig:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector never look again at what the collected tests imported.
+
+    A process that collected everything holds millions of objects of numba, scipy and torch. A full collection looks at
+    each, which takes a good part of a second, and statsmodels asks for one whenever p values are corrected.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

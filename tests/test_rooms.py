@@ -18,6 +18,7 @@ ALLOWED = {
     "harness.records": {"harness.contracts"},
     "harness.scoring": {"harness.records", "harness.contracts"},
     "harness.reporting": {"harness.scoring", "harness.records", "harness.contracts"},
+    "harness.science": {"tasks", "harness.worldmodels", "harness.scoring", "harness.records", "harness.contracts"},
     "harness.running": {
         "tasks", "harness.planning", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
         "harness.contracts",
@@ -34,8 +35,8 @@ ALLOWED = {
     "harness.cli": {
         "harness.collecting",
         "harness.conformance", "harness.runtimes",
-        "harness.diagnosing", "harness.running", "harness.reporting", "harness.scoring", "harness.records",
-        "harness.worldmodels", "tasks", "harness.contracts",
+        "harness.diagnosing", "harness.running", "harness.reporting", "harness.science", "harness.scoring",
+        "harness.records", "harness.worldmodels", "tasks", "harness.contracts",
     },
     "tasks": {"harness.planning", "harness.worldmodels", "harness.wire", "harness.contracts"},
     "images": {"harness.wire", "harness.contracts"},

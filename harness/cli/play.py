@@ -15,6 +15,7 @@ from harness.cli.results import finish, headline
 from harness.cli.scenes import prepare_scenes
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import NONE
+from harness.contracts.results import PLAYED
 from harness.records.folder import RunFolder, list_runs
 from harness.running.plan import RunPlan, plan_of
 from harness.running.progress import RunOutcome
@@ -83,9 +84,12 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
 
 
 def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
-    """Return a finished run under ``out`` with exactly this identity, or None."""
+    """Return a run under ``out`` with exactly this identity whose episodes were all played to their end, or None.
+
+    One with an episode that broke would be refused as a reference, so reusing it would leave the reference out.
+    """
     for folder in list_runs(out):
-        if folder.identity == plan.identity and all(row.result.state != "planned" for row in folder.rows()):
+        if folder.identity == plan.identity and all(row.result.state in PLAYED for row in folder.rows()):
             return folder
     return None
 

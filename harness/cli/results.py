@@ -36,13 +36,15 @@ def finish(folder: RunFolder, out: Path) -> Finished:
 
     files = write_report(folder, context_of(folder, out))
     summary = files.summary
-    lines = [headline(summary), *reference_lines(summary), *split_lines(summary)]
+    lines = [headline(summary), *reference_lines(summary), *worth_lines(summary), *split_lines(summary)]
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
 
 
 def context_of(folder: RunFolder, out: Path) -> Context:
-    """Return the references of the suite that were played under ``out``, its baseline, and the count of test runs."""
+    """Return what the suite says beside a run (references played under ``out``, baseline, dose curves), and how often
+    its world model was run on test homes there."""
+    from harness.science.dose_files import read_curves
     from harness.scoring.data import load_run
     from harness.scoring.references import matching_runs
     from harness.scoring.summary import Context
@@ -56,7 +58,7 @@ def context_of(folder: RunFolder, out: Path) -> Context:
     others = [f for f in list_runs(out) if f.identity.suite_hash == identity.suite_hash]
     runs = [load_run(f) for f in others if f.path.resolve() != folder.path.resolve()]
     references = matching_runs(load_run(folder), runs, [r.wm for r in suite.references])
-    return Context(references, {}, suite.baseline, len(tested))
+    return Context(references, {}, suite.baseline, len(tested), read_curves(suite))
 
 
 def percent(metric: Metric) -> str:
@@ -92,6 +94,11 @@ def reference_lines(summary: Summary) -> list[str]:
         if not row.is_this_run:
             lines.append(f"        {percent(row.success)}  {row.name}")
     return lines
+
+
+def worth_lines(summary: Summary) -> list[str]:
+    """Return a line for each planted error that the tier has a dose curve of: which dose costs as much."""
+    return [f"worth   {equivalent.text.removeprefix('worth ')}" for equivalent in summary.equivalents]
 
 
 def report(run: Path, as_json: bool) -> int:

@@ -55,6 +55,14 @@ def judges(config: LoopConfig, view: str) -> bool:
     return view == "panorama" or config.score.name not in PANORAMA_SCORES
 
 
+def check_score(part: PartConfig) -> None:
+    """Raise Refusal where the score that ``part`` names lacks the file that it is made from; loads no score."""
+    if part.name == "learnt":
+        from harness.planning.scores.learnt_weights import read_weights
+
+        read_weights(str(part.params["weights"]), str(part.params["sha256"]))
+
+
 def make_proposer(part: PartConfig, space: ActionSpace) -> Proposer:
     """Return the proposer that ``part`` names, for the primitives of ``space``."""
     return cast(Proposer, _make("proposer", PROPOSERS, part, space))

@@ -6,7 +6,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE, ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.names import nearest
-from harness.planning.registry import imagines
+from harness.planning.registry import check_score, imagines
 from harness.worldmodels.planted_errors import planted_errors
 from tasks.suite import EMBEDDED, Suite, Tier
 
@@ -17,8 +17,8 @@ ORACLE = "oracle"
 def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
     """Raise Refusal now for what the first decision would refuse.
 
-    That is a model of kind ``none`` that the suite names no reviser for, so that nothing would choose; and errors of
-    motion or the oracle in an environment that cannot walk without moving.
+    That is a model of kind ``none`` that the suite names no reviser for, so that nothing would choose; a score
+    without its weights; and errors of motion or the oracle in an environment that cannot walk without moving.
     """
     loop = tier.loop_for(manifest.name)
     if manifest.kind == NONE and imagines(loop):
@@ -26,6 +26,7 @@ def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
             f"suite {tier.suite} has no reference {manifest.name!r}, so nothing says how it chooses.",
             nearest(manifest.name, [reference.wm for reference in tier.references]),
         )
+    check_score(loop.score)
     if suite.environment == EMBEDDED:
         return
     if planted_errors(manifest).motion != NO_ERROR or loop.reviser.name == ORACLE:

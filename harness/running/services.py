@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Dict, Mapping, Optional, Tuple
 
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import cache_root
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
 from harness.running.images import find_image, own_image
@@ -57,6 +58,10 @@ class Placement:
     container: bool = False
     python: str = ""
     gpu: str = ""
+
+
+COMPILED_BY_PLUGINS = "compiled-by-plugins"
+"""Folder of the cache that keeps what world models compile when they run as processes."""
 
 
 def find_gpu(wanted: str) -> str:
@@ -109,7 +114,9 @@ def plan_world_model(
     fields = asdict(manifest)
     if image is None and not where.container:
         path = tuple(str(folder.absolute()) for folder in (entry.folder, *entry.shared))
-        variables = _gpu_variables(where.gpu)
+        # Numba caches a module under the name that it was imported by, and a plugin's folder is on its service's path:
+        # beside the source, the cache would break every other import of the module.
+        variables = {**_gpu_variables(where.gpu), "NUMBA_CACHE_DIR": str(cache_root() / COMPILED_BY_PLUGINS)}
         plan = ServicePlan(
             WORLD_MODEL,
             manifest.name,

@@ -164,7 +164,7 @@ def labels(runs: Sequence[RunData]) -> Tuple[str, ...]:
 
 def as_plain(comparison: Comparison) -> Dict[str, Any]:
     """Return the JSON-ready form of a comparison; numbers that do not exist are None."""
-    plain: Dict[str, Any] = {"schema": SCHEMA_VERSION, **_without_nan(to_plain(comparison))}
+    plain: Dict[str, Any] = {"schema": SCHEMA_VERSION, **without_nan(to_plain(comparison))}
     for row, contrast in zip(plain["contrasts"], comparison.contrasts, strict=True):
         row["verdict"] = contrast.verdict
     return plain
@@ -255,9 +255,10 @@ def _adjusted(contrasts: Sequence[Contrast]) -> List[Contrast]:
     ]
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Return plain data with None for every number that JSON cannot hold."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,13 +9,14 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from harness.contracts.results import Metric
+from harness.contracts.results import PLAYED, Metric
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.roots import trajectory_root
 from harness.scoring.data import ReferencePoint, RunData
+from harness.scoring.dose_curves import DoseCurve, Equivalent, equivalents
 from harness.scoring.gap import Gap, gap_rows, gaps
 from harness.scoring.metrics import metrics_table, state_counts, timings_table
-from harness.scoring.references import ReferenceRow, reference_table
+from harness.scoring.references import CEILING, ReferenceRow, reference_table
 
 SCHEMA_VERSION = 1
 
@@ -41,12 +42,13 @@ FACTS = ("height", "width", "frames", "steps", "guidance", "fps", "dtype", "weig
 @dataclass(frozen=True)
 class Context:
     """What a summary needs beyond the run itself: reference runs, frozen references, the suite's baseline, and how
-    often this world model was run on the test split here (``test_runs``)."""
+    often this world model was run on the test split here (``test_runs``). ``curves`` are the suite's dose curves."""
 
     reference_runs: Mapping[str, RunData]
     frozen_references: Mapping[str, ReferencePoint]
     baseline: str
     test_runs: int
+    curves: Tuple[DoseCurve, ...] = ()
 
 
 NO_CONTEXT = Context({}, {}, "", 0)
@@ -68,6 +70,7 @@ class Summary:
     timings: Mapping[str, Mapping[str, float]]
     trajectory_root: str
     test_runs: int
+    equivalents: Tuple[Equivalent, ...]
 
     @property
     def partial(self) -> bool:
@@ -77,19 +80,30 @@ class Summary:
 
 def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
     """Return the summary of a run; reads every trajectory once."""
+    metrics = metrics_table(run.results)
     return Summary(
         run_id=run.record.run_id,
         identity=run.identity,
         episodes=state_counts(run.results),
         homes=len({r.home for r in run.results}),
-        metrics=metrics_table(run.results),
+        metrics=metrics,
         gap=gaps(gap_rows(run)),
         references=reference_table(run, context.reference_runs, context.frozen_references, context.baseline),
         baseline=context.baseline,
         timings=timings_table(run.results),
         trajectory_root=trajectory_root(run.rows),
         test_runs=context.test_runs,
+        equivalents=equivalents(metrics["success_rate"], _curves(run, context)),
     )
+
+
+def _curves(run: RunData, context: Context) -> Tuple[DoseCurve, ...]:
+    """Return the dose curves that a run's success may be read on: none of a partial run, nor of the ceiling itself."""
+    played = all(result.state in PLAYED for result in run.results)
+    is_ceiling = run.identity.wm == CEILING and not run.identity.wm_overrides
+    if not played or is_ceiling or not run.results:
+        return ()
+    return tuple(curve for curve in context.curves if curve.fits(run.identity))
 
 
 def as_results(summary: Summary) -> Dict[str, Any]:
@@ -116,6 +130,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "references": [_reference_plain(row) for row in summary.references],
             "timings": {phase: dict(seconds) for phase, seconds in summary.timings.items()},
             "test_runs": summary.test_runs,
+            "error_equivalents": [asdict(equivalent) for equivalent in summary.equivalents],
         }
     )
     return plain

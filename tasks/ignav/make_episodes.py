@@ -172,7 +172,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"episodes of {suite.name} are not made here: its scenes are licensed files.",
                 "Run `python benchmark.py datasets prepare ignav --env-python PYTHON` (docs/habitat.md).",
             )
-        statistics = make_tier(suite, suite.tier(chosen.tier), chosen.workers, chosen.cache)
+        tier = suite.tier(chosen.tier)
+        if tier.episodes_of != tier.name:
+            raise Refusal(f"tier {tier.name!r} plays the episodes of {tier.episodes_of!r}.", "Make those.")
+        statistics = make_tier(suite, tier, chosen.workers, chosen.cache)
     except WiwError as error:
         print(error, file=sys.stderr)
         return 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ def torch_of(machine: Path, cuda: str, monkeypatch: pytest.MonkeyPatch) -> None:
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "version.py").write_text(f"from typing import Optional\ncuda: Optional[str] = '{cuda}'\n")
+    monkeypatch.delitem(sys.modules, "torch", raising=False)  # the real one, where other tests imported it
     monkeypatch.syspath_prepend(str(machine / "site"))
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLAY = ("--task", "ignav", "--episodes", "2", "--json")
+PLAY = ("--task", "ignav", "--episodes", "2", "--workers", "1", "--json")  # each worker starts services of its own
 WORLD_MODELS = ("none", "look", "homing", "oracle", "copy", "warp", "gtsim")
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -55,7 +55,7 @@ def runs(shared: Path, homes: Path) -> Path:
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first of several processes plays, the others wait for its runs
         if not folder.exists():
-            arguments = ("--wm", "gtsim", *PLAY, "--references", "--workers", "2", "--out", str(folder))
+            arguments = ("--wm", "gtsim", *PLAY, "--references", "--out", str(folder))
             done = run_benchmark(arguments, shared, homes)
             assert done.returncode == 0, done.stderr
             (shared / "printed.json").write_text(done.stdout)

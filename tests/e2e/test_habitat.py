@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.app import main
 from harness.running.habitat import has_module
 from tests.e2e.conftest import Command, results_of
 
@@ -33,14 +34,25 @@ def test_habitat_plays_embedded_episodes_under_a_name_of_its_own(benchmark_py: C
 
 
 @pytest.mark.skipif(has_module(""), reason="this interpreter has habitat_sim")
-def test_what_is_missing_is_named(benchmark_py: Command) -> None:
-    done = benchmark_py(*PLAY, "--environment", "habitat")
-    assert done.returncode == 2 and "habitat_eval" in done.stderr and "--env-python" in done.stderr
-    done = benchmark_py("datasets", "prepare", "ignav")
-    assert done.returncode == 2 and "has no habitat_sim" in done.stderr and "--env-python" in done.stderr
-    done = benchmark_py("datasets", "prepare", "ar")
-    assert done.returncode == 2 and "only ignav becomes a suite" in done.stderr
-    done = benchmark_py(*PLAY, "--scenes", "here")
-    assert done.returncode == 2 and "--scenes is for Habitat" in done.stderr
-    done = benchmark_py(*PLAY, "--environment", "habbitat")
-    assert done.returncode == 2 and "habitat" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "sentences"),
+    [
+        ((*PLAY, "--environment", "habitat"), ("habitat_eval", "--env-python")),
+        (("datasets", "prepare", "ignav"), ("has no habitat_sim", "--env-python")),
+        (("datasets", "prepare", "ar"), ("only ignav becomes a suite",)),
+        ((*PLAY, "--scenes", "here"), ("--scenes is for Habitat",)),
+        ((*PLAY, "--environment", "habbitat"), ("habitat",)),
+    ],
+)
+def test_what_is_missing_is_named(
+    arguments: tuple[str, ...],
+    sentences: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    for sentence in sentences:
+        assert sentence in said

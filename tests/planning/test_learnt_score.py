@@ -19,8 +19,8 @@ from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.planning.config import LoopConfig, PartConfig
-from harness.planning.registry import judges, make_score
-from harness.planning.scores import learnt
+from harness.planning.registry import check_score, judges, make_score
+from harness.planning.scores import learnt_weights
 from harness.planning.scores.learnt import GoalComparer
 from harness.planning.scores.learnt_file import read_metadata, read_tensors, write_tensors
 from harness.planning.scores.learnt_kernels import exponential
@@ -39,7 +39,7 @@ def comparer() -> GoalComparer:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder that stands for the project's weights."""
-    monkeypatch.setattr(learnt, "WEIGHTS_FOLDER", tmp_path)
+    monkeypatch.setattr(learnt_weights, "WEIGHTS_FOLDER", tmp_path)
     return tmp_path
 
 
@@ -165,3 +165,10 @@ def test_scores_have_the_same_bits_on_other_cpus(tmp_path: Path) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **machine.environment}
         done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         assert json.loads(done.stdout) == expected, name
+
+
+def test_a_run_without_the_scores_weights_is_refused_before_it_begins(folder: Path) -> None:
+    with pytest.raises(Refusal, match=r"missing\.safetensors, are not here"):
+        check_score(PartConfig("learnt", {"weights": "missing", "sha256": "00" * 32}))
+    check_score(PartConfig("learnt", {"weights": "random", "sha256": write_weights(folder)}))
+    check_score(PartConfig("classical", {}))

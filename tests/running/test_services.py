@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.folders import cache_root
 from harness.contracts.manifests import Checkpoint
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord
@@ -58,8 +59,9 @@ def test_processes_get_their_interpreter_and_gpu(tmp_path: Path) -> None:
     entry = load_catalog().find("warp")
     model, found = plan_world_model(entry, None, where)
     assert found is None and model is not None and model.container is None
-    assert (model.path, model.variables) == ((str(entry.folder),), {"CUDA_VISIBLE_DEVICES": GPU})
-    assert plan_world_model(entry, None, Placement())[0] == replace(model, python="", variables={})
+    compiled = {"NUMBA_CACHE_DIR": str(cache_root() / services.COMPILED_BY_PLUGINS)}
+    assert (model.path, model.variables) == ((str(entry.folder),), {"CUDA_VISIBLE_DEVICES": GPU, **compiled})
+    assert plan_world_model(entry, None, Placement())[0] == replace(model, python="", variables=compiled)
 
 
 def test_a_model_from_an_image_runs_in_it_whatever_the_placement() -> None:

@@ -146,8 +146,8 @@ def test_what_can_be_detected_is_what_was_published_for_this_design() -> None:
         return Effect(0.0, 0.0, 0.03, 10_000, 0.3, n, 1.0)
 
     at_400, at_200 = (detectable_difference(effect(n), alpha=0.01) for n in (400.0, 200.0))
-    assert at_400 == pytest.approx(0.095, abs=0.004)
-    assert at_200 == pytest.approx(0.135, abs=0.005)
+    assert at_400 == pytest.approx(0.095, abs=0.002)
+    assert at_200 == pytest.approx(0.135, abs=0.003)
     assert detectable_difference(effect(3.0)) is None
 
 

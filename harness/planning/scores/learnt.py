@@ -7,8 +7,6 @@ rolls and change no bit of the score, so no heading of the goal has to be known.
 from __future__ import annotations
 
 import functools
-import re
-from pathlib import Path
 from typing import Sequence
 
 import numpy as np
@@ -18,7 +16,6 @@ from harness.contracts.cameras import EQUIRECT, PINHOLE
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.planning.scores.crops import Image, reduce_to
-from harness.planning.scores.learnt_file import read_tensors
 from harness.planning.scores.learnt_kernels import HEADINGS
 from harness.planning.scores.learnt_network import (
     BAND_HEIGHT,
@@ -28,13 +25,12 @@ from harness.planning.scores.learnt_network import (
     Network,
     network_from,
 )
+from harness.planning.scores.learnt_weights import read_weights
 
-WEIGHTS_FOLDER = Path(__file__).resolve().parents[3] / "tasks" / "ignav" / "scores"
 GOAL_HFOV_DEG = 90.0
 UNSEEN = 127.5
 """What stands for the headings that one view does not show."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _PANORAMA_HEIGHT = 2 * BAND_HEIGHT
 
 
@@ -46,7 +42,7 @@ class Learnt:
     """
 
     def __init__(self, weights: str, sha256: str) -> None:
-        self.network = load_network(weights_path(weights), sha256)
+        self.network = load_network(weights, sha256)
 
     def against(self, goal: View) -> GoalComparer:
         """Return the comparer for ``goal``, a square pinhole view of 90 degrees."""
@@ -98,25 +94,7 @@ def band_of(view: View) -> Image:
     return np.ascontiguousarray(whole[BAND_HEIGHT // 2 : BAND_HEIGHT // 2 + BAND_HEIGHT])
 
 
-def weights_path(name: str) -> Path:
-    """Return the file of the weights called ``name``; Refusal for a name that is none."""
-    if not _NAME.fullmatch(name):
-        raise Refusal(f"{name!r} cannot be the name of a learnt score's weights.", "Names look like 'learnt-v1'.")
-    return WEIGHTS_FOLDER / f"{name}.safetensors"
-
-
 @functools.lru_cache(maxsize=4)
-def load_network(path: Path, sha256: str) -> Network:
-    """Return the network in ``path``; Refusal where there is no such file, or one with other bytes."""
-    if not path.exists():
-        raise Refusal(
-            f"the weights of the learnt score, {path}, are not here.",
-            "Restore them from the repository, or name the score 'classical' (docs/learnt_score.md).",
-        )
-    file = read_tensors(path)
-    if file.sha256 != sha256:
-        raise Refusal(
-            f"{path} has the SHA-256 {file.sha256}, the suite was made with {sha256}.",
-            "Restore the file from the repository: other weights are another score.",
-        )
-    return network_from(file.tensors)
+def load_network(weights: str, sha256: str) -> Network:
+    """Return the network with the weights called ``weights``; Refusal where they are missing or others."""
+    return network_from(read_weights(weights, sha256).tensors)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Tuple
 
 import torch
 from torch import Tensor
@@ -30,20 +31,23 @@ class Spoiling:
     ``masked`` views show one quarter of a panorama, as a reference sees that looks round and imagines nothing.
     """
 
-    blurred: float = 0.5
-    blur_px: float = 4.0
-    compressed: float = 0.25
+    blurred: float = 0.35
+    blur_px: float = 3.5
+    compressed: float = 0.2
     coarseness: float = 4.0
     shrunk: float = 0.1
-    coloured: float = 0.5
-    hue_deg: float = 40.0
-    brightness: float = 0.25
-    contrast: float = 0.25
+    coloured: float = 0.4
+    hue_deg: float = 30.0
+    brightness: float = 0.2
+    contrast: float = 0.2
     masked: float = 0.0
 
 
 PANORAMAS = Spoiling(masked=0.04)
-GOALS = Spoiling(blurred=0.2, blur_px=2.0, compressed=0.1, shrunk=0.05, coloured=0.4)
+GOALS = Spoiling(blurred=0.2, blur_px=2.0, compressed=0.1, shrunk=0.05, coloured=0.3)
+
+OTHER_PAINT = Spoiling(coloured=0.5, hue_deg=180.0, brightness=0.15, contrast=0.15)
+"""What is done to a goal and its panoramas alike, as if the home had been painted otherwise."""
 
 
 def spoil(images: Tensor, how: Spoiling, circular: bool, generator: torch.Generator) -> Tensor:
@@ -61,6 +65,18 @@ def spoil(images: Tensor, how: Spoiling, circular: bool, generator: torch.Genera
     chosen = _chosen(images, how.masked, generator)
     images[chosen] = _masked(images[chosen], generator)
     return images
+
+
+def repaint(goals: Tensor, panoramas: Tensor, how: Spoiling, generator: torch.Generator) -> Tuple[Tensor, Tensor]:
+    """Return goals [G, 3, H, W] and their panoramas [G, P, 3, H, W] in other colours: the same ones for both."""
+    chosen = _chosen(goals, how.coloured, generator)
+    turn, contrast, brightness = _colours(len(chosen), how, goals, generator)
+    each = panoramas.shape[1]
+    goals, panoramas = goals.clone(), panoramas.clone()
+    goals[chosen] = _shifted(goals[chosen], turn, contrast, brightness)
+    seen = (part.repeat_interleave(each) for part in (turn, contrast, brightness))
+    panoramas[chosen] = _shifted(panoramas[chosen].flatten(0, 1), *seen).unflatten(0, (-1, each))
+    return goals, panoramas
 
 
 def blur(images: Tensor, sigma: Tensor, circular: bool) -> Tensor:
@@ -122,12 +138,21 @@ def turn_hue(images: Tensor, degrees: Tensor) -> Tensor:
 
 
 def _coloured(images: Tensor, how: Spoiling, generator: torch.Generator) -> Tensor:
-    count = len(images)
-    turned = turn_hue(images, how.hue_deg * _signed(count, images, generator))
-    contrast = 1.0 + how.contrast * _signed(count, images, generator)[:, None, None, None]
-    brightness = 1.0 + how.brightness * _signed(count, images, generator)[:, None, None, None]
+    return _shifted(images, *_colours(len(images), how, images, generator))
+
+
+def _colours(count: int, how: Spoiling, like: Tensor, generator: torch.Generator) -> Tuple[Tensor, Tensor, Tensor]:
+    """Return ``count`` turns of hue in degrees, factors of contrast and factors of brightness."""
+    turn = how.hue_deg * _signed(count, like, generator)
+    contrast = 1.0 + how.contrast * _signed(count, like, generator)
+    return turn, contrast, 1.0 + how.brightness * _signed(count, like, generator)
+
+
+def _shifted(images: Tensor, turn: Tensor, contrast: Tensor, brightness: Tensor) -> Tensor:
+    turned = turn_hue(images, turn)
     mean = turned.mean((1, 2, 3), keepdim=True)
-    return ((turned - mean) * contrast + mean * brightness).clamp(0.0, 1.0)
+    by, level = contrast[:, None, None, None], brightness[:, None, None, None]
+    return ((turned - mean) * by + mean * level).clamp(0.0, 1.0)
 
 
 def _masked(images: Tensor, generator: torch.Generator) -> Tensor:

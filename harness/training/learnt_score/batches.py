@@ -20,8 +20,10 @@ TRAIN, VALIDATION = "train", "validation"
 
 _BAND_M = 0.5
 _BANDS = 20
-_NEAR_M = 2.5
-_LEAST_WEIGHT = 0.03
+_NEAR_M = 4.0
+_FALL_M = 0.7
+_LEAST_WEIGHT = 0.05
+"""Bands within the reach of a goal are drawn equally often, those beyond more and more rarely."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Homes:
         """Draw ``goals`` goal views and ``each`` panoramas of the same home for every one of them.
 
         Returns uint8 [goals, 128, 128, 3], [goals, each, 64, 256, 3] and metres [goals, each]. Distances are drawn
-        about evenly over bands of half a metre with more weight on near ones, where decisions are made.
+        evenly over bands of half a metre up to 4 m, where decisions are made, and more rarely beyond.
         """
         device = self.distances_m.device
         home = torch.randint(len(self.names), (goals,), device=device, generator=generator)
@@ -51,7 +53,7 @@ class Homes:
         band = (distances.clamp(max=_BAND_M * (_BANDS - 0.5)) / _BAND_M).long()
         ones = torch.ones_like(distances)
         crowd = torch.zeros(goals, _BANDS, device=device).scatter_add_(1, band, ones).gather(1, band)
-        weight = (torch.exp(-distances / _NEAR_M) + _LEAST_WEIGHT) / crowd
+        weight = (torch.exp(-(distances - _NEAR_M).clamp(min=0.0) / _FALL_M) + _LEAST_WEIGHT) / crowd
         weight[~torch.isfinite(distances)] = 0.0
         chosen = torch.multinomial(weight, each, replacement=True, generator=generator)
         return self.goals[home, goal], self.panoramas[home[:, None], chosen], distances.gather(1, chosen)
@@ -59,15 +61,21 @@ class Homes:
 
 def load_splits(folder: Path, device: str) -> dict[str, Homes]:
     """Return the homes in ``folder`` by split; Refusal where training or validation homes are missing."""
-    paths: dict[str, List[Path]] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        paths.setdefault(path.name.rpartition("-")[0], []).append(path)
+    splits = homes_by_split(folder, device)
     for split in (TRAIN, VALIDATION):
-        if split not in paths:
+        if split not in splits:
             raise Refusal(
                 f"{folder} has no homes of split {split!r}.",
                 f"Run `python -m harness.training.learnt_score.make_data --homes N --split {split} --out {folder}`.",
             )
+    return splits
+
+
+def homes_by_split(folder: Path, device: str) -> dict[str, Homes]:
+    """Return the homes in ``folder`` by split, whichever are there."""
+    paths: dict[str, List[Path]] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        paths.setdefault(path.name.rpartition("-")[0], []).append(path)
     return {split: _load(found, device) for split, found in paths.items()}
 
 

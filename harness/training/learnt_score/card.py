@@ -33,7 +33,7 @@ their headings. Trained on real views of training homes alone; `docs/learnt_scor
 {errors}
 
 `guess` is the error of the best constant. Conditions are done to the panorama; the goal stays clean.
-"""
+{notes}"""
 _USES = {"train": "train", "validation": "choose the checkpoint"}
 
 
@@ -47,7 +47,12 @@ def card_of(record: Mapping[str, Any]) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in record["settings"].items())
     plain = {name: record[name] for name in _FIELDS}
     return _CARD.format(
-        **plain, licence=LICENCE, data="\n".join(data), settings=settings, errors=_errors(record["errors"])
+        **plain,
+        licence=LICENCE,
+        data="\n".join(data),
+        settings=settings,
+        errors=error_table(record["errors"]),
+        notes=_notes(record),
     )
 
 
@@ -57,7 +62,15 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def _errors(errors: Mapping[str, Mapping[str, Any]]) -> str:
+def _notes(record: Mapping[str, Any]) -> str:
+    """Return what else has to be said: on which homes the errors were measured afterwards, and remarks."""
+    notes = list(record.get("notes", ()))
+    for split, names in record.get("checked_on", {}).items():
+        notes.append(f"Errors on {split}: measured on the file as it plays, on a CPU, homes {names[0]} to {names[-1]}.")
+    return "".join(f"\n{note}\n" for note in notes)
+
+
+def error_table(errors: Mapping[str, Mapping[str, Any]]) -> str:
     """Return one row a split and condition, one column a band."""
     rows = []
     for split, conditions in errors.items():

@@ -13,6 +13,7 @@ from harness.training.learnt_score.batches import Homes, as_images, halved
 from harness.training.learnt_score.network import DistanceNetwork
 
 BANDS_M = ((0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 6.0))
+REACH_M = 4.0
 EACH = 16
 
 CLEAN = "clean"
@@ -51,8 +52,8 @@ class Errors:
     guess_m: float
 
     def mean_m(self) -> float:
-        """Return the mean of the bands' errors: what a checkpoint is chosen by."""
-        known = [band.error_m for band in self.bands if band.pairs]
+        """Return the mean error of the bands within a goal's reach: what a checkpoint is chosen by."""
+        known = [band.error_m for band in self.bands if band.pairs and band.high_m <= REACH_M]
         return sum(known) / len(known)
 
     def plain(self) -> Dict[str, object]:
@@ -74,11 +75,12 @@ def errors_on(network: DistanceNetwork, homes: Homes, condition: str, batches: i
         with torch.inference_mode(), mixed:
             logits = network(halved(as_images(goal)) - 0.5, images.unflatten(0, (goals, EACH)))
         truths.append(distance.flatten())
-        guesses.append(network.distance(logits).flatten())
-    return _by_band(torch.cat(truths).double().cpu(), torch.cat(guesses).double().cpu())
+        guesses.append(network.decided(logits).flatten())
+    return by_band(torch.cat(truths).double().cpu(), torch.cat(guesses).double().cpu())
 
 
-def _by_band(truth: Tensor, guess: Tensor) -> Errors:
+def by_band(truth: Tensor, guess: Tensor) -> Errors:
+    """Return the errors of guesses [N] of true distances [N], in metres."""
     bands = []
     for low, high in BANDS_M:
         inside = (truth >= low) & (truth < high)

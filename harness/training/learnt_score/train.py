@@ -99,7 +99,7 @@ def _difference(network: DistanceNetwork, out: Path, homes: Homes) -> float:
     with torch.inference_mode():
         cpu = DistanceNetwork()
         cpu.load_state_dict(network.state_dict())
-        expected = cpu.eval().distance(cpu(goal_images.cpu() - 0.5, images.cpu() - 0.5)).numpy()
+        expected = cpu.eval().decided(cpu(goal_images.cpu() - 0.5, images.cpu() - 0.5)).numpy()
     differences: List[float] = []
     for index, goal in enumerate(goal_images.permute(0, 2, 3, 1).cpu().numpy()):
         features = score.goal_features(np.ascontiguousarray(goal * 255.0))
@@ -129,10 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="file of the weights, .safetensors")
     parser.add_argument("--seconds", type=float, help="time of the training (default: 300)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--compile", action="store_true", help="compile the network first; faster on a GPU")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--smoke", action="store_true", help="a tiny training that only shows that everything works")
     chosen = parser.parse_args(arguments)
-    settings = replace(SMOKE if chosen.smoke else Settings(), seed=chosen.seed)
+    settings = replace(SMOKE if chosen.smoke else Settings(), seed=chosen.seed, compiled=chosen.compile)
     if chosen.seconds is not None:
         settings = replace(settings, seconds=chosen.seconds)
     given = sys.argv[1:] if arguments is None else arguments

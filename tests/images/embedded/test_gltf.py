@@ -14,15 +14,14 @@ trimesh = pytest.importorskip("trimesh", reason="GLB export needs the extra `emb
 
 from images.embedded.gltf import GltfHomeError, read_glb, sidecar_path, write_glb
 from images.embedded.homebytes import home_digest
-from images.embedded.homes import build_home
-from images.embedded.homes.splits import home_seed
 from images.embedded.mesh import Home
+from tests.images.embedded.built_home import built_home
 from tests.images.embedded.small_home import small_home
 
 
 @pytest.fixture(params=["small", "built"], scope="module")
 def home(request: pytest.FixtureRequest) -> Home:
-    return small_home() if request.param == "small" else build_home(home_seed("train", 7))
+    return small_home() if request.param == "small" else built_home()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +18,15 @@ from hypothesis import strategies as st
 
 from harness.contracts.errors import Refusal
 from images.embedded.homebytes import home_digest
-from images.embedded.homes import build_home
 from images.embedded.homes.colours import colour_word
 from images.embedded.homes.draws import Draws
 from images.embedded.homes.floorplan import DOOR_WIDTH, Plan, draw_plan, walls_of
 from images.embedded.homes.splits import SPLIT_SIZES, UnknownHomeError, home_name, home_seed, parse_home
 from images.embedded.homes.style import DEFAULT_STYLE
 from images.embedded.mesh import TEXTURE_SIZE, Home
+from tests.images.embedded.built_home import built_home as home
 
 SEED = home_seed("train", 7)
-
-
-@lru_cache(maxsize=1)
-def home() -> Home:
-    return build_home(SEED)
 
 
 def test_two_processes_build_the_same_bytes() -> None:
@@ -45,7 +39,7 @@ def test_two_processes_build_the_same_bytes() -> None:
 
 
 def test_another_seed_gives_another_home() -> None:
-    assert home_digest(build_home(home_seed("train", 8))) != home_digest(home())
+    assert home_digest(home(11)) != home_digest(home())
 
 
 def test_arrays_agree_with_each_other() -> None:
@@ -149,7 +143,7 @@ def walkable(built: Home, radius: float) -> npt.NDArray[np.bool_]:
 
 @pytest.mark.parametrize("index", [7, 11])
 def test_all_rooms_are_reachable_on_foot(index: int) -> None:
-    built = home() if index == 7 else build_home(home_seed("train", index))
+    built = home(index)
     labels, _ = ndimage.label(walkable(built, 0.2))
     main = int(np.bincount(labels.ravel())[1:].argmax()) + 1
     for room in built.rooms:

@@ -66,18 +66,18 @@ def test_the_score_without_torch_is_the_network() -> None:
     with torch.inference_mode():
         panoramas = torch.from_numpy(bands).permute(0, 3, 1, 2)[None] / 255.0 - 0.5
         logits = network(torch.from_numpy(goal).permute(2, 0, 1)[None] / 255.0 - 0.5, panoramas)
-        expected = network.distance(logits)[0].numpy()
+        expected = network.decided(logits)[0].numpy()
     features = score.goal_features(goal)
     assert np.abs([score.distance_m(features, band) for band in bands] - expected).max() < 1e-4
     assert np.ptp(expected) > 1e-3
 
 
-@pytest.mark.parametrize("distance", [0.0, 0.02, 0.5, 2.7, 8.99, 30.0])
+@pytest.mark.parametrize("distance", [0.0, 0.02, 0.5, 2.7, 5.99, 30.0])
 def test_two_hot_shares_have_the_distance_as_their_mean(distance: float) -> None:
     edges = random_network().distances_m
     shares = two_hot(torch.tensor([distance]), edges)
     assert float(shares.sum()) == pytest.approx(1.0, abs=1e-6) and int((shares > 0).sum()) <= 2
-    assert float((shares * edges).sum()) == pytest.approx(min(distance, 8.999), abs=1e-4)
+    assert float((shares * edges).sum()) == pytest.approx(min(distance, 5.999), abs=1e-4)
 
 
 def test_a_tiny_training_writes_weights_errors_and_card(data: Path, tmp_path: Path) -> None:

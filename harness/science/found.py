@@ -1,0 +1,151 @@
+"""The runs that tables may be made of: complete, of the whole test split, of the suite's own hash.
+
+What is passed over is kept with the reason: a table that leaves out a run without a word can be made to say anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Mapping, Sequence, Tuple
+
+from harness.contracts.digest import to_plain
+from harness.contracts.errors import Refusal
+from harness.records.folder import RunFolder, list_runs
+from harness.records.identity import RunIdentity
+from harness.scoring.data import RunData, load_run
+from harness.scoring.metrics import state_counts
+from harness.scoring.references import row_name
+from tasks.suite import Suite
+
+SPLIT = "test"
+SELF, ORACLE = "self", "oracle"
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A run that enters no table, and why."""
+
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Something that a table lacks, and the command that would play it ("" where playing does not help)."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The usable runs of one suite by (tier, stop, name), where a name says what was changed of a world model too."""
+
+    suite: Suite
+    runs: Mapping[Tuple[str, str, str], RunData]
+    passed_over: Tuple[PassedOver, ...]
+
+    def run(self, wm: str, tier: str, stop: str = SELF) -> RunData | None:
+        """Return the run of a world model as its plugin declares it, None where there is none."""
+        return self.runs.get((tier, stop, wm))
+
+    def of_tier(self, tier: str, stop: str = SELF) -> Tuple[RunData, ...]:
+        """Return every run of a tier, by name."""
+        return tuple(run for (at, rule, _), run in sorted(self.runs.items()) if (at, rule) == (tier, stop))
+
+
+def by_command(missing: Sequence[Missing]) -> Tuple[Missing, ...]:
+    """Return what is missing with everything that one command would play in one entry, in order."""
+    merged: Dict[str, List[str]] = {}
+    for lacking in missing:
+        merged.setdefault(lacking.command or lacking.what, []).append(lacking.what)
+    commands = {lacking.command for lacking in missing}
+    return tuple(
+        Missing("; ".join(dict.fromkeys(whats)), key if key in commands else "") for key, whats in merged.items()
+    )
+
+
+def find_runs(roots: Sequence[Path], suite: Suite) -> Found:
+    """Return the usable runs below ``roots``; Refusal where a folder holds no run at all.
+
+    Of several runs of one world model, tier and stop rule, that with most seeds is taken, then the latest.
+    """
+    checker = _Checker(suite)
+    runs: Dict[Tuple[str, str, str], RunData] = {}
+    passed: List[PassedOver] = []
+    for folder in _folders(roots):
+        reason = checker.reason(folder)
+        if reason:
+            passed.append(PassedOver(folder.record.run_id, reason))
+            continue
+        run = load_run(folder)
+        key = (run.identity.tier, run.identity.stop, row_name(run))
+        kept, other = _better(run, runs.get(key))
+        runs[key] = kept
+        if other is not None:
+            passed.append(PassedOver(other.record.run_id, f"{kept.record.run_id} is taken in its place"))
+    return Found(suite, runs, tuple(passed))
+
+
+def _folders(roots: Sequence[Path]) -> Tuple[RunFolder, ...]:
+    folders: Dict[Path, RunFolder] = {}
+    for root in roots:
+        below = list_runs(root)
+        if not below:
+            raise Refusal(f"{root} holds no run folder.", "Give the folder that the runs' --out named.")
+        folders.update({folder.path.resolve(): folder for folder in below})
+    return tuple(sorted(folders.values(), key=lambda folder: folder.record.provenance.created_at))
+
+
+def _better(run: RunData, other: RunData | None) -> Tuple[RunData, RunData | None]:
+    """Return the run to keep, then the other one."""
+    if other is None or _rank(run) >= _rank(other):
+        return run, other
+    return other, run
+
+
+def _rank(run: RunData) -> Tuple[int, float]:
+    return len(run.identity.seeds), run.record.provenance.created_at
+
+
+class _Checker:
+    """Says why a run cannot be used; each tier's hash and episodes are worked out once."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+        self._hashes: Dict[str, str] = {}
+        self._episodes: Dict[str, frozenset[str]] = {}
+
+    def reason(self, folder: RunFolder) -> str:
+        """Return why a run is passed over, "" where it is used."""
+        identity = folder.identity
+        known = f"{self._suite.name}, {self._suite.task}"
+        if (identity.suite, identity.task) != (self._suite.name, self._suite.task):
+            return f"played on {identity.suite}, {identity.task}, not on {known}"
+        if identity.tier not in self._suite.tiers:
+            return f"{known} has no tier {identity.tier!r}"
+        if identity.split != SPLIT:
+            return f"played on the {identity.split} split"
+        return self._data_reason(identity) or _incomplete(folder)
+
+    def _data_reason(self, identity: RunIdentity) -> str:
+        tier = identity.tier
+        if tier not in self._hashes:
+            self._hashes[tier] = self._suite.hash(tier)
+            self._episodes[tier] = frozenset(episode.id for episode in self._suite.episodes(tier, SPLIT))
+        if identity.suite_hash != self._hashes[tier]:
+            return f"suite hash {identity.suite_hash[:12]}, and the tier's is {self._hashes[tier][:12]}"
+        ids = {episode.id for episode in identity.episodes}
+        if ids != self._episodes[tier]:
+            return f"{len(ids)} episodes, not the split's {len(self._episodes[tier])}"
+        declared = to_plain(self._suite.tier(tier).loop_for(identity.wm))
+        if identity.specs.get("loop", declared) != declared:
+            return "played with another loop than the tier's"
+        return ""
+
+
+def _incomplete(folder: RunFolder) -> str:
+    counts = state_counts([row.result for row in folder.rows()])
+    played = counts["ok"] + counts["failed"]
+    return "" if played == counts["planned"] else f"PARTIAL: {played} of {counts['planned']} played to their end"

@@ -1,0 +1,284 @@
+"""The tables as one Markdown page. Numbers are only written here; what they are is worked out elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Iterator, List, Optional, Sequence
+
+from harness.contracts.results import Metric
+from harness.science.all_tables import Tables
+from harness.science.mini_agreement import Agreement, MiniTable
+from harness.science.reference_table import RangeLine, ReferenceLine
+from harness.science.resolution import Family
+
+NOTHING = "–"
+
+
+def page(tables: Tables) -> str:
+    """Return the whole page."""
+    parts: List[str] = [
+        f"# Tables of `{tables.suite}`, task `{tables.task}`, {tables.split} split",
+        "Numbers are per cent of episodes, or points of it, with 95 % intervals clustered by home. No digit is "
+        f"written by hand; more of them are in `{tables.suite}.json`.",
+        _code([tables.command]),
+        f"Commits of the runs: {', '.join(tables.commits) or NOTHING}. Missing: {len(tables.missing)} "
+        f"({'listed [below](#missing)' if tables.missing else 'nothing'}); runs that were not used: "
+        f"{len(tables.passed_over)}.",
+        *_tiers(tables),
+        *_references(tables),
+        *_ranges(tables),
+        *_resolution(tables),
+        *_curves(tables),
+        *_mini(tables),
+        *_timings(tables),
+        *_missing(tables),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _tiers(tables: Tables) -> Iterator[str]:
+    yield "## Tiers"
+    rows = [[f"`{t.name}`", t.status, str(t.episodes), str(t.homes), f"`{t.suite_hash}`"] for t in tables.tiers]
+    yield _table(["tier", "status", "episodes", "homes", "suite hash"], rows)
+
+
+def _references(tables: Tables) -> Iterator[str]:
+    yield "## References"
+    yield (
+        "Success with the agent's own stop and with the oracle's; *reached*: with the agent's own stop, some decision "
+        "ended within the goal's radius. n counts episodes times seeds. `--references` plays all of "
+        "a tier and stop rule by one command; each line's own command is below its table."
+    )
+    for tier in tables.tiers:
+        lines = [line for line in tables.references if line.tier == tier.name]
+        names = list(dict.fromkeys(line.name for line in lines))
+        yield f"### `{tier.name}`"
+        rows = [_reference_row(name, [line for line in lines if line.name == name]) for name in names]
+        head = ["reference", "success, self-stop", "reached, self-stop", "SPL (m), self-stop", "success, oracle stop"]
+        yield _table([*head, "n", "homes"], rows) if rows else "No reference was played."
+        if lines:
+            yield _code([line.command for line in lines])
+
+
+def _reference_row(name: str, lines: Sequence[ReferenceLine]) -> List[str]:
+    own = next((line for line in lines if line.stop == "self"), None)
+    oracle = next((line for line in lines if line.stop == "oracle"), None)
+    counts = [str(line.success.n) for line in (own, oracle) if line is not None]
+    homes = [str(line.homes) for line in (own, oracle) if line is not None]
+    return [
+        f"`{name}`",
+        _percent(own.success if own else None),
+        _percent(own.reached if own else None),
+        _percent(own.spl if own else None),
+        _percent(oracle.success if oracle else None),
+        " / ".join(dict.fromkeys(counts)),
+        " / ".join(dict.fromkeys(homes)),
+    ]
+
+
+def _ranges(tables: Tables) -> Iterator[str]:
+    yield "## Range"
+    yield (
+        "Points that `gtsim` solves more than another reference on the same episodes (t interval over homes; a "
+        "reference of several seeds is averaged by episode first). The commands are those of the references above."
+    )
+    rows = [
+        [
+            f"`{r.tier}`",
+            r.stop,
+            f"`gtsim` − `{r.other}`",
+            _percent(r.points),
+            _wanted(r),
+            str(r.points.n),
+            str(r.homes),
+        ]
+        for r in tables.ranges
+    ]
+    yield _table(["tier", "stop", "difference", "points", "declared", "n", "homes"], rows)
+
+
+def _wanted(line: RangeLine) -> str:
+    if line.wanted is None:
+        return NOTHING
+    return f"≥ {_points(line.wanted)}: {'yes' if line.points.value >= line.wanted else '**no**'}"
+
+
+def _resolution(tables: Tables) -> Iterator[str]:
+    yield "## Resolution"
+    yield (
+        "What each planted error costs `gtsim` on the one tier that was named for it beforehand (`resolution.toml` in "
+        "the suite's folder): success lost when the agent stops itself, on the same episodes. p: exact sign-flip test "
+        "over homes, then Holm's over all declared errors (one that was not played counts as p = 1). p within ±8: "
+        "small means that the difference is less than 8 points. Detectable: the smallest true difference found with "
+        "80 % power."
+    )
+    yield from _family(tables.resolution)
+    if tables.repeats.declared:
+        yield "### Repeated on other tiers"
+        yield "The same errors looked for again where the suite declares it; a family of its own."
+        yield from _family(tables.repeats)
+
+
+def _family(family: Family) -> Iterator[str]:
+    if len(family.findings) < family.declared:
+        yield f"**Incomplete: {len(family.findings)} of {family.declared} declared errors were played.**"
+    rows = [
+        [
+            f"`{f.wm}`",
+            f"`{f.tier}`",
+            _percent(f.clean),
+            _percent(f.success),
+            _percent(f.cost.points),
+            _p(f.cost.p),
+            _p(f.adjusted_p),
+            _p(f.cost.equivalence_p),
+            _points(f.cost.detectable),
+            str(f.cost.points.n),
+            str(f.cost.homes),
+            f.expected,
+            f"{'yes' if f.as_expected else '**no**'}: {f.verdict}",
+        ]
+        for f in family.findings
+    ]
+    head = ["error", "tier", "`gtsim`", "with the error", "cost, points", "p", "p, Holm", "p within ±8", "detectable"]
+    yield _table([*head, "n", "homes", "expected", "as expected?"], rows)
+    if rows:
+        yield _code([finding.command for finding in family.findings])
+
+
+def _curves(tables: Tables) -> Iterator[str]:
+    yield "## Dose curves"
+    yield "What each dose of a planted error leaves of the success of `gtsim` when the agent stops itself."
+    points = [(curve, point) for curve in tables.curves for point in curve["points"]]
+    rows = [
+        [
+            f"`{curve['tier']}`",
+            f"`{curve['setting']}`",
+            f"{point['dose']:g}",
+            _percent(Metric(point["success"], point["low"], point["high"], point["n"])),
+            str(point["n"]),
+            str(point["homes"]),
+        ]
+        for curve, point in points
+    ]
+    yield _table(["tier", "setting", "dose", "success", "n", "homes"], rows)
+    if points:
+        yield _code(list(dict.fromkeys(point["command"] for _, point in points)))
+
+
+def _mini(tables: Tables) -> Iterator[str]:
+    yield "## Does `mini` keep the order?"
+    yield (
+        "The same runs, self-stop, with only the 96 episodes of `--episodes mini` counted. Intervals of rank "
+        "correlations are percentiles of a bootstrap over homes. The subset is a part of the whole, so the correlation "
+        "with the *other* episodes is the honest one. Made by the command at the top; each run's own is in the JSON."
+    )
+    for table in tables.mini:
+        yield f"### `{table.tier}`"
+        yield from _mini_table(table)
+
+
+def _mini_table(table: MiniTable) -> Iterator[str]:
+    if table.agreement is not None:
+        yield _agreement(table.agreement)
+    rows = [
+        [
+            f"`{line.name}`",
+            _percent(line.full),
+            str(line.full.n),
+            str(line.homes),
+            _percent(line.mini),
+            str(line.mini.n),
+            str(line.mini_homes),
+        ]
+        for line in table.lines
+    ]
+    yield _table(["world model", "all", "n", "homes", "mini", "n", "homes"], rows)
+
+
+def _agreement(found: Agreement) -> str:
+    rows = [
+        ["all episodes", _ratio(found.kendall), _ratio(found.spearman), str(found.kendall.n)],
+        ["the other episodes", _ratio(found.kendall_rest), _ratio(found.spearman_rest), str(found.kendall_rest.n)],
+    ]
+    return _table(["mini with", "Kendall's tau-b", "Spearman's rho", "world models"], rows)
+
+
+def _timings(tables: Tables) -> Iterator[str]:
+    yield "## What playing costs"
+    yield (
+        "Seconds of one worker an episode (its services answer while it waits, so about one core's, where there were "
+        "no more workers than cores); hours of the whole test split, and minutes of `mini`, on 2 such cores. "
+        "Self-stop; the runs are those of the commands above and in the JSON."
+    )
+    rows = [
+        [
+            f"`{t.tier}`",
+            f"`{t.name}`",
+            _seconds(t.seconds),
+            str(t.seconds.n),
+            str(t.homes),
+            f"{t.hours:.2f}",
+            f"{t.mini_minutes:.1f}",
+            f"{t.workers} on {t.cores}, {t.cpu or 'unknown'}",
+        ]
+        for t in tables.timings
+    ]
+    head = ["tier", "world model", "s an episode", "n", "homes", "hours, 2 cores", "mini, minutes", "workers on cores"]
+    yield _table(head, rows)
+    whole = tables.whole
+    if whole.hours is not None and whole.mini_minutes is not None:
+        yield (
+            f"All {whole.tiers} tiers with `gtsim`, self-stop: **{whole.hours:.2f} hours** on 2 cores, "
+            f"**{whole.mini_minutes:.1f} minutes** for their `mini` subsets."
+        )
+
+
+def _missing(tables: Tables) -> Iterator[str]:
+    yield "## Missing"
+    told = [f"- {x.what}" + (f": `{x.command}`" if x.command else "") for x in tables.missing]
+    yield "\n".join(told) if told else "Nothing."
+    yield "## Runs not used"
+    yield "\n".join(f"- `{x.run_id}`: {x.reason}" for x in tables.passed_over) or "None."
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [_cells(head), _cells(["---"] * len(head)), *map(_cells, rows)]
+    return "\n".join(lines) if rows else "Nothing to show."
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _code(lines: Sequence[str]) -> str:
+    return "\n".join(["```", *lines, "```"])
+
+
+def _percent(metric: Optional[Metric]) -> str:
+    return NOTHING if metric is None else _with_interval(metric, 100.0, 1)
+
+
+def _ratio(metric: Metric) -> str:
+    return _with_interval(metric, 1.0, 2)
+
+
+def _seconds(metric: Metric) -> str:
+    return _with_interval(metric, 1.0, 2)
+
+
+def _with_interval(metric: Metric, scale: float, digits: int) -> str:
+    value, low, high = (_number(x * scale, digits) for x in (metric.value, metric.low, metric.high))
+    return f"{value} [{low}, {high}]"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else NOTHING
+
+
+def _points(share: Optional[float]) -> str:
+    return NOTHING if share is None else f"{100 * share:.1f}"
+
+
+def _p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"

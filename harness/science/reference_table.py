@@ -1,0 +1,99 @@
+"""References of every tier, and the range between them: how much room a world model has to show what it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional, Sequence, Tuple
+
+from harness.contracts.results import Metric
+from harness.records.roots import trajectory_root
+from harness.science.commands import command_of, play_command
+from harness.science.declared import WantedRange
+from harness.science.found import ORACLE, SELF, Found, Missing
+from harness.science.paired import lead, size
+from harness.scoring.data import RunData
+from harness.scoring.metrics import metrics_table
+from harness.scoring.references import CEILING
+
+RIVAL = "warp"
+"""Geometry without learning: what a learnt model has to beat."""
+
+
+@dataclass(frozen=True)
+class ReferenceLine:
+    """One reference on one tier with one stop rule; ``reached``: some decision ended within the goal's radius."""
+
+    tier: str
+    name: str
+    stop: str
+    success: Metric
+    reached: Optional[Metric]
+    spl: Optional[Metric]
+    homes: int
+    seeds: Tuple[int, ...]
+    run_id: str
+    trajectory_root: str
+    command: str
+
+
+@dataclass(frozen=True)
+class RangeLine:
+    """How much more the simulator solves than another reference of the same tier and stop rule.
+
+    ``wanted`` is the least share of episodes that the suite declared, None where it declared nothing.
+    """
+
+    tier: str
+    stop: str
+    other: str
+    points: Metric
+    homes: int
+    wanted: Optional[float]
+
+
+def reference_lines(found: Found, missing: List[Missing]) -> Tuple[ReferenceLine, ...]:
+    """Return a line for each reference, tier and stop rule, in the suite's order; what is not there is told."""
+    lines = []
+    for tier in found.suite.tiers.values():
+        for reference in tier.references:
+            for stop in tier.loop.stop_rules:
+                run = found.run(reference.wm, tier.name, stop)
+                if run is None:
+                    command = play_command(found.suite, tier.name, reference.wm, stop)
+                    missing.append(Missing(f"reference {reference.name} on {tier.name}, {stop}-stop", command))
+                else:
+                    lines.append(_line(reference.name, run, found))
+    return tuple(lines)
+
+
+def range_lines(found: Found, wanted: Sequence[WantedRange]) -> Tuple[RangeLine, ...]:
+    """Return the simulator's lead over the suite's baseline and over `RIVAL`, where both were played."""
+    least = {(each.tier, SELF, each.over): each.points / 100.0 for each in wanted}
+    lines = []
+    for tier in found.suite.tiers:
+        for stop in (SELF, ORACLE):
+            ceiling = found.run(CEILING, tier, stop)
+            for name in (found.suite.baseline, RIVAL):
+                other = found.run(name, tier, stop)
+                if ceiling is not None and other is not None:
+                    points, homes = lead(ceiling, other), size(ceiling)[1]
+                    lines.append(RangeLine(tier, stop, name, points, homes, least.get((tier, stop, name))))
+    return tuple(lines)
+
+
+def _line(name: str, run: RunData, found: Found) -> ReferenceLine:
+    metrics = metrics_table(run.results)
+    identity = run.identity
+    return ReferenceLine(
+        tier=identity.tier,
+        name=name,
+        stop=identity.stop,
+        success=metrics["success_rate"],
+        reached=metrics.get("reached_rate"),
+        spl=metrics.get("spl_m"),
+        homes=size(run)[1],
+        seeds=identity.seeds,
+        run_id=run.record.run_id,
+        trajectory_root=trajectory_root(run.rows),
+        command=command_of(identity, found.suite),
+    )

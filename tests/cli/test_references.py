@@ -1,0 +1,90 @@
+"""`--references` plays the references that no run gives already, and reuses those that do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli import play
+from harness.cli.options import RunOptions, make_plan
+from harness.contracts.results import ERROR, FAILED, PLANNED, EpisodeResult
+from harness.records.folder import RunFolder
+from harness.records.identity import Provenance
+from harness.running import runs
+from harness.running.plan import RunPlan
+from harness.running.progress import RunOutcome
+
+SEVEN = {"none", "look", "homing", "oracle", "copy", "warp", "gtsim"}
+
+
+def options(wm: str, **changes: Any) -> RunOptions:
+    return replace(RunOptions(wm, "ignav", suite="embedded-v1", split="test", episodes="3"), **changes)
+
+
+def write(root: Path, plan: RunPlan, run_id: str, state: str = FAILED) -> RunFolder:
+    """Write the run of a plan; its first episode ended in ``state``, the others were played."""
+    provenance = Provenance(1.79e9, (), {}, {}, "")
+    folder = RunFolder.create(root, plan.identity, plan.execution(), provenance, run_id)
+    with folder.lock():
+        journal = folder.journal_to_write()
+        for number, row in enumerate(folder.rows()):
+            ended = state if number == 0 else FAILED
+            if ended != PLANNED:
+                planned = row.result
+                result = EpisodeResult(planned.episode, planned.home, planned.seed, ended, {}, "", "broke")
+                journal.commit(row.key, result, 1)
+        journal.close()
+    return folder
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace playing by writing the run's rows; return the world models that were played, in order."""
+    names: list[str] = []
+
+    def create(plan: RunPlan, root: Path) -> RunFolder:
+        names.append(plan.identity.wm)
+        return write(root, plan, f"played-{len(names)}-{plan.identity.wm}")
+
+    def finished(folder: RunFolder, *rest: object) -> RunOutcome:
+        return RunOutcome(folder.path, {}, "", False, 0.0)
+
+    monkeypatch.setattr(runs, "create", create)
+    monkeypatch.setattr(runs, "play", finished)
+    return names
+
+
+def test_all_seven_are_played_once_and_then_reused(tmp_path: Path, played: list[str]) -> None:
+    asked = options("gtsim-walls")
+    play.play_references(asked, make_plan(asked), tmp_path)
+    assert set(played) == SEVEN and len(played) == 7
+    play.play_references(asked, make_plan(asked), tmp_path)
+    assert len(played) == 7
+    other = options("gtsim")
+    play.play_references(other, make_plan(other), tmp_path)  # another world model on the same episodes
+    assert len(played) == 7
+
+
+@pytest.mark.parametrize(
+    "changes", [{"episodes": "4"}, {"seeds": "1"}, {"stop": "oracle"}, {"split": "validation"}, {"tier": "detour"}]
+)
+def test_another_question_is_another_run(tmp_path: Path, changes: dict[str, Any]) -> None:
+    folder = write(tmp_path, make_plan(options("warp")), "first")
+    found = play.reusable(make_plan(options("warp")), tmp_path)
+    assert found is not None and found.path == folder.path
+    assert play.reusable(make_plan(options("warp", **changes)), tmp_path) is None
+
+
+@pytest.mark.parametrize("state", [PLANNED, ERROR])
+def test_a_run_that_was_not_played_to_its_end_is_not_reused(tmp_path: Path, state: str) -> None:
+    write(tmp_path, make_plan(options("warp")), "first", state)
+    assert play.reusable(make_plan(options("warp")), tmp_path) is None
+
+
+def test_a_run_of_another_hash_is_not_reused(tmp_path: Path) -> None:
+    plan = make_plan(options("warp"))
+    write(tmp_path, replace(plan, identity=replace(plan.identity, suite_hash="0" * 64)), "old")
+    assert play.reusable(plan, tmp_path) is None

@@ -1,0 +1,282 @@
+"""The tables say what the runs say, tell what is missing or passed over, and keep to what was declared beforehand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy import stats
+
+from harness.contracts.errors import Refusal
+from harness.science import tables as tables_module
+from harness.science.all_tables import Tables, make_tables
+from harness.science.declared import read_declared
+from harness.science.found import find_runs
+from harness.science.mini_agreement import agree
+from harness.science.paired import cost
+from harness.science.resolution import verdict
+from harness.science.tables import main, write_tables
+from harness.scoring.comparing import compare
+from harness.scoring.comparing_tests import holm
+from harness.scoring.data import load_run
+from tasks.subsets import mini
+from tasks.suite import Suite, load_suite
+from tests.science.small_suite import EPISODES, HOMES, small_suite, solved_by, write_small_run
+
+ROOT = Path(__file__).parents[2]
+ABILITIES = {"gtsim": 0.9, "warp": 0.5, "none": 0.1, "gtsim-motion-50": 0.4, "gtsim-jitter-20cm": 0.8}
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    return small_suite(tmp_path / "suite")
+
+
+@pytest.fixture
+def runs(tmp_path: Path, suite: Suite) -> Path:
+    root = tmp_path / "runs"
+    for wm, ability in ABILITIES.items():
+        write_small_run(root, suite, wm, solved_by(ability), settings={"jitter_m": 0.2} if "jitter" in wm else {})
+    write_small_run(root, suite, "gtsim-null-1cm", solved_by(0.9))
+    return root
+
+
+def made(suite: Suite, *roots: Path) -> Tables:
+    return make_tables(suite, roots, "the command", resamples=50)
+
+
+def test_references_and_range_are_those_of_the_runs(suite: Suite, runs: Path) -> None:
+    write_small_run(runs, suite, "gtsim", solved_by(0.95), stop="oracle")
+    tables = made(suite, runs)
+    lines = {(line.name, line.stop): line for line in tables.references}
+    assert set(lines) == {("gtsim", "self"), ("gtsim", "oracle"), ("warp", "self"), ("none", "self")}
+    for name in ("gtsim", "warp", "none"):
+        line = lines[name, "self"]
+        assert line.success.value == pytest.approx(ABILITIES[name])
+        assert line.success.low < line.success.value < line.success.high
+        assert (line.success.n, line.homes) == (EPISODES, HOMES)
+        assert f"--wm {name} " in line.command and "--tier precise --split test --episodes all" in line.command
+    points = {(line.stop, line.other): line.points.value for line in tables.ranges}
+    assert points == {("self", "none"): pytest.approx(0.8), ("self", "warp"): pytest.approx(0.4)}
+    assert [line.wanted for line in tables.ranges] == [0.65, 0.45]
+
+
+def test_a_reference_of_several_seeds_is_averaged_by_episode(suite: Suite, runs: Path) -> None:
+    write_small_run(runs, suite, "none", solved_by(0.1), seeds=(0, 1, 2))
+    tables = made(suite, runs)
+    line = next(line for line in tables.references if line.name == "none")
+    assert (line.success.n, line.seeds) == (3 * EPISODES, (0, 1, 2)) and line.command.endswith("--seeds 0-2")
+    lead = next(line.points for line in tables.ranges if line.other == "none")
+    assert lead.value == pytest.approx(0.8) and lead.n == EPISODES
+    assert any("is taken in its place" in passed.reason for passed in tables.passed_over)
+
+
+def test_what_is_missing_is_told_with_its_command(suite: Suite, runs: Path) -> None:
+    missing = made(suite, runs).missing
+    told = {what: lacking.command for lacking in missing for what in lacking.what.split("; ")}
+    commands = [lacking.command for lacking in missing if lacking.command]
+    assert len(set(commands)) == len(commands) < len(told)
+    assert "python benchmark.py --wm oracle --task ignav" in told["reference oracle on precise, self-stop"]
+    assert told["reference gtsim on precise, oracle-stop"].endswith("--stop oracle")
+    assert {"gtsim-walls on detour, self-stop", "gtsim on detour, self-stop"} <= set(told)
+    assert "detour: no run to take mini from" in told
+    assert "reference gtsim on precise, self-stop" not in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"suite_hash": "0" * 64}, "suite hash 000000000000, and the tier's is"),
+        ({"split": "validation"}, "validation split"),
+        ({"tier": "easy"}, "no tier 'easy'"),
+        ({"suite": "embedded-v2"}, "played on embedded-v2"),
+        ({"specs": {"loop": {}}}, "another loop"),
+    ],
+)
+def test_a_run_on_something_else_is_passed_over(suite: Suite, runs: Path, changes: dict[str, Any], reason: str) -> None:
+    write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd", changes=changes)
+    assert_passed_over(made(suite, runs), reason)
+
+
+@pytest.mark.parametrize(
+    ("kept", "played", "reason"),
+    [(96, EPISODES, "96 episodes, not the split's 120"), (EPISODES, 100, "PARTIAL: 100 of 120")],
+)
+def test_a_part_of_a_run_is_passed_over(suite: Suite, runs: Path, kept: int, played: int, reason: str) -> None:
+    write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd", kept=kept, played=played)
+    assert_passed_over(made(suite, runs), reason)
+
+
+def assert_passed_over(tables: Tables, reason: str) -> None:
+    passed = {run.run_id: run.reason for run in tables.passed_over}
+    assert reason in passed["odd"]
+    assert "copy" not in {line.name for line in tables.references}
+
+
+def test_resolution_is_judged_by_what_was_declared(suite: Suite, runs: Path) -> None:
+    family = made(suite, runs).resolution
+    findings = {finding.wm: finding for finding in family.findings}
+    assert family.declared == 4 and set(findings) == {"gtsim-motion-50", "gtsim-jitter-20cm", "gtsim-null-1cm"}
+    assert findings["gtsim-motion-50"].cost.points.value == pytest.approx(0.5)
+    assert all(finding.as_expected for finding in findings.values())
+    assert findings["gtsim-null-1cm"].verdict == "does not fire"
+    plain = [findings[wm].cost.p if wm in findings else 1.0 for wm in (e.wm for e in read_declared(suite).errors)]
+    assert [finding.adjusted_p for finding in family.findings] == list(holm(plain))[:3]
+
+
+def test_a_missing_error_never_makes_the_others_look_better(suite: Suite, runs: Path) -> None:
+    before = {finding.wm: finding.adjusted_p for finding in made(suite, runs).resolution.findings}
+    write_small_run(runs, suite, "gtsim", solved_by(0.9), tier="detour")
+    write_small_run(runs, suite, "gtsim-walls", solved_by(0.2), tier="detour")
+    after = {finding.wm: finding.adjusted_p for finding in made(suite, runs).resolution.findings}
+    assert len(after) == 4 and all(after[wm] <= p for wm, p in before.items())
+
+
+@pytest.mark.parametrize(
+    ("expected", "points", "p", "holds", "words"),
+    [
+        ("large", 0.20, 0.001, True, "20 points or more, significant"),
+        ("large", 0.19, 0.001, False, "less than 20 points, significant"),
+        ("large", 0.30, 0.06, False, "20 points or more, not significant"),
+        ("small", 0.05, 0.05, True, "significant"),
+        ("small", -0.10, 0.01, False, "significant"),
+        ("tolerated", 0.05, 0.01, True, "at most 5 points, significant"),
+        ("tolerated", 0.06, 0.50, False, "more than 5 points, not significant"),
+        ("anything", 0.30, 0.01, True, "significant"),
+        ("anything", 0.00, 0.90, True, "not significant"),
+        ("null", 0.01, 0.06, True, "does not fire"),
+        ("null", -0.03, 0.04, False, "fires"),
+    ],
+)
+def test_a_verdict_can_go_either_way(expected: str, points: float, p: float, holds: bool, words: str) -> None:
+    assert verdict(expected, points, p) == (holds, words)
+
+
+def test_a_cost_is_the_contrast_of_compare_with_the_other_sign(suite: Suite, tmp_path: Path) -> None:
+    folders = [
+        write_small_run(tmp_path / "two", suite, "gtsim", solved_by(0.9)),
+        write_small_run(tmp_path / "two", suite, "gtsim-motion-75", solved_by(0.7)),
+    ]
+    clean, wrong = map(load_run, folders)
+    found, contrast = cost(clean, wrong), compare((clean, wrong)).contrasts[0]
+    assert found.points.value == -contrast.difference.value
+    assert (found.points.low, found.points.high) == pytest.approx((-contrast.difference.high, -contrast.difference.low))
+    assert (found.p, found.equivalence_p) == pytest.approx((contrast.p, contrast.equivalence_p))
+    assert found.detectable == pytest.approx(contrast.detectable)
+
+
+def test_runs_that_may_not_be_compared_are_told(suite: Suite, runs: Path) -> None:
+    write_small_run(runs, suite, "gtsim-motion-50", solved_by(0.4), seeds=(0, 1))
+    tables = made(suite, runs)
+    assert "gtsim-motion-50" not in {finding.wm for finding in tables.resolution.findings}
+    assert any("gtsim-motion-50 on precise" in lacking.what and "seeds" in lacking.what for lacking in tables.missing)
+
+
+def test_mini_is_taken_out_of_the_whole_runs(suite: Suite, runs: Path) -> None:
+    tables = made(suite, runs)
+    table = next(table for table in tables.mini if table.tier == "precise")
+    chosen = {episode.id for episode in mini(suite.episodes("precise", "test"))}
+    found = find_runs([runs], suite)
+    for line in table.lines:
+        run = found.run(line.name, "precise")
+        assert run is not None
+        solved = [result.state == "ok" for result in run.results if result.episode in chosen]
+        assert (line.mini.n, line.full.n) == (96, EPISODES)
+        assert line.mini.value == pytest.approx(sum(solved) / 96)
+    assert table.agreement is not None
+    values = [[getattr(line, name).value for line in table.lines] for name in ("mini", "full")]
+    assert table.agreement.kendall.value == pytest.approx(stats.kendalltau(*values).statistic)
+    assert table.agreement.spearman.value == pytest.approx(stats.spearmanr(*values).statistic)
+    assert table.agreement.kendall.low <= table.agreement.kendall.value <= table.agreement.kendall.high
+    assert table.agreement.kendall.n == len(table.lines)
+
+
+def test_a_subset_that_turns_the_order_round_is_seen(suite: Suite, tmp_path: Path) -> None:
+    """Whoever solves more of the subset solves less of the rest."""
+    chosen = frozenset(episode.id for episode in mini(suite.episodes("precise", "test")))
+    inside = [episode.id in chosen for episode in suite.episodes("precise", "test")]
+    folders = []
+    for number, share in enumerate((0.2, 0.5, 0.8)):
+        many, few = solved_by(share), solved_by(1.0 - share)
+        solved = tuple(many[i] if inside[i] else few[i] for i in range(EPISODES))
+        folders.append(write_small_run(tmp_path / "turned", suite, f"wm-{number}", solved))
+    found = agree([load_run(folder) for folder in folders], chosen, resamples=50)
+    assert found.kendall_rest.value == pytest.approx(-1.0) and found.spearman_rest.value == pytest.approx(-1.0)
+    assert found.kendall.value == pytest.approx(1.0)  # 96 of 120 episodes are the whole's own
+
+
+def test_two_world_models_are_too_few_to_rank(suite: Suite, tmp_path: Path) -> None:
+    for wm in ("gtsim", "warp"):
+        write_small_run(tmp_path / "two", suite, wm, solved_by(ABILITIES[wm]))
+    tables = made(suite, tmp_path / "two")
+    assert [table.agreement for table in tables.mini] == [None]
+    assert "precise: 2 world models, too few to rank" in {lacking.what for lacking in tables.missing}
+
+
+def test_seconds_are_told_for_two_cores_and_summed_over_all_tiers(suite: Suite, runs: Path) -> None:
+    tables = made(suite, runs)
+    line = next(line for line in tables.timings if line.name == "gtsim")
+    assert line.seconds.value == 4.0 and (line.seconds.n, line.homes, line.workers, line.cores) == (
+        EPISODES,
+        HOMES,
+        2,
+        2,
+    )
+    assert line.hours == pytest.approx(4.0 * EPISODES / 2 / 3600) and line.mini_minutes == pytest.approx(4.0 * 96 / 120)
+    assert tables.whole.hours is None
+    write_small_run(runs, suite, "gtsim", solved_by(0.9), tier="detour")
+    assert made(suite, runs).whole.hours == pytest.approx(2 * line.hours)
+
+
+def test_the_page_and_its_json_hold_every_table(suite: Suite, runs: Path, tmp_path: Path) -> None:
+    page, numbers = write_tables(made(suite, runs), tmp_path / "out")
+    text = page.read_text()
+    assert "## Dose curves" in text
+    for heading in ("Tiers", "References", "Range", "Resolution", "Does `mini` keep", "What playing costs", "Missing"):
+        assert f"## {heading}" in text
+    assert "| `gtsim` | 90.0 [" in text and "**Incomplete: 3 of 4 declared errors were played.**" in text
+    assert "≥ 65.0: yes" in text and "≥ 45.0: **no**" in text
+    assert "| `precise` | `jitter_m` | 0.2 | 80.0 [" in text
+    assert suite.hash("precise") in text and "the command" in text
+    plain = json.loads(numbers.read_text(), parse_constant=pytest.fail)
+    assert plain["suite"] == suite.name and len(plain["references"]) == 3
+    for row in text.splitlines():
+        assert not row.startswith("| `gtsim") or "nan" not in row
+
+
+def test_the_command_writes_the_files_and_refuses_an_empty_folder(
+    suite: Suite, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tables_module, "load_suite", lambda name, task: suite)
+    assert main([str(runs), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert (tmp_path / "out" / "embedded-v1.md").exists() and "embedded-v1.json" in said.out
+    assert "missing  reference oracle on precise, self-stop" in said.err
+    (tmp_path / "empty").mkdir()
+    assert main([str(tmp_path / "empty"), "--out", str(tmp_path / "out")]) == 2
+    assert "holds no run folder" in capsys.readouterr().err
+
+
+def test_the_shipped_declaration_names_planted_errors_of_the_catalog_once_each() -> None:
+    declared = read_declared(load_suite("embedded-v1"))
+    manifest = (ROOT / "wm_plugins" / "reference" / "plugin.toml").read_text()
+    named = {error.wm for error in declared.errors}
+    assert len(named) == len(declared.errors) == manifest.count('name = "gtsim-')
+    assert all(f'name = "{name}"' in manifest for name in named)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[errors]]\nwm = "a"\ntier = "b"\nexpected = "huge"',
+        "[[errors]",
+        '[[curves]]\ntier="a"\nsetting="x"\ndoses=[1.0]',
+    ],
+)
+def test_a_damaged_declaration_is_refused(suite: Suite, text: str) -> None:
+    (suite.folder / "resolution.toml").write_text(text)
+    with pytest.raises(Refusal, match=r"resolution\.toml"):
+        read_declared(replace(suite))
