@@ -21,6 +21,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
+from harness.running.action_spaces import check_actions
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import find_image, read_file
 from harness.running.plan import RunPlan, ServicePlan
@@ -169,6 +170,7 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     manifest = prepared.manifest
     suite = load_suite(options.suite or manifest.home_suite, options.task)
     suite = suite.in_environment(options.environment) if options.environment else suite
+    check_actions(manifest, suite)
     check_view(manifest, suite, suite.tier(options.tier))
     if options.scenes and suite.environment != HABITAT:
         raise Refusal(f"--scenes is for Habitat, and {suite.environment} plays {suite.name}.", "Leave it out.")

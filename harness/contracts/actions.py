@@ -13,6 +13,7 @@ FORWARD = "forward"
 TURN_LEFT = "turn_left"
 TURN_RIGHT = "turn_right"
 STOP = "stop"
+NAVIGATION = "navigation"
 DISCRETE7 = "discrete7"
 EE_POSE8 = "ee_pose8"
 
@@ -68,7 +69,7 @@ class ActionSpace:
 def navigation_space(forward_m: float = 0.2, turn_deg: float = 22.5) -> ActionSpace:
     """Return the ``navigation`` space with the published step sizes as defaults."""
     return ActionSpace(
-        "navigation",
+        NAVIGATION,
         (
             Primitive(FORWARD, forward_m),
             Primitive(TURN_LEFT, turn_deg),

@@ -14,6 +14,15 @@ NONE = "none"
 FROM_HUB = "hub"
 RANDOM = "random"
 
+NETWORK = "network"
+"""What ``needs`` names if the model asks others over the network."""
+
+SPENDING = "WIW_SPENDING"
+"""The environment variable that tells such a model the file in which it keeps what its run has spent.
+
+All services of a run share the file, and a resumed run goes on with it.
+"""
+
 Setting = Union[bool, int, float, str]
 """A value of a model's own settings. Its type is part of the manifest's hash: 5 and 5.0 are two settings."""
 

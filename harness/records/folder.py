@@ -24,6 +24,7 @@ RECORD = "run.json"
 JOURNAL = "journal.sqlite"
 EPISODES = "episodes"
 LOGS = "logs"
+SPENT = "spent.txt"
 
 
 class RunFolder:
@@ -94,6 +95,11 @@ class RunFolder:
     def logs(self) -> Path:
         """Return the folder of the workers' and services' logs."""
         return self.path / LOGS
+
+    @property
+    def spent(self) -> Path:
+        """Return the file in which a model that costs money keeps what this run has spent; others have none."""
+        return self.path / SPENT
 
     def episode_folder(self, key: EpisodeKey) -> Path:
         """Return the folder of one episode, whether it exists or not."""

@@ -31,6 +31,7 @@ from harness.contracts.errors import (
     SpecMismatch,
     WiwError,
 )
+from harness.contracts.manifests import NETWORK, SPENDING
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
 from harness.records.episode_files import write_episode
 from harness.records.errors import RecordError
@@ -65,6 +66,9 @@ class Worker:
         self._logs = folder.logs / f"services-{number}"
         self._player: Optional[Player] = None
         self._has_played = False
+        model = self._plan.world_model
+        if model is not None and NETWORK in model.manifest.get("needs", ()):
+            os.environ[SPENDING] = str(folder.spent.absolute())  # its service, a process, inherits it
 
     def start(self) -> Message:
         """Make the player; say whether the worker is ready."""

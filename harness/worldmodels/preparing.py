@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Mapping, Sequence
 
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import FROM_HUB, RANDOM, ModelManifest, Setting
+from harness.contracts.manifests import FROM_HUB, NETWORK, RANDOM, ModelManifest, Setting
 from harness.worldmodels import authors_code, cards
 from harness.worldmodels.conditioning import conditioning_of
 from harness.worldmodels.file_hashes import Progress, quiet
@@ -23,8 +23,6 @@ from harness.worldmodels.weights import Lack, choose_weights, lacks, own_folder
 
 RANDOM_WEIGHTS = "random-weights"
 UNCARDED = "uncarded"
-NETWORK = "network"
-"""What a manifest's ``needs`` names if the model asks others over the network."""
 
 
 @dataclass(frozen=True)

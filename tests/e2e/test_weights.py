@@ -77,6 +77,16 @@ def test_a_perspective_model_is_told_at_once_which_suites_can_judge_it(capsys: p
         assert part in said
 
 
+def test_a_model_of_a_robot_arm_is_told_at_once_that_navigation_is_not_for_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for suite, said in (((), "wiw-v1, its home suite,"), (("--suite", "embedded"), "embedded-v1 has ignav")):
+        assert main(("--wm", "FTsvd-manip", "--task", "ignav", *suite, "--weights", "random", "--dry-run")) == 2
+        told = capsys.readouterr().err
+        for part in ("'ee_pose8'", said, "'navigation'", "plugin check FTsvd-manip"):
+            assert part in told
+
+
 def test_no_trial_is_advised_that_would_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(("--wm", "ltx", "--task", "ignav")) == 2
     said = capsys.readouterr().err

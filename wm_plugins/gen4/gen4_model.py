@@ -160,7 +160,7 @@ class Gen4(WorldModel):
             raise Refusal(
                 f"max_cost_usd is {float(self.settings['max_cost_usd']):.2f} and a rollout of world model "
                 f"{self.manifest.name!r} costs {self.cost_usd:.2f} USD, so nothing can be asked.",
-                "Say what this service may spend: --set max_cost_usd=AMOUNT (each worker has a service of its own).",
+                "Say what the run may spend in all: --set max_cost_usd=AMOUNT.",
             )
 
 

@@ -19,14 +19,18 @@ from PIL import Image
 from harness.contracts.actions import Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.errors import Refusal, WiwError
-from harness.contracts.manifests import ModelManifest
+from harness.contracts.manifests import SPENDING, ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import RolloutRequest
+from harness.records.folder import RunFolder
+from harness.running import runs
+from harness.running.services import Placement, plan_world_model
 from harness.runtimes.process import start_process
 from harness.runtimes.specs import ServiceLimits
 from harness.wire.client import WorldModelClient
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
+from tests.running import fake
 from tests.wm_plugins.gen4.runway_server import KEY, Runway, serving
 
 ENTRY = load_catalog().find("gen4")
@@ -39,6 +43,7 @@ COMPRESSION = 6
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SPENDING, raising=False)
     monkeypatch.setenv("RUNWAYML_API_SECRET", KEY)
 
 
@@ -132,6 +137,44 @@ def test_the_cap_is_kept_before_the_request_that_would_exceed_it() -> None:
     assert len(runway.bodies) == 2 and model.budget.spent_usd == pytest.approx(0.5)
 
 
+def test_the_cap_is_that_of_the_run_over_its_workers_and_a_resume(tmp_path: Path) -> None:
+    with serving() as runway:
+        chosen = manifest(runway, max_cost_usd=0.6)  # two rollouts of 0.25
+        model, _ = plan_world_model(CatalogEntry(chosen, ENTRY.folder, ENTRY.shared), None, Placement())
+        player = "tests.wm_plugins.gen4.asking_player:AskingPlayer"
+        plan = replace(fake.plan(4, workers=2), world_model=model, player=player)
+        outcome = runs.start(plan, tmp_path)
+        assert outcome.counts["error"] == 2 and len(runway.bodies) == 2
+        again = runs.resume(outcome.path, plan.identity.suite_hash, retry_errors=True)
+        assert again.counts["error"] == 2 and len(runway.bodies) == 2
+        errors = {row.result.error for row in RunFolder.open(outcome.path).rows() if row.result.state == "error"}
+        assert all("max_cost_usd 0.60: this run has spent 0.50" in error for error in errors)
+        assert RunFolder.open(outcome.path).spent.read_text() == "0.25\n0.25\n"
+        other = runs.start(replace(plan, identity=replace(plan.identity, seeds=(1,))), tmp_path)
+        assert other.counts["error"] == 2 and len(runway.bodies) == 4
+
+
+def test_services_share_the_account_of_their_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SPENDING, str(tmp_path / "spent.txt"))
+    with serving(creations=[(200, "created"), (400, "refused"), (200, "created")]) as runway:
+        first, second = (made(manifest(runway, max_cost_usd=0.6)) for _ in range(2))
+        assert not first.imagine(ask(0)).error and second.budget.spent_usd == pytest.approx(0.25)
+        assert "400" in second.imagine(ask(1)).error and first.budget.spent_usd == pytest.approx(0.25)
+        assert not second.imagine(ask(2)).error
+        assert "has spent 0.50" in first.imagine(ask(3)).error
+    assert len(runway.bodies) == 3
+
+
+def test_an_account_that_cannot_be_read_spends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = tmp_path / "spent.txt"
+    account.write_text("0.25\nmuch\n")
+    for named in (account, tmp_path / "nowhere" / "spent.txt"):
+        monkeypatch.setenv(SPENDING, str(named))
+        with serving() as runway:
+            assert "Nothing was asked" in made(manifest(runway)).imagine(ask()).error
+        assert runway.bodies == []
+
+
 def test_a_cap_of_nothing_is_refused_at_the_start() -> None:
     for cap in (0.0, 0.2):
         with pytest.raises(Refusal, match="--set max_cost_usd"):
@@ -197,7 +240,7 @@ def test_a_missing_key_is_one_message_wherever_it_is_started(monkeypatch: pytest
         made(chosen)
     spec = CatalogEntry(chosen, ENTRY.folder, ENTRY.shared).service_spec(sys.executable)
     with (
-        pytest.raises(WiwError, match="RUNWAYML_API_SECRET"),
+        pytest.raises(Refusal, match="RUNWAYML_API_SECRET"),
         start_process(spec, ServiceLimits(start_s=60.0), tmp_path / "gen4.log"),
     ):
         pass
