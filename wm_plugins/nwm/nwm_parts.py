@@ -133,7 +133,7 @@ def _from_cache(checkpoint: Checkpoint, name: str) -> str:
     try:
         return str(snapshot_download(checkpoint.source, revision=revision, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError) as error:
-        raise _missing(checkpoint.source) from error
+        raise _missing(checkpoint) from error
 
 
 def _load_vae(checkpoint: Checkpoint) -> Any:
@@ -142,8 +142,12 @@ def _load_vae(checkpoint: Checkpoint) -> Any:
             checkpoint.source, revision=checkpoint.revision or None, local_files_only=True, torch_dtype=torch.float32
         )
     except (OSError, ValueError) as error:
-        raise _missing(checkpoint.source) from error
+        raise _missing(checkpoint) from error
 
 
-def _missing(source: str) -> Refusal:
-    return Refusal(f"the weights {source} of 'nwm' are not on this machine.", f"Run: hf download {source}")
+def _missing(checkpoint: Checkpoint) -> Refusal:
+    revision = f" --revision {checkpoint.revision}" if checkpoint.revision else ""
+    return Refusal(
+        f"the weights {checkpoint.source} of 'nwm' are not on this machine.",
+        f"Run: hf download {checkpoint.source}{revision}",
+    )

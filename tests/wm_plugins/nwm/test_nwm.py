@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 pytest.importorskip("torch", reason="nwm needs torch (the extra 'models')")
 pytest.importorskip("diffusers", reason="nwm needs diffusers (the extra 'models')")
 
+import huggingface_hub
 import torch
 from diffusers import AutoencoderKL
 
@@ -30,7 +32,9 @@ from harness.runtimes.specs import ServiceLimits
 from harness.wire.client import WorldModelClient
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
+from harness.worldmodels.weights import choose_weights, lacks
 from tests.wm_plugins.authors_code import says_where_from
+from tests.worldmodels.hub_folder import cached
 
 STANDIN = Path(__file__).parent / "standin"
 ENTRY = load_catalog().find("nwm")
@@ -245,3 +249,35 @@ def test_the_manifest_says_what_the_model_is() -> None:
     assert (manifest.view, manifest.conditioning, manifest.steps) == ("perspective", "numbers", 250)
     assert manifest.checkpoint.source == "facebook/nwm" and manifest.context_max == 3
     assert manifest.base_checkpoint.source == "stabilityai/sd-vae-ft-ema"
+
+
+def test_both_weights_are_fetched_at_their_revision_and_each_part_has_its_licence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    readme = (ENTRY.folder / "README.md").read_text(encoding="utf-8")
+    for lack, checkpoint, licence in zip(
+        lacks(choose_weights(ENTRY.manifest, "hub")),
+        (ENTRY.manifest.checkpoint, ENTRY.manifest.base_checkpoint),
+        ("CC BY-NC 4.0", "MIT"),
+        strict=True,
+    ):
+        assert re.fullmatch("[0-9a-f]{40}", checkpoint.revision)
+        assert f"hf download {checkpoint.source} --revision {checkpoint.revision}" in lack.steps[0]
+        assert licence in lack.what and f"{checkpoint.source})" in lack.what
+        (row,) = [line for line in readme.splitlines() if checkpoint.revision in line]
+        assert f"`{checkpoint.source}`" in row and f"| {licence} |" in row
+
+
+def test_another_revision_is_not_taken_for_the_pinned_one(
+    saved: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import nwm_parts
+
+    cached(tmp_path, "facebook/nwm", {"0100000.pth.tar": "x"})
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    any_revision = replace(tiny(saved), weights="hub", checkpoint=Checkpoint("facebook/nwm"))
+    assert nwm_parts._checkpoint_file(any_revision, "0100000.pth.tar").read_text() == "x"
+    pinned = ENTRY.manifest.checkpoint
+    with pytest.raises(Refusal, match=f"hf download facebook/nwm --revision {pinned.revision}"):
+        nwm_parts._checkpoint_file(replace(any_revision, checkpoint=pinned), "0100000.pth.tar")
