@@ -20,7 +20,7 @@ from harness.planning.memory import remaining_ends
 from harness.planning.odometry import Odometry
 from harness.planning.proposals import End, Proposal
 from harness.planning.references.truth import TrueDistances
-from harness.planning.revisers import Uniform
+from harness.planning.revisers import Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
@@ -84,7 +84,7 @@ def decision_states(
             end_distances_m=tuple(-score for score in scores.ends),
             distance_m=-scores.stay,
         )
-        actions = proposal.actions(ends[Uniform().choose(len(ends), (), None, decision, seeds)])
+        actions = proposal.actions(ends[Uniform().choose(len(ends), (), Stay(False), decision, seeds)])
         observation = _execute(environment, actions, look)
         executed.append(actions)
         here = here.advance(actions)
