@@ -16,10 +16,10 @@ from video_diffusion.compiling import keep_channels_last
 BLOCKS = ("LTXVideoResnetBlock3d", "LTXVideoUpsampler3d")
 
 
-def compile_ltx_decoder(vae: Any, device: torch.device) -> int:
+def compile_ltx_decoder(vae: Any, device: torch.device, channels_kept_last: bool = True) -> int:
     """Compile the repeated blocks and the last norm of the decoder; return how many."""
     blocks = [module for module in vae.decoder.modules() if type(module).__name__ in BLOCKS]
-    if device.type == "cuda":
+    if device.type == "cuda" and channels_kept_last:
         keep_channels_last(vae.decoder)
         for block in blocks:
             block.forward = channels_last(block.forward)

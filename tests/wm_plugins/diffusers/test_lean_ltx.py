@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 
 
 def transformer(heads: int = 2, blocks: int = 3) -> Any:
-    """Return a transformer whose width leaves a remainder by 6, as that of the real one does, so positions are padded."""
+    """Return a transformer whose width leaves a remainder by 6, as the real one's does: positions are padded."""
     torch.manual_seed(0)
     return lively(
         diffusers.LTXVideoTransformer3DModel(
