@@ -56,7 +56,7 @@ def breakdown(call: Callable[[], Any], repeats: int = 5) -> dict[str, Any]:
             call()
         torch.cuda.synchronize()
     for event in recorded.events():
-        if event.device_type == torch.autograd.DeviceType.CUDA:
+        if event.device_type == torch.autograd.DeviceType.CUDA and not getattr(event, "is_user_annotation", False):
             spent[event.name] += event.device_time / 1000 / repeats
             runs[event.name] += 1
     kinds: Counter[str] = Counter()

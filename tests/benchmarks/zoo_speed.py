@@ -165,6 +165,32 @@ def kernels(model: Any, requests: list[RolloutRequest]) -> dict[str, Any]:
         }
 
 
+def in_process(
+    manifest: ModelManifest, requests: list[RolloutRequest], choices: argparse.Namespace, kernels_too: bool
+) -> dict[str, Any]:
+    """Return what one model costs in this process, and let go of it."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    begin = time.perf_counter()
+    model = load_class(manifest.entry_point, ())(manifest)
+    row: dict[str, Any] = {"steps": manifest.steps, "frames": manifest.frames + 1}
+    row.update(load_s=round(time.perf_counter() - begin, 2), warm_up_s=round(model.warm_up_s, 2))
+    if not choices.service:
+        row["plugin"] = median_run(partial(ask, model, requests), choices.repeats)
+    if choices.compare_bare:
+        row["bare"] = median_run(partial(bare, model, requests[: choices.bare_candidates or None]), choices.repeats)
+    if choices.kernels and cuda and kernels_too:
+        row["kernels"] = kernels(model, requests)
+    if cuda:
+        row["peak_memory_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
+        del model
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    print(manifest.name, row, file=sys.stderr, flush=True)
+    return row
+
+
 def through_service(entry: CatalogEntry, manifest: ModelManifest, requests: list[RolloutRequest], repeats: int) -> Any:
     """Return what the same model costs as a service of its own process."""
     with service(replace(entry, manifest=manifest)) as client:
@@ -207,23 +233,7 @@ def main() -> None:
     for mode in ("eager",) if choices.eager else ("eager", "compiled"):
         manifest = manifest_for(entry, choices, compile=mode == "compiled")
         requests = requests_for(manifest, choices)
-        begin = time.perf_counter()
-        model = load_class(manifest.entry_point, ())(manifest)
-        row: dict[str, Any] = {"load_s": round(time.perf_counter() - begin, 2), "warm_up_s": round(model.warm_up_s, 2)}
-        if not choices.service:
-            row["plugin"] = median_run(partial(ask, model, requests), choices.repeats)
-        if choices.compare_bare:
-            some = requests[: choices.bare_candidates or None]
-            row["bare"] = median_run(partial(bare, model, some), choices.repeats)
-        if choices.kernels and cuda and (mode == "compiled" or choices.eager):
-            row["kernels"] = kernels(model, requests)
-        if cuda:
-            row["peak_memory_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
-        result[mode] = {"steps": manifest.steps, "frames": manifest.frames + 1, **row}
-        del model
-        if cuda:
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
+        result[mode] = row = in_process(manifest, requests, choices, kernels_too=mode == "compiled" or choices.eager)
     if choices.service:
         result["service"] = through_service(entry, manifest, requests, choices.repeats)
         if choices.compare_bare:
