@@ -45,6 +45,10 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--eager", action="store_true", help="leave the compiled runs out")
     parser.add_argument("--compare-bare", action="store_true")
+    parser.add_argument("--bare-candidates", type=int, default=0, help="candidates of the bare runs (0: all)")
+    parser.add_argument(
+        "--kernels", action="store_true", help="milliseconds of a step and a decoding by kind of kernel"
+    )
     parser.add_argument("--service", action="store_true", help="ask through the wire, not in this process")
     parser.add_argument("--two-pass", action="store_true", help="guidance as the pipeline does it, in two passes")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, or steps, frames")
@@ -131,6 +135,62 @@ def bare(model: Any, requests: list[RolloutRequest]) -> dict[str, float]:
     return {"rollout": seconds, "decode": spent[0] / len(requests)}
 
 
+def kernels(model: Any, requests: list[RolloutRequest]) -> dict[str, Any]:
+    """Return where the time of one call of the denoiser for all requests goes, and that of decoding one of them."""
+    import torch
+    from video_diffusion.compiling import denoisers
+
+    from tests.benchmarks.kernels import breakdown
+
+    denoiser, decode, steps = denoisers(model.pipeline)[0], model.decode, model.steps
+    calls: list[dict[str, Any]] = []
+    decodings: list[tuple[Any, ...]] = []
+
+    def noted(*given: Any) -> Any:
+        decodings.append(given)
+        return decode(*given)
+
+    hook = denoiser.register_forward_pre_hook(lambda _, __, named: calls.append(named), with_kwargs=True)
+    model.decode, model.steps = noted, 2
+    try:
+        ask(model, requests)
+    finally:
+        hook.remove()
+        del model.decode
+        model.steps = steps
+    with torch.no_grad():
+        return {
+            "step": breakdown(lambda: denoiser(**calls[-1])),
+            "decode": breakdown(lambda: model.decode(*decodings[-1])),
+        }
+
+
+def in_process(
+    manifest: ModelManifest, requests: list[RolloutRequest], choices: argparse.Namespace, kernels_too: bool
+) -> dict[str, Any]:
+    """Return what one model costs in this process, and let go of it."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    begin = time.perf_counter()
+    model = load_class(manifest.entry_point, ())(manifest)
+    row: dict[str, Any] = {"steps": manifest.steps, "frames": manifest.frames + 1}
+    row.update(load_s=round(time.perf_counter() - begin, 2), warm_up_s=round(model.warm_up_s, 2))
+    if not choices.service:
+        row["plugin"] = median_run(partial(ask, model, requests), choices.repeats)
+    if choices.compare_bare:
+        row["bare"] = median_run(partial(bare, model, requests[: choices.bare_candidates or None]), choices.repeats)
+    if choices.kernels and cuda and kernels_too:
+        row["kernels"] = kernels(model, requests)
+    if cuda:
+        row["peak_memory_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
+        del model
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    print(manifest.name, row, file=sys.stderr, flush=True)
+    return row
+
+
 def through_service(entry: CatalogEntry, manifest: ModelManifest, requests: list[RolloutRequest], repeats: int) -> Any:
     """Return what the same model costs as a service of its own process."""
     with service(replace(entry, manifest=manifest)) as client:
@@ -173,24 +233,13 @@ def main() -> None:
     for mode in ("eager",) if choices.eager else ("eager", "compiled"):
         manifest = manifest_for(entry, choices, compile=mode == "compiled")
         requests = requests_for(manifest, choices)
-        begin = time.perf_counter()
-        model = load_class(manifest.entry_point, ())(manifest)
-        row: dict[str, Any] = {"load_s": round(time.perf_counter() - begin, 2), "warm_up_s": round(model.warm_up_s, 2)}
-        if not choices.service:
-            row["plugin"] = median_run(partial(ask, model, requests), choices.repeats)
-        if choices.compare_bare:
-            row["bare"] = median_run(partial(bare, model, requests), choices.repeats)
-        if cuda:
-            row["peak_memory_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
-        result[mode] = {"steps": manifest.steps, "frames": manifest.frames + 1, **row}
-        del model
-        if cuda:
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
+        result[mode] = row = in_process(manifest, requests, choices, kernels_too=mode == "compiled" or choices.eager)
     if choices.service:
         result["service"] = through_service(entry, manifest, requests, choices.repeats)
         if choices.compare_bare:
             result["rate_over_bare"] = round(row["bare"]["rollout"] / result["service"]["rollout"], 3)
+            first = result["eager"]["bare"]["rollout"]
+            result["rate_over_first_bare"] = round(first / result["service"]["rollout"], 3)
     print(json.dumps(result, indent=2))
 
 

@@ -19,6 +19,7 @@ from video_diffusion.decoding import generated_frames
 from video_diffusion.devices import PhaseClock
 from video_diffusion.interception import EncodeOnce, decoding_put_off, one_pass_guidance
 from video_diffusion.prompts import PromptCache
+from video_diffusion.random_weights import random_mask
 
 from tests.wm_plugins.diffusers.zoo import CATALOG, FORWARDS, request
 
@@ -68,6 +69,12 @@ def test_prompt_cache_drops_the_least_recently_used() -> None:
     for prompt in ("a", "b", "a", "c", "a", "b"):
         cache.get(prompt, lambda: {})
     assert cache.computed == 4  # a, b, c, and b again
+
+
+def test_random_mask_hides_the_padding_where_the_pipeline_has_some() -> None:
+    assert random_mask("move the camera forward", [10], padded=True).tolist() == [[1] * 7 + [0] * 3]
+    assert random_mask("", [4], padded=True).tolist() == [[1, 0, 0, 0]]
+    assert random_mask("a word", [4], padded=False).all() and random_mask("a " * 9, [4], padded=True).all()
 
 
 class CountingVae:

@@ -78,10 +78,15 @@ def compile_decoder(vae: Any, device: torch.device) -> int:
     for layer in layers:
         layer.compile(dynamic=False)
     if layers and device.type == "cuda":
-        for weight in vae.parameters():
-            if weight.ndim in CHANNELS_LAST:
-                weight.data = weight.data.to(memory_format=CHANNELS_LAST[weight.ndim])
+        keep_channels_last(vae)
     return len(layers)
+
+
+def keep_channels_last(module: Any) -> None:
+    """Store the weights of convolutions with channels last, which makes their results so as well."""
+    for weight in module.parameters():
+        if weight.ndim in CHANNELS_LAST:
+            weight.data = weight.data.to(memory_format=CHANNELS_LAST[weight.ndim])
 
 
 def empty_requests(manifest: ModelManifest, size: int) -> list[RolloutRequest]:

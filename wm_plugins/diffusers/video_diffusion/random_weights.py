@@ -25,6 +25,8 @@ from video_diffusion.prompts import Embedding
 from video_diffusion.settings import PipelineSettings
 
 RANDOM_SEED = 0
+PADDED = "padded"
+"""A mask that hides what is longer than the text, as those of real prompts do; attention with a mask costs more."""
 
 
 def read_shapes(folder: Path, settings: PipelineSettings) -> Mapping[str, Any]:
@@ -100,7 +102,15 @@ def random_embedding(shapes: Mapping[str, Any], text: str, names: Sequence[str],
         if table is None:
             continue
         if table.get("mask", False):
-            embedding[name] = torch.ones((1, *table["shape"]), dtype=torch.long)
+            embedding[name] = random_mask(text, table["shape"], table["mask"] == PADDED)
         else:
             embedding[name] = torch.randn((1, *table["shape"]), generator=generator).to(dtype)
     return embedding
+
+
+def random_mask(text: str, shape: Sequence[int], padded: bool) -> torch.Tensor:
+    """Return a mask of ones; where it is ``padded``, of three tokens for two words of ``text`` and one for its end."""
+    mask = torch.ones((1, *shape), dtype=torch.long)
+    if padded:
+        mask[..., 1 + 3 * len(text.split()) // 2 :] = 0
+    return mask
