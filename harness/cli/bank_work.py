@@ -14,6 +14,7 @@ from harness.cli.options import RunOptions, make_plan
 from harness.cli.play import check_writable
 from harness.cli.progress import ProgressLine, describe_states
 from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.manifests import ENVIRONMENT
 from harness.records.banks import (
     BANK_HASH,
     STATES,
@@ -38,6 +39,8 @@ def measure(options: RunOptions, out: Path, file: Optional[Path], against: Optio
     if other is not None:
         check_against(other, plan)
     check_writable(out)
+    for remark in remarks(plan):
+        note(remark)
     folder = unfinished(list_measurements(out), plan) or create(plan, out)
     with asking(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress)
@@ -65,6 +68,17 @@ def make_measurement(options: RunOptions, file: Optional[Path]) -> RunPlan:
     suite = load_suite(plan.identity.suite, plan.identity.task)
     bank = read_bank(suite, suite.tier(plan.identity.tier), file or bank_path(suite))
     return plan_measurement(plan, suite, bank)
+
+
+def remarks(plan: RunPlan) -> list[str]:
+    """Return what a user has to know of how this world model is asked."""
+    manifest = plan.identity.wm_manifest
+    told = []
+    if plan.environment is not None and manifest["kind"] != ENVIRONMENT:
+        told.append(f"{manifest['name']} wants a view that the bank does not hold: {plan.environment.name} renders it")
+    if manifest["context_max"]:
+        told.append(f"{manifest['name']} makes use of earlier views, and the bank holds none: it is asked without")
+    return told
 
 
 def check_against(other: RunFolder, plan: RunPlan) -> None:

@@ -40,8 +40,8 @@ SIGNS = {REGRET: -1.0, SELF_REGRET: -1.0, TOP_1: 1.0}
 class BankLine:
     """One world model on the bank and in the loop; ``rank_correlation`` is None where it scores nothing.
 
-    ``over_ceiling`` is its regret minus the simulator's in the same states, None where that was not measured and for
-    the simulator itself.
+    ``over_ceiling`` and ``self_over_ceiling`` are its regrets minus the simulator's in the same states, None where
+    those were not measured and for the simulator itself.
     """
 
     name: str
@@ -50,6 +50,7 @@ class BankLine:
     top_1: Metric
     rank_correlation: Optional[Metric]
     over_ceiling: Optional[Difference]
+    self_over_ceiling: Optional[Difference]
     success: Metric
     measurement: str
     run_id: str
@@ -139,16 +140,17 @@ def _line(measured: Measured, run: RunData, ceiling: Optional[Measured], suite: 
     table = measure_table(measured.data.results)
     regret, self_regret, top_1 = table[REGRET], table[SELF_REGRET], table[TOP_1]
     assert regret is not None and self_regret is not None and top_1 is not None  # a complete measurement has them
-    beside = None
+    beside: Mapping[str, Optional[Difference]] = {}
     if ceiling is not None and ceiling is not measured:
-        beside = differences(measured.data, ceiling.data)[REGRET]
+        beside = differences(measured.data, ceiling.data)
     return BankLine(
         name=row_name(run),
         regret=regret,
         self_regret=self_regret,
         top_1=top_1,
         rank_correlation=table[RANK],
-        over_ceiling=beside,
+        over_ceiling=beside.get(REGRET),
+        self_over_ceiling=beside.get(SELF_REGRET),
         success=rate(success_sample(run.results)),
         measurement=measured.name,
         run_id=run.record.run_id,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence, Tuple
 
+from harness.contracts.digest import to_plain
 from harness.records.banks import bank_hash, list_measurements, measurement
 from harness.records.folder import RunFolder
 from harness.science.found import PassedOver, incomplete
@@ -38,10 +39,10 @@ def find_banks(roots: Sequence[Path], suite: Suite) -> FoundBanks:
     ordered = sorted(folders.values(), key=lambda folder: folder.record.provenance.created_at, reverse=True)
     tiers: Dict[str, Dict[str, Measured]] = {}
     passed: List[PassedOver] = []
-    hashes: Dict[str, str] = {}
+    checker = _Checker(suite)
     for folder in ordered:
         name = measurement(folder).name
-        reason = _reason(folder, suite, hashes)
+        reason = checker.reason(folder)
         if not reason:
             found = Measured(name, bank_hash(folder), load_run(folder))
             of_tier = tiers.setdefault(folder.identity.tier, {})
@@ -52,22 +53,38 @@ def find_banks(roots: Sequence[Path], suite: Suite) -> FoundBanks:
     return FoundBanks({name: tiers[name] for name in suite.tiers if name in tiers}, tuple(passed))
 
 
-def _reason(folder: RunFolder, suite: Suite, hashes: Dict[str, str]) -> str:
-    """Return why a measurement is passed over, "" where it is used.
+class _Checker:
+    """Says why a measurement cannot be used; each tier's hashes are worked out once.
 
-    ``hashes`` holds the hash of each tier's states: those of the suite's bank, else of its latest measurement.
+    The states of a tier are those of the suite's bank, where it has none those of the latest measurement.
     """
-    identity = folder.identity
-    if (identity.suite, identity.task) != (suite.name, suite.task) or identity.tier not in suite.tiers:
-        return f"measured on {identity.suite}, {identity.task}, tier {identity.tier}"
-    if identity.suite_hash != suite.hash(identity.tier):
-        return f"suite hash {identity.suite_hash[:12]}, and the tier's is {suite.hash(identity.tier)[:12]}"
-    reason = incomplete(folder)
-    if reason:
-        return reason
-    if identity.tier not in hashes:
-        path = bank_path(suite)
-        shipped = read_bank(suite, suite.tier(identity.tier), path).hash if path.is_file() else ""
-        hashes[identity.tier] = shipped or bank_hash(folder)
-    wanted = hashes[identity.tier]
-    return "" if bank_hash(folder) == wanted else f"states {bank_hash(folder)[:12]}, and the bank's are {wanted[:12]}"
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+        self._suite_hashes: Dict[str, str] = {}
+        self._states_hashes: Dict[str, str] = {}
+
+    def reason(self, folder: RunFolder) -> str:
+        """Return why a measurement is passed over, "" where it is used; to be asked of the latest first."""
+        identity, suite = folder.identity, self._suite
+        tier = identity.tier
+        if (identity.suite, identity.task) != (suite.name, suite.task) or tier not in suite.tiers:
+            return f"measured on {identity.suite}, {identity.task}, tier {tier}"
+        if tier not in self._suite_hashes:
+            self._suite_hashes[tier] = suite.hash(tier)
+            self._states_hashes[tier] = self._shipped(tier)
+        known = self._suite_hashes[tier]
+        if identity.suite_hash != known:
+            return f"suite hash {identity.suite_hash[:12]}, and the tier's is {known[:12]}"
+        if identity.specs.get("loop") != to_plain(suite.tier(tier).loop_for(identity.wm)):
+            return "asked with another loop than the tier's"
+        reason = incomplete(folder)
+        if reason:
+            return reason
+        found = bank_hash(folder)
+        wanted = self._states_hashes[tier] = self._states_hashes[tier] or found
+        return "" if found == wanted else f"states {found[:12]}, and the bank's are {wanted[:12]}"
+
+    def _shipped(self, tier: str) -> str:
+        path = bank_path(self._suite)
+        return read_bank(self._suite, self._suite.tier(tier), path).hash if path.is_file() else ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List
+from typing import Iterator, List, Optional
 
 from harness.science.all_tables import Tables
 from harness.science.bank_agreement import BankLine, BankTable
 from harness.science.markdown_parts import NOTHING, code_block, grid, metres, p_value, percent, ratio
+from harness.scoring.bank import Difference
 
 NAMES = {"regret_m": "regret", "self_regret_m": "regret, may stay", "top_1": "top-1"}
 
@@ -37,20 +38,27 @@ def _table(table: BankTable) -> Iterator[str]:
     if table.agreements:
         rows = [[NAMES[a.measure], ratio(a.kendall), ratio(a.spearman), str(a.kendall.n)] for a in table.agreements]
         yield grid(["success with", "Kendall's tau-b", "Spearman's rho", "world models"], rows)
-    head = ["world model", "regret, m", "− `gtsim`, m", "p", "regret, may stay, m", "top-1", "order", "success"]
+    beside = ["− `gtsim`, m", "p"]
+    head = ["world model", "regret, m", *beside, "regret, may stay, m", *beside, "top-1", "order", "success"]
     yield grid(head, [_row(line) for line in table.lines])
     yield code_block([line.commands[0] for line in table.lines])
 
 
 def _row(line: BankLine) -> List[str]:
-    beside = line.over_ceiling
     return [
         f"`{line.name}`",
         metres(line.regret),
-        NOTHING if beside is None else metres(beside.value),
-        NOTHING if beside is None else p_value(beside.p),
+        *_beside(line.over_ceiling),
         metres(line.self_regret),
+        *_beside(line.self_over_ceiling),
         percent(line.top_1),
         ratio(line.rank_correlation),
         percent(line.success),
     ]
+
+
+def _beside(difference: Optional[Difference]) -> List[str]:
+    """Return the cells of a paired difference and its p-value."""
+    if difference is None:
+        return [NOTHING, NOTHING]
+    return [metres(difference.value), p_value(difference.p)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import ENVIRONMENT
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.records.banks import BANK_HASH
 from harness.records.roots import trajectory_root
@@ -24,6 +25,7 @@ TOP_1, RANK = "top_1", "rank_correlation"
 MEASURES = (REGRET, SELF_REGRET, TOP_1, RANK)
 """The measures that world models are compared in."""
 
+WORLD_MODEL_ROLE, FURTHER_VIEW_ROLE = "world model", "further view"
 SCHEMA_VERSION = 1
 
 
@@ -106,6 +108,7 @@ def as_results(run: RunData, measured: Mapping[str, Optional[Metric]]) -> Dict[s
         "stamps": list(identity.stamps),
         "planner": identity.planner,
         "seed": identity.seeds[0],
+        "simulator": simulator_role(run),
         "states": states,
         "partial": answered < counts["planned"],
         "homes": len({result.home for result in run.results}),
@@ -113,6 +116,13 @@ def as_results(run: RunData, measured: Mapping[str, Optional[Metric]]) -> Dict[s
         "trajectory_root": trajectory_root(run.rows),
         "timings": {phase: dict(seconds) for phase, seconds in timings_table(run.results).items()},
     }
+
+
+def simulator_role(run: RunData) -> Optional[str]:
+    """Return what a simulator was started for: ``world model``, ``further view``; None where none was."""
+    if run.record.execution.get("environment") is None:
+        return None
+    return WORLD_MODEL_ROLE if run.identity.wm_manifest.get("kind") == ENVIRONMENT else FURTHER_VIEW_ROLE
 
 
 def differences_as_plain(found: Mapping[str, Optional[Difference]]) -> Dict[str, Any]:
