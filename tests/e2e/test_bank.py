@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -40,7 +41,7 @@ def bank(shared: Path, homes: Path) -> Path:
         made = states_of_home(home_jobs(SUITE, str(homes))[0])
         kept = made.states[:STATES]
         used = {name: made.images[name] for state in kept for name in (state.view, state.goal)}
-        temporary = path.with_suffix(".part")
+        temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_bytes(bank_bytes(SUITE, {"easy": kept}, used))
         temporary.replace(path)
     return path
