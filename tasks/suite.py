@@ -17,7 +17,8 @@ from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
-from harness.planning.config import LoopConfig, PartConfig
+from harness.planning.config import LoopConfig
+from harness.planning.registry import with_reviser
 from tasks.requirements import Missing, missing_requirement
 from tasks.suite_files import read_episodes, read_homes, read_suite
 
@@ -38,12 +39,12 @@ AT = "@"
 class Reference:
     """A named configuration that gives a number its meaning: a world model, and the reviser it is played with.
 
-    ``reviser`` is None where the tier's own is used.
+    ``reviser`` is "" where the tier's own is used.
     """
 
     name: str
     wm: str
-    reviser: PartConfig | None = None
+    reviser: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class Tier:
     def loop_for(self, wm: str) -> LoopConfig:
         """Return the loop that ``wm`` is played with: the tier's, or with the reviser of the reference of that name."""
         for reference in self.references:
-            if reference.wm == wm and reference.reviser is not None:
-                return replace(self.loop, reviser=reference.reviser)
+            if reference.wm == wm and reference.reviser:
+                return with_reviser(self.loop, reference.reviser)
         return self.loop
 
     def check_stop(self, stop: str) -> None:
@@ -235,7 +236,7 @@ def load_suite(name: str = "embedded", task: str = "ignav", root: Path = TASKS_F
 @functools.lru_cache(maxsize=8)
 def _load(folder: Path) -> Suite:
     data = read_suite(folder / "suite.toml")
-    references = tuple(Reference(r.name, r.wm, PartConfig(r.reviser) if r.reviser else None) for r in data.references)
+    references = tuple(Reference(r.name, r.wm, r.reviser) for r in data.references)
     space = data.space()
     tiers: Dict[str, Tier] = {
         name: Tier(
@@ -258,7 +259,8 @@ def _load(folder: Path) -> Suite:
     }
     for name, variant in data.variants.items():
         tier = tiers[variant.tier]
-        loop = replace(tier.loop, score=variant.score.config())
+        reviser = tier.loop.reviser if variant.reviser is None else variant.reviser.config()
+        loop = replace(tier.loop, score=variant.score.config(), reviser=reviser)
         tiers[name] = replace(tier, name=name, description=variant.description, loop=loop, status=variant.status)
     return Suite(
         name=data.name,

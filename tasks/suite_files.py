@@ -100,12 +100,16 @@ class TierData(_File):
 
 
 class VariantData(_File):
-    """A tier that differs from ``tier`` in its score alone: the same episodes and the same loop."""
+    """A tier that differs from ``tier`` in its score: the same episodes and the same loop.
+
+    ``reviser`` is given where the constants of the tier's are in units of its score.
+    """
 
     tier: Name
     description: str
     status: Literal["frozen", "draft"] = "frozen"
     score: PartData
+    reviser: Optional[PartData] = None
 
 
 class ReferenceData(_File):

@@ -51,6 +51,7 @@ ALLOWED = {
 AUTHORING = {
     "tasks/ignav/make_bank.py": {"images"},
     "tasks/ignav/make_episodes.py": {"images"},
+    "harness/collecting/arms.py": {"images"},
     "harness/collecting/embedded.py": {"images"},
     "harness/collecting/homes.py": {"images"},
     "harness/training/learnt_score/home_data.py": {"images"},

@@ -14,11 +14,8 @@ from harness.cli.console import note, print_json, say
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
-    from harness.collecting.asking import Question
-    from harness.collecting.backends import Machine
     from harness.collecting.plan import CollectPlan
     from harness.collecting.work import CollectProgress
-    from tasks.suite import Suite
 
 MAX_PROCESSES = 64
 INTERVAL_S = 5.0
@@ -29,43 +26,52 @@ def collect_command(
     exp_id: Annotated[Optional[str], typer.Argument(help="Name of the data set: a folder of OUTPUT_DIR.")] = None,
     output_dir: Annotated[Optional[Path], typer.Argument(help="Where data sets are.")] = None,
     num_processes: Annotated[Optional[int], typer.Argument(help="Processes; never changes the data.")] = None,
-    suite: Annotated[str, typer.Option("--suite", help="Suite whose cameras are recorded.")] = "embedded",
-    scenes: Annotated[str, typer.Option("--scenes", help="Homes: NAME,FIRST:LAST,... or how many.")] = "",
+    suite: Annotated[
+        str, typer.Option("--suite", help="Suite whose cameras are recorded; rlbench: demonstrations of an arm.")
+    ] = "embedded",
+    scenes: Annotated[
+        str, typer.Option("--scenes", help="Homes: NAME,FIRST:LAST,... or how many. RLBench: tasks.")
+    ] = "",
     clips: Annotated[int, typer.Option("--clips", help="How many clips in all.")] = 50,
-    clip_frames: Annotated[int, typer.Option("--clip-frames", help="Frames of a clip, its first view included.")] = 14,
+    clip_frames: Annotated[
+        Optional[int], typer.Option("--clip-frames", help="Frames of a clip, its first view included: 14.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of all draws.")] = 0,
     policy: Annotated[
-        str, typer.Option("--policy", help="waypoints, waypoints-upstream or random; several: dealt in turn.")
-    ] = "waypoints",
+        str,
+        typer.Option("--policy", help="waypoints (the default), waypoints-upstream, random; several: dealt in turn."),
+    ] = "",
     camera: Annotated[str, typer.Option("--camera", help="Camera of the suite's rig.")] = "front",
     layout: Annotated[str, typer.Option("--layout", help="lerobot, or folders of pictures.")] = "lerobot",
     split: Annotated[str, typer.Option("--split", help="train, or validation for choosing; never test.")] = "train",
-    fps: Annotated[int, typer.Option("--fps", help="Frames per second that videos and tables claim.")] = 10,
+    fps: Annotated[
+        Optional[int], typer.Option("--fps", help="Frames per second that videos and tables claim: 10; RLBench: 20.")
+    ] = None,
     scenes_dir: Annotated[Optional[Path], typer.Option("--scenes-dir", help="Habitat: folder of the scenes.")] = None,
-    env_python: Annotated[str, typer.Option("--env-python", help="Habitat: its interpreter.")] = "",
+    env_python: Annotated[str, typer.Option("--env-python", help="Habitat, RLBench: the interpreter.")] = "",
     env_gpu: Annotated[str, typer.Option("--env-gpu", help="Habitat: GPU that all processes share.")] = "",
     check: Annotated[
         Optional[Path], typer.Option("--check", help="Check a data set and name its first bad clip.")
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Collect clips of walks through training homes, or check a data set. The same command goes on after a kill."""
+    """Collect clips of walks or of a robot arm, or check a data set. The same command goes on after a kill."""
     if check is not None:
         return check_data(check, as_json)
     if exp_id is None or output_dir is None or num_processes is None:
         raise Refusal("collect needs EXP_ID, OUTPUT_DIR and NUM_PROCESSES.", EXAMPLE)
     if not 1 <= num_processes <= MAX_PROCESSES:
         raise Refusal(f"NUM_PROCESSES {num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice.")
+    from harness.cli.collect_sources import Given, find_source, prepare
     from harness.collecting.asking import Question
     from harness.collecting.starting import collect
-    from tasks.suite import load_suite
 
-    chosen = load_suite(suite)
+    source = find_source(suite)
     question = Question(
         name=exp_id,
-        suite=chosen.name,
-        environment=chosen.environment,
-        rig=chosen.rig,
+        suite=source.suite,
+        environment=source.environment,
+        rig=source.rig,
         camera=camera,
         split=split,
         scenes=scenes,
@@ -76,55 +82,11 @@ def collect_command(
         seed=seed,
         layout=layout,
     )
-    machine = find_machine(chosen, scenes_dir, env_python, env_gpu)
+    machine, plan = prepare(question, source, Given(scenes_dir, env_python, env_gpu))
     folder = output_dir / exp_id
-    plan = find_plan(question, machine, folder)
     begun = time.monotonic()
     fresh = collect(folder, plan, machine, num_processes, CollectLine())
     return _told(folder, plan, fresh, time.monotonic() - begun, as_json)
-
-
-def find_machine(suite: Suite, scenes_dir: Optional[Path], python: str, gpu: str) -> Machine:
-    """Return where things are on this machine."""
-    from harness.cli.paths import cache_root
-    from harness.cli.scenes import choose_scenes
-    from harness.collecting.backends import EMBEDDED, Machine
-    from harness.running.habitat import require_module
-
-    if suite.environment == EMBEDDED:
-        if scenes_dir or python or gpu:
-            raise Refusal("--scenes-dir, --env-python and --env-gpu are for Habitat.", "Leave them out.")
-        return Machine(str(cache_root()))
-    interpreter = python or sys.executable
-    require_module(interpreter)
-    folder = choose_scenes(str(scenes_dir or ""), suite)
-    return Machine(str(cache_root()), interpreter, str(folder.absolute()), gpu, dict(suite.navmesh))
-
-
-def find_plan(question: Question, machine: Machine, folder: Path) -> CollectPlan:
-    """Return the plan; Habitat is asked for its version, and embedded homes are exported for it."""
-    from harness.collecting.asking import make_plan
-    from harness.collecting.backends import EMBEDDED, make_backend
-    from harness.collecting.homes import SIMULATOR
-
-    if question.environment == EMBEDDED:
-        return make_plan(question, SIMULATOR)
-    homes = Path(machine.scenes_dir)
-    of_embedded = question.suite.startswith(EMBEDDED)
-    found = () if of_embedded else tuple(sorted(path.stem for path in homes.glob("*.glb")))
-    plan = make_plan(question, "", found)
-    if of_embedded:
-        from harness.collecting.embedded import export_scenes
-
-        export_scenes(plan.scenes, machine.cache_dir, homes, note)
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as logs:
-        backend = make_backend(question.environment, plan.camera, machine, Path(logs) / "habitat.log")
-        try:
-            return make_plan(question, backend.simulator, found)
-        finally:
-            backend.close()
 
 
 def check_data(folder: Path, as_json: bool) -> int:
@@ -144,11 +106,14 @@ def check_data(folder: Path, as_json: bool) -> int:
 
 
 def _told(folder: Path, plan: CollectPlan, fresh: bool, seconds: float, as_json: bool) -> int:
-    frames = plan.clips * plan.clip_frames
+    from harness.collecting.reading import read_rows
+
+    frames = sum(row["length"] for row in read_rows(folder, plan))
+    scenes = f"{len(plan.scenes)} {'tasks or variations' if plan.whole else 'homes'}"
     if as_json:
         print_json({"folder": str(folder), "clips": plan.clips, "frames": frames, "plan_digest": plan.digest()})
     elif fresh:
-        say(f"{folder}: {plan.clips} clips, {frames} frames of {len(plan.scenes)} homes in {seconds:.0f} s")
+        say(f"{folder}: {plan.clips} clips, {frames} frames of {scenes} in {seconds:.0f} s")
     else:
         say(f"{folder} is complete already: {plan.clips} clips, {frames} frames")
     return 0
@@ -179,7 +144,7 @@ def describe(progress: CollectProgress) -> str:
 
     parts = [f"{progress.clips}/{progress.total} clips", f"{progress.processes} processes"]
     if progress.frames_per_s is None:
-        parts.append("opening homes")
+        parts.append("opening scenes")
     else:
         parts.append(f"{progress.frames_per_s:.0f} frames/s")
     if progress.eta_s is not None and progress.clips < progress.total:

@@ -5,26 +5,33 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
+from harness.collecting.arms import STEPS_PER_S, check_arm_scene
 from harness.collecting.backends import EMBEDDED
+from harness.collecting.demonstrations import DEMONSTRATION
 from harness.collecting.guarding import SPLITS, check_name
 from harness.collecting.homes import check_home
-from harness.collecting.plan import LAYOUTS, CollectPlan, rig_digest
-from harness.collecting.policies import POLICIES
+from harness.collecting.plan import LAYOUTS, LEROBOT, RLBENCH, WHOLE, CollectPlan, rig_digest
+from harness.collecting.policies import POLICIES, WAYPOINTS
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 
 MOST_HOMES = 10_000
 CLIPS_PER_TRAJECTORY = 25
+CLIP_FRAMES = 14
+FPS = 10
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_RANGE = re.compile(r"([a-z][a-z-]*)-(\d{4}):\1-(\d{4})")
+_RANGE = re.compile(r"([a-z][a-z0-9_/-]*?)(\d+):\1(\d+)")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What the command line asks, as it was typed; ``rig`` is that of the suite."""
+    """What the command line asks, as it was typed; ``rig`` is that of the suite.
+
+    ``policy`` is '', ``clip_frames`` and ``fps`` are None where nothing was typed.
+    """
 
     name: str
     suite: str
@@ -35,8 +42,8 @@ class Question:
     scenes: str
     policy: str
     clips: int
-    clip_frames: int
-    fps: int
+    clip_frames: Optional[int]
+    fps: Optional[int]
     seed: int
     layout: str
 
@@ -55,10 +62,7 @@ def make_plan(question: Question, simulator: str, found_scenes: Tuple[str, ...] 
         raise Refusal(f"there is no split {question.split!r} to collect.", hint)
     if question.layout not in LAYOUTS:
         raise Refusal(f"there is no layout {question.layout!r}.", nearest(question.layout, LAYOUTS))
-    policies = tuple(question.policy.split(","))
-    for policy in policies:
-        if policy not in POLICIES:
-            raise Refusal(f"there is no policy {policy!r}.", nearest(policy, POLICIES))
+    policies, clip_frames, fps = _arm_settings(question) if _of_arm(question) else _walk_settings(question)
     camera = question.rig.camera(question.camera)
     scenes, per_trajectory = choose_scenes(question, found_scenes)
     return CollectPlan(
@@ -71,13 +75,42 @@ def make_plan(question: Question, simulator: str, found_scenes: Tuple[str, ...] 
         scenes=scenes,
         policies=policies,
         clips=question.clips,
-        clip_frames=question.clip_frames,
+        clip_frames=clip_frames,
         clips_per_trajectory=per_trajectory,
-        fps=question.fps,
+        fps=fps,
         seed=question.seed,
         layout=question.layout,
         simulator=simulator,
     )
+
+
+def _of_arm(question: Question) -> bool:
+    return question.environment == RLBENCH
+
+
+def _walk_settings(question: Question) -> Tuple[Tuple[str, ...], int, int]:
+    """Return policies, frames of a clip and frames per second of walks."""
+    policies = tuple((question.policy or WAYPOINTS).split(","))
+    for policy in policies:
+        if policy not in POLICIES:
+            raise Refusal(f"there is no policy {policy!r}.", nearest(policy, POLICIES))
+    clip_frames = CLIP_FRAMES if question.clip_frames is None else question.clip_frames
+    if clip_frames < 2:
+        raise Refusal(f"--clip-frames {clip_frames} is too few.", "Give at least 2.")
+    return policies, clip_frames, FPS if question.fps is None else question.fps
+
+
+def _arm_settings(question: Question) -> Tuple[Tuple[str, ...], int, int]:
+    """Return the same of demonstrations; Refusal for what only walks have."""
+    if question.policy or question.clip_frames is not None:
+        raise Refusal(
+            "--policy and --clip-frames are for walks: a clip of an arm is a whole demonstration.", "Leave them out."
+        )
+    if question.layout != LEROBOT:
+        raise Refusal(f"the layout {question.layout} is for walks.", f"Demonstrations are written as {LEROBOT}.")
+    if not question.scenes:
+        raise Refusal("no task was named.", "For example: --scenes push_buttons,stack_cups")
+    return (DEMONSTRATION,), WHOLE, STEPS_PER_S if question.fps is None else question.fps
 
 
 def choose_scenes(question: Question, found: Tuple[str, ...]) -> Tuple[Tuple[str, ...], int]:
@@ -86,7 +119,7 @@ def choose_scenes(question: Question, found: Tuple[str, ...]) -> Tuple[Tuple[str
     Without ``--scenes`` there is one home for every 25 clips. Scenes that were named all get a trajectory, however
     short: naming a scene and finding it missing from the data would be a trap.
     """
-    per_trajectory = CLIPS_PER_TRAJECTORY
+    per_trajectory = 1 if _of_arm(question) else CLIPS_PER_TRAJECTORY
     wanted = -(-question.clips // per_trajectory)
     if not question.scenes:
         names = found or tuple(f"{question.split}-{index:04d}" for index in range(min(wanted, MOST_HOMES)))
@@ -116,7 +149,8 @@ def parse_scenes(text: str, split: str) -> List[str]:
         first, last = int(match.group(2)), int(match.group(3))
         if last < first:
             raise Refusal(f"--scenes {part} ends before it begins.", "Give FIRST:LAST.")
-        names += [f"{match.group(1)}-{index:04d}" for index in range(first, last + 1)]
+        width = len(match.group(2))
+        names += [f"{match.group(1)}{index:0{width}d}" for index in range(first, last + 1)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise Refusal(f"--scenes names {twice[0]} twice.", "Name every scene once.")
@@ -126,6 +160,8 @@ def parse_scenes(text: str, split: str) -> List[str]:
 def _check_scene_name(scene: str, question: Question, found: Tuple[str, ...]) -> None:
     if question.environment == EMBEDDED:
         check_home(scene)
+    elif _of_arm(question):
+        check_arm_scene(scene)
     elif found and scene not in found:
         raise Refusal(f"there is no scene {scene!r}.", nearest(scene, found))
     check_name(scene, question.split)

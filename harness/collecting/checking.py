@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from harness.collecting import tables
+from harness.collecting.arm_continuity import broken_motion, broken_row
 from harness.collecting.continuity import broken_link, broken_step
 from harness.collecting.finishing import CHECKSUMS, clip_stats
 from harness.collecting.guarding import check_scene
@@ -72,7 +73,7 @@ def check_dataset(folder: Path) -> CheckReport:
         faults += _meta_faults(folder, plan, rows)
         for unit in plan.units:
             faults += _unit_faults(folder, plan, unit, rows[unit.first_clip : unit.first_clip + unit.clips])
-    return CheckReport(plan.clips, plan.clips * plan.clip_frames, tuple(sorted(faults)))
+    return CheckReport(plan.clips, sum(row["length"] for row in rows), tuple(sorted(faults)))
 
 
 def _checksum_faults(folder: Path, plan: CollectPlan) -> Iterator[Fault]:
@@ -117,7 +118,14 @@ def _rows(folder: Path, plan: CollectPlan) -> Tuple[List[Row], List[Fault]]:
         return [], [Fault(-1, f"the table of clips cannot be read: {error}")]
     if [row.get("episode_index") for row in rows] != list(range(plan.clips)):
         return [], [Fault(-1, f"the table of clips does not list the clips 0 to {plan.clips - 1} in order")]
-    return rows, []
+    wrong = [
+        Fault(row["episode_index"], f"its row says {row.get('length')} frames, which no clip here has")
+        for row in rows
+        if not isinstance(row.get("length"), int)
+        or row["length"] < 2
+        or row["length"] != (plan.clip_frames or row["length"])
+    ]
+    return ([], wrong) if wrong else (rows, [])
 
 
 def _meta_faults(folder: Path, plan: CollectPlan, rows: List[Row]) -> Iterator[Fault]:
@@ -125,9 +133,27 @@ def _meta_faults(folder: Path, plan: CollectPlan, rows: List[Row]) -> Iterator[F
         stats = json.loads((folder / tables.STATS_PATH).read_text(encoding="utf-8"))
         yield from (Fault(-1, f"meta/stats.json: {what}") for what in _differing(stats, merged(_all_stats(rows))))
         if plan.layout == LEROBOT:
-            yield from _lerobot_faults(folder, plan)
+            yield from _lerobot_faults(folder, plan, sum(row["length"] for row in rows))
     except (OSError, ValueError, KeyError) as error:
         yield Fault(-1, f"the data set's tables cannot be read: {type(error).__name__}: {error}")
+    yield from _place_faults(rows)
+    yield from _origin_faults(plan, rows)
+
+
+def _place_faults(rows: List[Row]) -> Iterator[Fault]:
+    """Yield the first clip that does not follow the one before it in the count of all frames."""
+    first = 0
+    for row in rows:
+        last = first + row["length"]
+        if (row["dataset_from_index"], row["dataset_to_index"]) != (first, last):
+            yield Fault(row["episode_index"], f"its row does not say that it has the frames {first} to {last}")
+            return
+        first = last
+
+
+def _origin_faults(plan: CollectPlan, rows: List[Row]) -> Iterator[Fault]:
+    """Yield clips that are not from where the settings say, or from where no data may be."""
+    seen: Dict[str, int] = {}
     for unit in plan.units:
         for row in rows[unit.first_clip : unit.first_clip + unit.clips]:
             expected = (unit.scene, unit.trajectory, row["episode_index"] - unit.first_clip, unit.policy, plan.split)
@@ -137,10 +163,17 @@ def _meta_faults(folder: Path, plan: CollectPlan, rows: List[Row]) -> Iterator[F
                 check_scene(row["scene"], row["scene_digest"], plan.split)
             except Refusal as refusal:
                 yield Fault(row["episode_index"], refusal.what)
+            if plan.whole:
+                before = seen.setdefault(row["scene_digest"], row["episode_index"])
+                what = broken_row(row) or (
+                    f"it has the scene of clip {before}" if before != row["episode_index"] else ""
+                )
+                if what:
+                    yield Fault(row["episode_index"], what)
 
 
-def _lerobot_faults(folder: Path, plan: CollectPlan) -> Iterator[Fault]:
-    if json.loads((folder / tables.INFO_PATH).read_text(encoding="utf-8")) != tables.info(plan):
+def _lerobot_faults(folder: Path, plan: CollectPlan, frames: int) -> Iterator[Fault]:
+    if json.loads((folder / tables.INFO_PATH).read_text(encoding="utf-8")) != tables.info(plan, frames):
         yield Fault(-1, f"{tables.INFO_PATH} does not say what the settings do")
     names = [row["task_index"] for row in tables.read_rows(folder / tables.TASKS_PATH)]
     if names != list(range(len(tables.plan_tasks(plan)))):
@@ -154,32 +187,35 @@ def _all_stats(rows: List[Row]) -> List[Dict[str, Stats]]:
 def _unit_faults(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row]) -> Iterator[Fault]:
     """Yield the faults of one trajectory; a file that cannot be read is one."""
     try:
-        yield from _walk_faults(folder, plan, unit, rows)
+        yield from _motion_faults(folder, plan, unit, rows)
     except (OSError, ValueError, KeyError, IndexError) as error:
         yield Fault(unit.first_clip, f"its table cannot be read: {type(error).__name__}: {error}")
     try:
         if plan.layout == LEROBOT:
-            yield from _time_faults(folder, plan, unit)
+            yield from _time_faults(folder, plan, unit, rows)
         for row, frames in read_frames(folder, plan, unit, rows):
             yield from _frame_faults(plan, row, frames)
     except (OSError, ValueError, KeyError, IndexError) as error:
         yield Fault(unit.first_clip, f"its frames cannot be read: {type(error).__name__}: {error}")
 
 
-def _walk_faults(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row]) -> Iterator[Fault]:
+def _motion_faults(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row]) -> Iterator[Fault]:
     if plan.layout == LEROBOT:
         path = folder / tables.data_path(unit.number)
-        if not tables.read_schema(path).equals(tables.DATA_SCHEMA):
+        if not tables.read_schema(path).equals(tables.schema(plan)):
             yield Fault(unit.first_clip, f"{path.relative_to(folder)} has another schema")
             return
     before: Optional[ReadClip] = None
     for clip in read_clips(folder, plan, unit, rows):
         number = clip.row["episode_index"]
-        if len(clip.poses) != plan.clip_frames:
-            yield Fault(number, f"it has {len(clip.poses)} frames in its table, not {plan.clip_frames}")
+        if len(clip.poses) != clip.row["length"]:
+            yield Fault(number, f"it has {len(clip.poses)} frames in its table, not {clip.row['length']}")
             continue
         yield from (Fault(number, what) for what in _table_faults(plan, unit, clip))
-        what = broken_step(clip) or (broken_link(before, clip) if before is not None else "")
+        if plan.whole:
+            what = broken_motion(clip)
+        else:
+            what = broken_step(clip) or (broken_link(before, clip) if before is not None else "")
         if what:
             yield Fault(number, what)
         before = clip
@@ -189,8 +225,7 @@ def _table_faults(plan: CollectPlan, unit: Unit, clip: ReadClip) -> Iterator[str
     """Yield what is wrong with numbers, times and statistics of one clip's rows."""
     if not clip.table:
         return
-    first = clip.row["episode_index"] * plan.clip_frames
-    task = tables.plan_tasks(plan).index(unit.policy)
+    first, task = clip.row["dataset_from_index"], tables.task_index(plan, unit)
     for frame, line in enumerate(clip.table):
         if (line["frame_index"], line["index"], line["task_index"]) != (frame, first + frame, task):
             yield f"row {frame} is numbered wrongly"
@@ -203,27 +238,26 @@ def _table_faults(plan: CollectPlan, unit: Unit, clip: ReadClip) -> Iterator[str
     yield from _differing({name: known[name] for name in found}, found)
 
 
-def _time_faults(folder: Path, plan: CollectPlan, unit: Unit) -> Iterator[Fault]:
+def _time_faults(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row]) -> Iterator[Fault]:
     """Yield frames that are missing from a video or shown at a wrong time, and clips without a key frame of theirs."""
     from harness.collecting.video import read_times
 
     path = tables.video_path(plan.camera_key, unit.number)
     times, keys = read_times(folder / path)
-    wanted = unit.clips * plan.clip_frames
-    if len(times) != wanted:
-        clip = unit.first_clip + min(len(times) // plan.clip_frames, unit.clips - 1)
-        yield Fault(clip, f"{path} has {len(times)} frames, not {wanted}")
-    for frame, (time, key) in enumerate(zip(times, keys, strict=True)):
-        clip = unit.first_clip + frame // plan.clip_frames
+    places = [(row["episode_index"], place) for row in rows for place in range(row["length"])]
+    if len(times) != len(places):
+        clip = places[min(len(times), len(places) - 1)][0]
+        yield Fault(clip, f"{path} has {len(times)} frames, not {len(places)}")
+    for frame, (time, key, (clip, place)) in enumerate(zip(times, keys, places, strict=False)):
         if abs(time - frame / plan.fps) > TIME_TOLERANCE_S:
             yield Fault(clip, f"frame {frame} of {path} is shown at {time:.4f} s, not {frame / plan.fps:.4f}")
             return
-        if frame % plan.clip_frames == 0 and not key:
-            yield Fault(clip, f"{path} has no key frame at its first frame")
+        if place % plan.key_every == 0 and not key:
+            yield Fault(clip, f"{path} has no key frame at its frame {place}")
 
 
 def _frame_faults(plan: CollectPlan, row: Row, frames: np.ndarray[Any, np.dtype[np.uint8]]) -> Iterator[Fault]:
-    expected = (plan.clip_frames, plan.camera.height, plan.camera.width, 3)
+    expected = (row["length"], plan.camera.height, plan.camera.width, 3)
     if frames.shape != expected:
         yield Fault(row["episode_index"], f"its frames are {frames.shape}, not {expected}")
         return

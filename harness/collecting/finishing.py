@@ -10,11 +10,13 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
+import numpy as np
+
 from harness.collecting import tables
 from harness.collecting.card import card
-from harness.collecting.layouts import WORK, file_digest, unit_record_path
+from harness.collecting.layouts import WORK, file_digest, placed, unit_record_path
 from harness.collecting.plan import LEROBOT, RECORD, CollectPlan, plan_to_plain
-from harness.collecting.statistics import merged
+from harness.collecting.statistics import column_stats, merged
 from harness.records.atomic import sync_folder, write_atomic
 from harness.records.provenance import versions
 
@@ -32,11 +34,42 @@ def finish(folder: Path, plan: CollectPlan) -> None:
     digests: Dict[str, str] = {}
     for record in records:
         digests.update(record["files"])
-    rows = [row for record in records for row in record["episodes"]]
+    rows = numbered([row for record in records for row in record["episodes"]])
+    if plan.whole:
+        digests.update(_number_tables(folder, plan, rows))
     for path in write_meta(folder, plan, rows):
         digests[path] = file_digest(folder / path)
     write_checksums(folder, digests)
     remove_work(folder)
+
+
+def numbered(rows: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """Return the rows of all clips with the place of each among all frames, which depends on the lengths before it."""
+    found, first = [], 0
+    for row in rows:
+        last = first + int(row["length"])
+        place: Dict[str, Any] = {"dataset_from_index": first, "dataset_to_index": last}
+        place.update({f"stats/index/{kind}": value for kind, value in column_stats(np.arange(first, last)).items()})
+        found.append(dict(sorted({**row, **place}.items())))
+        first = last
+    return found
+
+
+def _number_tables(folder: Path, plan: CollectPlan, rows: List[Dict[str, Any]]) -> Dict[str, str]:
+    """Count the rows of every clip's table on from the clips before; return path -> SHA-256.
+
+    A worker cannot know how long the others' demonstrations are. Done twice, after an interruption, it changes nothing.
+    """
+    digests = {}
+    for unit, row in zip(plan.units, rows, strict=True):
+        path, first = tables.data_path(unit.number), int(row["dataset_from_index"])
+        source = folder / path
+
+        def write(target: Path, source: Path = source, first: int = first) -> None:
+            tables.number_data(source, target, plan, first)
+
+        digests[path] = placed(folder, path, write)
+    return digests
 
 
 def write_meta(folder: Path, plan: CollectPlan, rows: List[Dict[str, Any]]) -> List[str]:
@@ -50,7 +83,7 @@ def write_meta(folder: Path, plan: CollectPlan, rows: List[Dict[str, Any]]) -> L
     }
     written = []
     if plan.layout == LEROBOT:
-        texts[tables.INFO_PATH] = _json(tables.info(plan))
+        texts[tables.INFO_PATH] = _json(tables.info(plan, sum(row["length"] for row in rows)))
         episodes = folder / tables.EPISODES_PATH
         episodes.parent.mkdir(parents=True, exist_ok=True)
         tables.write_episodes(episodes, rows)

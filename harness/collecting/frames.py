@@ -1,4 +1,4 @@
-"""What a collector sees of a simulator: one open scene, one body, one camera.
+"""What a collector sees of a simulator: one open scene, one body, one camera; or an arm that shows a task.
 
 Small on purpose: what decides where to walk works on a map alone, so that every simulator is walked the same way.
 """
@@ -6,9 +6,10 @@ Small on purpose: what decides where to walk works on a map alone, so that every
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Tuple, runtime_checkable
 
 from harness.contracts.actions import Primitive
+from harness.contracts.arm_poses import ArmPose
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.observations import RGB, TopDownMap
 
@@ -50,6 +51,46 @@ class Backend(Protocol):
 
     def step(self, action: Primitive) -> Frame:
         """Execute one action."""
+
+    def close(self) -> None:
+        """Close the simulator."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What one camera shows at one simulation step, and the gripper's pose there in ``ee_pose8``."""
+
+    rgb: RGB
+    pose: ArmPose
+
+
+@dataclass(frozen=True, eq=False)
+class Demonstration:
+    """One task that was done, moment by moment.
+
+    ``scene_digest`` is the SHA-256 of what the scene was made from; ``placements`` counts how often the simulator
+    tried to place the task's objects before they fitted.
+    """
+
+    scene_digest: str
+    variation: int
+    placements: int
+    moments: Tuple[Moment, ...]
+
+
+@runtime_checkable
+class Demonstrator(Protocol):
+    """A simulator that shows how tasks are done, seen by ``camera``."""
+
+    @property
+    def camera(self) -> Camera: ...
+
+    @property
+    def simulator(self) -> str:
+        """The simulator with its version, as the data set's card names it."""
+
+    def demonstrate(self, scene: str, seed: int) -> Demonstration:
+        """Do a task in the scene that ``seed`` draws; EpisodeError where it was not done there."""
 
     def close(self) -> None:
         """Close the simulator."""

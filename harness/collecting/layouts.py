@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from harness.collecting.plan import CHUNK_FILES, LEROBOT, CollectPlan, Unit
-from harness.collecting.policies import TEXTS
 from harness.collecting.recording import Clip
 from harness.collecting.statistics import column_stats, image_stats
 from harness.contracts.cameras import yaw_to_quaternion
@@ -50,20 +49,21 @@ def write_unit(folder: Path, plan: CollectPlan, unit: Unit, clips: Sequence[Clip
 
 
 def episode_row(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
-    """Return the row of a clip in the table of episodes: where it is, where it is from, and its statistics."""
+    """Return the row of a clip in the table of episodes: where it is, where it is from, and its statistics.
+
+    Where it stands among the rows of all clips is added when all lengths are known (`finishing.numbered`).
+    """
     from harness.collecting import tables
 
-    unit, length, key = clip.unit, plan.clip_frames, plan.camera_key
+    unit, length, key = clip.unit, len(clip.frames), plan.camera_key
     stats = {key: image_stats(clip.frames)}
     values = tables.columns(plan, clip)
     stats.update({name: column_stats(values[name]) for name in values})
     chunk = {"chunk_index": unit.number // CHUNK_FILES, "file_index": unit.number % CHUNK_FILES}
     row: Dict[str, Any] = {
         "episode_index": clip.index,
-        "tasks": [TEXTS[unit.policy]],
+        "tasks": [tables.task_text(tables.task_of(plan, unit))],
         "length": length,
-        "dataset_from_index": clip.index * length,
-        "dataset_to_index": (clip.index + 1) * length,
         **{f"data/{name}": value for name, value in chunk.items()},
         **{f"videos/{key}/{name}": value for name, value in chunk.items()},
         f"videos/{key}/from_timestamp": clip.number * length / plan.fps,
@@ -77,6 +77,7 @@ def episode_row(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
         "clip": clip.number,
         "policy": unit.policy,
         "rendered_digest": clip.rendered_digest(),
+        **clip.facts,
     }
     row.update({f"stats/{name}/{kind}": v for name in stats for kind, v in stats[name].items()})
     return row
@@ -94,13 +95,15 @@ def _write_lerobot(folder: Path, plan: CollectPlan, unit: Unit, clips: Sequence[
     frames = [clip.frames for clip in clips]
     rows = [tables.columns(plan, clip) for clip in clips]
     writers: Mapping[str, Callable[[Path], None]] = {
-        tables.video_path(plan.camera_key, unit.number): lambda path: write_video(path, frames, plan.fps),
-        tables.data_path(unit.number): lambda path: tables.write_data(path, rows),
+        tables.video_path(plan.camera_key, unit.number): lambda path: write_video(
+            path, frames, plan.fps, plan.key_every
+        ),
+        tables.data_path(unit.number): lambda path: tables.write_data(path, plan, rows),
     }
-    return {path: _placed(folder, path, write) for path, write in writers.items()}
+    return {path: placed(folder, path, write) for path, write in writers.items()}
 
 
-def _placed(folder: Path, path: str, write: Callable[[Path], None]) -> str:
+def placed(folder: Path, path: str, write: Callable[[Path], None]) -> str:
     """Write a file aside, force it to the disk, and rename it into place; return its SHA-256."""
     target = folder / path
     aside = folder / WORK / f"part-{os.getpid()}-{target.name}"

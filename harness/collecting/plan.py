@@ -21,6 +21,15 @@ RECORD = "meta/collect.json"
 CHUNK_FILES = 1000
 """Files in one folder of the layout, as its readers expect."""
 
+RLBENCH = "rlbench"
+"""The environment whose data are demonstrations of an arm; all others are walked through."""
+
+WHOLE = 0
+"""``clip_frames`` where a clip is a whole demonstration, which is as long as the task takes."""
+
+WINDOW_FRAMES = 14
+"""Frames between key frames of a whole demonstration: windows of it are decoded from nearby."""
+
 FORMAT = 1
 """Raise whenever the same settings give other bytes."""
 
@@ -43,7 +52,8 @@ class CollectPlan:
 
     ``scenes`` are walked in turn, ``policies`` dealt to trajectories in turn. A clip has ``clip_frames`` frames, the
     first of them the view before its first action; a trajectory gives ``clips_per_trajectory`` clips, each starting
-    with the last frame of the one before. ``rig_digest`` is that of the evaluation tier's rig, which ``camera`` is of.
+    with the last frame of the one before. With ``WHOLE`` a trajectory is one demonstration and one clip.
+    ``rig_digest`` is that of the evaluation tier's rig, which ``camera`` is of.
     """
 
     name: str
@@ -65,7 +75,18 @@ class CollectPlan:
 
     def __post_init__(self) -> None:
         """Refuse numbers that no data set can have."""
-        for name, least in (("clips", 1), ("clip_frames", 2), ("clips_per_trajectory", 1), ("fps", 1), ("seed", 0)):
+        if self.whole != (self.environment == RLBENCH) or (self.whole and self.clips_per_trajectory != 1):
+            raise Refusal(
+                f"clips of {self.clip_frames} frames cannot be had of {self.environment}.", "Collect it again."
+            )
+        frames = WHOLE if self.whole else 2
+        for name, least in (
+            ("clips", 1),
+            ("clip_frames", frames),
+            ("clips_per_trajectory", 1),
+            ("fps", 1),
+            ("seed", 0),
+        ):
             value = getattr(self, name)
             if value < least:
                 raise Refusal(f"--{name.replace('_', '-')} {value} is too few.", f"Give at least {least}.")
@@ -77,6 +98,16 @@ class CollectPlan:
         """All trajectories, in the order of the data set."""
         size = self.clips_per_trajectory
         return tuple(self._unit(number, first) for number, first in enumerate(range(0, self.clips, size)))
+
+    @property
+    def whole(self) -> bool:
+        """Whether clips are whole demonstrations of an arm, each of its own length, and not parts of walks."""
+        return self.clip_frames == WHOLE
+
+    @property
+    def key_every(self) -> int:
+        """How many frames of a clip's video go from one key frame to the next."""
+        return WINDOW_FRAMES if self.whole else self.clip_frames
 
     @property
     def camera_key(self) -> str:

@@ -24,7 +24,10 @@ Row = Dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class ReadClip:
-    """One clip as it is stored: its row, poses [T, 4], actions [T, 2] (each leading to the next frame), collisions."""
+    """One clip as it is stored: its row, poses [T, 4], actions [T, 2] (each leading to the next frame), collisions.
+
+    Of a demonstration poses and actions are [T, 8], and there are no collisions.
+    """
 
     row: Row
     poses: npt.NDArray[np.float64]
@@ -49,7 +52,8 @@ def read_clips(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row]) -> 
             mine = [line for line in table if line["episode_index"] == row["episode_index"]]
             poses = np.array([line["observation.state"] for line in mine], np.float64)
             actions = np.array([line["action"] for line in mine], np.float64)
-            yield ReadClip(row, poses, actions, tuple(line["collided"] for line in mine), mine)
+            collided = () if plan.whole else tuple(line["collided"] for line in mine)
+            yield ReadClip(row, poses, actions, collided, mine)
         return
     for row in rows:
         yield _read_folder(folder, plan, row)

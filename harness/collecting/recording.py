@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import List, Tuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from harness.collecting.frames import Backend, Frame, OpenScene
 from harness.collecting.plan import CollectPlan, Unit
 from harness.collecting.policies import TURN_DEG, make_policy
 from harness.contracts import seeds
-from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Primitive
+from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Action, Primitive
 from harness.contracts.cameras import Pose, quaternion_to_yaw, yaw_to_quaternion
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import NotNavigable
@@ -30,7 +31,9 @@ class Clip:
     """Consecutive frames of one trajectory, uint8 [T, H, W, 3], with the pose at each.
 
     ``actions[t]`` leads from frame t to frame t + 1, and ``collided[t]`` says that it was blocked or slid; the last
-    frame's action is a stop. ``poses`` are float32 [T, 4]: x, y, z in metres and the yaw in degrees, left positive.
+    frame's action stays where it is. ``poses`` of a walk are float32 [T, 4]: x, y, z in metres and the yaw in degrees,
+    left positive; those of a demonstration float32 [T, 8] as in ``ee_pose8``, without ``collided``. ``facts`` are
+    whole numbers that the clip's row says besides.
     """
 
     index: int
@@ -38,13 +41,14 @@ class Clip:
     number: int
     frames: RGB
     poses: np.ndarray[Tuple[int, int], np.dtype[np.float32]]
-    actions: Tuple[Primitive, ...]
+    actions: Tuple[Action, ...]
     collided: Tuple[bool, ...]
     scene_digest: str
+    facts: Mapping[str, int] = field(default_factory=dict)
 
     def action_rows(self) -> np.ndarray[Tuple[int, int], np.dtype[np.float32]]:
-        """Return the actions as float32 [T, 2]: number and magnitude (metres or degrees)."""
-        return np.array([(ACTION_IDS[action.name], action.magnitude) for action in self.actions], np.float32)
+        """Return the actions as float32 [T, 2]: number and magnitude (metres or degrees); [T, 8] of ``ee_pose8``."""
+        return np.array([_numbers(action) for action in self.actions], np.float32)
 
     def rendered_digest(self) -> str:
         """Return the SHA-256 of the frames as they were rendered, before any video codec."""
@@ -95,6 +99,10 @@ def _clip(unit: Unit, number: int, frames: List[Frame], actions: List[Primitive]
         collided=(*(frame.collided for frame in frames[1:]), False),
         scene_digest=digest,
     )
+
+
+def _numbers(action: Action) -> Tuple[float, ...]:
+    return (ACTION_IDS[action.name], action.magnitude) if isinstance(action, Primitive) else action.values
 
 
 def _yaw(pose: Pose) -> float:

@@ -10,31 +10,36 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.collecting.plan import CHUNK_FILES, CollectPlan
+from harness.collecting.plan import CHUNK_FILES, CollectPlan, Unit
 from harness.collecting.policies import TEXTS
 from harness.collecting.recording import Clip
 
 CODEBASE_VERSION = "v3.0"
 STATE_NAMES = ("x_m", "y_m", "z_m", "yaw_deg")
 ACTION_NAMES = ("id", "magnitude")
+ARM_NAMES = ("x_m", "y_m", "z_m", "qw", "qx", "qy", "qz", "gripper_open")
+"""State and action of an arm: both are poses in the order of ``ee_pose8``."""
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
 TASKS_PATH = "meta/tasks.parquet"
 INFO_PATH, STATS_PATH = "meta/info.json", "meta/stats.json"
 
-DATA_SCHEMA = pa.schema(
-    [
-        ("observation.state", pa.list_(pa.float32(), len(STATE_NAMES))),
-        ("action", pa.list_(pa.float32(), len(ACTION_NAMES))),
-        ("collided", pa.bool_()),
-        ("timestamp", pa.float32()),
-        ("frame_index", pa.int64()),
-        ("episode_index", pa.int64()),
-        ("index", pa.int64()),
-        ("task_index", pa.int64()),
-    ]
-)
+_NUMBERS = ("frame_index", "episode_index", "index", "task_index")
+
+
+def names(plan: CollectPlan) -> Mapping[str, Sequence[str]]:
+    """Return the names of the numbers in state and action."""
+    if plan.whole:
+        return {"observation.state": ARM_NAMES, "action": ARM_NAMES}
+    return {"observation.state": STATE_NAMES, "action": ACTION_NAMES}
+
+
+def schema(plan: CollectPlan) -> Any:
+    """Return the columns of a trajectory's table; an arm's planned motion collides with nothing that is told."""
+    vectors = [(name, pa.list_(pa.float32(), len(parts))) for name, parts in names(plan).items()]
+    flags = [] if plan.whole else [("collided", pa.bool_())]
+    return pa.schema([*vectors, *flags, ("timestamp", pa.float32()), *((name, pa.int64()) for name in _NUMBERS)])
 
 
 def data_path(unit: int) -> str:
@@ -48,38 +53,65 @@ def video_path(camera_key: str, unit: int) -> str:
 
 
 def columns(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
-    """Return the columns of one clip, one value a frame."""
+    """Return the columns of one clip, one value a frame.
+
+    Where clips have lengths of their own, ``index`` counts from the clip's start until `number_data` is called.
+    """
     count = len(clip.frames)
     numbers = np.arange(count, dtype=np.int64)
+    flags = {} if plan.whole else {"collided": np.array(clip.collided, np.bool_)}
     return {
         "observation.state": clip.poses,
         "action": clip.action_rows(),
-        "collided": np.array(clip.collided, np.bool_),
+        **flags,
         "timestamp": (numbers / plan.fps).astype(np.float32),
         "frame_index": numbers,
         "episode_index": np.full(count, clip.index, np.int64),
         "index": clip.index * plan.clip_frames + numbers,
-        "task_index": np.full(count, plan_tasks(plan).index(clip.unit.policy), np.int64),
+        "task_index": np.full(count, task_index(plan, clip.unit), np.int64),
     }
 
 
 def plan_tasks(plan: CollectPlan) -> List[str]:
-    """Return the policies of a data set, in the order of their task numbers."""
-    return list(dict.fromkeys(plan.policies))
+    """Return the tasks of a data set in the order of their numbers: policies of walking, or what an arm does."""
+    return list(dict.fromkeys(scene.partition("/")[0] for scene in plan.scenes) if plan.whole else plan.policies)
 
 
-def write_data(path: Path, parts: Sequence[Mapping[str, Any]]) -> None:
+def task_of(plan: CollectPlan, unit: Unit) -> str:
+    """Return the task of a trajectory."""
+    return unit.scene.partition("/")[0] if plan.whole else unit.policy
+
+
+def task_index(plan: CollectPlan, unit: Unit) -> int:
+    """Return the number of a trajectory's task."""
+    return plan_tasks(plan).index(task_of(plan, unit))
+
+
+def task_text(task: str) -> str:
+    """Return what the data set calls a task."""
+    return TEXTS.get(task) or f"{task.replace('_', ' ')} with a robot arm"
+
+
+def write_data(path: Path, plan: CollectPlan, parts: Sequence[Mapping[str, Any]]) -> None:
     """Write the rows of one trajectory, one row group a clip, so that a clip is read without its neighbours."""
-    with pq.ParquetWriter(path, DATA_SCHEMA, compression="snappy") as writer:
+    columns = schema(plan)
+    with pq.ParquetWriter(path, columns, compression="snappy") as writer:
         for part in parts:
-            arrays = [pa.array(list(part[field.name]), field.type) for field in DATA_SCHEMA]
-            writer.write_table(pa.table(arrays, DATA_SCHEMA))
+            arrays = [pa.array(list(part[field.name]), field.type) for field in columns]
+            writer.write_table(pa.table(arrays, columns))
+
+
+def number_data(path: Path, target: Path, plan: CollectPlan, first: int) -> None:
+    """Write the one clip of the table ``path`` to ``target`` with its rows counted from ``first``."""
+    rows = read_rows(path)
+    part = {name: [row[name] for row in rows] for name in schema(plan).names}
+    write_data(target, plan, [{**part, "index": list(range(first, first + len(rows)))}])
 
 
 def write_tasks(path: Path, plan: CollectPlan) -> None:
     """Write the table of tasks, whose index (in the terms of pandas) is the text of the task."""
-    names = [TEXTS[policy] for policy in plan_tasks(plan)]
-    table = pa.table({"task_index": pa.array(range(len(names)), pa.int64()), "task": pa.array(names, pa.string())})
+    texts = [task_text(task) for task in plan_tasks(plan)]
+    table = pa.table({"task_index": pa.array(range(len(texts)), pa.int64()), "task": pa.array(texts, pa.string())})
     pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(_PANDAS)}), path)
 
 
@@ -113,6 +145,9 @@ def features(plan: CollectPlan) -> Dict[str, Any]:
         "has_audio": False,
     }
     scalar = {"shape": [1], "names": None}
+    vectors = {
+        name: {"dtype": "float32", "shape": [len(parts)], "names": list(parts)} for name, parts in names(plan).items()
+    }
     return {
         plan.camera_key: {
             "dtype": "video",
@@ -120,21 +155,20 @@ def features(plan: CollectPlan) -> Dict[str, Any]:
             "names": ["height", "width", "channels"],
             "info": video,
         },
-        "observation.state": {"dtype": "float32", "shape": [len(STATE_NAMES)], "names": list(STATE_NAMES)},
-        "action": {"dtype": "float32", "shape": [len(ACTION_NAMES)], "names": list(ACTION_NAMES)},
-        "collided": {"dtype": "bool", **scalar},
+        **vectors,
+        **({} if plan.whole else {"collided": {"dtype": "bool", **scalar}}),
         "timestamp": {"dtype": "float32", **scalar},
-        **{name: {"dtype": "int64", **scalar} for name in ("frame_index", "episode_index", "index", "task_index")},
+        **{name: {"dtype": "int64", **scalar} for name in _NUMBERS},
     }
 
 
-def info(plan: CollectPlan) -> Dict[str, Any]:
-    """Return meta/info.json."""
+def info(plan: CollectPlan, frames: int) -> Dict[str, Any]:
+    """Return meta/info.json of a data set with ``frames`` frames in all."""
     return {
         "codebase_version": CODEBASE_VERSION,
-        "robot_type": "wiw-navigation",
+        "robot_type": "rlbench-panda" if plan.whole else "wiw-navigation",
         "total_episodes": plan.clips,
-        "total_frames": plan.clips * plan.clip_frames,
+        "total_frames": frames,
         "total_tasks": len(plan_tasks(plan)),
         "chunks_size": CHUNK_FILES,
         "data_files_size_in_mb": 100,

@@ -22,12 +22,12 @@ QUANTISER = 16
 _LIMITED_RANGE, _SMPTE170M = 1, 6
 
 
-def write_video(path: Path, clips: Sequence[RGB], fps: int) -> None:
-    """Write clips uint8 [T, H, W, 3] of one size one after the other, as frames of one video."""
+def write_video(path: Path, clips: Sequence[RGB], fps: int, key_every: int) -> None:
+    """Write clips uint8 [T, H, W, 3] of one size one after the other, a key frame every ``key_every`` frames."""
     if CODEC not in av.codecs_available:
         raise Refusal(f"PyAV {av.__version__} has no {CODEC} encoder.", "Install the `av` wheel of PyPI.")
-    length, height, width = clips[0].shape[:3]
-    settings = f"qp={QUANTISER}:keyint={length}:min-keyint={length}:scenecut=0:bframes=0:aq-mode=0:mbtree=0"
+    height, width = clips[0].shape[1:3]
+    settings = f"qp={QUANTISER}:keyint={key_every}:min-keyint={key_every}:scenecut=0:bframes=0:aq-mode=0:mbtree=0"
     options = {"preset": "veryfast", "x264-params": settings}
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream(CODEC, rate=fps, options=options)

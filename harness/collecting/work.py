@@ -100,7 +100,7 @@ class Collection:
         self._left: List[Unit] = [unit for unit in order if not unit_record_path(folder, unit.number).exists()]
         self._done_clips = plan.clips - sum(unit.clips for unit in self._left)
         self._attempts: Dict[int, int] = {}
-        self._frames = 0
+        self._frames = self._clips = 0
         self._began = time.monotonic()
 
     def run(self, processes: int) -> None:
@@ -155,6 +155,7 @@ class Collection:
             return False
         self._done_clips += unit.clips
         self._frames += int(answer["frames"])
+        self._clips += unit.clips
         self._give(worker)
         return True
 
@@ -167,8 +168,7 @@ class Collection:
     def _tell(self, processes: int) -> None:
         passed = time.monotonic() - self._began
         speed = self._frames / passed if self._frames else None
-        left = (self._plan.clips - self._done_clips) * self._plan.clip_frames
-        eta = left / speed if speed else None
+        eta = (self._plan.clips - self._done_clips) * passed / self._clips if self._clips else None
         self._report(CollectProgress(self._done_clips, self._plan.clips, processes, speed, eta))
 
 

@@ -15,10 +15,11 @@ import threading
 import traceback
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Dict
+from typing import Any, Dict, Union
 
 from harness.collecting.backends import Machine, backend_of
-from harness.collecting.frames import Backend
+from harness.collecting.demonstrations import record_demonstration
+from harness.collecting.frames import Backend, Demonstrator
 from harness.collecting.guarding import check_scene
 from harness.collecting.layouts import WORK, write_unit
 from harness.collecting.plan import CollectPlan, plan_from_plain
@@ -29,14 +30,17 @@ PLAN = "plan.json"
 """The plan's file in the work folder."""
 
 
-def record(folder: Path, plan: CollectPlan, backend: Backend, number: int) -> Dict[str, Any]:
+def record(folder: Path, plan: CollectPlan, backend: Union[Backend, Demonstrator], number: int) -> Dict[str, Any]:
     """Record one trajectory and write it; return what the main process is told."""
     unit = plan.units[number]
     try:
-        clips = record_unit(backend, plan, unit)
+        if isinstance(backend, Demonstrator):
+            clips = record_demonstration(backend, plan, unit)
+        else:
+            clips = record_unit(backend, plan, unit)
         check_scene(unit.scene, clips[0].scene_digest, plan.split)
         write_unit(folder, plan, unit, clips)
-        return {"done": number, "frames": len(clips) * plan.clip_frames}
+        return {"done": number, "frames": sum(len(clip.frames) for clip in clips)}
     except WiwError as error:
         again = isinstance(error, ServiceError)
         return {"failed": number, "what": error.what, "next_step": error.next_step, "again": again}

@@ -16,6 +16,8 @@ STOP = "stop"
 NAVIGATION = "navigation"
 DISCRETE7 = "discrete7"
 EE_POSE8 = "ee_pose8"
+DEMONSTRATION = "demonstration"
+FOLLOW = "follow"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,14 @@ def ee_pose8_space() -> ActionSpace:
     checkpoints use it), with the quaternion in this project's order; the gripper is open above 0.5.
     """
     return ActionSpace(EE_POSE8, vector_width=8)
+
+
+def demonstration_space() -> ActionSpace:
+    """Return the space of an environment that shows how a task is done: ``follow`` goes to its next moment.
+
+    What was done on the way there is told by the observation (``ee.*`` and ``gripper_open`` in its info).
+    """
+    return ActionSpace(DEMONSTRATION, (Primitive(FOLLOW, 0.0),))
 
 
 def signed_turn(action: Action) -> float:

@@ -21,7 +21,7 @@ from harness.planning.memory import remaining_ends
 from harness.planning.odometry import Odometry
 from harness.planning.proposals import End, Proposal, Proposer
 from harness.planning.references.look import Look
-from harness.planning.revisers import STAY, Reviser
+from harness.planning.revisers import STAY, Reviser, Stay
 from harness.planning.scores.base import DIGITS, Comparer, Score
 from harness.planning.seeding import EpisodeSeeds
 from harness.worldmodels.imaginer import EarlierView, Imagined, Imaginer
@@ -130,7 +130,7 @@ class Agent:
         if self._scorer is not None:
             return self._decide_by_scorer(decision, view, proposal, ends, may_stay)
         if self._comparer is None:
-            index = self.parts.reviser.choose(len(ends), (), 0.0 if may_stay else None, decision, self.seeds)
+            index = self.parts.reviser.choose(len(ends), (), Stay(may_stay), decision, self.seeds)
             return self._choice(proposal, ends, index, (), 0.0, {}, 0)
         return self._decide_by_imagination(decision, view, proposal, ends, may_stay)
 
@@ -161,7 +161,7 @@ class Agent:
         found = self._scorer(view, proposal, ends)
         self._add_time("score", started)
         scores, stay_score = tuple(round(score, DIGITS) for score in found.ends), round(found.stay, DIGITS)
-        index = self.parts.reviser.choose(len(ends), scores, stay_score if may_stay else None, decision, self.seeds)
+        index = self.parts.reviser.choose(len(ends), scores, Stay(may_stay, stay_score), decision, self.seeds)
         return self._choice(proposal, ends, index, scores, stay_score, {}, 0)
 
     def _decide_by_imagination(
@@ -177,7 +177,7 @@ class Agent:
         )
         stay_score = round(self._comparer([view]), DIGITS)
         self._add_time("score", started)
-        index = self.parts.reviser.choose(len(ends), scores, stay_score if may_stay else None, decision, self.seeds)
+        index = self.parts.reviser.choose(len(ends), scores, Stay(may_stay, stay_score), decision, self.seeds)
         imagined: Imagined = {}
         if index != STAY:
             imagined = self._all_steps(decision, view, proposal, ends[index], rollouts[ends[index].candidate])

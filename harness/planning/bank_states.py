@@ -21,7 +21,7 @@ from harness.planning.memory import remaining_ends
 from harness.planning.odometry import Odometry
 from harness.planning.proposals import End, Proposal
 from harness.planning.references.truth import TrueDistances
-from harness.planning.revisers import STAY, Uniform
+from harness.planning.revisers import STAY, Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
@@ -85,7 +85,7 @@ def decision_states(
             end_distances_m=tuple(-score for score in scores.ends),
             distance_m=-scores.stay,
         )
-        actions = proposal.actions(ends[Uniform().choose(len(ends), (), None, decision, seeds)])
+        actions = proposal.actions(ends[Uniform().choose(len(ends), (), Stay(False), decision, seeds)])
         observation = _execute(environment, actions, look)
         executed.append(actions)
         here = here.advance(actions)
@@ -118,7 +118,8 @@ def may_stay(state: DecisionState, parts: Parts, choice: Choice, seed: int) -> C
     kept where it is the same end, and left out else.
     """
     seeds = EpisodeSeeds(seed, state.episode)
-    index = parts.reviser.choose(len(state.ends), choice.scores, choice.stay_score, state.decision, seeds)
+    stay = Stay(True, choice.stay_score)
+    index = parts.reviser.choose(len(state.ends), choice.scores, stay, state.decision, seeds)
     if index == choice.index:
         return choice
     end = None if index == STAY else state.ends[index]

@@ -5,6 +5,7 @@ Adding a proposer, score or reviser is a module and one line here; it changes no
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Mapping, cast
 
@@ -40,6 +41,15 @@ PANORAMA_SCORES = frozenset({"classical", "learnt"})
 
 WITHOUT_IMAGINATION = frozenset({"homing", "look", "oracle", "uniform"})
 """Revisers that choose from other evidence than imagined views: they are played without a world model."""
+
+
+SCORELESS = frozenset({"uniform"})
+"""Revisers that go by no score, and take none of the constants of those that do."""
+
+
+def with_reviser(config: LoopConfig, name: str) -> LoopConfig:
+    """Return a loop with another reviser: a reference decides by other evidence, and stops by the tier's own rule."""
+    return replace(config, reviser=PartConfig(name, {} if name in SCORELESS else config.reviser.params))
 
 
 def imagines(config: LoopConfig) -> bool:

@@ -71,11 +71,11 @@ def habitat_options(suite: Suite, scenes: str, digests: Mapping[str, str], gpu: 
     return {**options, "navmesh": dict(suite.navmesh)} if suite.navmesh else options
 
 
-def has_module(python: str) -> bool:
-    """Say whether an interpreter ("" for this one) finds habitat-sim; it is not imported, which takes seconds."""
+def has_module(python: str, module: str = MODULE) -> bool:
+    """Say whether an interpreter ("" for this one) finds a simulator; it is not imported, which takes seconds."""
     if python in ("", sys.executable):
-        return find_spec(MODULE) is not None
-    code = f"import importlib.util as u, sys; sys.exit(u.find_spec({MODULE!r}) is None)"
+        return find_spec(module) is not None
+    code = f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
     try:
         return subprocess.run([python, "-c", code], capture_output=True, timeout=_IMPORT_S).returncode == 0
     except (OSError, subprocess.TimeoutExpired):

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 
 DEMO_FILE = "low_dim_obs.pkl"
@@ -37,6 +38,16 @@ class StoredStart:
     variation: int
     random_state: RandomState
     attempts: Optional[int]
+
+    def digest(self, task: str) -> str:
+        """Return the SHA-256 of the scene that is made from here, as `homes.json` of a suite would name it.
+
+        It covers task, variation and random state. The number of placements is left out, so that a demo that does not
+        say it is still known again.
+        """
+        name, words, place, has_normal, normal = self.random_state
+        state = [name, [int(word) for word in words], int(place), int(has_normal), float(normal)]
+        return digest(["rlbench", task, self.variation, state])
 
 
 class _Record:

@@ -95,7 +95,7 @@ class RLBenchEnvironment(Environment):
             raise Refusal("a manipulation task has no goal view.", "Ask for views of the scene alone.")
         self._playing = False
         task, variation, demo = scene_parts(episode.scene)
-        drawn = _drawn_seed(seed, episode.id)
+        drawn = drawn_seed(seed, episode.id)
         start = None if demo is None else read_start(self._demo_path(task, variation, demo))
         if start is not None and start.variation != variation:
             raise Refusal(
@@ -174,8 +174,14 @@ class RLBenchEnvironment(Environment):
                 )
 
     def _observe(self, requests: Sequence[ViewRequest], executed: bool) -> Observation:
-        wanted = {self._rig.camera(r.camera).name: Channels(r.depth, r.ids) for r in requests}
-        seen = self._simulator.observe(wanted)
+        wanted = self._channels(requests)
+        return self._observation(self._simulator.observe(wanted), wanted, executed)
+
+    def _channels(self, requests: Sequence[ViewRequest]) -> Dict[str, Channels]:
+        return {self._rig.camera(r.camera).name: Channels(r.depth, r.ids) for r in requests}
+
+    def _observation(self, seen: Any, wanted: Mapping[str, Channels], executed: bool) -> Observation:
+        """Return RLBench's observation in this project's terms."""
         x, y, z = (float(value) for value in seen.gripper_pose[:3])
         qw, qx, qy, qz = from_xyzw(seen.gripper_pose[3:])
         info: Dict[str, float] = {
@@ -215,7 +221,7 @@ def _not_walkable() -> NoReturn:
     raise Refusal("RLBench has no walkable area.", "Ask for distances in a navigation task.")
 
 
-def _drawn_seed(seed: int, episode: str) -> int:
+def drawn_seed(seed: int, episode: str) -> int:
     """Return 32 bits from the run seed and the episode's id, for numpy's global generator, which RLBench uses."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{episode}/rlbench".encode()).digest()[:4], "big")
 

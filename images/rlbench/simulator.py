@@ -14,7 +14,7 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from images.rlbench.demos import StoredStart
 CAMERAS = ("front", "left_shoulder", "right_shoulder", "overhead", "wrist")
 _TASK_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _WARM_UP_SEED = 0
+_NO_DEMO = "Could not collect demos"
+"""How RLBench says that its own attempts failed; a simulator that died fails at its next reset, with other words."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,36 @@ class Simulator:
     def seed(self, seed: int) -> None:
         """Seed what numpy draws from now on; the motion planner's own generator cannot be seeded from here."""
         np.random.seed(seed)
+
+    def variation_count(self) -> int:
+        """Return how many variations the loaded task has."""
+        with self._working("counting variations"):
+            return int(self._task.variation_count())
+
+    def demonstrate(self, variation: int, seed: int, channels: Mapping[str, Channels]) -> Tuple[StoredStart, List[Any]]:
+        """Let RLBench do the task in a scene of a variation and a seed (32 bits); return its start and what was seen.
+
+        One scene is tried, once: RLBench itself would go on to scenes that depend on how planning went. EpisodeError
+        says that the task was not done in this one.
+        """
+        with self._working("demonstrating"):
+            if variation >= self._task.variation_count():
+                raise Refusal(
+                    f"{self._task_name} has no variation {variation}.", f"It has {self._task.variation_count()}."
+                )
+            self._render(channels)
+            np.random.seed(seed)
+            self._task.set_variation(variation)
+            try:
+                (demo,) = self._task.get_demos(amount=1, live_demos=True, max_attempts=1)
+            except RuntimeError as error:
+                if _NO_DEMO not in str(error):
+                    raise
+                raise EpisodeError(
+                    f"{self._task_name}, variation {variation}, seed {seed}: no demonstration."
+                ) from error
+            seen = [demo[index] for index in range(len(demo))]
+            return StoredStart(variation, demo.random_seed, demo.num_reset_attempts), seen
 
     def act(self, target: GripperPose) -> ActionResult:
         """Move the arm along a planned path, then the gripper; an action that cannot be planned moves nothing."""

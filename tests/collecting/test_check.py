@@ -86,7 +86,7 @@ def test_a_file_too_many(data: Path) -> None:
 def test_a_missing_frame(data: Path) -> None:
     path = data / VIDEO.format(0)
     frames = [frame for _, frame in read_video(path)]
-    write_video(path, [np.stack(frames[:7] + frames[8:])], 10)
+    write_video(path, [np.stack(frames[:7] + frames[8:])], 10, 5)
     summed_again(data)
     clip, said = first_fault(data)
     assert clip is not None and clip <= 2 and "14 frames, not 15" in said
@@ -103,7 +103,7 @@ def test_a_truncated_video(data: Path) -> None:
 def test_a_video_at_another_speed(data: Path) -> None:
     path = data / VIDEO.format(1)
     frames = [frame for _, frame in read_video(path)]
-    write_video(path, [np.stack(frames[i : i + 5]) for i in (0, 5, 10)], 12)
+    write_video(path, [np.stack(frames[i : i + 5]) for i in (0, 5, 10)], 12, 5)
     summed_again(data)
     clip, said = first_fault(data)
     assert clip == 3 and "is shown at" in said

@@ -48,7 +48,7 @@ def test_the_layout_is_that_of_version_3(data: Path) -> None:
     assert (info["codebase_version"], info["total_episodes"], info["total_frames"], info["fps"]) == ("v3.0", 10, 50, 10)
     assert info["splits"] == {"train": "0:10"}
     assert info["features"][KEY]["dtype"] == "video" and info["features"][KEY]["shape"] == [16, 16, 3]
-    assert set(info["features"]) == {KEY, *tables.DATA_SCHEMA.names}
+    assert set(info["features"]) == {KEY, *tables.schema(PLAN).names}
     for row in tables.read_rows(data / "meta/episodes/chunk-000/file-000.parquet"):
         place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
         table = pq.read_table(data / info["data_path"].format(**place)).to_pylist()
@@ -121,7 +121,7 @@ def test_statistics_are_those_of_numpy() -> None:
 def test_videos_keep_colours(tmp_path: Path) -> None:
     colours = ((0, 0, 0), (255, 255, 255), (200, 30, 40), (20, 180, 60), (30, 50, 220), (128, 128, 128))
     clips = [np.broadcast_to(np.array(colour, np.uint8), (3, 32, 32, 3)).copy() for colour in colours]
-    write_video(tmp_path / "a.mp4", clips, 10)
+    write_video(tmp_path / "a.mp4", clips, 10, 3)
     shown = [frame for _, frame in read_video(tmp_path / "a.mp4")]
     for index, colour in enumerate(colours):
         assert np.abs(shown[3 * index].astype(int) - colour).max() <= 3

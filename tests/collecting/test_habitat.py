@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.collecting.backends import HABITAT, Machine, make_backend
+from harness.collecting.backends import HABITAT, Machine
 from harness.collecting.embedded import export_scenes
-from harness.collecting.habitat import _reachable
+from harness.collecting.habitat import HabitatBackend, _reachable
 from harness.collecting.recording import record_unit
 from harness.contracts.cameras import Pose
 from harness.contracts.errors import Refusal
@@ -40,7 +40,7 @@ def test_trajectories_are_seeded_and_start_on_the_floor(short_tmp_path: Path) ->
     machine = Machine(str(cache_root()), PYTHON, str(scenes), "", dict(suite.navmesh))
     camera = suite.rig.camera("front")
     plan = replace(PLAN, environment=HABITAT, camera=camera, scenes=("train-0001",), clips=3, policies=("random",))
-    backend = make_backend(HABITAT, camera, machine, short_tmp_path / "log")
+    backend = HabitatBackend(camera, machine, short_tmp_path / "log")
     try:
         assert "habitat-sim" in backend.simulator
         first, second = (record_unit(backend, plan, plan.units[0]) for _ in range(2))

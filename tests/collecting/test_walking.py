@@ -10,7 +10,7 @@ import pytest
 from harness.collecting.plan import CollectPlan
 from harness.collecting.policies import ACTIONS, POLICIES, Walker, make_policy
 from harness.collecting.recording import Clip, record_unit
-from harness.contracts.actions import FORWARD, STOP
+from harness.contracts.actions import FORWARD, STOP, Primitive
 from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.errors import Refusal
 from tests.collecting.toy import PLAN, ToyBackend
@@ -29,7 +29,7 @@ def test_consecutive_clips_share_a_frame_and_the_last_action_is_a_stop(policy: s
         np.testing.assert_array_equal(before.poses[-1], clip.poses[0])
     for clip in clips:
         assert len(clip.frames) == len(clip.poses) == len(clip.actions) == 14
-        assert [action.name == STOP for action in clip.actions] == [False] * 13 + [True]
+        assert [action == Primitive(STOP, 0.0) for action in clip.actions] == [False] * 13 + [True]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -44,7 +44,7 @@ def test_shortest_paths_never_collide_and_cross_the_home(policy: str, least_m: f
     poses = np.concatenate([clip.poses for clip in clips])
     assert not any(any(clip.collided) for clip in clips)
     assert np.ptp(poses[:, 0]) > least_m
-    forwards = sum(action.name == FORWARD for clip in clips for action in clip.actions)
+    forwards = sum(action == ACTIONS[FORWARD] for clip in clips for action in clip.actions)
     assert forwards > 0.4 * len(poses)
 
 

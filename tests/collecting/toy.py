@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.collecting.finishing import finish
-from harness.collecting.frames import Frame, OpenScene
+from harness.collecting.frames import Demonstrator, Frame, OpenScene
 from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.plan import CollectPlan
 from harness.collecting.worker import record
@@ -102,7 +102,7 @@ class ToyBackend:
         return Frame(rgb, self._pose, collided)
 
 
-def make_data(folder: Path, plan: CollectPlan = PLAN, backend: ToyBackend | None = None) -> Path:
+def make_data(folder: Path, plan: CollectPlan = PLAN, backend: ToyBackend | Demonstrator | None = None) -> Path:
     """Collect ``plan`` in this process and return its folder."""
     target = folder / plan.name
     (target / WORK / UNITS).mkdir(parents=True)

@@ -12,7 +12,7 @@ from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, navigation
 from harness.planning.memory import remaining_ends
 from harness.planning.odometry import Odometry
 from harness.planning.proposers.heading_fan import HeadingFan
-from harness.planning.revisers import STAY, Similarity, Uniform
+from harness.planning.revisers import STAY, Similarity, Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
 
 SPACE = navigation_space()
@@ -60,26 +60,42 @@ def test_when_every_end_is_near_one_all_are_kept_and_radius_zero_keeps_all() -> 
 
 @given(st.lists(rounded, min_size=1, max_size=24), rounded)
 def test_similarity_takes_a_best_end_or_stays_when_staying_is_as_good(scores: list[float], stay: float) -> None:
-    choice = Similarity().choose(len(scores), scores, stay, 0, SEEDS)
+    choice = Similarity().choose(len(scores), scores, Stay(True, stay), 0, SEEDS)
     if stay >= max(scores):
         assert choice == STAY
     else:
         assert scores[choice] == max(scores)
-    assert scores[Similarity().choose(len(scores), scores, None, 0, SEEDS)] == max(scores)
+    assert scores[Similarity().choose(len(scores), scores, Stay(False, stay), 0, SEEDS)] == max(scores)
+
+
+near = st.integers(-40, 0).map(lambda tenths: tenths / 10)
+
+
+@given(st.lists(near, min_size=1, max_size=24), near, st.booleans())
+def test_far_from_the_goal_the_agent_neither_stops_nor_takes_an_end_that_is_this_place_again(
+    scores: list[float], stay: float, allowed: bool
+) -> None:
+    choice = Similarity(stop_within_m=0.5).choose(len(scores), scores, Stay(allowed, stay), 0, SEEDS)
+    if stay >= -0.5:
+        assert choice == Similarity().choose(len(scores), scores, Stay(allowed, stay), 0, SEEDS)
+    elif max(scores) > stay or set(scores) == {stay}:
+        assert scores[choice] == max(scores)
+    else:
+        assert choice != STAY and scores[choice] == max(score for score in scores if score < stay)
 
 
 def test_ties_are_uniform_over_seeds_and_repeat_with_the_seed() -> None:
     scores = [0.5, 1.0, 1.0, 0.2, 1.0]
-    choices = [Similarity().choose(5, scores, None, 3, EpisodeSeeds(seed, "e")) for seed in range(300)]
-    assert choices == [Similarity().choose(5, scores, None, 3, EpisodeSeeds(seed, "e")) for seed in range(300)]
+    choices = [Similarity().choose(5, scores, Stay(False), 3, EpisodeSeeds(seed, "e")) for seed in range(300)]
+    assert choices == [Similarity().choose(5, scores, Stay(False), 3, EpisodeSeeds(seed, "e")) for seed in range(300)]
     counts = Counter(choices)
     assert set(counts) == {1, 2, 4} and min(counts.values()) > 70
-    by_decision = {Similarity().choose(5, scores, None, decision, SEEDS) for decision in range(30)}
+    by_decision = {Similarity().choose(5, scores, Stay(False), decision, SEEDS) for decision in range(30)}
     assert by_decision == {1, 2, 4}
 
 
 def test_uniform_draws_every_end_and_staying_only_where_it_is_a_choice() -> None:
-    with_stay = Counter(Uniform().choose(4, (), 0.0, 0, EpisodeSeeds(seed, "e")) for seed in range(500))
+    with_stay = Counter(Uniform().choose(4, (), Stay(True), 0, EpisodeSeeds(seed, "e")) for seed in range(500))
     assert set(with_stay) == {STAY, 0, 1, 2, 3} and min(with_stay.values()) > 60
-    without = {Uniform().choose(4, (), None, 0, EpisodeSeeds(seed, "e")) for seed in range(200)}
+    without = {Uniform().choose(4, (), Stay(False), 0, EpisodeSeeds(seed, "e")) for seed in range(200)}
     assert without == {0, 1, 2, 3}

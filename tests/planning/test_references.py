@@ -43,7 +43,7 @@ NAMES = ("look", "homing", "oracle")
 def tier_with_references() -> Tier:
     tier = load_suite("embedded-v1").tier("easy")
     loop = replace(tier.loop, score=PartConfig("classical", {"size": 16}))
-    references = tuple(Reference(name, name, PartConfig(name)) for name in NAMES)
+    references = tuple(Reference(name, name, name) for name in NAMES)
     none = next(reference for reference in tier.references if reference.wm == "none")
     return replace(tier, loop=loop, references=(none, *references))
 

@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.planning.config import PartConfig
 from harness.running.references import check_reference
 from harness.worldmodels.catalog import load_catalog
 from tasks.suite import Reference, load_suite
 
 CATALOG = load_catalog()
 SUITE = load_suite("embedded-v1")
-NONE = Reference("none", "none", PartConfig("uniform"))
+NONE = Reference("none", "none", "uniform")
 
 
 def test_only_listed_references_play_without_a_world_model() -> None:
@@ -24,7 +23,7 @@ def test_only_listed_references_play_without_a_world_model() -> None:
     for name in ("look", "homing", "oracle"):
         with pytest.raises(Refusal, match=f"no reference '{name}'"):
             check_reference(CATALOG.find(name).manifest, SUITE, tier)
-        listed = replace(tier, references=(NONE, Reference(name, name, PartConfig(name))))
+        listed = replace(tier, references=(NONE, Reference(name, name, name)))
         check_reference(CATALOG.find(name).manifest, SUITE, listed)
 
 

@@ -74,14 +74,27 @@ def test_precise_has_the_starts_and_goals_of_easy() -> None:
     assert places("precise") == places("easy")
 
 
-def test_variants_differ_in_the_score_alone() -> None:
+def test_variants_differ_in_the_score_and_in_what_is_measured_by_it() -> None:
     variants = [name for name in TIERS if name not in OWN]
     assert variants == ["detour-classical", "easy-learnt", "ood-classical", "precise-classical"]
     for name in variants:
         tier = SUITE.tier(name)
         own = SUITE.tier(tier.episodes_of)
-        assert tier.loop.score != own.loop.score and replace(tier.loop, score=own.loop.score) == own.loop
+        assert tier.loop.score != own.loop.score
+        assert replace(tier.loop, score=own.loop.score, reviser=own.loop.reviser) == own.loop
+        assert tier.loop.reviser == own.loop.reviser or name == "detour-classical"
         assert episodes_of(name) == episodes_of(own.name) and SUITE.hash(name) != SUITE.hash(own.name)
+
+
+def test_an_agent_stops_within_metres_only_where_its_score_is_in_metres() -> None:
+    for name in TIERS:
+        loop = SUITE.tier(name).loop
+        assert "stop_within_m" not in loop.reviser.params or loop.score.name == "learnt"
+        radius = SUITE.tier(name).radius_m
+        assert loop.reviser.params.get("stop_within_m", radius) == radius
+        for reference in SUITE.references:
+            played = SUITE.tier(name).loop_for(reference.wm).reviser
+            assert played.params == ({} if played.name == "uniform" else loop.reviser.params)
 
 
 def test_the_learnt_score_is_of_the_weights_that_are_shipped() -> None:

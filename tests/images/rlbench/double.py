@@ -7,7 +7,9 @@ here with the real sources where they are given, so that the double cannot drift
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -16,11 +18,17 @@ import pytest
 
 NEAR_M = 0.02
 FAR_PLANE_M = 4.5
+HARD_M = 0.37
+"""Buttons farther away than this are never pressed by a demonstration."""
 FRONT_FOCAL = -250.0 / np.tan(np.radians(20.0))
 WRIST_FOCAL = -250.0 / np.tan(np.radians(30.0))
 
 calls: List[str] = []
 """What was asked of the double, for tests."""
+
+
+planning: List[str] = []
+"""How the next demonstrations go, one word each: `fails`, `dies`, `wanders` (another way to the same end)."""
 
 
 class InvalidActionError(Exception):
@@ -72,6 +80,12 @@ class Demo:
         self._observations = observations
         self.random_seed = random_seed
         self.num_reset_attempts = num_reset_attempts
+
+    def __len__(self) -> int:
+        return len(self._observations)
+
+    def __getitem__(self, i: int) -> Any:
+        return self._observations[i]
 
     def restore_state(self) -> None:
         np.random.set_state(self.random_seed)
@@ -197,6 +211,14 @@ class TaskEnvironment:
         seen.misc[f"{name}_camera_extrinsics"] = matrix
         seen.misc[f"{name}_camera_intrinsics"] = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
         seen.misc[f"{name}_camera_far"] = FAR_PLANE_M
+        images = self._images(height, width) if config.rgb or config.depth or config.mask else (None, None, None)
+        setattr(seen, f"{name}_rgb", images[0] if config.rgb else None)
+        setattr(seen, f"{name}_depth", images[1] if config.depth else None)
+        setattr(seen, f"{name}_mask", images[2] if config.mask else None)
+        if config.rgb:
+            calls.append(f"render {name}")
+
+    def _images(self, height: int, width: int) -> Tuple[Any, Any, Any]:
         shade = int(1000 * abs(float(np.sum(self._task.tip + self._task.button)))) % 251
         image = np.full((height, width, 3), shade, np.uint8)
         image[: height // 2] = 7
@@ -204,11 +226,42 @@ class TaskEnvironment:
         depth[0, 0] = 1.25
         mask = np.full((height, width), float(256**3 - 1))
         mask[0, 0] = 41.000001
-        setattr(seen, f"{name}_rgb", image if config.rgb else None)
-        setattr(seen, f"{name}_depth", depth if config.depth else None)
-        setattr(seen, f"{name}_mask", mask if config.mask else None)
-        if config.rgb:
-            calls.append(f"render {name}")
+        return image, depth, mask
+
+    def get_demos(
+        self, amount: int, live_demos: bool = False, image_paths: bool = False, callable_each_step: Any = None,
+        max_attempts: Any = None, random_selection: bool = True, from_episode_number: int = 0,
+    ) -> List[Demo]:  # fmt: skip
+        assert live_demos and amount == 1
+        crash = Path(os.environ.get("WIW_DOUBLE_CRASH", "/nowhere"))
+        if crash.exists():  # once: takes its process with it, as CoppeliaSim does
+            crash.unlink()
+            os._exit(139)
+        for _ in range(max_attempts or 10):
+            state = np.random.get_state()
+            self.reset()
+            planned = planning.pop(0) if planning else ""
+            if planned == "dies":
+                raise RuntimeError("The call failed on the V-REP side. Return value: -1")
+            if planned == "fails" or self._task.button[0] > HARD_M:
+                continue
+            return [Demo(self._moved(0.02 if planned == "wanders" else 0.0), state, 1)]
+        raise RuntimeError("Could not collect demos. Maybe a problem with the task?")
+
+    def _moved(self, aside: float) -> List[Any]:
+        """Go above the button in steps of 3 cm, close the gripper, and press."""
+        seen = [self.get_observation()]
+        above = self._task.button + np.array([0.0, 0.0, 0.1])
+        for goal in (above + np.array([0.0, aside, 0.0]), above, self._task.button):
+            start = self._task.tip.copy()
+            steps = int(np.ceil(np.linalg.norm(goal - start) / 0.03))
+            for step in range(1, steps + 1):
+                self._task.tip = start + (goal - start) * step / steps
+                seen.append(self.get_observation())
+            if goal is above and self._scene.open:
+                self._scene.open = 0.0
+                seen.append(self.get_observation())
+        return seen
 
     def step(self, action: Any) -> Tuple[Any, float, bool]:
         self._action_mode.action(self._scene, action)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from images.rlbench.frames import camera_pose
-from images.rlbench.simulator import CAMERAS
+from images.rlbench.simulator import _NO_DEMO, CAMERAS
 from tests.images.rlbench import double
 from tests.images.rlbench.test_frames import rotate
 
@@ -178,3 +178,45 @@ def _attributes_of(name: str, source: str) -> List[str]:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
     ]
+
+
+def test_a_live_demo_says_what_its_scene_was_made_from() -> None:
+    """The random state is taken before the scene is made, and a dead simulator is not taken for a failed demo."""
+    environment = named(tree_of("rlbench.task_environment").body, "TaskEnvironment")
+    live = ast.unparse(named(environment.body, "_get_live_demos"))
+    order = ("random_seed = np.random.get_state()", "self.reset()", "try:", "self._scene.get_demo(")
+    places = [live.index(text) for text in (*order, "demo.random_seed = random_seed", f"RuntimeError('{_NO_DEMO}")]
+    assert places == sorted(places), "the state is not taken before the reset, or the reset is inside the try"
+    asked = ast.unparse(named(environment.body, "get_demos"))
+    assert "self._get_live_demos(amount, callable_each_step, max_attempts)" in asked
+    demo = named(tree_of("rlbench.demo").body, "Demo")
+    for name in ("__len__", "__getitem__"):
+        check_parameters(getattr(double.Demo, name), named(demo.body, name), f"Demo.{name}")
+    for name in ("random_seed", "num_reset_attempts"):
+        assert f"self.{name} = {name}" in ast.unparse(demo)
+
+
+def test_a_live_demo_holds_every_step_and_ends_in_success() -> None:
+    scene = ast.unparse(named(named(tree_of("rlbench.backend.scene").body, "Scene").body, "get_demo"))
+    for text in (
+        "demo.append(self.get_observation())",
+        "self._demo_record_step(demo, record, callable_each_step)",
+        "Demo was completed, but was not successful.",
+        "processed_demo.num_reset_attempts = self._attempts + 1",
+        "if self._obs_config.record_gripper_closing:",
+    ):
+        assert text in scene
+    config = named(named(tree_of("rlbench.observation_config").body, "ObservationConfig").body, "__init__")
+    assert dict(real_parameters(config))["record_gripper_closing"] == "False"
+    recorded = named(named(tree_of("rlbench.backend.scene").body, "Scene").body, "_demo_record_step")
+    assert "demo_list.append(self.get_observation())" in ast.unparse(recorded)
+    assert "_DT = 0.05" in ast.unparse(tree_of("rlbench.task_environment"))
+
+
+def test_an_arm_moves_as_slowly_as_the_check_of_a_data_set_believes() -> None:
+    """A path's length is measured in the space of joints, and followed by at most 1 of it a second."""
+    environment = named(named(tree_of("rlbench.environment").body, "Environment").body, "__init__")
+    assert dict(real_parameters(environment))["arm_max_velocity"] == "1.0"
+    path = ast.unparse(tree_of("pyrep.robots.configuration_paths.arm_configuration_path"))
+    assert "np.sqrt(np.sum(np.square(prev_points - points)))" in path
+    assert "max_vel = self._arm.max_velocity" in path and "[max_vel * vel_correction, max_accel, max_jerk]" in path

@@ -1,0 +1,76 @@
+"""RLBench behind the environment service, one service a process: a CoppeliaSim that fails takes its process along."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from harness.collecting.backends import Machine
+from harness.collecting.frames import Demonstration, Moment
+from harness.contracts.actions import FOLLOW, Primitive
+from harness.contracts.arm_poses import ArmPose
+from harness.contracts.cameras import Camera, Pose
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import SpecMismatch
+from harness.contracts.observations import Observation, ViewRequest
+from harness.runtimes.process import start_process
+from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
+from harness.wire.client import Deadlines, EnvironmentClient
+
+ENTRY_POINT = "images.rlbench.demonstrating:RLBenchDemonstrations"
+START_S = 180.0
+DEMONSTRATION_S = 600.0
+"""One call launches CoppeliaSim where it must, plans, moves and renders a whole demonstration."""
+
+_POSE = ("ee.x", "ee.y", "ee.z", "ee.qw", "ee.qx", "ee.qy", "ee.qz", "gripper_open")
+_DIGEST_WORDS = 8
+_ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
+
+
+class RLBenchDemonstrator:
+    """One arm of a service that this process started."""
+
+    def __init__(self, camera: Camera, machine: Machine, log: Path) -> None:
+        self._camera = camera
+        self._views = [ViewRequest(camera.name)]
+        self._stack = ExitStack()
+        spec = ServiceSpec(ENVIRONMENT, "rlbench", ENTRY_POINT, (), machine.python)
+        service = self._stack.enter_context(start_process(spec, ServiceLimits(start_s=START_S), log))
+        self._client = EnvironmentClient(service.socket, Deadlines(reset_s=DEMONSTRATION_S))
+        described = self._client.describe()
+        self._simulator = described.simulator
+        found = described.rig.camera(camera.name)
+        if found != camera:
+            self._stack.close()
+            raise SpecMismatch(
+                f"RLBench has the camera {found}, planned was {camera}.", "Collect with the same version."
+            )
+
+    @property
+    def camera(self) -> Camera:
+        """The recorded camera."""
+        return self._camera
+
+    @property
+    def simulator(self) -> str:
+        """The simulator's version, as it says itself."""
+        return self._simulator
+
+    def demonstrate(self, scene: str, seed: int) -> Demonstration:
+        """Do a task in the scene that ``seed`` draws, and fetch every moment of it."""
+        episode = Episode("collect", "collect", "", "", scene, scene, _ORIGIN, _ORIGIN, 0.0, 0.0, 0)
+        first = self._client.reset(episode, seed, self._views, []).observation
+        moments = [self._moment(first)]
+        for _ in range(int(first.info["moments"]) - 1):
+            moments.append(self._moment(self._client.step([Primitive(FOLLOW, 0.0)], self._views)[0]))
+        words = [int(first.info[f"start.{index}"]) for index in range(_DIGEST_WORDS)]
+        digest = "".join(f"{word:08x}" for word in words)
+        return Demonstration(digest, int(first.info["variation"]), int(first.info["placements"]), tuple(moments))
+
+    def close(self) -> None:
+        """Stop the service."""
+        self._stack.close()
+
+    def _moment(self, observation: Observation) -> Moment:
+        pose: ArmPose = tuple(observation.info[name] for name in _POSE)
+        return Moment(observation.views[self._camera.name].rgb, pose)
