@@ -103,9 +103,11 @@ def test_regret_of_staying_counts_staying_among_the_choices() -> None:
     assert regret_m(state, stayed) == state.distance_m - best > 0.0
 
 
+@pytest.mark.parametrize("within_m", [None, 0.5])
 @pytest.mark.parametrize("reviser", ["similarity", "look", "oracle", "uniform"])
-def test_what_staying_would_change_is_what_a_free_agent_decides(reviser: str) -> None:
-    tier = toy_tier(reviser=PartConfig(reviser))
+def test_what_staying_would_change_is_what_a_free_agent_decides(reviser: str, within_m: Optional[float]) -> None:
+    rule = {} if within_m is None or reviser == "uniform" else {"stop_within_m": within_m}
+    tier = toy_tier(reviser=PartConfig(reviser, rule))
     own = Parts(tier.loop, parts_of().proposer, parts_of().score, registry.make_reviser(tier.loop.reviser))
     environment, stayed = ToyEnvironment(), 0
     for state in decision_states(environment, toy_episode(4), own, 0, 3):
