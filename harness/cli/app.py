@@ -12,6 +12,7 @@ import typer
 
 from harness.cli import groups
 from harness.cli.arguments import RUNS, Json, Out, Plugins, Run
+from harness.cli.bank import bank_command
 from harness.cli.cite import cite_command
 from harness.cli.collect import collect_command
 from harness.cli.compare import compare_command
@@ -160,6 +161,7 @@ def doctor_command(out: Out = RUNS, as_json: Json = False) -> int:
 
 app.command("datasets")(datasets_command)
 app.command("compare")(compare_command)
+app.command("bank")(bank_command)
 app.command("cite")(cite_command)
 app.command("collect")(collect_command)
 

@@ -19,10 +19,14 @@ INTERVAL_S = 5.0
 
 
 class ProgressLine:
-    """Called with every `Progress`; shows done, solved, what the run is doing, speed and the time left."""
+    """Called with every `Progress`; shows done, solved, what the run is doing, speed and the time left.
 
-    def __init__(self, total: int) -> None:
+    ``text`` makes the line; default: `describe`.
+    """
+
+    def __init__(self, total: int, text: Callable[[Progress], str] | None = None) -> None:
         self.total = total
+        self._text = text or describe
         self._live = sys.stderr.isatty()
         self._printed_at = 0.0
         self._phase = ""
@@ -39,9 +43,9 @@ class ProgressLine:
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         if self._live:
-            sys.stderr.write("\r\x1b[2K" + describe(progress))
+            sys.stderr.write("\r\x1b[2K" + self._text(progress))
         elif progress.done == progress.total or progress.phase != self._phase or now - self._printed_at >= INTERVAL_S:
-            sys.stderr.write(describe(progress) + "\n")
+            sys.stderr.write(self._text(progress) + "\n")
             self._printed_at = now
         self._phase = progress.phase
         sys.stderr.flush()
@@ -72,7 +76,17 @@ class ReadingLine:
 def describe(progress: Progress) -> str:
     """Return one line: ``17/24 episodes · 13 solved · 21.4/min · 0:20 left``."""
     counts = progress.counts
-    parts = [f"{progress.done}/{progress.total} episodes", f"{counts[OK]} solved", f"{counts[FAILED]} failed"]
+    return _line(progress, "episodes", [f"{counts[OK]} solved", f"{counts[FAILED]} failed"])
+
+
+def describe_states(progress: Progress) -> str:
+    """Return one line of a measurement on a decision bank: ``17/200 states · 88.0/min · 2:05 left``."""
+    return _line(progress, "states", [])
+
+
+def _line(progress: Progress, things: str, outcomes: list[str]) -> str:
+    counts = progress.counts
+    parts = [f"{progress.done}/{progress.total} {things}", *outcomes]
     broken = counts[ERROR] + counts[TIMEOUT]
     if broken:
         parts.append(f"{broken} in error")

@@ -7,7 +7,7 @@ fewer states than episodes. The states come from the caller's side of a loop; wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from harness.contracts.actions import Action
@@ -16,11 +16,12 @@ from harness.contracts.episodes import Episode
 from harness.contracts.observations import Observation, View, ViewRequest
 from harness.planning.agent import Agent, Choice, Parts
 from harness.planning.config import ORACLE
+from harness.planning.evidence import TRUTH, EndScores
 from harness.planning.memory import remaining_ends
 from harness.planning.odometry import Odometry
 from harness.planning.proposals import End, Proposal
 from harness.planning.references.truth import TrueDistances
-from harness.planning.revisers import Stay, Uniform
+from harness.planning.revisers import STAY, Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
@@ -90,15 +91,40 @@ def decision_states(
         here = here.advance(actions)
 
 
-def choose(state: DecisionState, parts: Parts, imaginer: Optional[Imaginer], seed: int, stop: str = ORACLE) -> Choice:
+def choose(
+    state: DecisionState,
+    parts: Parts,
+    imaginer: Optional[Imaginer],
+    seed: int,
+    stop: str = ORACLE,
+    further: Optional[View] = None,
+) -> Choice:
     """Return what an agent with these parts and this world model decides in ``state``, by the code of the loop.
 
     With the stop rule ``oracle`` it has to move; with ``self`` staying is a choice. The imaginer of a simulator needs
-    it to stand in the state.
+    it to stand in the state. ``further`` is the answer to the imaginer's ``further_view``; views of earlier decisions
+    are not known here, so that a world model that would make use of them gets none.
     """
-    agent = Agent(parts, state.goal, imaginer, stop, EpisodeSeeds(seed, state.episode))
+    truth = _KnownTruth(state) if parts.reviser.evidence == TRUTH else None
+    agent = Agent(parts, state.goal, imaginer, stop, EpisodeSeeds(seed, state.episode), truth=truth)
     agent.remember(state.executed)
-    return agent.decide(state.decision, state.view)
+    return agent.decide(state.decision, state.view, further)
+
+
+def may_stay(state: DecisionState, parts: Parts, choice: Choice, seed: int) -> Choice:
+    """Return what the agent that made ``choice`` decides where staying is a choice too; nothing is imagined again.
+
+    It differs from `choose` with the stop rule ``self`` in the imagined steps alone: those of a choice that moves are
+    kept where it is the same end, and left out else.
+    """
+    seeds = EpisodeSeeds(seed, state.episode)
+    stay = Stay(True, choice.stay_score)
+    index = parts.reviser.choose(len(state.ends), choice.scores, stay, state.decision, seeds)
+    if index == choice.index:
+        return choice
+    end = None if index == STAY else state.ends[index]
+    actions = () if end is None else state.proposal.actions(end)
+    return replace(choice, end=end, index=index, actions=actions, imagined={})
 
 
 def regret_m(state: DecisionState, choice: Choice) -> float:
@@ -109,6 +135,17 @@ def regret_m(state: DecisionState, choice: Choice) -> float:
     if choice.end is None:
         return state.distance_m - min(state.distance_m, *state.end_distances_m)
     return state.end_distances_m[choice.index] - min(state.end_distances_m)
+
+
+class _KnownTruth:
+    """The true distances of a state as scores, for the reference `oracle`."""
+
+    def __init__(self, state: DecisionState) -> None:
+        self._scores = EndScores(tuple(-distance for distance in state.end_distances_m), -state.distance_m)
+
+    def __call__(self, view: View, proposal: Proposal, ends: Sequence[End]) -> EndScores:
+        """Return the scores of the state's own ends, which an agent in it has."""
+        return self._scores
 
 
 def _execute(environment: Environment, actions: Sequence[Action], look: Sequence[ViewRequest]) -> Observation:

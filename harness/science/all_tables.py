@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
+from harness.science.bank_agreement import BankTable, bank_tables
 from harness.science.declared import read_declared
 from harness.science.doses import dose_curves
 from harness.science.found import SPLIT, Found, Missing, PassedOver, by_command, find_runs
-from harness.science.mini_agreement import RESAMPLES, MiniTable, mini_tables
+from harness.science.found_banks import find_banks
+from harness.science.mini_agreement import MiniTable, mini_tables
+from harness.science.rank_agreement import RESAMPLES
 from harness.science.reference_table import RangeLine, ReferenceLine, range_lines, reference_lines
 from harness.science.resolution import Family, resolve
 from harness.science.timing import TimingLine, Whole, timing_lines, whole
@@ -47,6 +50,7 @@ class Tables:
     repeats: Family
     curves: Tuple[Dict[str, Any], ...]
     mini: Tuple[MiniTable, ...]
+    bank: Tuple[BankTable, ...]
     timings: Tuple[TimingLine, ...]
     whole: Whole
     missing: Tuple[Missing, ...]
@@ -55,7 +59,7 @@ class Tables:
 
 def make_tables(suite: Suite, roots: Sequence[Path], command: str = "", resamples: int = RESAMPLES) -> Tables:
     """Return every table that the runs below ``roots`` allow."""
-    found = find_runs(roots, suite)
+    found, banks = find_runs(roots, suite), find_banks(roots, suite)
     declared = read_declared(suite)
     missing: List[Missing] = []
     timings = timing_lines(found)
@@ -72,10 +76,11 @@ def make_tables(suite: Suite, roots: Sequence[Path], command: str = "", resample
         repeats=resolve(declared.repeated(), found, missing),
         curves=tuple(curve.model_dump(mode="json") for curve in dose_curves(declared.curves, found, missing)),
         mini=mini_tables(found, missing, resamples),
+        bank=bank_tables(banks, found, missing, resamples),
         timings=timings,
         whole=whole(found, timings, missing),
         missing=by_command(missing),
-        passed_over=found.passed_over,
+        passed_over=(*found.passed_over, *banks.passed_over),
     )
 
 

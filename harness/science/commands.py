@@ -14,11 +14,15 @@ def play_command(
     suite: Suite, tier: str, wm: str, stop: str = SELF, settings: Optional[Mapping[str, Setting]] = None
 ) -> str:
     """Return the command that plays a world model on the whole test split of a tier."""
-    changes = "".join(f" --set {name}={_text(value)}" for name, value in (settings or {}).items())
     return (
         f"python benchmark.py --wm {wm} --task {suite.task} --suite {suite.name} --tier {tier} --split {SPLIT} "
-        f"--episodes all --stop {stop}{changes}"
+        f"--episodes all --stop {stop}{_changes(settings)}"
     )
+
+
+def bank_command(suite: Suite, tier: str, wm: str, settings: Optional[Mapping[str, Setting]] = None) -> str:
+    """Return the command that measures a world model on the decision bank of a tier."""
+    return f"python benchmark.py bank --wm {wm} --suite {suite.name} --tier {tier}{_changes(settings)}"
 
 
 def command_of(identity: RunIdentity, suite: Suite) -> str:
@@ -28,6 +32,10 @@ def command_of(identity: RunIdentity, suite: Suite) -> str:
     if len(seeds) > 1 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
         several = f" --seeds {seeds[0]}-{seeds[-1]}"
     return play_command(suite, identity.tier, identity.wm, identity.stop, identity.wm_overrides) + several
+
+
+def _changes(settings: Optional[Mapping[str, Setting]]) -> str:
+    return "".join(f" --set {name}={_text(value)}" for name, value in (settings or {}).items())
 
 
 def _text(value: Setting) -> str:

@@ -11,6 +11,7 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
+from harness.records.banks import list_measurements
 from harness.records.folder import RunFolder, list_runs
 from harness.records.identity import RunIdentity
 from harness.scoring.data import RunData, load_run
@@ -92,7 +93,7 @@ def _folders(roots: Sequence[Path]) -> Tuple[RunFolder, ...]:
     folders: Dict[Path, RunFolder] = {}
     for root in roots:
         below = list_runs(root)
-        if not below:
+        if not below and not list_measurements(root):
             raise Refusal(f"{root} holds no run folder.", "Give the folder that the runs' --out named.")
         folders.update({folder.path.resolve(): folder for folder in below})
     return tuple(sorted(folders.values(), key=lambda folder: folder.record.provenance.created_at))
@@ -127,7 +128,7 @@ class _Checker:
             return f"{known} has no tier {identity.tier!r}"
         if identity.split != SPLIT:
             return f"played on the {identity.split} split"
-        return self._data_reason(identity) or _incomplete(folder)
+        return self._data_reason(identity) or incomplete(folder)
 
     def _data_reason(self, identity: RunIdentity) -> str:
         tier = identity.tier
@@ -145,7 +146,8 @@ class _Checker:
         return ""
 
 
-def _incomplete(folder: RunFolder) -> str:
+def incomplete(folder: RunFolder) -> str:
+    """Return that some row was not played to its end, "" where all were."""
     counts = state_counts([row.result for row in folder.rows()])
     played = counts["ok"] + counts["failed"]
     return "" if played == counts["planned"] else f"PARTIAL: {played} of {counts['planned']} played to their end"

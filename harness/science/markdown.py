@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, List, Sequence
 
 from harness.contracts.results import Metric
 from harness.science.all_tables import Tables
+from harness.science.markdown_bank import bank_section
+from harness.science.markdown_parts import (
+    NOTHING,
+    code_block,
+    grid,
+    in_points,
+    p_value,
+    percent,
+    ratio,
+    seconds,
+)
 from harness.science.mini_agreement import Agreement, MiniTable
 from harness.science.reference_table import RangeLine, ReferenceLine
 from harness.science.resolution import Family
-
-NOTHING = "–"
 
 
 def page(tables: Tables) -> str:
@@ -20,7 +28,7 @@ def page(tables: Tables) -> str:
         f"# Tables of `{tables.suite}`, task `{tables.task}`, {tables.split} split",
         "Numbers are per cent of episodes, or points of it, with 95 % intervals clustered by home. No digit is "
         f"written by hand; more of them are in `{tables.suite}.json`.",
-        _code([tables.command]),
+        code_block([tables.command]),
         f"Commits of the runs: {', '.join(tables.commits) or NOTHING}. Missing: {len(tables.missing)} "
         f"({'listed [below](#missing)' if tables.missing else 'nothing'}); runs that were not used: "
         f"{len(tables.passed_over)}.",
@@ -30,6 +38,7 @@ def page(tables: Tables) -> str:
         *_resolution(tables),
         *_curves(tables),
         *_mini(tables),
+        *bank_section(tables),
         *_timings(tables),
         *_missing(tables),
     ]
@@ -39,7 +48,7 @@ def page(tables: Tables) -> str:
 def _tiers(tables: Tables) -> Iterator[str]:
     yield "## Tiers"
     rows = [[f"`{t.name}`", t.status, str(t.episodes), str(t.homes), f"`{t.suite_hash}`"] for t in tables.tiers]
-    yield _table(["tier", "status", "episodes", "homes", "suite hash"], rows)
+    yield grid(["tier", "status", "episodes", "homes", "suite hash"], rows)
 
 
 def _references(tables: Tables) -> Iterator[str]:
@@ -55,9 +64,9 @@ def _references(tables: Tables) -> Iterator[str]:
         yield f"### `{tier.name}`"
         rows = [_reference_row(name, [line for line in lines if line.name == name]) for name in names]
         head = ["reference", "success, self-stop", "reached, self-stop", "SPL (m), self-stop", "success, oracle stop"]
-        yield _table([*head, "n", "homes"], rows) if rows else "No reference was played."
+        yield grid([*head, "n", "homes"], rows) if rows else "No reference was played."
         if lines:
-            yield _code([line.command for line in lines])
+            yield code_block([line.command for line in lines])
 
 
 def _reference_row(name: str, lines: Sequence[ReferenceLine]) -> List[str]:
@@ -67,10 +76,10 @@ def _reference_row(name: str, lines: Sequence[ReferenceLine]) -> List[str]:
     homes = [str(line.homes) for line in (own, oracle) if line is not None]
     return [
         f"`{name}`",
-        _percent(own.success if own else None),
-        _percent(own.reached if own else None),
-        _percent(own.spl if own else None),
-        _percent(oracle.success if oracle else None),
+        percent(own.success if own else None),
+        percent(own.reached if own else None),
+        percent(own.spl if own else None),
+        percent(oracle.success if oracle else None),
         " / ".join(dict.fromkeys(counts)),
         " / ".join(dict.fromkeys(homes)),
     ]
@@ -87,20 +96,20 @@ def _ranges(tables: Tables) -> Iterator[str]:
             f"`{r.tier}`",
             r.stop,
             f"`gtsim` − `{r.other}`",
-            _percent(r.points),
+            percent(r.points),
             _wanted(r),
             str(r.points.n),
             str(r.homes),
         ]
         for r in tables.ranges
     ]
-    yield _table(["tier", "stop", "difference", "points", "declared", "n", "homes"], rows)
+    yield grid(["tier", "stop", "difference", "points", "declared", "n", "homes"], rows)
 
 
 def _wanted(line: RangeLine) -> str:
     if line.wanted is None:
         return NOTHING
-    return f"≥ {_points(line.wanted)}: {'yes' if line.points.value >= line.wanted else '**no**'}"
+    return f"≥ {in_points(line.wanted)}: {'yes' if line.points.value >= line.wanted else '**no**'}"
 
 
 def _resolution(tables: Tables) -> Iterator[str]:
@@ -126,13 +135,13 @@ def _family(family: Family) -> Iterator[str]:
         [
             f"`{f.wm}`",
             f"`{f.tier}`",
-            _percent(f.clean),
-            _percent(f.success),
-            _percent(f.cost.points),
-            _p(f.cost.p),
-            _p(f.adjusted_p),
-            _p(f.cost.equivalence_p),
-            _points(f.cost.detectable),
+            percent(f.clean),
+            percent(f.success),
+            percent(f.cost.points),
+            p_value(f.cost.p),
+            p_value(f.adjusted_p),
+            p_value(f.cost.equivalence_p),
+            in_points(f.cost.detectable),
             str(f.cost.points.n),
             str(f.cost.homes),
             f.expected,
@@ -141,9 +150,9 @@ def _family(family: Family) -> Iterator[str]:
         for f in family.findings
     ]
     head = ["error", "tier", "`gtsim`", "with the error", "cost, points", "p", "p, Holm", "p within ±8", "detectable"]
-    yield _table([*head, "n", "homes", "expected", "as expected?"], rows)
+    yield grid([*head, "n", "homes", "expected", "as expected?"], rows)
     if rows:
-        yield _code([finding.command for finding in family.findings])
+        yield code_block([finding.command for finding in family.findings])
 
 
 def _curves(tables: Tables) -> Iterator[str]:
@@ -155,15 +164,15 @@ def _curves(tables: Tables) -> Iterator[str]:
             f"`{curve['tier']}`",
             f"`{curve['setting']}`",
             f"{point['dose']:g}",
-            _percent(Metric(point["success"], point["low"], point["high"], point["n"])),
+            percent(Metric(point["success"], point["low"], point["high"], point["n"])),
             str(point["n"]),
             str(point["homes"]),
         ]
         for curve, point in points
     ]
-    yield _table(["tier", "setting", "dose", "success", "n", "homes"], rows)
+    yield grid(["tier", "setting", "dose", "success", "n", "homes"], rows)
     if points:
-        yield _code(list(dict.fromkeys(point["command"] for _, point in points)))
+        yield code_block(list(dict.fromkeys(point["command"] for _, point in points)))
 
 
 def _mini(tables: Tables) -> Iterator[str]:
@@ -184,24 +193,24 @@ def _mini_table(table: MiniTable) -> Iterator[str]:
     rows = [
         [
             f"`{line.name}`",
-            _percent(line.full),
+            percent(line.full),
             str(line.full.n),
             str(line.homes),
-            _percent(line.mini),
+            percent(line.mini),
             str(line.mini.n),
             str(line.mini_homes),
         ]
         for line in table.lines
     ]
-    yield _table(["world model", "all", "n", "homes", "mini", "n", "homes"], rows)
+    yield grid(["world model", "all", "n", "homes", "mini", "n", "homes"], rows)
 
 
 def _agreement(found: Agreement) -> str:
     rows = [
-        ["all episodes", _ratio(found.kendall), _ratio(found.spearman), str(found.kendall.n)],
-        ["the other episodes", _ratio(found.kendall_rest), _ratio(found.spearman_rest), str(found.kendall_rest.n)],
+        ["all episodes", ratio(found.kendall), ratio(found.spearman), str(found.kendall.n)],
+        ["the other episodes", ratio(found.kendall_rest), ratio(found.spearman_rest), str(found.kendall_rest.n)],
     ]
-    return _table(["mini with", "Kendall's tau-b", "Spearman's rho", "world models"], rows)
+    return grid(["mini with", "Kendall's tau-b", "Spearman's rho", "world models"], rows)
 
 
 def _timings(tables: Tables) -> Iterator[str]:
@@ -215,7 +224,7 @@ def _timings(tables: Tables) -> Iterator[str]:
         [
             f"`{t.tier}`",
             f"`{t.name}`",
-            _seconds(t.seconds),
+            seconds(t.seconds),
             str(t.seconds.n),
             str(t.homes),
             f"{t.hours:.2f}",
@@ -225,7 +234,7 @@ def _timings(tables: Tables) -> Iterator[str]:
         for t in tables.timings
     ]
     head = ["tier", "world model", "s an episode", "n", "homes", "hours, 2 cores", "mini, minutes", "workers on cores"]
-    yield _table(head, rows)
+    yield grid(head, rows)
     whole = tables.whole
     if whole.hours is not None and whole.mini_minutes is not None:
         yield (
@@ -240,45 +249,3 @@ def _missing(tables: Tables) -> Iterator[str]:
     yield "\n".join(told) if told else "Nothing."
     yield "## Runs not used"
     yield "\n".join(f"- `{x.run_id}`: {x.reason}" for x in tables.passed_over) or "None."
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [_cells(head), _cells(["---"] * len(head)), *map(_cells, rows)]
-    return "\n".join(lines) if rows else "Nothing to show."
-
-
-def _cells(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def _code(lines: Sequence[str]) -> str:
-    return "\n".join(["```", *lines, "```"])
-
-
-def _percent(metric: Optional[Metric]) -> str:
-    return NOTHING if metric is None else _with_interval(metric, 100.0, 1)
-
-
-def _ratio(metric: Metric) -> str:
-    return _with_interval(metric, 1.0, 2)
-
-
-def _seconds(metric: Metric) -> str:
-    return _with_interval(metric, 1.0, 2)
-
-
-def _with_interval(metric: Metric, scale: float, digits: int) -> str:
-    value, low, high = (_number(x * scale, digits) for x in (metric.value, metric.low, metric.high))
-    return f"{value} [{low}, {high}]"
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else NOTHING
-
-
-def _points(share: Optional[float]) -> str:
-    return NOTHING if share is None else f"{100 * share:.1f}"
-
-
-def _p(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"

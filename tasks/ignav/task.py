@@ -43,7 +43,7 @@ def play_episode(
     the true distance of its choices.
     """
     tier.check_stop(stop)
-    parts = _parts(tier, wm)
+    parts = parts_of(tier, wm)
     config = parts.config
     timings: Dict[str, float] = {}
     started = time.perf_counter()
@@ -103,7 +103,8 @@ def measure(episode: Episode, trajectory: Trajectory, distances_m: Tuple[float, 
     return metrics
 
 
-def _parts(tier: Tier, wm: str) -> Parts:
+def parts_of(tier: Tier, wm: str) -> Parts:
+    """Return the parts of the loop that ``wm`` is played with on a tier."""
     config = tier.loop_for(wm)
     return Parts(
         config,

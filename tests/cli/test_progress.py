@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cli.progress import ProgressLine, ReadingLine, describe
+from harness.cli.progress import ProgressLine, ReadingLine, describe, describe_states
 from harness.contracts.results import STATES
 from harness.running.pace import PLAYING, PREPARING, STARTING
 from harness.running.progress import Progress
@@ -19,6 +19,10 @@ def moment(done: int, phase: str, speed: float | None = None, eta_s: float | Non
 
 def test_no_time_is_told_while_code_is_compiled_and_homes_are_built() -> None:
     assert describe(moment(1, PREPARING)) == "1/24 episodes · 1 solved · 0 failed · compiling and preparing homes"
+
+
+def test_states_of_a_bank_are_neither_solved_nor_failed() -> None:
+    assert describe_states(moment(17, PLAYING, 88.04, 5.0)) == "17/24 states · 88.0/min · 0:05 left"
 
 
 def test_a_service_that_starts_is_told_with_its_time() -> None:

@@ -11,7 +11,7 @@ from harness.contracts.cameras import quaternion_to_yaw
 from harness.contracts.digest import array_digest
 from harness.planning import registry
 from harness.planning.agent import Parts
-from harness.planning.bank_states import DecisionState, choose, decision_states, regret_m
+from harness.planning.bank_states import DecisionState, choose, decision_states, may_stay, regret_m
 from harness.planning.config import PartConfig
 from harness.worldmodels.imaginer import EnvironmentImaginer
 from tasks.ignav.task import play_episode
@@ -101,3 +101,29 @@ def test_regret_of_staying_counts_staying_among_the_choices() -> None:
     assert stayed.end is None
     best = min(state.distance_m, *state.end_distances_m)
     assert regret_m(state, stayed) == state.distance_m - best > 0.0
+
+
+@pytest.mark.parametrize("within_m", [None, 0.5])
+@pytest.mark.parametrize("reviser", ["similarity", "look", "oracle", "uniform"])
+def test_what_staying_would_change_is_what_a_free_agent_decides(reviser: str, within_m: Optional[float]) -> None:
+    rule = {} if within_m is None or reviser == "uniform" else {"stop_within_m": within_m}
+    tier = toy_tier(reviser=PartConfig(reviser, rule))
+    own = Parts(tier.loop, parts_of().proposer, parts_of().score, registry.make_reviser(tier.loop.reviser))
+    environment, stayed = ToyEnvironment(), 0
+    for state in decision_states(environment, toy_episode(4), own, 0, 3):
+        imaginer = EnvironmentImaginer(environment) if reviser == "similarity" else None
+        forced = choose(state, own, imaginer, 0)
+        free, expected = may_stay(state, own, forced, 0), choose(state, own, imaginer, 0, "self")
+        assert forced.end is not None
+        assert (free.end, free.index, free.actions) == (expected.end, expected.index, expected.actions)
+        assert (free.scores, free.stay_score) == (expected.scores, expected.stay_score)
+        stayed += free.end is None
+    assert reviser != "look" or stayed == 3
+
+
+def test_the_oracle_knows_the_truth_of_a_state_without_an_environment() -> None:
+    tier = toy_tier(reviser=PartConfig("oracle"))
+    own = Parts(tier.loop, parts_of().proposer, parts_of().score, registry.make_reviser(tier.loop.reviser))
+    for state in states(5):
+        assert regret_m(state, choose(state, own, None, 0)) <= 1e-6
+        assert regret_m(state, may_stay(state, own, choose(state, own, None, 0), 0)) <= 1e-6

@@ -11,7 +11,8 @@ from harness.contracts.actions import navigation_space
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import EnvironmentSpec
-from harness.running.suite_player import SuitePlayer, check_environment
+from harness.running.plan_services import check_environment
+from harness.running.suite_player import SuitePlayer
 from tasks.suite import load_suite
 from tests.running import fake
 

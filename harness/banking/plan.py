@@ -1,0 +1,73 @@
+"""The plan of a measurement: that of a run, with states in the place of episodes.
+
+Workers, journal, retries, deadlines and resuming are those of runs, because the plan names another player and nothing
+else is different.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Optional, Tuple
+
+from harness.contracts.episodes import Episode
+from harness.contracts.manifests import ENVIRONMENT, ModelManifest
+from harness.records.banks import BANK_HASH
+from harness.records.folder import RunFolder
+from harness.records.identity import RunIdentity
+from harness.records.plain import from_plain
+from harness.running.plan import RunPlan
+from harness.worldmodels.conditioning import view_request
+from tasks.bank_files import SEED, SPLIT, Bank
+from tasks.suite import Suite
+
+PLAYER = "harness.banking.player:BankPlayer"
+BANK_PATH = "bank"
+"""Key of the plan's options with the bank's file."""
+
+
+def plan_measurement(plan: RunPlan, suite: Suite, bank: Bank) -> RunPlan:
+    """Return the plan that asks the world model of a run's ``plan`` in every state of ``bank``.
+
+    The environment stays in the plan only where the model is it, or where the model wants a view that the bank does
+    not hold: then it renders that view and tells nothing else.
+    """
+    identity = replace(
+        plan.identity,
+        split=SPLIT,
+        seeds=(SEED,),
+        episodes=state_episodes(suite, plan.identity.tier, bank),
+        episodes_subset="",
+        specs={**plan.identity.specs, BANK_HASH: bank.hash},
+    )
+    wanted = needs_environment(identity, suite)
+    kinds = {kind: image for kind, image in plan.images.items() if wanted or kind != "environment"}
+    return replace(
+        plan,
+        identity=identity,
+        player=PLAYER,
+        environment=plan.environment if wanted else None,
+        options={BANK_PATH: str(bank.path.absolute())},
+        images=kinds,
+    )
+
+
+def state_episodes(suite: Suite, tier: str, bank: Bank) -> Tuple[Episode, ...]:
+    """Return one episode a state, named after the state: the rows of a measurement."""
+    known = {episode.id: episode for episode in suite.episodes(tier, SPLIT)}
+    return tuple(replace(known[state.episode], id=state.id) for state in bank.states)
+
+
+def needs_environment(identity: RunIdentity, suite: Suite) -> bool:
+    """Say whether the bank alone is not enough to ask a world model."""
+    manifest = from_plain(ModelManifest, dict(identity.wm_manifest))
+    if manifest.kind == ENVIRONMENT:
+        return True
+    return view_request(manifest, suite.rig, suite.tier(identity.tier).loop.agent_camera) is not None
+
+
+def unfinished(folders: Tuple[RunFolder, ...], plan: RunPlan) -> Optional[RunFolder]:
+    """Return the latest of the measurements that asks what ``plan`` asks and has states left to ask."""
+    for folder in reversed(folders):
+        if folder.identity == plan.identity and any(row.committed_at is None for row in folder.rows()):
+            return folder
+    return None

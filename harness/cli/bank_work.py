@@ -1,0 +1,188 @@
+"""What `bank` does: plans a measurement, asks in every state or goes on where one stopped, and prints the measures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Optional
+
+from harness.banking.plan import plan_measurement, unfinished
+from harness.cli.console import note, print_json, say
+from harness.cli.options import RunOptions, make_plan
+from harness.cli.play import check_writable
+from harness.cli.progress import ProgressLine, describe_states
+from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.manifests import ENVIRONMENT
+from harness.records.banks import (
+    BANK_HASH,
+    STATES,
+    bank_hash,
+    list_measurements,
+    measurement,
+    new_bank_id,
+    open_measurement,
+)
+from harness.records.folder import RunFolder
+from harness.running.plan import RunPlan
+from tasks.bank_files import bank_path, read_bank
+from tasks.suite import load_suite
+
+
+def measure(options: RunOptions, out: Path, file: Optional[Path], against: Optional[Path], as_json: bool) -> int:
+    """Ask a world model in every state of a tier's bank; return the exit code (3: some state was not answered)."""
+    from harness.running import runs
+
+    plan = make_measurement(options, file)
+    other = None if against is None else open_measurement(against)
+    if other is not None:
+        check_against(other, plan)
+    check_writable(out)
+    for remark in remarks(plan):
+        note(remark)
+    folder = unfinished(list_measurements(out), plan) or create(plan, out)
+    with asking(folder, as_json) as progress:
+        outcome = runs.play(folder, plan, progress)
+    from harness.reporting.bank_exports import write_bank_results
+
+    results = write_bank_results(folder, other)
+    if as_json:
+        print_json(results)
+    else:
+        for line in lines(results, measurement(folder)):
+            say(line)
+    if outcome.exit_code:
+        states = results["states"]
+        again = "the same command goes on" if states["pending"] else "the same command asks all of them anew"
+        note(f"PARTIAL: {states['answered']}/{states['planned']} states answered; {again}")
+    return outcome.exit_code
+
+
+def make_measurement(options: RunOptions, file: Optional[Path]) -> RunPlan:
+    """Return the plan; whatever a run would refuse about world model, suite and tier is refused in the same words."""
+    if options.suite:
+        suite = load_suite(options.suite, options.task)
+        read_bank(suite, suite.tier(options.tier), file or bank_path(suite))  # a suite without one is told first
+    plan = make_plan(options)
+    suite = load_suite(plan.identity.suite, plan.identity.task)
+    bank = read_bank(suite, suite.tier(plan.identity.tier), file or bank_path(suite))
+    return plan_measurement(plan, suite, bank)
+
+
+def remarks(plan: RunPlan) -> list[str]:
+    """Return what a user has to know of how this world model is asked."""
+    manifest = plan.identity.wm_manifest
+    told = []
+    if plan.environment is not None and manifest["kind"] != ENVIRONMENT:
+        told.append(f"{manifest['name']} wants a view that the bank does not hold: {plan.environment.name} renders it")
+    if manifest["context_max"]:
+        told.append(f"{manifest['name']} makes use of earlier views, and the bank holds none: it is asked without")
+    return told
+
+
+def check_against(other: RunFolder, plan: RunPlan) -> None:
+    """Raise Refusal before anything is asked where the other measurement is not on the same states."""
+    identity = plan.identity
+    wanted = str(identity.specs[BANK_HASH])
+    if (bank_hash(other), other.identity.suite_hash) != (wanted, identity.suite_hash):
+        raise Refusal(
+            f"{measurement(other)} was measured on {other.identity.tier} with states {bank_hash(other)[:12]}, this "
+            f"would be on {identity.tier} with {wanted[:12]}.",
+            "Measure both on the same tier and version of the bank.",
+        )
+
+
+def create(plan: RunPlan, out: Path) -> RunFolder:
+    """Make the folder of a new measurement."""
+    from harness.running import runs
+
+    return runs.create(plan, out / new_bank_id(plan.identity, time.time()), STATES)
+
+
+@contextmanager
+def asking(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
+    """Show progress while states are asked; an error says how to go on."""
+    if not as_json:
+        say(f"bank {measurement(folder)}")
+    try:
+        with ProgressLine(len(folder.identity.keys()), describe_states) as line:
+            yield line
+    except Refusal:
+        raise
+    except WiwError as error:
+        step = f"{error.next_step} Then go on with the same command.".strip()
+        raise WiwError(error.what, step) from error
+
+
+def lines(results: Mapping[str, Any], folder: Path) -> list[str]:
+    """Return the measures for people, one a line."""
+    found, states = results["measures"], results["states"]
+    told = [
+        f"regret  {metres(found['regret_m'])}  {title(results)}",
+        f"        {metres(found['self_regret_m'])}  where staying is a choice",
+        f"        {metres(found['chance_m'])}  a uniform choice among the ends",
+        f"top-1   {percent(found['top_1'])}  of the choices are a truly best end",
+        f"order   {ratio(found['rank_correlation'])}  Spearman's rho of scores and nearness, over the ends of a state",
+    ]
+    if states["error"]:
+        told.append(f"errors  {states['error']} of {states['planned']} states; their choices count as wrong in top-1")
+    told += difference_lines(results.get("against"))
+    return [*told, f"states  {results['bank_hash']}", f"root    {results['trajectory_root']}", f"folder  {folder}"]
+
+
+def title(results: Mapping[str, Any]) -> str:
+    """Return what was measured, with everything that a reader must not overlook."""
+    states = results["states"]
+    changed = ", ".join(f"{name}={value}" for name, value in sorted(results["wm_overrides"].items()))
+    partial = f"  PARTIAL: {states['answered']}/{states['planned']} answered" if results["partial"] else ""
+    stamps = f"  [{', '.join(results['stamps'])}]" if results["stamps"] else ""
+    return (
+        f"{results['wm']}{f' ({changed})' if changed else ''} on the bank of {results['task']}/{results['tier']} "
+        f"({results['suite']}, {states['planned']} states in {results['homes']} homes, has to move){partial}{stamps}"
+    )
+
+
+def difference_lines(against: Optional[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each paired difference, none where nothing was compared."""
+    if against is None:
+        return []
+    told = []
+    for name, write in WRITERS.items():
+        difference = against["differences"][name]
+        p = "" if difference is None else f"  p = {difference['p']:.2g}"
+        told.append(f"        {write(difference)}  {name} minus that of {against['wm']}{p}")
+    told[0] = told[0].replace("        ", "paired  ", 1)
+    return told
+
+
+def metres(metric: Optional[Mapping[str, Any]]) -> str:
+    """Return ``0.123 m [0.098, 0.148]``, or ``n/a``."""
+    return _with_interval(metric, 1.0, 3, " m")
+
+
+def percent(metric: Optional[Mapping[str, Any]]) -> str:
+    """Return ``62.0 % [55.1, 68.4]``, or ``n/a``."""
+    return _with_interval(metric, 100.0, 1, " %")
+
+
+def points(metric: Optional[Mapping[str, Any]]) -> str:
+    """Return ``-3.0 points [-8.1, 2.4]``, or ``n/a``."""
+    return _with_interval(metric, 100.0, 1, " points")
+
+
+def ratio(metric: Optional[Mapping[str, Any]]) -> str:
+    """Return ``0.71 [0.66, 0.76]``, or ``n/a``."""
+    return _with_interval(metric, 1.0, 2, "")
+
+
+WRITERS = {"regret_m": metres, "self_regret_m": metres, "top_1": points, "rank_correlation": ratio}
+"""How a paired difference of each measure is written."""
+
+
+def _with_interval(metric: Optional[Mapping[str, Any]], scale: float, digits: int, unit: str) -> str:
+    if metric is None or metric["value"] is None:
+        return "n/a"
+    ends = (metric["low"], metric["high"])
+    low, high = ("n/a" if end is None else f"{scale * end:.{digits}f}" for end in ends)
+    return f"{scale * metric['value']:.{digits}f}{unit} [{low}, {high}]"

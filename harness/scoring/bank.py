@@ -1,0 +1,151 @@
+"""What a measurement on a decision bank says: each measure with its interval over homes, and paired differences.
+
+A state in which the world model failed keeps its place where a rate is counted, as a failed episode does in a run:
+its choice counts as wrong. Means of metres and correlations are over the states that were answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import ENVIRONMENT
+from harness.contracts.results import PLAYED, EpisodeResult, Metric
+from harness.records.banks import BANK_HASH
+from harness.records.roots import trajectory_root
+from harness.scoring.comparing_tests import permutation_test
+from harness.scoring.data import RunData
+from harness.scoring.intervals import Sample, mean_interval
+from harness.scoring.metrics import mean, rate, state_counts, timings_table
+from harness.scoring.references import row_name
+
+REGRET, SELF_REGRET, CHANCE = "regret_m", "self_regret_m", "chance_m"
+TOP_1, RANK = "top_1", "rank_correlation"
+MEASURES = (REGRET, SELF_REGRET, TOP_1, RANK)
+"""The measures that world models are compared in."""
+
+WORLD_MODEL_ROLE, FURTHER_VIEW_ROLE = "world model", "further view"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One measure of a measurement minus another's on the same states, with its t interval over homes.
+
+    ``p`` is the two-sided sign-flip test of whole homes.
+    """
+
+    value: Metric
+    homes: int
+    p: float
+
+
+def measure_table(results: Sequence[EpisodeResult]) -> Dict[str, Optional[Metric]]:
+    """Return every measure by name; None where no state has it (a reference that scores nothing ranks nothing)."""
+    answered = [result for result in results if result.state in PLAYED]
+    table: Dict[str, Optional[Metric]] = {}
+    for name in (REGRET, SELF_REGRET, CHANCE, RANK):
+        rows = [result for result in answered if name in result.metrics]
+        table[name] = mean(_sample(rows, name)) if rows else None
+    right = [float(result.metrics.get(TOP_1, 0.0)) if result.state in PLAYED else 0.0 for result in results]
+    table[TOP_1] = rate(Sample.of(right, [result.home for result in results]))
+    return table
+
+
+def differences(run: RunData, other: RunData) -> Dict[str, Optional[Difference]]:
+    """Return each measure of ``run`` minus that of ``other``, over the states in which both have it; None without any.
+
+    Refusal where the two were not asked in the same states with the same loop.
+    """
+    check_same_states(run, other)
+    found: Dict[str, Optional[Difference]] = {}
+    for name in MEASURES:
+        first, second = _by_state(run, name), _by_state(other, name)
+        shared = [result for result in run.results if result.episode in first and result.episode in second]
+        found[name] = _difference(shared, first, second) if shared else None
+    return found
+
+
+def check_same_states(run: RunData, other: RunData) -> None:
+    """Raise Refusal unless two measurements were asked in the same states of the same tier."""
+    for what, first, second in (
+        ("states", run.identity.specs.get(BANK_HASH), other.identity.specs.get(BANK_HASH)),
+        ("suite hash", run.identity.suite_hash, other.identity.suite_hash),
+    ):
+        if first != second:
+            raise Refusal(
+                f"{row_name(run)} was measured on the {what} {str(first)[:12]}, {row_name(other)} on "
+                f"{str(second)[:12]}.",
+                "Measure both on the same tier and version of the bank.",
+            )
+
+
+def as_results(run: RunData, measured: Mapping[str, Optional[Metric]]) -> Dict[str, Any]:
+    """Return the JSON-ready ``results.json`` of a measurement, without its rows; what does not exist is None."""
+    identity = run.identity
+    counts = state_counts(run.results)
+    answered = counts["ok"] + counts["failed"]
+    states = {
+        "planned": counts["planned"],
+        "answered": answered,
+        "error": counts["error"] + counts["timeout"],
+        "pending": counts["pending"],
+    }
+    return {
+        "schema": SCHEMA_VERSION,
+        "kind": "bank",
+        "suite": identity.suite,
+        "suite_hash": identity.suite_hash,
+        "bank_hash": identity.specs.get(BANK_HASH),
+        "task": identity.task,
+        "tier": identity.tier,
+        "split": identity.split,
+        "view": identity.view,
+        "wm": identity.wm,
+        "wm_manifest_hash": identity.wm_manifest_hash,
+        "wm_overrides": dict(identity.wm_overrides),
+        "stamps": list(identity.stamps),
+        "planner": identity.planner,
+        "seed": identity.seeds[0],
+        "simulator": simulator_role(run),
+        "states": states,
+        "partial": answered < counts["planned"],
+        "homes": len({result.home for result in run.results}),
+        "measures": {name: None if metric is None else _plain(metric) for name, metric in sorted(measured.items())},
+        "trajectory_root": trajectory_root(run.rows),
+        "timings": {phase: dict(seconds) for phase, seconds in timings_table(run.results).items()},
+    }
+
+
+def simulator_role(run: RunData) -> Optional[str]:
+    """Return what a simulator was started for: ``world model``, ``further view``; None where none was."""
+    if run.record.execution.get("environment") is None:
+        return None
+    return WORLD_MODEL_ROLE if run.identity.wm_manifest.get("kind") == ENVIRONMENT else FURTHER_VIEW_ROLE
+
+
+def differences_as_plain(found: Mapping[str, Optional[Difference]]) -> Dict[str, Any]:
+    """Return differences in the form that ``results.json`` holds them."""
+    return {name: None if d is None else {**_plain(d.value), "homes": d.homes, "p": d.p} for name, d in found.items()}
+
+
+def _difference(rows: List[EpisodeResult], first: Mapping[str, float], second: Mapping[str, float]) -> Difference:
+    sample = Sample.of([first[row.episode] - second[row.episode] for row in rows], [row.home for row in rows])
+    value = Metric(float(sample.values.mean()), *mean_interval(sample), len(sample))
+    return Difference(value, sample.homes, permutation_test(sample.home_sums(sample.values)))
+
+
+def _by_state(run: RunData, name: str) -> Dict[str, float]:
+    answered = [result for result in run.results if result.state in PLAYED and name in result.metrics]
+    return {result.episode: float(result.metrics[name]) for result in answered}
+
+
+def _sample(rows: Sequence[EpisodeResult], name: str) -> Sample:
+    return Sample.of([float(row.metrics[name]) for row in rows], [row.home for row in rows])
+
+
+def _plain(metric: Metric) -> Dict[str, Any]:
+    """Return a metric with None for an end of an interval that does not exist."""
+    numbers = {"value": metric.value, "low": metric.low, "high": metric.high}
+    return {**{name: value if value == value else None for name, value in numbers.items()}, "n": metric.n}
