@@ -14,7 +14,7 @@ from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
     from harness.collecting.asking import Question
-    from harness.collecting.backends import Machine
+    from harness.collecting.machine import Machine
     from harness.collecting.plan import CollectPlan
     from tasks.suite import Suite
 
@@ -90,7 +90,7 @@ def _version(plan: CollectPlan, machine: Machine) -> str:
 
 def _embedded_machine(given: Given) -> Machine:
     from harness.cli.paths import cache_root
-    from harness.collecting.backends import Machine
+    from harness.collecting.machine import Machine
 
     if given.scenes_dir or given.python or given.gpu:
         raise Refusal(
@@ -102,7 +102,7 @@ def _embedded_machine(given: Given) -> Machine:
 def _arm_machine(given: Given) -> Machine:
     from harness.cli.paths import cache_root
     from harness.collecting.arms import MODULE
-    from harness.collecting.backends import Machine
+    from harness.collecting.machine import Machine
     from harness.running.habitat import has_module
 
     if given.scenes_dir or given.gpu:
@@ -122,7 +122,7 @@ def _arm_machine(given: Given) -> Machine:
 def _habitat_machine(suite: Suite, given: Given) -> Machine:
     from harness.cli.paths import cache_root
     from harness.cli.scenes import choose_scenes
-    from harness.collecting.backends import Machine
+    from harness.collecting.machine import Machine
     from harness.running.habitat import require_module
 
     interpreter = given.python or sys.executable

@@ -12,10 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
 
-from harness.collecting.backends import Machine
 from harness.collecting.fields import FAR, Ways
 from harness.collecting.frames import Frame, OpenScene
 from harness.collecting.layouts import file_digest
+from harness.collecting.machine import Machine
 from harness.contracts.actions import Primitive
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.episodes import Episode

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from harness.collecting.backends import Machine
 from harness.collecting.frames import Demonstration, Moment
+from harness.collecting.machine import Machine
 from harness.contracts.actions import FOLLOW, Primitive
 from harness.contracts.arm_poses import ArmPose
 from harness.contracts.cameras import Camera, Pose

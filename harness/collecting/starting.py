@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from harness.collecting.backends import Machine
 from harness.collecting.finishing import CHECKSUMS, remove_work
 from harness.collecting.layouts import UNITS, WORK
+from harness.collecting.machine import Machine
 from harness.collecting.plan import CollectPlan, differing, plan_from_plain, plan_to_plain, read_plan
 from harness.collecting.work import Collection, Report
 from harness.collecting.worker import PLAN

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from harness.collecting.backends import Machine
 from harness.collecting.finishing import finish
 from harness.collecting.layouts import WORK, unit_record_path
+from harness.collecting.machine import Machine
 from harness.collecting.plan import CollectPlan, Unit
 from harness.contracts.errors import ServiceError, WiwError
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Dict, Union
 
-from harness.collecting.backends import Machine, backend_of
+from harness.collecting.backends import backend_of
 from harness.collecting.demonstrations import record_demonstration
 from harness.collecting.frames import Backend, Demonstrator
 from harness.collecting.guarding import check_scene
 from harness.collecting.layouts import WORK, write_unit
+from harness.collecting.machine import Machine
 from harness.collecting.plan import CollectPlan, plan_from_plain
 from harness.collecting.recording import record_unit
 from harness.contracts.errors import ServiceError, WiwError

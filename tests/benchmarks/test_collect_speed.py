@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from harness.collecting.asking import make_plan
-from harness.collecting.backends import Machine, make_backend
+from harness.collecting.backends import make_backend
 from harness.collecting.layouts import UNITS, WORK
+from harness.collecting.machine import Machine
 from harness.collecting.plan import CollectPlan
 from harness.collecting.starting import collect
 from harness.collecting.work import CollectProgress

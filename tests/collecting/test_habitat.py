@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.collecting.backends import HABITAT, Machine
+from harness.collecting.backends import HABITAT
 from harness.collecting.embedded import export_scenes
 from harness.collecting.habitat import HabitatBackend, _reachable
+from harness.collecting.machine import Machine
 from harness.collecting.recording import record_unit
 from harness.contracts.cameras import Pose
 from harness.contracts.errors import Refusal

@@ -18,10 +18,10 @@ import pytest
 
 from harness.cli.collect import collect_command
 from harness.collecting import tables
-from harness.collecting.backends import Machine
 from harness.collecting.checking import check_dataset
 from harness.collecting.demonstrations import scene_seed
 from harness.collecting.layouts import UNITS, WORK
+from harness.collecting.machine import Machine
 from harness.collecting.plan import read_plan
 from harness.collecting.rlbench import RLBenchDemonstrator
 from harness.contracts.errors import Refusal, SpecMismatch, WiwError
