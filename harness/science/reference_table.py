@@ -15,8 +15,8 @@ from harness.scoring.data import RunData
 from harness.scoring.metrics import metrics_table
 from harness.scoring.references import CEILING
 
-RIVAL = "warp"
-"""Geometry without learning: what a learnt model has to beat."""
+RIVALS = ("none", "warp")
+"""Chance, and geometry without learning: what a learnt model has to beat."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ def reference_lines(found: Found, missing: List[Missing]) -> Tuple[ReferenceLine
 
 
 def range_lines(found: Found, wanted: Sequence[WantedRange]) -> Tuple[RangeLine, ...]:
-    """Return the simulator's lead over the suite's baseline and over `RIVAL`, where both were played."""
+    """Return the simulator's lead over the suite's baseline and over `RIVALS`, where both were played."""
     least = {(each.tier, SELF, each.over): each.points / 100.0 for each in wanted}
     lines = []
     for tier in found.suite.tiers:
         for stop in (SELF, ORACLE):
             ceiling = found.run(CEILING, tier, stop)
-            for name in (found.suite.baseline, RIVAL):
+            for name in dict.fromkeys((found.suite.baseline, *RIVALS)):
                 other = found.run(name, tier, stop)
                 if ceiling is not None and other is not None:
                     points, homes = lead(ceiling, other), size(ceiling)[1]

@@ -177,7 +177,7 @@ def test_requirements_name_what_is_missing() -> None:
             lambda text: text.replace('agent_camera = "pano"', 'agent_camera = "side"'),
             "camera 'side' is not in the rig",
         ),
-        (lambda text: text.replace('baseline = "none"', 'baseline = "nil"'), "baseline 'nil' is not a reference"),
+        (lambda text: text.replace('baseline = "homing"', 'baseline = "nil"'), "baseline 'nil' is not a reference"),
         (lambda text: text.replace('default_tier = "easy"', 'default_tier = "mild"'), "default_tier 'mild'"),
         (lambda text: text.replace("embedded-v1", "embedded-v3"), "calls itself 'embedded-v3'"),
         (lambda text: text.replace("[action_space]", "[action_space"), "cannot be read as TOML"),
