@@ -15,6 +15,10 @@ from harness.scoring.data import RunData
 from harness.scoring.metrics import metrics_table
 from harness.scoring.references import CEILING
 
+UNIFORM = "uniform"
+POOLED = " --seeds 0-4"
+"""A reference that draws its choices is played with several seeds."""
+
 RIVALS = ("none", "warp")
 """Chance, and geometry without learning: what a learnt model has to beat."""
 
@@ -59,7 +63,8 @@ def reference_lines(found: Found, missing: List[Missing]) -> Tuple[ReferenceLine
             for stop in tier.loop.stop_rules:
                 run = found.run(reference.wm, tier.name, stop)
                 if run is None:
-                    command = play_command(found.suite, tier.name, reference.wm, stop)
+                    several = POOLED if reference.reviser == UNIFORM else ""
+                    command = play_command(found.suite, tier.name, reference.wm, stop) + several
                     missing.append(Missing(f"reference {reference.name} on {tier.name}, {stop}-stop", command))
                 else:
                     lines.append(_line(reference.name, run, found))
