@@ -76,10 +76,11 @@ def permutation_test(home_sums: Floats, resamples: int = RESAMPLES) -> float:
 
     The same flips as in `sign_flip_test`, of ``home_sums`` float64 [homes]: all of them where they are at most
     ``resamples``, else as many drawn with a fixed seed (then the observed one counts as drawn too, so that no p-value
-    is 0). Homes without a difference cannot change the total and are left out.
+    is 0). Homes without a difference cannot change the total and are left out; with one home left, both flips are as
+    far from zero.
     """
     sums = home_sums[home_sums != 0.0]
-    if not len(sums):
+    if len(sums) < 2:
         return 1.0
     result = stats.permutation_test(
         (sums,),

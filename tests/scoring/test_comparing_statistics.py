@@ -198,3 +198,8 @@ def test_the_detectable_difference_is_found_4_times_in_5() -> None:
     differences, _ = simulate(14, 100, 4, (0.5, 0.5 + detectable))
     found = np.mean([sign_flip_test(sums) <= 0.05 for sums in differences.sum(axis=2)])
     assert 0.75 <= found <= 0.86
+
+
+@pytest.mark.parametrize("sums", [[], [0.0, 0.0], [0.0, 0.3], [-2.0]])
+def test_fewer_than_two_homes_that_differ_show_nothing(sums: list[float]) -> None:
+    assert permutation_test(np.array(sums, dtype=np.float64)) == 1.0
