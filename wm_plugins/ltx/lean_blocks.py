@@ -6,13 +6,14 @@ The layers and weights are the library's. What differs is exact, apart from roun
   reads six vectors of the model's width for every token; here a frame's vectors are spread over its tokens.
 - Queries, keys and values of self-attention come from one product with the three weights stacked.
 - Rotary positions are the same in every row of the batch and in both members of a pair, so one row and one member are
-  read. Members of a pair are exchanged by index, which the compiler fuses into the norm before it.
+  read. On CUDA norm and rotation are one kernel (`lean_kernels`); elsewhere members of a pair are exchanged by index.
 - Keys and values of the text are given: they do not depend on the step (`lean`).
 - GELU and bias of the feed-forward are computed by the matrix product itself, where cuBLAS can.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ class Parts:
     qkv: bool = True
     gelu: bool = True
     mask: bool = True
+    kernel: bool = True
 
 
 class LeanBlock(torch.nn.Module):  # type: ignore[misc]
@@ -44,6 +46,7 @@ class LeanBlock(torch.nn.Module):  # type: ignore[misc]
         super().__init__()
         self.inner = inner
         self.stacked = StackedProjections(inner.attn1) if parts.qkv else None
+        self.one_kernel = _one_kernel(inner.attn1) if parts.kernel and parts.rotation else None
         first = inner.ff.net[0]
         self.gelu_in_product = parts.gelu and getattr(first, "approximate", "") == "tanh" and hasattr(first, "gelu")
 
@@ -72,9 +75,14 @@ class LeanBlock(torch.nn.Module):  # type: ignore[misc]
             query, key, value = self.stacked(states)
         else:
             query, key, value = attention.to_q(states), attention.to_k(states), attention.to_v(states)
-        query = rotated(attention.norm_q(query), rotation)
-        key = rotated(attention.norm_k(key), rotation)
+        query = self._normed_and_rotated(attention.norm_q, query, rotation)
+        key = self._normed_and_rotated(attention.norm_k, key, rotation)
         return attend(attention, query, by_head(attention, key), by_head(attention, value), None)
+
+    def _normed_and_rotated(self, norm: Any, states: Any, rotation: Rotation) -> Any:
+        if self.one_kernel is not None:
+            return self.one_kernel(states, norm.weight, norm.eps, rotation[0], rotation[1])
+        return rotated(norm(states), rotation)
 
     def _attend_to_text(self, states: Any, keys: Any, values: Any, bias: Any) -> Any:
         attention = self.inner.attn2
@@ -90,6 +98,16 @@ class LeanBlock(torch.nn.Module):  # type: ignore[misc]
         for layer in self.inner.ff.net[1:]:
             wide = layer(wide)
         return wide
+
+
+def _one_kernel(attention: Any) -> Callable[..., Any] | None:
+    """Return the kernel for norm and rotation, None where it cannot be used."""
+    weights = (attention.norm_q.weight, attention.norm_k.weight)
+    if any(weight is None or not weight.is_cuda for weight in weights):
+        return None
+    from lean_kernels import normed_and_rotated
+
+    return normed_and_rotated
 
 
 class StackedProjections(torch.nn.Module):  # type: ignore[misc]
