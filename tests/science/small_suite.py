@@ -16,6 +16,7 @@ from harness.contracts.manifests import ENVIRONMENT, Setting
 from harness.contracts.results import FAILED, OK, PLANNED, EpisodeResult
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance, RunIdentity
+from harness.science.all_tables import Tables, make_tables
 from tasks.suite import Split, Suite, load_suite
 from tasks.suite_files import write_episodes, write_json
 
@@ -144,6 +145,11 @@ def write_small_run(
                 journal.commit(row.key, _result(row.result, solved[number % kept]), 1)
         journal.close()
     return folder
+
+
+def small_tables(suite: Suite, *roots: Path) -> Tables:
+    """Return all tables of the runs below ``roots``, with few resamples."""
+    return make_tables(suite, roots, "the command", resamples=50)
 
 
 def _result(planned: EpisodeResult, solved: bool) -> EpisodeResult:

@@ -9,39 +9,30 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from harness.science.all_tables import Tables, make_tables
 from harness.science.bank_agreement import BankTable
 from harness.science.tables import write_tables
 from harness.scoring.bank import differences
 from harness.scoring.data import load_run
 from tasks.suite import Suite
 from tests.science.small_bank import STATES_HASH, regrets, write_small_bank
-from tests.science.small_suite import EPISODES, HOMES, small_suite, solved_by, write_small_run
+from tests.science.small_suite import EPISODES, HOMES, small_suite, small_tables, solved_by, write_small_run
 
 ABILITIES = {"gtsim": 0.9, "gtsim-jitter-20cm": 0.8, "warp": 0.5, "none": 0.1}
 LOST = {"gtsim": 0.1, "gtsim-jitter-20cm": 0.2, "warp": 0.5, "none": 1.0}
 
 
-@pytest.fixture
-def suite(tmp_path: Path) -> Suite:
-    return small_suite(tmp_path / "suite")
-
-
-@pytest.fixture
-def runs(tmp_path: Path, suite: Suite) -> Path:
-    root = tmp_path / "runs"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    root, suite = folder / "runs", small_suite(folder / "suite")
     for wm, ability in ABILITIES.items():
         write_small_run(root, suite, wm, solved_by(ability))
         write_small_bank(root, suite, wm, regrets(LOST[wm]), ranked=wm != "none")
     return root
 
 
-def made(suite: Suite, *roots: Path) -> Tables:
-    return make_tables(suite, roots, "the command", resamples=50)
-
-
 def table_of(suite: Suite, *roots: Path) -> BankTable:
-    (table,) = made(suite, *roots).bank
+    (table,) = small_tables(suite, *roots).bank
     return table
 
 
@@ -91,7 +82,7 @@ def test_agreement_is_that_of_scipy_and_signs_are_turned(suite: Suite, runs: Pat
 def test_what_one_side_lacks_is_told_with_its_command(suite: Suite, runs: Path) -> None:
     write_small_run(runs, suite, "gtsim", solved_by(0.7), overrides={"jitter_m": 0.3})
     write_small_bank(runs, suite, "homing", regrets(0.9))
-    told = {lacking.what: lacking.command for lacking in made(suite, runs).missing}
+    told = {lacking.what: lacking.command for lacking in small_tables(suite, runs).missing}
     command = told["bank of precise: gtsim (jitter_m=0.3)"]
     assert command == "python benchmark.py bank --wm gtsim --suite embedded-v1 --tier precise --set jitter_m=0.3"
     assert "--wm homing --task ignav" in next(c for w, c in told.items() if "homing on precise, self-stop" in w)
@@ -101,7 +92,7 @@ def test_what_one_side_lacks_is_told_with_its_command(suite: Suite, runs: Path) 
 def test_another_manifest_is_another_world_model(suite: Suite, runs: Path) -> None:
     write_small_run(runs, suite, "wm", solved_by(0.7), settings={"steps": 4})
     write_small_bank(runs, suite, "wm", regrets(0.2), settings={"steps": 8})
-    tables = made(suite, runs)
+    tables = small_tables(suite, runs)
     assert "wm" not in {line.name for line in tables.bank[0].lines}
     assert any("wm as it was played (its manifest is another)" in lacking.what for lacking in tables.missing)
 
@@ -121,7 +112,7 @@ def test_a_measurement_of_something_else_is_passed_over(
 ) -> None:
     arguments = {"wm": "copy", "lost": regrets(0.1), "name": "bank-odd", **changes}
     write_small_bank(runs, suite, **arguments)
-    tables = made(suite, runs)
+    tables = small_tables(suite, runs)
     passed = {run.run_id: run.reason for run in tables.passed_over}
     assert reason in passed["bank-odd"]
     assert {line.name for line in tables.bank[0].lines} == set(LOST)
@@ -144,7 +135,7 @@ def test_measurements_may_lie_in_a_folder_of_their_own(suite: Suite, runs: Path,
 
 
 def test_the_page_has_the_section_where_there_are_measurements_alone(suite: Suite, runs: Path, tmp_path: Path) -> None:
-    page, numbers = write_tables(made(suite, runs), tmp_path / "out")
+    page, numbers = write_tables(small_tables(suite, runs), tmp_path / "out")
     text = page.read_text()
     assert "## Does the decision bank rank as the loop does?" in text and "### `precise` on the bank" in text
     assert f"| `none` | {sum(regrets(1.0)) / 40:.3f} [" in text and f"`{STATES_HASH[:12]}…`" in text
@@ -153,7 +144,7 @@ def test_the_page_has_the_section_where_there_are_measurements_alone(suite: Suit
     assert plain["bank"][0]["lines"][3]["rank_correlation"] is None
     for folder in runs.glob("bank-*"):
         folder.rename(tmp_path / folder.name)
-    tables = made(suite, runs)
+    tables = small_tables(suite, runs)
     page, numbers = write_tables(tables, tmp_path / "out")
     assert "decision bank" not in page.read_text() and json.loads(numbers.read_text())["bank"] == []
     assert not any("bank" in lacking.what for lacking in tables.missing)

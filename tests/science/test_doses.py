@@ -16,15 +16,11 @@ from tasks.suite import Suite
 from tests.science.small_suite import EPISODES, HOMES, small_suite, solved_by, write_small_run
 
 
-@pytest.fixture
-def suite(tmp_path: Path) -> Suite:
-    return small_suite(tmp_path / "suite")
-
-
-@pytest.fixture
-def runs(tmp_path: Path, suite: Suite) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three doses of jitter on `precise`, one made by --set, among runs that are no dose of it."""
-    root = tmp_path / "runs"
+    folder = tmp_path_factory.mktemp("written")
+    root, suite = folder / "runs", small_suite(folder / "suite")
     write_small_run(root, suite, "gtsim", solved_by(0.9))
     write_small_run(root, suite, "gtsim", solved_by(0.8), overrides={"jitter_m": 0.1})
     write_small_run(root, suite, "gtsim-jitter-20cm", solved_by(0.6), settings={"jitter_m": 0.2})

@@ -12,7 +12,7 @@ from scipy import stats
 
 from harness.contracts.errors import Refusal
 from harness.science import tables as tables_module
-from harness.science.all_tables import Tables, make_tables
+from harness.science.all_tables import Tables
 from harness.science.declared import read_declared
 from harness.science.found import find_runs
 from harness.science.mini_agreement import agree
@@ -24,33 +24,25 @@ from harness.scoring.comparing_tests import holm
 from harness.scoring.data import load_run
 from tasks.subsets import mini
 from tasks.suite import Suite, load_suite
-from tests.science.small_suite import EPISODES, HOMES, small_suite, solved_by, write_small_run
+from tests.science.small_suite import EPISODES, HOMES, small_suite, small_tables, solved_by, write_small_run
 
 ROOT = Path(__file__).parents[2]
 ABILITIES = {"gtsim": 0.9, "warp": 0.5, "none": 0.1, "gtsim-motion-50": 0.4, "gtsim-jitter-20cm": 0.8}
 
 
-@pytest.fixture
-def suite(tmp_path: Path) -> Suite:
-    return small_suite(tmp_path / "suite")
-
-
-@pytest.fixture
-def runs(tmp_path: Path, suite: Suite) -> Path:
-    root = tmp_path / "runs"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    root, suite = folder / "runs", small_suite(folder / "suite")
     for wm, ability in ABILITIES.items():
         write_small_run(root, suite, wm, solved_by(ability), settings={"jitter_m": 0.2} if "jitter" in wm else {})
     write_small_run(root, suite, "gtsim-null-1cm", solved_by(0.9))
     return root
 
 
-def made(suite: Suite, *roots: Path) -> Tables:
-    return make_tables(suite, roots, "the command", resamples=50)
-
-
 def test_references_and_range_are_those_of_the_runs(suite: Suite, runs: Path) -> None:
     write_small_run(runs, suite, "gtsim", solved_by(0.95), stop="oracle")
-    tables = made(suite, runs)
+    tables = small_tables(suite, runs)
     lines = {(line.name, line.stop): line for line in tables.references}
     assert set(lines) == {("gtsim", "self"), ("gtsim", "oracle"), ("warp", "self"), ("none", "self")}
     for name in ("gtsim", "warp", "none"):
@@ -66,7 +58,7 @@ def test_references_and_range_are_those_of_the_runs(suite: Suite, runs: Path) ->
 
 def test_a_reference_of_several_seeds_is_averaged_by_episode(suite: Suite, runs: Path) -> None:
     write_small_run(runs, suite, "none", solved_by(0.1), seeds=(0, 1, 2))
-    tables = made(suite, runs)
+    tables = small_tables(suite, runs)
     line = next(line for line in tables.references if line.name == "none")
     assert (line.success.n, line.seeds) == (3 * EPISODES, (0, 1, 2)) and line.command.endswith("--seeds 0-2")
     lead = next(line.points for line in tables.ranges if line.other == "none")
@@ -75,7 +67,7 @@ def test_a_reference_of_several_seeds_is_averaged_by_episode(suite: Suite, runs:
 
 
 def test_what_is_missing_is_told_with_its_command(suite: Suite, runs: Path) -> None:
-    missing = made(suite, runs).missing
+    missing = small_tables(suite, runs).missing
     told = {what: lacking.command for lacking in missing for what in lacking.what.split("; ")}
     commands = [lacking.command for lacking in missing if lacking.command]
     assert len(set(commands)) == len(commands) < len(told)
@@ -98,7 +90,7 @@ def test_what_is_missing_is_told_with_its_command(suite: Suite, runs: Path) -> N
 )
 def test_a_run_on_something_else_is_passed_over(suite: Suite, runs: Path, changes: dict[str, Any], reason: str) -> None:
     write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd", changes=changes)
-    assert_passed_over(made(suite, runs), reason)
+    assert_passed_over(small_tables(suite, runs), reason)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +99,7 @@ def test_a_run_on_something_else_is_passed_over(suite: Suite, runs: Path, change
 )
 def test_a_part_of_a_run_is_passed_over(suite: Suite, runs: Path, kept: int, played: int, reason: str) -> None:
     write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd", kept=kept, played=played)
-    assert_passed_over(made(suite, runs), reason)
+    assert_passed_over(small_tables(suite, runs), reason)
 
 
 def assert_passed_over(tables: Tables, reason: str) -> None:
@@ -117,7 +109,7 @@ def assert_passed_over(tables: Tables, reason: str) -> None:
 
 
 def test_resolution_is_judged_by_what_was_declared(suite: Suite, runs: Path) -> None:
-    family = made(suite, runs).resolution
+    family = small_tables(suite, runs).resolution
     findings = {finding.wm: finding for finding in family.findings}
     assert family.declared == 4 and set(findings) == {"gtsim-motion-50", "gtsim-jitter-20cm", "gtsim-null-1cm"}
     assert findings["gtsim-motion-50"].cost.points.value == pytest.approx(0.5)
@@ -128,10 +120,10 @@ def test_resolution_is_judged_by_what_was_declared(suite: Suite, runs: Path) -> 
 
 
 def test_a_missing_error_never_makes_the_others_look_better(suite: Suite, runs: Path) -> None:
-    before = {finding.wm: finding.adjusted_p for finding in made(suite, runs).resolution.findings}
+    before = {finding.wm: finding.adjusted_p for finding in small_tables(suite, runs).resolution.findings}
     write_small_run(runs, suite, "gtsim", solved_by(0.9), tier="detour")
     write_small_run(runs, suite, "gtsim-walls", solved_by(0.2), tier="detour")
-    after = {finding.wm: finding.adjusted_p for finding in made(suite, runs).resolution.findings}
+    after = {finding.wm: finding.adjusted_p for finding in small_tables(suite, runs).resolution.findings}
     assert len(after) == 4 and all(after[wm] <= p for wm, p in before.items())
 
 
@@ -170,13 +162,13 @@ def test_a_cost_is_the_contrast_of_compare_with_the_other_sign(suite: Suite, tmp
 
 def test_runs_that_may_not_be_compared_are_told(suite: Suite, runs: Path) -> None:
     write_small_run(runs, suite, "gtsim-motion-50", solved_by(0.4), seeds=(0, 1))
-    tables = made(suite, runs)
+    tables = small_tables(suite, runs)
     assert "gtsim-motion-50" not in {finding.wm for finding in tables.resolution.findings}
     assert any("gtsim-motion-50 on precise" in lacking.what and "seeds" in lacking.what for lacking in tables.missing)
 
 
 def test_mini_is_taken_out_of_the_whole_runs(suite: Suite, runs: Path) -> None:
-    tables = made(suite, runs)
+    tables = small_tables(suite, runs)
     table = next(table for table in tables.mini if table.tier == "precise")
     chosen = {episode.id for episode in mini(suite.episodes("precise", "test"))}
     found = find_runs([runs], suite)
@@ -211,13 +203,13 @@ def test_a_subset_that_turns_the_order_round_is_seen(suite: Suite, tmp_path: Pat
 def test_two_world_models_are_too_few_to_rank(suite: Suite, tmp_path: Path) -> None:
     for wm in ("gtsim", "warp"):
         write_small_run(tmp_path / "two", suite, wm, solved_by(ABILITIES[wm]))
-    tables = made(suite, tmp_path / "two")
+    tables = small_tables(suite, tmp_path / "two")
     assert [table.agreement for table in tables.mini] == [None]
     assert "precise: 2 world models, too few to rank" in {lacking.what for lacking in tables.missing}
 
 
 def test_seconds_are_told_for_two_cores_and_summed_over_all_tiers(suite: Suite, runs: Path) -> None:
-    tables = made(suite, runs)
+    tables = small_tables(suite, runs)
     line = next(line for line in tables.timings if line.name == "gtsim")
     assert line.seconds.value == 4.0 and (line.seconds.n, line.homes, line.workers, line.cores) == (
         EPISODES,
@@ -228,11 +220,11 @@ def test_seconds_are_told_for_two_cores_and_summed_over_all_tiers(suite: Suite, 
     assert line.hours == pytest.approx(4.0 * EPISODES / 2 / 3600) and line.mini_minutes == pytest.approx(4.0 * 96 / 120)
     assert tables.whole.hours is None
     write_small_run(runs, suite, "gtsim", solved_by(0.9), tier="detour")
-    assert made(suite, runs).whole.hours == pytest.approx(2 * line.hours)
+    assert small_tables(suite, runs).whole.hours == pytest.approx(2 * line.hours)
 
 
 def test_the_page_and_its_json_hold_every_table(suite: Suite, runs: Path, tmp_path: Path) -> None:
-    page, numbers = write_tables(made(suite, runs), tmp_path / "out")
+    page, numbers = write_tables(small_tables(suite, runs), tmp_path / "out")
     text = page.read_text()
     assert "## Dose curves" in text
     for heading in ("Tiers", "References", "Range", "Resolution", "Does `mini` keep", "What playing costs", "Missing"):
