@@ -7,6 +7,7 @@ from typing import Iterator, List, Sequence
 from harness.contracts.results import Metric
 from harness.science.all_tables import Tables
 from harness.science.markdown_bank import bank_section
+from harness.science.markdown_overview import overview
 from harness.science.markdown_parts import (
     NOTHING,
     code_block,
@@ -32,6 +33,7 @@ def page(tables: Tables) -> str:
         f"Commits of the runs: {', '.join(tables.commits) or NOTHING}. Missing: {len(tables.missing)} "
         f"({'listed [below](#missing)' if tables.missing else 'nothing'}); runs that were not used: "
         f"{len(tables.passed_over)}.",
+        *overview(tables),
         *_tiers(tables),
         *_references(tables),
         *_ranges(tables),

@@ -146,5 +146,5 @@ def test_the_page_has_the_section_where_there_are_measurements_alone(suite: Suit
         folder.rename(tmp_path / folder.name)
     tables = small_tables(suite, runs)
     page, numbers = write_tables(tables, tmp_path / "out")
-    assert "decision bank" not in page.read_text() and json.loads(numbers.read_text())["bank"] == []
+    assert "## Does the decision bank" not in page.read_text() and json.loads(numbers.read_text())["bank"] == []
     assert not any("bank" in lacking.what for lacking in tables.missing)

@@ -15,6 +15,7 @@ from harness.science import tables as tables_module
 from harness.science.all_tables import Tables
 from harness.science.declared import read_declared
 from harness.science.found import find_runs
+from harness.science.markdown_overview import HEADING, overview
 from harness.science.mini_agreement import agree
 from harness.science.paired import cost
 from harness.science.resolution import verdict
@@ -272,3 +273,19 @@ def test_a_damaged_declaration_is_refused(suite: Suite, text: str) -> None:
     (suite.folder / "resolution.toml").write_text(text)
     with pytest.raises(Refusal, match=r"resolution\.toml"):
         read_declared(replace(suite))
+
+
+def test_the_overview_has_every_tier_in_one_line(suite: Suite, runs: Path) -> None:
+    text = "\n\n".join(overview(small_tables(suite, runs)))
+    solved, told = [line for line in text.splitlines() if line.startswith("| `precise` |")]
+    assert solved.endswith("| 120 | 30 |") and "90.0 [" in solved and "50.0 [" in solved
+    assert "40.0 [" in told  # gtsim - warp
+    (error,) = [line for line in text.splitlines() if line.startswith("| `gtsim-motion-50` |")]
+    assert "| large | `precise` | 50.0 [" in error and "not as expected" not in error
+    assert list(overview(small_tables(suite))) == []
+
+
+def test_the_document_shows_the_overview_of_the_tables() -> None:
+    tables = (ROOT / "docs" / "science" / "embedded-v1.md").read_text()
+    section = tables.split(f"{HEADING}\n", 1)[1].split("\n## ", 1)[0].strip()
+    assert section in (ROOT / "docs" / "science.md").read_text()
