@@ -181,8 +181,9 @@ def _mini(tables: Tables) -> Iterator[str]:
     yield "## Does `mini` keep the order?"
     yield (
         "The same runs, self-stop, with only the 96 episodes of `--episodes mini` counted. Intervals of rank "
-        "correlations are percentiles of a bootstrap over homes. The subset is a part of the whole, so the correlation "
-        "with the *other* episodes is the honest one. Made by the command at the top; each run's own is in the JSON."
+        "correlations are percentiles of a bootstrap over homes, which adds noise to both sides: they lie low, at "
+        "times below the value itself. The subset is a part of the whole, so the correlation with the *other* "
+        "episodes is the honest one. Made by the command at the top; each run's own is in the JSON."
     )
     for table in tables.mini:
         yield f"### `{table.tier}`"
