@@ -1,4 +1,4 @@
-"""What a hostile service answers with takes next to no memory of the client: no compression, a limit for each method."""
+"""A hostile service's answers take next to no memory of the client: no compression, a limit for each method."""
 
 from __future__ import annotations
 
