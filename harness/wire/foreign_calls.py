@@ -1,8 +1,8 @@
 """Ends this process when it makes a system call of another processor mode: 32-bit calls and those of x32.
 
-The filter that a container starts with ends only the *thread* that makes one (libseccomp's rule for foreign calls, which
-no profile can change). A Python thread that vanishes with the interpreter's lock leaves a process that lives and never
-answers. This second filter kills the process: of two filters the kernel obeys the stricter (seccomp(2)).
+The filter that a container starts with ends only the *thread* that makes one (libseccomp does so with foreign calls,
+and no profile can change it). A Python thread that vanishes with the interpreter's lock leaves a process that lives
+and never answers. This second filter kills the process: of two filters the kernel obeys the stricter (seccomp(2)).
 """
 
 from __future__ import annotations
