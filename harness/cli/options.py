@@ -18,6 +18,7 @@ from harness.cli.scenes import choose_scenes
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
@@ -27,7 +28,7 @@ from harness.running.images import find_image, read_file
 from harness.running.plan import RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
-from harness.running.views import check_view, plays_view
+from harness.running.views import check_view, tier_for
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.plugin_images import MANIFEST_PATH
@@ -195,10 +196,11 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
         return ()
     manifest = prepared.manifest
     trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
-    if not plays_view(trial, manifest.view):
+    tier = tier_for(trial, manifest.view)
+    if not tier:
         weights = " --weights random" if prepared.lacks else ""
         return (f"Without all that, the model alone: python benchmark.py plugin check {manifest.name}{weights}",)
-    family = f" --suite {trial.family}"
+    family = f" --suite {trial.family}" + ("" if tier == trial.default_tier else f" --tier {tier}")
     weights = " --weights random" if prepared.lacks else ""
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
     return (f"Without all that, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}",)
@@ -271,7 +273,7 @@ def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: Image
         tier=tier.name,
         split=split,
         stop=stop,
-        view=manifest.view,
+        view=manifest.view if manifest.kind == PLUGIN else tier.view,
         wm=manifest.name,
         wm_manifest=asdict(manifest),
         wm_manifest_hash=manifest.digest(),

@@ -16,6 +16,7 @@ from harness.cli.scenes import prepare_scenes
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import NONE
 from harness.contracts.results import PLAYED
+from harness.records.identity import RunIdentity
 from harness.records.folder import RunFolder, list_runs
 from harness.running.plan import RunPlan, plan_of
 from harness.running.progress import RunOutcome
@@ -76,7 +77,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
     suite = load_suite(identity.suite, identity.task)
     shipped = shipped_references(suite, identity)
     wanted = []
-    for reference in suite.references:
+    for reference in suite.tier(identity.tier).references:
         if reference.wm == identity.wm and not identity.wm_overrides:
             continue
         chosen = replace(
@@ -126,10 +127,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = Fa
     counted = reference_facts(options, plan, out) if references else {}
     identity = plan.identity
     rows = len(identity.keys())
-    loop = identity.specs["loop"]
-    proposer = loop["proposer"]["params"]
-    candidates = int(proposer.get("headings") or proposer.get("candidates") or 1)
-    per_episode = 0 if identity.wm_manifest["kind"] == NONE else candidates * int(loop["decisions"])
+    per_episode = 0 if identity.wm_manifest["kind"] == NONE else rollouts_at_most(identity)
     seconds, source = estimate(plan, out)
     started = [service.kind for service in (plan.environment, plan.world_model) if service is not None]
     images = {kind: {"runtime": "docker", **asdict(image)} for kind, image in plan.images.items()}
@@ -184,6 +182,16 @@ def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, 
         "reference_seconds_estimated": round(sum(known), 1) if len(known) == len(seconds) else None,
         "run_reused_from": "nothing: it is played" if done is None else str(done.path),
     }
+
+
+def rollouts_at_most(identity: RunIdentity) -> int:
+    """Return how many candidates an episode has in all its decisions."""
+    from harness.planning.registry import make_proposer
+    from harness.planning.seeding import EpisodeSeeds
+
+    tier = load_suite(identity.suite, identity.task).tier(identity.tier)
+    first = make_proposer(tier.loop.proposer, tier.action_space).propose(0, (), EpisodeSeeds(0, ""))
+    return len(first.candidates) * tier.loop.decisions
 
 
 def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:

@@ -55,16 +55,17 @@ def context_of(folder: RunFolder, out: Path) -> Context:
     tested = [f for f in list_runs(out) if f.identity.wm == identity.wm and f.identity.split == TEST]
     try:
         suite = load_suite(identity.suite, identity.task)
+        tier = suite.tier(identity.tier)
     except Refusal:
-        # a run can be reported where its suite's data are gone
+        # a run can be reported where its suite's data, or its tier, are gone
         return Context({}, {}, "", len(tested), folder=str(folder.path))
     others = [f for f in list_runs(out) if f.identity.suite_hash == identity.suite_hash]
     runs = [load_run(f) for f in others if f.path.resolve() != folder.path.resolve()]
-    references = matching_runs(load_run(folder), runs, [r.wm for r in suite.references])
+    references = matching_runs(load_run(folder), runs, [r.wm for r in tier.references])
     return Context(
         references,
         shipped_references(suite, identity),
-        suite.baseline,
+        tier.baseline,
         len(tested),
         read_curves(suite),
         suite.split_sizes(identity.tier),
