@@ -86,10 +86,14 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
 def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
     """Return a run under ``out`` with exactly this identity whose episodes were all played to their end, or None.
 
-    One with an episode that broke would be refused as a reference, so reusing it would leave the reference out.
+    One with an episode that broke would be refused as a reference, so reusing it would leave the reference out. A run
+    from before digests were written down is taken at its manifest.
     """
     for folder in list_runs(out):
-        if folder.identity == plan.identity and all(row.result.state in PLAYED for row in folder.rows()):
+        identity = folder.identity
+        digests = identity.wm_digests or plan.identity.wm_digests
+        same = replace(identity, wm_digests=digests) == plan.identity
+        if same and all(row.result.state in PLAYED for row in folder.rows()):
             return folder
     return None
 

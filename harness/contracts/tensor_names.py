@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Collection, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Collection, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 ANYWHERE = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Segments that wrappers of single layers put into the middle of a name."""
@@ -74,7 +74,8 @@ def shown(names: Sequence[str]) -> str:
 
 
 def _doubled(names: Iterable[str]) -> Collection[str]:
-    seen, doubled = set(), set()
+    seen: Set[str] = set()
+    doubled: Set[str] = set()
     for name in names:
         (doubled if name in seen else seen).add(name)
     return doubled
