@@ -111,9 +111,8 @@ def _without_weights(snapshot: Path, variant: str) -> Iterator[str]:
 def _loadable(folder: Path, variant: str) -> bool:
     """Say whether a component has weights under the names that its library looks for."""
     dots = (f".{variant}", "") if variant else ("",)
-    names = (
-        f"{stem}{name}" for stem in _STEMS for dot in dots for name in (f"{dot}{SAFETENSORS}", f"{_SPLIT}{dot}.json")
-    )
+    endings = [ending for dot in dots for ending in (f"{dot}{SAFETENSORS}", f"{_SPLIT}{dot}.json")]
+    names = [f"{stem}{ending}" for stem in _STEMS for ending in endings]
     return any((folder / name).is_file() for name in names)
 
 

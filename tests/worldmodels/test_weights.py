@@ -134,11 +134,8 @@ def test_hub_ids() -> None:
 
 def component_files(**other: str) -> dict[str, str]:
     """Return the files of a pipeline with a transformer, a text encoder and a scheduler, as its library saves them."""
-    index = {
-        "transformer": ["diffusers", "T3DModel"],
-        "text_encoder": ["transformers", "E"],
-        "scheduler": ["diffusers", "S"],
-    }
+    models = {"transformer": ["diffusers", "T3DModel"], "text_encoder": ["transformers", "E"]}
+    index = {**models, "scheduler": ["diffusers", "S"]}
     files = {
         "model_index.json": json.dumps(index),
         "transformer/config.json": "{}",

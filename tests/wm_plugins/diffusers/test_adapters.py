@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,22 @@ def change(pipeline: Pipeline, place: Path, name: str = Q, expert: str = "transf
 
 
 def close(left: torch.Tensor, right: torch.Tensor) -> bool:
-    return torch.allclose(left, right, atol=1e-5)
+    return bool(torch.allclose(left, right, atol=1e-5))
 
 
 @pytest.mark.parametrize(
     "prefix",
-    ["", "transformer.", "_orig_mod.", "module.", "model.", "module._orig_mod.", "transformer.model.module.",
-     "diffusion_model."],
-)  # fmt: skip
+    [
+        "",
+        "transformer.",
+        "_orig_mod.",
+        "module.",
+        "model.",
+        "module._orig_mod.",
+        "transformer.model.module.",
+        "diffusion_model.",
+    ],
+)
 def test_prefixes_of_wrappers_are_understood(prefix: str, tmp_path: Path) -> None:
     state = adapter()
     assert close(change(Pipeline(), saved(tmp_path / "a.safetensors", state, prefix)), state[B] @ state[A])
@@ -114,13 +123,15 @@ def test_alphas_in_the_file_and_its_authors_names(tmp_path: Path) -> None:
         theirs[f"{layer}.{'lora_down' if half == 'lora_A' else 'lora_up'}.weight"] = value
         theirs[f"{layer}.alpha"] = torch.tensor(1.0)
     assert close(change(Pipeline(), saved(tmp_path / "a.safetensors", theirs)), state[B] @ state[A] / 2)
-    kohya = {f"lora_unet_{name.partition('.lora')[0].partition('.alpha')[0].replace('.', '_')}"
-             f"{name[len(name.partition('.lora')[0].partition('.alpha')[0]):]}": value for name, value in theirs.items()}  # fmt: skip
+    kohya = {}
+    for name, value in theirs.items():
+        layer, dot, rest = name.partition(".lora_" if ".lora_" in name else ".alpha")
+        kohya[f"lora_unet_{layer.replace('.', '_')}{dot}{rest}"] = value
     assert close(change(Pipeline(), saved(tmp_path / "k" / "k.safetensors", kohya)), state[B] @ state[A] / 2)
 
 
-WRONG = {
-    "an unknown layer": lambda s: s | {"blocks.7.attn1.to_q.lora_A.weight": s[A], "blocks.7.attn1.to_q.lora_B.weight": s[B]},
+WRONG: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "an unknown layer": lambda s: s | {A.replace("0", "7"): s[A], B.replace("0", "7"): s[B]},
     "an unknown kind": lambda s: s | {"blocks.0.attn1.to_q.diff": s[A]},
     "half a pair": lambda s: {name: value for name, value in s.items() if name != B},
     "a text encoder": lambda s: s | {"text_encoder.layers.0.lora_A.weight": s[A]},
@@ -129,7 +140,7 @@ WRONG = {
     "no effect": lambda s: {n: torch.zeros_like(v) if "lora_B" in n else v for n, v in s.items()},
     "no numbers": lambda s: s | {B: s[B] * float("nan")},
     "no tensors at all": lambda s: {},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", WRONG)
@@ -171,9 +182,15 @@ def test_two_files_for_one_expert_are_refused(tmp_path: Path) -> None:
         merge_adapters(Pipeline(), tmp_path, 1.0, "toy")
 
 
-@pytest.mark.parametrize("names", [("x_HIGH.safetensors", "x_LOW.safetensors"), ("high_noise/a.safetensors", "low_noise/a.safetensors"),
-                                   ("transformer/a.safetensors", "transformer_2/a.safetensors"),
-                                   ("WanHighNoise.safetensors", "WanLowNoise.safetensors")])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_HIGH.safetensors", "x_LOW.safetensors"),
+        ("high_noise/a.safetensors", "low_noise/a.safetensors"),
+        ("transformer/a.safetensors", "transformer_2/a.safetensors"),
+        ("WanHighNoise.safetensors", "WanLowNoise.safetensors"),
+    ],
+)
 def test_each_expert_gets_its_own(names: tuple[str, str], tmp_path: Path) -> None:
     states = (adapter(1), adapter(2))
     for name, state in zip(names, states, strict=True):
@@ -190,8 +207,16 @@ def test_one_file_may_hold_both_experts(tmp_path: Path) -> None:
     assert close(change(Pipeline(2), file, Q, "transformer_2"), second[B] @ second[A])
 
 
-@pytest.mark.parametrize("names", [("HIGH.safetensors",), ("one.safetensors",), ("one.safetensors", "two.safetensors"),
-                                   ("HIGH.safetensors", "also_high.safetensors"), ("high_low.safetensors",)])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("HIGH.safetensors",),
+        ("one.safetensors",),
+        ("one.safetensors", "two.safetensors"),
+        ("HIGH.safetensors", "also_high.safetensors"),
+        ("high_low.safetensors",),
+    ],
+)
 def test_an_expert_without_an_adapter_of_its_own_is_refused(names: tuple[str, ...], tmp_path: Path) -> None:
     for number, name in enumerate(names):
         saved(tmp_path / name, adapter(number), "transformer.")
@@ -208,9 +233,14 @@ def test_keys_of_the_second_expert_in_a_file_of_the_first_are_refused(tmp_path: 
 
 @pytest.mark.parametrize(
     ("path", "expert"),
-    [("slow_flow.safetensors", ""), ("low_rank.safetensors", ""), ("high-quality.safetensors", ""),
-     ("wan2.2_i2v_A14b_low_noise_lora_rank64.safetensors", "transformer_2"), ("W22-HIGH-r16.safetensors", "transformer")],
-)  # fmt: skip
+    [
+        ("slow_flow.safetensors", ""),
+        ("low_rank.safetensors", ""),
+        ("high-quality.safetensors", ""),
+        ("wan2.2_i2v_A14b_low_noise_lora_rank64.safetensors", "transformer_2"),
+        ("W22-HIGH-r16.safetensors", "transformer"),
+    ],
+)
 def test_which_expert_a_path_names(path: str, expert: str) -> None:
     assert expert_of(path) == expert
 

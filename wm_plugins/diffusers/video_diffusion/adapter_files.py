@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from harness.contracts.errors import Refusal
-from harness.contracts.plain_json import read_json
+from harness.contracts.plain_json import parse_json, read_json
 
 CONFIG = "adapter_config.json"
 FIRST, SECOND = "transformer", "transformer_2"
@@ -41,8 +40,10 @@ class AdapterFile:
         try:
             with safe_open(self.path, "pt") as file:
                 text = (file.metadata() or {}).get(METADATA, "")
-            inside = json.loads(text) if text else {}
-        except (SafetensorError, ValueError, RecursionError) as error:
+            inside = parse_json(text) if text else {}
+            if not isinstance(inside, dict):
+                raise ValueError(f"it is {type(inside).__name__}")
+        except (SafetensorError, ValueError) as error:
             raise Refusal(
                 f"the configuration inside {self.path} is not understood: {error}.", "Save it again."
             ) from error

@@ -58,9 +58,8 @@ def load_component(cls: Any, source: str, dtype: torch.dtype, subfolder: str, op
     if not mismatched and ours:
         state = _stored(_folder(source, options) / subfolder, str(options.get("variant") or ""))
         match = match_names(state, model.state_dict().keys(), PARTS)
-        if match.whole and not any(tensor.is_meta for tensor in model.state_dict().values()):
-            model.load_state_dict({match.names[name]: tensor for name, tensor in state.items()})
-            return model
+        if match.whole:
+            return _made_of({match.names[name]: tensor for name, tensor in state.items()}, model, dtype)
         missing, unexpected = list(match.missing), list(match.unexpected)
     raise Refusal(
         f"{Path(source) / subfolder if subfolder else source} does not hold the weights of {cls.__name__}: "
@@ -68,6 +67,19 @@ def load_component(cls: Any, source: str, dtype: torch.dtype, subfolder: str, op
         f"{_counted(mismatched, 'have another shape')}",
         "Give the weights of this very architecture, as save_pretrained writes them.",
     )
+
+
+def _made_of(state: Mapping[str, torch.Tensor], model: Any, dtype: torch.dtype) -> Any:
+    """Return a model like ``model``, in its dtypes, with the weights of ``state``: its own may never have been made."""
+    own = model.state_dict()
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)  # as from_pretrained does while it makes a model
+    try:
+        made = type(model).from_config(model.config)
+    finally:
+        torch.set_default_dtype(before)
+    made.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in state.items()}, assign=True)
+    return made.eval()
 
 
 def checked_state(
