@@ -18,6 +18,7 @@ from harness.cli.collect import collect_command
 from harness.cli.compare import compare_command
 from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
+from harness.cli.passing_on import PassingGroup
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
 
@@ -25,6 +26,7 @@ BROKEN, USAGE, PARTIAL = 1, 2, 3
 
 app = typer.Typer(
     name="benchmark.py",
+    cls=PassingGroup,
     help="Does a visual world model help an agent act? Plays seeded closed-loop episodes and reports task success.",
     invoke_without_command=True,
     add_completion=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -155,9 +156,8 @@ def check_writable(out: Path) -> None:
     """Raise Refusal at once where run folders cannot be made."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=out):  # of no name: others may start in the same folder at the same moment
+            pass
     except OSError as error:
         raise Refusal(f"cannot write to {out}: {error.strerror}.", "Choose another folder with --out.") from error
 
