@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
@@ -15,6 +15,9 @@ from harness.runtimes.specs import WORLD_MODEL, ContainerSpec
 SUITE_PLAYER = "harness.running.suite_player:SuitePlayer"
 
 _PYTHON_START_S = 30.0
+
+RUN_LOG_BYTES = 64 * 1024**2
+"""What a run keeps of the output of its containers: of each kind of service, over all workers and all their starts."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,9 @@ class RunPlan:
         usual = self.deadlines.model_start_s if service.kind == WORLD_MODEL else self.deadlines.start_s
         return service.start_s or usual
 
-    def with_workers(self, workers: Optional[int]) -> RunPlan:
-        """Return the plan with another number of workers; None keeps it."""
-        return self if workers is None else replace(self, workers=workers)
+    def log_bytes(self) -> int:
+        """Return a worker's share of what a run keeps of the output of one kind of container."""
+        return RUN_LOG_BYTES // self.workers
 
 
 def encode_plan(plan: RunPlan) -> bytes:
