@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ NO_CODE_ENDINGS = (".pyc", ".pyo", ".nbi", ".nbc", ".swp", "~", ".DS_Store")
 """What tools leave beside code: caches, which are made of it, and the history of a checkout."""
 
 COMMIT = "commit "
+_COMMIT = re.compile(f"{COMMIT}([0-9a-f]{{40}})")
 CARD = "README.md"
 _SMALL = 2**26
 """Files up to this size are read each time: code may change within one tick of a clock."""
@@ -79,7 +81,8 @@ def with_commits(manifest: ModelManifest, began: Mapping[str, str]) -> ModelMani
 
 def commits_of(digests: Mapping[str, str]) -> Dict[str, str]:
     """Return the commits, by field of a manifest, among the digests of a run."""
-    return {name: value[len(COMMIT) :] for name, value in digests.items() if value.startswith(COMMIT)}
+    found = {name: _COMMIT.fullmatch(value) for name, value in digests.items()}
+    return {name: match[1] for name, match in found.items() if match is not None}
 
 
 def folder_digest(folder: Path) -> str:

@@ -72,7 +72,7 @@ def test_a_card_of_aliases_and_merges_is_refused_in_a_moment(tmp_path: Path) -> 
     began = time.monotonic()
     for number, bomb in enumerate((f"x:\n  a0: &a0 [1]\n{lists}", f"x:\n  m0: &m0 {{k: 1}}\n{merges}")):
         folder = checkpoint(tmp_path / str(number), CARD.replace("license:", f"{bomb}license:"))
-        with pytest.raises(Refusal, match="alias|merge"):
+        with pytest.raises(Refusal, match=r"alias|merge"):
             check_card(folder)
     assert time.monotonic() - began < 2.0
 
