@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.cli.columns import GAP, READABLE, width_of_output, wrapped
 from harness.cli.console import note, print_json, print_table, say
-from harness.cli.results import show_runs
+from harness.cli.run_list import show_runs
 from harness.cli.runnable import obstacles
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
