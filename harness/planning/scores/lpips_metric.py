@@ -40,7 +40,7 @@ def _explained() -> Iterator[None]:
     except Exception as error:
         raise Refusal(
             f"the image metric lpips does not run here: {type(error).__name__}: {' '.join(str(error).split())}.",
-            "Install a torch and a torchvision that belong together (`pip install --force-reinstall torch torchvision`), "
+            "Install a torchvision that belongs to torch (`pip install --force-reinstall torch torchvision`), "
             "or choose metric classical in the suite's score.",
         ) from error
 
