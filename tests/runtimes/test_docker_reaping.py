@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.runtimes import docker_reaping
+from harness.runtimes import docker_keeper, docker_reaping
 from harness.runtimes.docker_labels import OWNER, SCOPE, owner_labels, scope
 from harness.runtimes.docker_reaping import reap_stale_containers
 from harness.runtimes.sockets import make_socket_folder, remove_socket_folder
@@ -26,7 +26,12 @@ def test_the_lock_decides_and_the_label_only_where_there_is_none(
 ) -> None:
     removed: list[str] = []
     monkeypatch.setattr(docker_reaping, "SOCKET_ROOT", short_tmp_path)
-    monkeypatch.setattr(docker_reaping.docker_keeper, "remove_container", lambda _, name: removed.append(name) or True)
+
+    def remove(engine: str, name: str) -> bool:
+        removed.append(name)
+        return True
+
+    monkeypatch.setattr(docker_keeper, "remove_container", remove)
     made = "from harness.runtimes.sockets import make_socket_folder; from pathlib import Path; import sys\n"
     made += "print(make_socket_folder(Path(sys.argv[1])))"
     dead_folder = Path(subprocess.check_output([sys.executable, "-c", made, str(short_tmp_path)], text=True).strip())
