@@ -72,7 +72,7 @@ def wm_lines(rows: Sequence[dict[str, str]], width: int) -> list[str]:
     for row in rows:
         groups.setdefault(row["lacks"], []).append(row)
     names = max((len(row["name"]) for row in rows), default=0) + GAP
-    lines = []
+    lines: list[str] = []
     for lacks, members in groups.items():
         head = (
             f"Cannot run here for lack of {lacks}" if lacks else "Run here: python benchmark.py --wm NAME --task ignav"
