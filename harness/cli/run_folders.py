@@ -8,18 +8,24 @@ from typing import Annotated
 import typer
 
 from harness.cli.arguments import RUNS, Json, Out
+from harness.cli.passing_on import PassingGroup
 
-group = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
+group = typer.Typer(cls=PassingGroup, invoke_without_command=True, add_completion=False, rich_markup_mode=None)
 
 
 @group.callback()
-def runs_command(context: typer.Context, out: Out = RUNS, as_json: Json = False) -> int:
-    """List the runs of a folder with their state; `runs clean` removes what killed runs left."""
+def runs_command(
+    context: typer.Context,
+    page: Annotated[bool, typer.Option("--page", help="Write one page over all runs of the folder.")] = False,
+    out: Out = RUNS,
+    as_json: Json = False,
+) -> int:
+    """List the runs of a folder with rate and state; `runs clean` removes what killed runs left."""
     if context.invoked_subcommand is not None:
         return 0
-    from harness.cli import results
+    from harness.cli.run_list import show_runs
 
-    return results.show_runs(out, as_json)
+    return show_runs(out, as_json, page)
 
 
 @group.command("clean")

@@ -31,6 +31,7 @@ IDENTITY = (
     "view",
     "wm",
     "wm_manifest_hash",
+    "wm_digests",
     "wm_overrides",
     "planner",
 )
@@ -77,6 +78,7 @@ class Summary:
     test_runs: int
     equivalents: Tuple[Equivalent, ...]
     verdict: Verdict
+    notes: Tuple[str, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -104,6 +106,7 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         test_runs=context.test_runs,
         equivalents=worth,
         verdict=judge(run, references, context.baseline, worth, context.splits, folder),
+        notes=run.notes,
     )
 
 
@@ -141,6 +144,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "references": [_reference_plain(row) for row in summary.references],
             "timings": {phase: dict(seconds) for phase, seconds in summary.timings.items()},
             "test_runs": summary.test_runs,
+            "notes": list(summary.notes),
             "error_equivalents": [asdict(equivalent) for equivalent in summary.equivalents],
         }
     )
