@@ -19,8 +19,8 @@ from harness.cli.scenes import prepare_scenes
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import NONE
 from harness.contracts.results import PLAYED
-from harness.records.identity import RunIdentity
 from harness.records.folder import RunFolder, list_runs
+from harness.records.identity import RunIdentity
 from harness.records.model_parts import unknown_parts
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome

@@ -38,8 +38,8 @@ class TierFact:
 class Tables:
     """All tables of one suite.
 
-    ``repeats`` are the declared errors on the tiers where they are looked for again, ``later`` those declared later. ``curves`` are dose curves as in
-    ``doses.json``.
+    ``repeats`` are the declared errors on the tiers where they are looked for again, ``later`` those declared later.
+    ``curves`` are dose curves as in ``doses.json``.
     """
 
     suite: str

@@ -32,7 +32,11 @@ def noise(camera: Camera, seed: int = 0) -> View:
 def smooth() -> RGB:
     """Return a panorama without fine structure, so that one resampling more is hardly seen."""
     rows, columns = np.mgrid[0:256, 0:512]
-    channels = [np.sin(rows / 17.0), np.cos(2 * np.pi * columns / 128.0), np.sin(rows / 29.0 + 2 * np.pi * columns / 512)]
+    channels = [
+        np.sin(rows / 17.0),
+        np.cos(2 * np.pi * columns / 128.0),
+        np.sin(rows / 29.0 + 2 * np.pi * columns / 512),
+    ]
     return (127.5 + 100.0 * np.stack(channels, axis=-1)).astype(np.uint8)
 
 
@@ -78,7 +82,9 @@ def test_mirrored_columns_stay_on_their_side_and_twice_is_not_at_all(share: floa
     first = max(63 - round(share * 64), 0)
     assert np.array_equal(seen[:, :first], rgb[:, :first])
     assert np.array_equal(mirrored(seen, share), rgb)
-    assert np.array_equal(mirrored(rgb, 0.5)[:, 32:], rgb[:, :31:-1]) and np.array_equal(mirrored(rgb, 1.0), rgb[:, ::-1])
+    assert np.array_equal(mirrored(rgb, 0.5)[:, 32:], rgb[:, :31:-1]) and np.array_equal(
+        mirrored(rgb, 1.0), rgb[:, ::-1]
+    )
 
 
 def test_half_the_resolution_is_the_mean_of_every_four_pixels() -> None:

@@ -28,7 +28,9 @@ class LookFan:
         self._circle = Circle(space)
         spacing = self._circle.spacing(headings, "look-fan")
         if not prefixes or min(prefixes) < 1 or list(prefixes) != sorted(set(prefixes)):
-            raise Refusal(f"look-fan prefixes {list(prefixes)} are not ascending positive numbers.", "For example [2, 5].")
+            raise Refusal(
+                f"look-fan prefixes {list(prefixes)} are not ascending positive numbers.", "For example [2, 5]."
+            )
         if not 1 <= looks <= self._circle.steps // 2:
             raise Refusal(
                 f"look-fan cannot look {looks} turns to either side.", f"Choose 1 to {self._circle.steps // 2}."

@@ -1,7 +1,7 @@
 """How views are spoilt for training, so that the score measures where something was seen more than how sharply.
 
-World models blur, compress, shift colours and lose the horizon. Each spoiling takes its own share of a batch, in fixed numbers, so that
-nothing on the device has to be counted. Images are float32 [B, 3, H, W] in 0..1; sizes divide by 8.
+World models blur, compress, shift colours and lose the horizon. Each spoiling takes its own share of a batch, in fixed
+numbers, so that nothing on the device has to be counted. Images are float32 [B, 3, H, W] in 0..1; sizes divide by 8.
 """
 
 from __future__ import annotations
