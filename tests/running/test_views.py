@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from harness.cli.app import main
 
+from harness.cli.app import main
 from harness.contracts.errors import Refusal
 from harness.running.views import check_view, tier_for
 from harness.worldmodels.catalog import load_catalog
