@@ -73,6 +73,7 @@ def _of_set(name: str, split: str, found: Sequence[str]) -> Tuple[str, ...]:
 def _file(name: str, split: str, found: Sequence[str]) -> Tuple[str, ...]:
     """Return the scene called ``name``, or those in the folder of that name."""
     if short_name(name) in found:
+        check_name(name, split)
         return (short_name(name),)
     folder = name.rstrip("/") + "/"
     inside = [scene for scene in found if scene.startswith(folder)]

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, Mapping, Sequence
 
 from harness.collecting.layouts import WORK
 from harness.contracts.errors import Refusal
@@ -39,7 +39,7 @@ def check_ground(folder: Path, scene: str, walkable: Walkable) -> None:
         aside.unlink()
 
 
-def walkable_by_scene(rows: List[Mapping[str, Any]]) -> Dict[str, Dict[str, Any]]:
+def walkable_by_scene(rows: Sequence[Mapping[str, Any]]) -> Dict[str, Dict[str, Any]]:
     """Return what the rows of a data set say of each scene's walkable area; {} where they say nothing."""
     found = {str(row["scene"]): read_row(row) for row in rows}
     return {scene: walkable.to_row() for scene, walkable in found.items() if walkable is not None}

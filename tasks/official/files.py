@@ -132,7 +132,7 @@ def _item(kind: Type[Item], value: Any, number: int, listed: _Listed, notes: Lis
 
 def _once(item: Item, number: int, ids: Tuple[str, ...], seen: Dict[Any, int]) -> None:
     """Remember what identifies an item; ValueError where one before it has the same."""
-    keys = {ids[0]: item.key}
+    keys: Dict[str, Any] = {ids[0]: item.key}
     if isinstance(item, IGNavItem):
         keys["episode_id"] = (item.scene_relpath, item.episode_id)
     for field, key in keys.items():

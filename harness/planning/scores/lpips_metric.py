@@ -17,6 +17,10 @@ from harness.contracts.errors import Refusal
 from harness.planning.scores.crops import Image
 
 PACKAGES = ("torch", "torchvision", "lpips")
+HOW_TO_GET = (
+    "Run `pip install torch torchvision lpips` and `python -c \"import lpips; lpips.LPIPS(net='alex')\"` "
+    "once with network, or choose metric classical in the suite's score."
+)
 ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
 """The name under which torchvision keeps AlexNet's ImageNet weights."""
 
@@ -31,18 +35,19 @@ def missing_part() -> Optional[str]:
     return None if weights.exists() else f"AlexNet's weights, which are not at {weights}"
 
 
+def require_lpips() -> None:
+    """Raise Refusal with what LPIPS lacks here and how to get it."""
+    missing = missing_part()
+    if missing is not None:
+        raise Refusal(f"the image metric lpips needs {missing}.", HOW_TO_GET)
+
+
 class Lpips:
     """1 - LPIPS (AlexNet) of two images of one size, on the CPU."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        missing = missing_part()
-        if missing is not None:
-            raise Refusal(
-                f"the image metric lpips needs {missing}.",
-                "Run `pip install torch torchvision lpips` and `python -c \"import lpips; lpips.LPIPS(net='alex')\"` "
-                "once with network, or choose metric classical in the suite's score.",
-            )
+        require_lpips()
         self._torch: Any = importlib.import_module("torch")
         package: Any = importlib.import_module("lpips")
         self._model = package.LPIPS(net="alex", verbose=False).eval()
