@@ -170,11 +170,13 @@ class LivenessGate(Environment):
         return reply
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> list[Observation]:
-        """Execute ``actions``, and look at every observation."""
-        observations = self._environment.step(actions, views)
-        for observation in observations:
-            self._steps += 1
-            self._observe(observation)
+        """Execute ``actions`` one by one, and look at every observation while the body stands where it was made."""
+        observations: list[Observation] = []
+        for action in actions:
+            for observation in self._environment.step([action], views):
+                self._steps += 1
+                self._observe(observation)
+                observations.append(observation)
         return observations
 
     def imagine(
