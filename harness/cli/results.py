@@ -38,6 +38,7 @@ def finish(folder: RunFolder, out: Path) -> Finished:
     summary = files.summary
     lines = [headline(summary), *verdict_lines(summary), *reference_lines(summary), *worth_lines(summary)]
     lines += split_lines(summary)
+    lines += [f"note    {note}" for note in summary.notes]
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
 

@@ -38,6 +38,7 @@ from harness.records.episode_files import write_episode
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
+from harness.records.notes import add_notes
 from harness.running.messages import (
     Abort,
     Again,
@@ -128,6 +129,7 @@ class Worker:
         key = EpisodeKey(self._plan.identity.task, self._plan.identity.tier, episode.id, order.seed)
         played_at = time.monotonic()
         write_episode(self._folder.episodes, key, played, result, order.attempt)
+        add_notes(self._folder.path, played.notes)
         now = time.monotonic()
         return replace(result, timings={**result.timings, "record": now - played_at, "episode": now - began})
 

@@ -77,6 +77,7 @@ class Summary:
     test_runs: int
     equivalents: Tuple[Equivalent, ...]
     verdict: Verdict
+    notes: Tuple[str, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -104,6 +105,7 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         test_runs=context.test_runs,
         equivalents=worth,
         verdict=judge(run, references, context.baseline, worth, context.splits, folder),
+        notes=run.notes,
     )
 
 
@@ -141,6 +143,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "references": [_reference_plain(row) for row in summary.references],
             "timings": {phase: dict(seconds) for phase, seconds in summary.timings.items()},
             "test_runs": summary.test_runs,
+            "notes": list(summary.notes),
             "error_equivalents": [asdict(equivalent) for equivalent in summary.equivalents],
         }
     )
