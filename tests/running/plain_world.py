@@ -153,4 +153,5 @@ def _rays(camera: Camera, yaw: float) -> np.ndarray:  # type: ignore[type-arg]
         [cosine * local[..., 0] + sine * local[..., 2], local[..., 1], -sine * local[..., 0] + cosine * local[..., 2]],
         -1,
     )
-    return turned / np.linalg.norm(turned, axis=-1, keepdims=True)
+    unit: np.ndarray = turned / np.linalg.norm(turned, axis=-1, keepdims=True)  # type: ignore[type-arg]
+    return unit
