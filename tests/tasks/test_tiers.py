@@ -45,6 +45,11 @@ def test_every_episode_lies_in_the_band_of_its_tier(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TIERS)
+def test_no_episode_is_solved_at_its_start(name: str) -> None:
+    assert [e.id for e in episodes_of(name) if e.geodesic_m <= e.radius_m] == []
+
+
+@pytest.mark.parametrize("name", TIERS)
 def test_splits_have_their_sizes_and_every_home_as_many_episodes(name: str) -> None:
     for split, size in SUITE.tier(name).splits.items():
         homes = Counter(episode.home for episode in SUITE.episodes(name, split))
