@@ -20,7 +20,6 @@ from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import NONE
 from harness.contracts.results import FAILED, OK, PLANNED, PLAYED
 from harness.records.folder import RunFolder, list_runs
-from harness.records.identity import RunIdentity
 from harness.records.model_parts import unknown_parts
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
@@ -158,6 +157,8 @@ def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = Fa
     """Print what would be played and what it would cost, from earlier runs where there are any."""
     plan = make_plan(options)
     counted = reference_facts(options, plan, out) if references else {}
+    from harness.running.rollouts import rollouts_at_most
+
     identity = plan.identity
     rows = len(identity.keys())
     per_episode = 0 if identity.wm_manifest["kind"] == NONE else rollouts_at_most(identity)
@@ -215,16 +216,6 @@ def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, 
         "reference_seconds_estimated": round(sum(known), 1) if len(known) == len(seconds) else None,
         "run_reused_from": "nothing: it is played" if done is None else str(done.path),
     }
-
-
-def rollouts_at_most(identity: RunIdentity) -> int:
-    """Return how many candidates an episode has in all its decisions."""
-    from harness.planning.registry import make_proposer
-    from harness.planning.seeding import EpisodeSeeds
-
-    tier = load_suite(identity.suite, identity.task).tier(identity.tier)
-    first = make_proposer(tier.loop.proposer, tier.action_space).propose(0, (), EpisodeSeeds(0, ""))
-    return len(first.candidates) * tier.loop.decisions
 
 
 def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
