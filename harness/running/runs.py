@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from harness.records.damage import write_damage
 from harness.records.folder import RunFolder
 from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
@@ -85,8 +86,11 @@ def play(
         try:
             if retry_errors:
                 journal.plan_again()
-            complete = Scheduler(folder, plan, journal, lock.descriptor, on_progress).run(reorder)
+            scheduler = Scheduler(folder, plan, journal, lock.descriptor, on_progress)
+            complete = scheduler.run(reorder)
+            damage = scheduler.account.compare(folder)
+            write_damage(folder.path, damage)
             rows, counts = journal.rows(), journal.counts()
         finally:
             journal.close()
-    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, time.monotonic() - began)
+    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, time.monotonic() - began, damage)
