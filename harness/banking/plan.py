@@ -14,6 +14,7 @@ from harness.contracts.manifests import ENVIRONMENT, ModelManifest
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
+from harness.records.listing import ListedRun
 from harness.records.plain import from_plain
 from harness.running.plan import RunPlan
 from harness.worldmodels.conditioning import view_request
@@ -65,9 +66,9 @@ def needs_environment(identity: RunIdentity, suite: Suite) -> bool:
     return view_request(manifest, suite.rig, suite.tier(identity.tier).loop.agent_camera) is not None
 
 
-def unfinished(folders: Tuple[RunFolder, ...], plan: RunPlan) -> Optional[RunFolder]:
+def unfinished(measured: Tuple[ListedRun, ...], plan: RunPlan) -> Optional[RunFolder]:
     """Return the latest of the measurements that asks what ``plan`` asks and has states left to ask."""
-    for folder in reversed(folders):
-        if folder.identity == plan.identity and any(row.committed_at is None for row in folder.rows()):
-            return folder
+    for listed in reversed(measured):
+        if listed.folder.identity == plan.identity and any(row.committed_at is None for row in listed.rows):
+            return listed.folder
     return None

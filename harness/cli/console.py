@@ -8,14 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.contracts.errors import WiwError
+from harness.contracts.printing import one_line, printable
 
 FILE_WIDTH = 160
 """Columns of a table that goes to a file or pipe, where nothing tells a width."""
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with control characters escaped: it may quote a stranger's program, and a terminal obeys them."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def say(text: str) -> None:
@@ -46,9 +42,16 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=Text(one_line(title)),
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+    )
     for i, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=i == 0)
+        table.add_column(Text(one_line(column)), overflow="fold", no_wrap=i == 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a cell are no markup
+        table.add_row(*(Text(one_line(cell)) for cell in row))  # Text: brackets in a cell are no markup
     Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from harness.auditing.audit import audit
 from harness.cli.console import note, print_json, say
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.progress import ProgressLine
@@ -16,9 +17,11 @@ from harness.cli.scenes import prepare_scenes
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import NONE
 from harness.contracts.results import PLAYED
-from harness.records.folder import RunFolder, list_runs
+from harness.records.damage import DAMAGED
+from harness.records.folder import RunFolder
+from harness.records.listing import read_runs
 from harness.running.plan import RunPlan, plan_of
-from harness.running.progress import RunOutcome
+from harness.running.progress import BROKEN_CODE, RunOutcome
 from harness.worldmodels.preparing import Choice
 from tasks.suite import load_suite
 
@@ -88,9 +91,12 @@ def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
 
     One with an episode that broke would be refused as a reference, so reusing it would leave the reference out.
     """
-    for folder in list_runs(out):
-        if folder.identity == plan.identity and all(row.result.state in PLAYED for row in folder.rows()):
-            return folder
+    for listed in read_runs(out).runs:
+        folder = listed.folder
+        if folder.identity == plan.identity and all(row.result.state in PLAYED for row in listed.rows):
+            if not audit(folder).findings.damage:
+                return folder
+            note(f"{folder.path} is {DAMAGED}: it is not reused")
     return None
 
 
@@ -141,9 +147,10 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
 
 def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
     """Return the expected seconds of a run and the run that they come from: the latest of the same WM and tier."""
-    for folder in reversed(list_runs(out)):
+    for listed in reversed(read_runs(out).runs):
+        folder = listed.folder
         same = (folder.identity.wm, folder.identity.suite_hash) == (plan.identity.wm, plan.identity.suite_hash)
-        seconds = [row.result.timings.get("episode", 0.0) for row in folder.rows()] if same else []
+        seconds = [row.result.timings.get("episode", 0.0) for row in listed.rows] if same else []
         played = [s for s in seconds if s > 0.0]
         if played:
             total = sum(played) / len(played) * len(plan.identity.keys()) / plan.workers
@@ -180,12 +187,14 @@ def reported(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
 
 def conclude(outcome: RunOutcome, out: Path, as_json: bool) -> int:
     """Score a run, write its exports and report, print the headline; return the exit code."""
-    files = finish(RunFolder.open(outcome.path), out)
+    files = finish(RunFolder.open(outcome.path), out, outcome.damage)
     if as_json:
         print_json(files.results)
     else:
         for text in files.lines:
             say(text)
+    if files.summary.findings.damage:
+        return BROKEN_CODE
     if outcome.exit_code:
         note(f"PARTIAL: continue with  python benchmark.py --resume {outcome.path}")
     return outcome.exit_code

@@ -18,7 +18,7 @@ from harness.records.atomic import TEMPORARY, sync_folder, write_synced
 from harness.records.errors import RecordError, disk_errors
 from harness.records.identity import EpisodeKey
 from harness.records.plain import from_plain
-from harness.records.safe_files import read_json_inside
+from harness.records.safe_files import read_inside, read_json_inside
 
 TRAJECTORY = "trajectory.json"
 VIDEO = "video.mp4"
@@ -26,6 +26,9 @@ GOAL = "goal.jpg"
 MAP = "map.png"
 TRAJECTORY_BYTES = 8 << 20
 """The largest ``trajectory.json`` that is read; that of a long episode has some 100 kB."""
+
+PICTURE_BYTES = 1 << 20
+"""The largest picture that is read: strips have 25 kB, maps a few."""
 
 _PLAY_AGAIN = "Remove the folder and resume the run."
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -133,6 +136,14 @@ def read_episode(folder: Path) -> EpisodeRecord:
 def read_trajectory(folder: Path) -> Trajectory:
     """Return the trajectory in an episode's folder; errors as in `read_episode`."""
     return read_episode(folder).trajectory
+
+
+def read_picture(folder: Path, name: str) -> Optional[bytes]:
+    """Return a picture's bytes from an episode's folder; None where there is none, or a link, or anything too large."""
+    try:
+        return read_inside(folder.parent, f"{folder.name}/{name}", PICTURE_BYTES)
+    except (OSError, RecordError):
+        return None
 
 
 def remove_leftovers(episodes: Path, pid: Optional[int] = None) -> int:

@@ -58,8 +58,8 @@ def read_inside(root: Path, name: str, limit: int) -> bytes:
 def read_json_inside(root: Path, name: str, limit: int) -> Any:
     """Return the JSON value in a file, as `read_inside` reads it.
 
-    Raises ValueError for what is no JSON, for numbers that are not finite, and for values nested deeper than
-    `MAX_DEPTH`; such values would make trouble wherever they are written again.
+    Raises ValueError for what is no JSON, for numbers that are not finite, for text that has no UTF-8, and for values
+    nested deeper than `MAX_DEPTH`; such values would make trouble wherever they are written again.
     """
     return parse_json(read_inside(root, name, limit))
 
@@ -118,15 +118,18 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _check_values(value: Any) -> None:
-    """Raise ValueError for a number that is not finite (1e999 is read as infinity) and for too deep nesting."""
+    """Raise ValueError for infinity (1e999), for half a pair of UTF-16 (no file can hold it), and for deep nesting."""
     level: List[Any] = [value]
     for _ in range(MAX_DEPTH):
         inner: List[Any] = []
         for item in level:
             if type(item) is dict:
                 inner.extend(item.values())
+                inner.extend(item)
             elif type(item) is list:
                 inner.extend(item)
+            elif type(item) is str:
+                item.isascii() or item.encode()
             elif type(item) is float and not math.isfinite(item):
                 raise ValueError("it holds a number that is not finite")
         if not inner:

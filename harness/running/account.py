@@ -26,6 +26,11 @@ class Account:
         self._rows: Dict[EpisodeKey, JournalRow] = {row.key: _timeless(row) for row in rows}
         self._committed: List[EpisodeKey] = []
 
+    @property
+    def rows(self) -> Tuple[JournalRow, ...]:
+        """Return the rows as they are now, in the order of the plan."""
+        return tuple(self._rows.values())
+
     def commit(self, row: JournalRow) -> None:
         """Note a row as it is written into the journal."""
         self._rows[row.key] = _timeless(row)

@@ -87,10 +87,12 @@ def play(
             if retry_errors:
                 journal.plan_again()
             scheduler = Scheduler(folder, plan, journal, lock.descriptor, on_progress)
-            complete = scheduler.run(reorder)
-            damage = scheduler.account.compare(folder)
-            write_damage(folder.path, damage)
-            rows, counts = journal.rows(), journal.counts()
+            try:
+                complete = scheduler.run(reorder)
+            finally:
+                damage = scheduler.account.compare(folder)
+                write_damage(folder.path, damage)
         finally:
             journal.close()
+    rows, counts = scheduler.account.rows, scheduler.counts
     return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, time.monotonic() - began, damage)

@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from types import FrameType
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
 from harness.contracts.errors import Refusal, SpecMismatch, WiwError
 from harness.contracts.results import ERROR, PLANNED, TIMEOUT, EpisodeResult
@@ -59,6 +59,11 @@ class Scheduler:
         self._workers: Dict[int, WorkerProcess] = {}
         self._failed_starts = 0
         self._stopping = False
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return how many rows are in each state."""
+        return dict(self._counts)
 
     def run(self, reorder: Callable[[List[Task]], None] = lambda tasks: None) -> bool:
         """Play until nothing is planned; return False when a signal ended it before.
