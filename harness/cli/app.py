@@ -116,7 +116,7 @@ def main_command(
         scenes=scenes,
     )
     if dry:
-        return play.dry_run(options, out, as_json)
+        return play.dry_run(options, out, as_json, references)
     return play.play(options, out, as_json, references)
 
 

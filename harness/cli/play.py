@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from harness.cli.scenes import prepare_scenes
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import NONE
 from harness.contracts.results import PLAYED
-from harness.records.damage import DAMAGED
+from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
 from harness.records.listing import read_runs
 from harness.running.plan import RunPlan, plan_of
@@ -27,7 +27,11 @@ from tasks.suite import load_suite
 
 
 def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int:
-    """Play one run, after its references where asked; return its exit code."""
+    """Play one run, after its references where asked; return its exit code.
+
+    With ``references`` a run of exactly this identity that was played to its end under ``out`` is taken as it is: what
+    was asked for is what it lacks.
+    """
     from harness.running import runs
 
     plan = make_plan(options)
@@ -35,6 +39,10 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     prepare_scenes(plan)
     if references:
         play_references(options, plan, out)
+        done = reusable(plan, out)
+        if done is not None:
+            note(f"the run itself: reused from {done.path}")
+            return tell(done, out, as_json)
     folder = runs.create(plan, out)
     with reported(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress)
@@ -54,33 +62,51 @@ def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool) ->
     return conclude(outcome, run.absolute().parent, as_json)
 
 
-def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
-    """Play every reference of the suite that no finished run under ``out`` gives already."""
-    from harness.running import runs
+@dataclass(frozen=True)
+class WantedReference:
+    """A reference that a run asks for: its plan, and where its results are already ("" where it must be played)."""
+
+    name: str
+    plan: RunPlan
+    given_by: str
+
+
+def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[WantedReference]:
+    """Return every reference of the suite but the run itself, and what gives it already: a run, or the suite's data."""
+    from harness.science.reference_files import shipped_references
 
     identity = plan.identity
-    for reference in load_suite(identity.suite, identity.task).references:
+    suite = load_suite(identity.suite, identity.task)
+    shipped = shipped_references(suite, identity)
+    wanted = []
+    for reference in suite.references:
         if reference.wm == identity.wm and not identity.wm_overrides:
             continue
-        wanted = make_plan(
-            replace(
-                options,
-                wm=reference.wm,
-                suite=identity.suite,
-                environment="",
-                wm_python="",
-                wm_image="",
-                choice=Choice(),
-            )
+        chosen = replace(
+            options, wm=reference.wm, suite=identity.suite, environment="", wm_python="", wm_image="", choice=Choice()
         )
-        done = reusable(wanted, out)
-        if done is not None:
-            note(f"reference {reference.name}: reused from {done.path}")
+        its_plan = make_plan(chosen)
+        done = reusable(its_plan, out)
+        given_by = "" if done is None else str(done.path)
+        point = shipped.get(reference.wm)
+        if point is not None and {result.seed for result in point.results} == set(its_plan.identity.seeds):
+            given_by = given_by or point.source
+        wanted.append(WantedReference(reference.name, its_plan, given_by))
+    return wanted
+
+
+def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
+    """Play every reference of the suite that neither a finished run under ``out`` nor the suite's data give already."""
+    from harness.running import runs
+
+    for reference in wanted_references(options, plan, out):
+        if reference.given_by:
+            note(f"reference {reference.name}: reused ({reference.given_by})")
             continue
-        folder = runs.create(wanted, out)
+        folder = runs.create(reference.plan, out)
         note(f"reference {reference.name}: playing")
         with reported(folder, as_json=True) as progress:
-            outcome = runs.play(folder, wanted, progress)
+            outcome = runs.play(folder, reference.plan, progress)
         if outcome.interrupted:
             raise Refusal(f"stopped while playing reference {reference.name}.", "Run the same command again.")
         note(headline(finish(folder, out).summary))
@@ -100,9 +126,10 @@ def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
     return None
 
 
-def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
+def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = False) -> int:
     """Print what would be played and what it would cost, from earlier runs where there are any."""
     plan = make_plan(options)
+    counted = reference_facts(options, plan, out) if references else {}
     identity = plan.identity
     rows = len(identity.keys())
     loop = identity.specs["loop"]
@@ -133,6 +160,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         "services": {kind: {"runtime": "process"} for kind in started} | images,
         "seconds_estimated": seconds,
         "estimate_from": source,
+        **counted,
     }
     if as_json:
         print_json(facts)
@@ -141,8 +169,27 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         for kind, service in facts.pop("services").items():
             facts[kind] = "  ".join(part for part in service.values() if part)
         for name, value in facts.items():
-            say(f"{name:<{width}}  {'unknown' if value is None else value}")
+            shown = "; ".join(f"{part}: {fact}" for part, fact in value.items()) if name == "references" else value
+            say(f"{name:<{width}}  {'unknown' if shown is None else shown}")
     return 0
+
+
+def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, Any]:
+    """Return what ``--references`` adds to a dry run: who gives each reference, and the cost of those to be played.
+
+    The seconds are unknown (None) as soon as those of one reference are.
+    """
+    wanted = wanted_references(options, plan, out)
+    unplayed = [reference for reference in wanted if not reference.given_by]
+    seconds = [estimate(reference.plan, out)[0] for reference in unplayed]
+    known = [second for second in seconds if second is not None]
+    done = reusable(plan, out)
+    return {
+        "references": {reference.name: reference.given_by or "to be played" for reference in wanted},
+        "reference_episodes": sum(len(reference.plan.identity.keys()) for reference in unplayed),
+        "reference_seconds_estimated": round(sum(known), 1) if len(known) == len(seconds) else None,
+        "run_reused_from": "nothing: it is played" if done is None else str(done.path),
+    }
 
 
 def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
@@ -187,14 +234,23 @@ def reported(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
 
 def conclude(outcome: RunOutcome, out: Path, as_json: bool) -> int:
     """Score a run, write its exports and report, print the headline; return the exit code."""
-    files = finish(RunFolder.open(outcome.path), out, outcome.damage)
+    code = tell(RunFolder.open(outcome.path), out, as_json, outcome.damage)
+    if code:
+        return code
+    if outcome.exit_code:
+        note(f"PARTIAL: continue with  python benchmark.py --resume {outcome.path}")
+    return outcome.exit_code
+
+
+def tell(folder: RunFolder, out: Path, as_json: bool, already: tuple[Damage, ...] = ()) -> int:
+    """Score a run that was played to its end, write its exports and report, print what it says; return 0, 1 if damaged.
+
+    ``already`` is what was found wrong with it while it was played.
+    """
+    files = finish(folder, out, already)
     if as_json:
         print_json(files.results)
     else:
         for text in files.lines:
             say(text)
-    if files.summary.findings.damage:
-        return BROKEN_CODE
-    if outcome.exit_code:
-        note(f"PARTIAL: continue with  python benchmark.py --resume {outcome.path}")
-    return outcome.exit_code
+    return BROKEN_CODE if files.summary.findings.damage else 0

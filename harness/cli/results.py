@@ -47,16 +47,18 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
     run = checked_run(folder, found.rows, found.findings)
     files = write_report(folder, context_of(folder, out, run), run)
     summary = files.summary
-    lines = [*lines_of(summary.findings), headline(summary), *reference_lines(summary), *worth_lines(summary)]
+    lines = [*lines_of(summary.findings), headline(summary), *verdict_lines(summary), *reference_lines(summary)]
+    lines += worth_lines(summary)
     lines += split_lines(summary)
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
 
 
 def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Context:
-    """Return what the suite says beside a run (references played under ``out``, baseline, dose curves), and how often
-    its world model was run on test homes there. Folders that cannot be read are named on stderr and passed over."""
+    """Return what the suite says beside a run (references played under ``out`` or shipped, baseline, dose curves), and
+    how often its world model was run on test homes there. Folders that cannot be read are named on stderr."""
     from harness.science.dose_files import read_curves
+    from harness.science.reference_files import shipped_references
     from harness.scoring.data import load_run
     from harness.scoring.summary import Context
 
@@ -68,11 +70,20 @@ def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Cont
     try:
         suite = load_suite(identity.suite, identity.task)
     except Refusal:
-        return Context({}, {}, "", len(tested))  # a run can be reported where its suite's data are gone
+        # a run can be reported where its suite's data are gone
+        return Context({}, {}, "", len(tested), folder=str(folder.path))
     others = [f for f in listing.runs if f.folder.identity.suite_hash == identity.suite_hash]
     others = [f for f in others if f.folder.path.resolve() != folder.path.resolve()]
     references = sound_references(run or load_run(folder), others, [r.wm for r in suite.references])
-    return Context(references, {}, suite.baseline, len(tested), read_curves(suite))
+    return Context(
+        references,
+        shipped_references(suite, identity),
+        suite.baseline,
+        len(tested),
+        read_curves(suite),
+        suite.split_sizes(identity.tier),
+        str(folder.path),
+    )
 
 
 def sound_references(run: RunData, others: Sequence[ListedRun], names: Sequence[str]) -> dict[str, RunData]:
@@ -133,9 +144,24 @@ def reference_lines(summary: Summary) -> list[str]:
     return lines
 
 
+def verdict_lines(summary: Summary) -> list[str]:
+    """Return what the run says of its world model, and the command that would tell more, where there is one.
+
+    That of a partial run is left to the last line of all, which says how to continue.
+    """
+    from harness.scoring.verdict import PARTIAL
+
+    verdict = summary.verdict
+    lines = [f"verdict {verdict.text}"]
+    if verdict.next_step and verdict.kind != PARTIAL:
+        lines.append(f"        to know: {verdict.next_step}")
+    return lines
+
+
 def worth_lines(summary: Summary) -> list[str]:
     """Return a line for each planted error that the tier has a dose curve of: which dose costs as much."""
-    return [f"worth   {equivalent.text.removeprefix('worth ')}" for equivalent in summary.equivalents]
+    told = [equivalent.text for equivalent in summary.equivalents if equivalent.text != summary.verdict.text]
+    return [f"worth   {text.removeprefix('worth ')}" for text in told]
 
 
 def report(run: Path, as_json: bool) -> int:
