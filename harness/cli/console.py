@@ -10,6 +10,8 @@ from typing import Any
 from harness.contracts.errors import WiwError
 from harness.contracts.printing import one_line, printable
 
+__all__ = ["note", "print_error", "print_json", "print_table", "printable", "say"]
+
 FILE_WIDTH = 160
 """Columns of a table that goes to a file or pipe, where nothing tells a width."""
 

@@ -43,8 +43,9 @@ def from_plain(kind: Type[T], value: Any) -> T:
     dataclasses, told apart by their field names, and of scalars, which keep their type. Every field without a default
     must be there and no other may be.
     """
+    known: Any = kind
     try:
-        return typing.cast(T, _reader(kind)(value))
+        return typing.cast(T, _reader(known)(value))
     except _Misfit as misfit:
         raise ValueError(f"{kind.__name__}{misfit.where}{misfit.text}") from None
 
@@ -150,6 +151,7 @@ def _union_reader(kinds: Tuple[Any, ...]) -> Reader:
             return only(value)
         if type(value) in options:
             return value
+        kind: Any
         for kind in options:
             if dataclasses.is_dataclass(kind) and isinstance(value, dict) and set(value) == set(_field_readers(kind)):
                 return _read_dataclass(kind, value)

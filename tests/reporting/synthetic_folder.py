@@ -28,9 +28,10 @@ def write_run(root: Path, run: RunData, with_files: int = 1_000_000, with_pictur
             trajectory = run.trajectory(row)
             record_digest = ""
             if trajectory is not None and number < min(with_files, with_pictures):
-                record = make_record(row.key, played_episode(trajectory), row.result, row.attempts)
-                write_record(folder.episodes, record, played_episode(trajectory))
-                record_digest = record.record_digest
+                played = played_episode(trajectory)
+                written = make_record(row.key, played, row.result, row.attempts)
+                write_record(folder.episodes, written, played)
+                record_digest = written.record_digest
             elif trajectory is not None and number < with_files:
                 record_digest = write_trajectory(folder, row.key, trajectory, row.result, row.attempts)
             journal.commit(row.key, row.result, row.attempts, record_digest)
