@@ -131,7 +131,7 @@ def test_no_entry_of_a_run_folder_may_be_anything_else(entry: str, kind: str, tm
     if path.exists():
         path.rename(secret)
     put(kind, path, secret)
-    with pytest.raises(RecordError, match="link|pipe"):
+    with pytest.raises(RecordError, match=r"link|pipe"):
         RunFolder.open(folder.path).rows()
 
 
@@ -233,8 +233,8 @@ def test_what_was_found_before_is_read_with_care(tmp_path: Path) -> None:
         "UPDATE episodes SET position = x'00'",
         "UPDATE episodes SET committed_at = 'now'",
         "DROP TABLE episodes",
-        "ALTER TABLE episodes RENAME TO e; CREATE VIEW episodes AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
-        "FROM n) SELECT i AS position, 't' AS task FROM n",
+        "ALTER TABLE episodes RENAME TO e; CREATE VIEW episodes AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+        "SELECT i + 1 FROM n) SELECT i AS position, 't' AS task FROM n",
     ],
 )
 def test_a_journal_with_strange_contents_is_one_sentence(statement: str, tmp_path: Path) -> None:
@@ -249,5 +249,5 @@ def test_a_journal_with_strange_contents_is_one_sentence(statement: str, tmp_pat
         pytest.skip("the table itself refuses it")
     finally:
         database.close()
-    with pytest.raises(WiwError, match="damaged|journal"):
+    with pytest.raises(WiwError, match=r"damaged|journal"):
         folder.rows()
