@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +12,7 @@ from typing import Any
 
 from harness.auditing.audit import audit
 from harness.cli.console import note, print_json, say
+from harness.cli.continuing import Continuation, plan_again
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.progress import ProgressLine
 from harness.cli.results import finish, headline
@@ -20,7 +23,7 @@ from harness.contracts.results import PLAYED
 from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
 from harness.records.listing import read_runs
-from harness.running.plan import RunPlan, plan_of
+from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE, RunOutcome
 from harness.worldmodels.preparing import Choice
 from tasks.suite import load_suite
@@ -44,22 +47,21 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
             note(f"the run itself: reused from {done.path}")
             return tell(done, out, as_json)
     folder = runs.create(plan, out)
-    with reported(folder, as_json) as progress:
+    with reported(folder, plan, as_json) as progress:
         outcome = runs.play(folder, plan, progress)
-    return conclude(outcome, out, as_json)
+    return conclude(outcome, plan, out, as_json)
 
 
-def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool) -> int:
+def resume(run: Path, continuation: Continuation, retry_errors: bool, as_json: bool) -> int:
     """Continue a run where it stopped; return its exit code."""
     from harness.running import runs
 
     folder = RunFolder.open(run)
-    identity = folder.identity
-    suite = load_suite(identity.suite, identity.task)
-    prepare_scenes(plan_of(folder))
-    with reported(folder, as_json) as progress:
-        outcome = runs.resume(run, suite.hash(identity.tier), progress, workers, retry_errors)
-    return conclude(outcome, run.absolute().parent, as_json)
+    plan = plan_again(folder, continuation)
+    prepare_scenes(plan)
+    with reported(folder, plan, as_json) as progress:
+        outcome = runs.resume(run, plan, progress, retry_errors)
+    return conclude(outcome, plan, run.absolute().parent, as_json)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
             continue
         folder = runs.create(reference.plan, out)
         note(f"reference {reference.name}: playing")
-        with reported(folder, as_json=True) as progress:
+        with reported(folder, reference.plan, as_json=True) as progress:
             outcome = runs.play(folder, reference.plan, progress)
         if outcome.interrupted:
             raise Refusal(f"stopped while playing reference {reference.name}.", "Run the same command again.")
@@ -209,15 +211,14 @@ def check_writable(out: Path) -> None:
     """Raise Refusal at once where run folders cannot be made."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=out):  # of no name: others may start in the same folder at the same moment
+            pass
     except OSError as error:
         raise Refusal(f"cannot write to {out}: {error.strerror}.", "Choose another folder with --out.") from error
 
 
 @contextmanager
-def reported(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
+def reported(folder: RunFolder, plan: RunPlan, as_json: bool) -> Iterator[ProgressLine]:
     """Show progress while a run is played; an error says how to continue."""
     line = ProgressLine(len(folder.identity.keys()))
     if not as_json:
@@ -228,17 +229,22 @@ def reported(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
     except Refusal:
         raise
     except WiwError as error:
-        step = f"{error.next_step} Then continue with: python benchmark.py --resume {folder.path}".strip()
+        step = f"{error.next_step} Then continue with: {resume_command(folder.path, plan)}".strip()
         raise WiwError(error.what, step) from error
 
 
-def conclude(outcome: RunOutcome, out: Path, as_json: bool) -> int:
+def resume_command(run: Path, plan: RunPlan) -> str:
+    """Return the command that continues a run, quoted for a shell."""
+    return shlex.join(["python", "benchmark.py", "--resume", str(run), *plan.again])
+
+
+def conclude(outcome: RunOutcome, plan: RunPlan, out: Path, as_json: bool) -> int:
     """Score a run, write its exports and report, print the headline; return the exit code."""
     code = tell(RunFolder.open(outcome.path), out, as_json, outcome.damage)
     if code:
         return code
     if outcome.exit_code:
-        note(f"PARTIAL: continue with  python benchmark.py --resume {outcome.path}")
+        note(f"PARTIAL: continue with  {resume_command(outcome.path, plan)}")
     return outcome.exit_code
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import IO, Dict, List, Optional
@@ -15,6 +16,7 @@ from harness.records.episode_files import remove_leftovers
 from harness.records.folder import RunFolder
 from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
+from harness.running.plan import RunPlan, encode_plan
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ONE_THREAD = (
@@ -38,18 +40,21 @@ class WorkerProcess:
     thread counts must not change with their number.
     """
 
-    def __init__(self, folder: RunFolder, number: int, lock_descriptor: int, start_s: float) -> None:
+    def __init__(self, folder: RunFolder, plan: RunPlan, number: int, lock_descriptor: int) -> None:
         self._folder = folder
         self.number = number
         self.log = folder.logs / f"worker-{number}.log"
         self.ready = False
         self.task: Optional[Task] = None
         self.home: Optional[str] = None
-        self.deadline: Optional[float] = time.monotonic() + start_s
+        self.deadline: Optional[float] = time.monotonic() + plan.worker_start_s()
         self._buffer = b""
         command = [sys.executable, "-m", "harness.running.worker", "--run", str(folder.path.absolute())]
         command += ["--worker", str(number), "--parent", str(os.getpid())]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, tempfile.TemporaryFile() as told:
+            told.write(encode_plan(plan))
+            told.seek(0)
+            command += ["--plan", str(told.fileno())]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -58,7 +63,7 @@ class WorkerProcess:
                 cwd=CHECKOUT,
                 env=_environment(),
                 start_new_session=True,
-                pass_fds=(lock_descriptor,),
+                pass_fds=(lock_descriptor, told.fileno()),
             )
         os.set_blocking(self._stdout.fileno(), False)
 
