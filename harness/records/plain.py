@@ -6,7 +6,7 @@ import collections.abc
 import dataclasses
 import functools
 import typing
-from typing import Any, Callable, Mapping, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, FrozenSet, Mapping, Tuple, Type, TypeVar, Union
 
 T = TypeVar("T")
 
@@ -140,6 +140,12 @@ def _tuple_reader(kinds: Tuple[Any, ...]) -> Reader:
     return read_tuple
 
 
+@functools.cache
+def _names(kind: Any) -> FrozenSet[str]:
+    """Return the names of a dataclass's fields; none for any other kind."""
+    return frozenset(_field_readers(kind)) if dataclasses.is_dataclass(kind) else frozenset()
+
+
 def _union_reader(kinds: Tuple[Any, ...]) -> Reader:
     options = [kind for kind in kinds if kind is not type(None)]
     only = _reader(options[0]) if len(options) == 1 else None
@@ -151,9 +157,8 @@ def _union_reader(kinds: Tuple[Any, ...]) -> Reader:
             return only(value)
         if type(value) in options:
             return value
-        kind: Any
         for kind in options:
-            if dataclasses.is_dataclass(kind) and isinstance(value, dict) and set(value) == set(_field_readers(kind)):
+            if _names(kind) and isinstance(value, dict) and set(value) == _names(kind):
                 return _read_dataclass(kind, value)
         raise _Misfit(f" is {_shown(value)}, which fits none of {[kind.__name__ for kind in options]}")
 

@@ -71,6 +71,16 @@ def forge_success(folder: RunFolder) -> None:
     )
 
 
+def exchange_files(folder: RunFolder) -> None:
+    shutil.rmtree(folder.episodes / f"{SECOND}-s0")
+    shutil.copytree(folder.episodes / f"{FIRST}-s0", folder.episodes / f"{SECOND}-s0")
+
+
+def link_files(folder: RunFolder) -> None:
+    (folder.episodes / f"{SECOND}-s0").rename(folder.path / "elsewhere")
+    (folder.episodes / f"{SECOND}-s0").symlink_to(folder.path / "elsewhere")
+
+
 TAMPERINGS: dict[str, Callable[[RunFolder], object]] = {
     "state": lambda f: change(f, "UPDATE episodes SET state = 'ok' WHERE episode = ?", SECOND),
     "state hidden as an error": lambda f: change(f, "UPDATE episodes SET state = 'error' WHERE episode = ?", SECOND),
@@ -90,19 +100,13 @@ TAMPERINGS: dict[str, Callable[[RunFolder], object]] = {
         "VALUES (9, 'ignav', 'easy', 'validation-0001-00-more', 0, 'h', 'planned')"
     ),
     "files gone": lambda f: shutil.rmtree(f.episodes / f"{SECOND}-s0"),
-    "files exchanged": lambda f: (
-        shutil.rmtree(f.episodes / f"{SECOND}-s0"),
-        shutil.copytree(f.episodes / f"{FIRST}-s0", f.episodes / f"{SECOND}-s0"),
-    ),
+    "files exchanged": lambda f: exchange_files(f),
     "state in the file": lambda f: edit_trajectory(f, f"{SECOND}-s0", lambda v: v["result"].update(state="ok")),
     "distance in the file": lambda f: edit_trajectory(
         f, f"{SECOND}-s0", lambda v: v["trajectory"].update(final_distance_m=0.1), sealed=False
     ),
     "world model in the file": lambda f: edit_trajectory(f, f"{SECOND}-s0", lambda v: v["trajectory"].update(wm="x")),
-    "linked files": lambda f: (
-        (f.episodes / f"{SECOND}-s0").rename(f.path / "elsewhere"),
-        (f.episodes / f"{SECOND}-s0").symlink_to(f.path / "elsewhere"),
-    ),
+    "linked files": lambda f: link_files(f),
 }  # fmt: skip
 
 

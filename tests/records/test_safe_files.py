@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -174,16 +175,21 @@ def test_plans_that_no_run_has_are_refused(change: dict[str, Any], tmp_path: Pat
         RunFolder.open(folder.path)
 
 
-NEIGHBOURS = {
+def replace_by(kind: str, path: Path) -> None:
+    path.unlink()
+    put(kind, path, path)
+
+
+NEIGHBOURS: dict[str, Callable[[Path], object]] = {
     "damaged journal": lambda path: (path / "journal.sqlite").write_bytes(b"\xff" * 3000),
-    "fifo as journal": lambda path: ((path / "journal.sqlite").unlink(), os.mkfifo(path / "journal.sqlite")),
-    "fifo as run.json": lambda path: ((path / "run.json").unlink(), os.mkfifo(path / "run.json")),
+    "fifo as journal": lambda path: replace_by("fifo", path / "journal.sqlite"),
+    "fifo as run.json": lambda path: replace_by("fifo", path / "run.json"),
     "no run.json": lambda path: (path / "run.json").unlink(),
     "run.json of another program": lambda path: (path / "run.json").write_text('{"name": "x", "format": "npm"}'),
     "run.json is a list": lambda path: (path / "run.json").write_text("[1, 2]"),
     "deep run.json": lambda path: (path / "run.json").write_text("[" * 100_000),
     "binary run.json": lambda path: (path / "run.json").write_bytes(bytes(range(256))),
-    "journal is a folder": lambda path: ((path / "journal.sqlite").unlink(), (path / "journal.sqlite").mkdir()),
+    "journal is a folder": lambda path: replace_by("folder", path / "journal.sqlite"),
     "journal of another program": lambda path: (path / "journal.sqlite").write_bytes(b""),
 }
 

@@ -60,7 +60,7 @@ def test_what_is_changed_while_a_run_is_played_is_damage(deed: str, tmp_path: Pa
     change, where = DEEDS[deed]
     plan = fake.plan(3)
     folder = runs.create(plan, tmp_path)
-    done = []
+    done: list[bool] = []
 
     def meddle(progress: Progress) -> None:
         if progress.done == 2 and not done:
@@ -76,6 +76,6 @@ def test_what_is_changed_while_a_run_is_played_is_damage(deed: str, tmp_path: Pa
 def test_a_run_that_nobody_touches_has_no_damage_also_when_resumed(tmp_path: Path) -> None:
     plan = fake.plan(3, misbehave={"e001": "service_once"})
     outcome = runs.start(plan, tmp_path)
-    again = runs.resume(outcome.path, plan.identity.suite_hash)
+    again = runs.resume(outcome.path, plan)
     assert outcome.damage == again.damage == () and outcome.exit_code == again.exit_code == 0
     assert all(row.record_digest for row in RunFolder.open(outcome.path).rows())
