@@ -7,13 +7,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from harness.cli.columns import side_by_side, stacked, width_of_output
 from harness.contracts.errors import WiwError
 from harness.contracts.printing import one_line, printable
 
 __all__ = ["note", "print_error", "print_json", "print_table", "printable", "say"]
-
-FILE_WIDTH = 160
-"""Columns of a table that goes to a file or pipe, where nothing tells a width."""
 
 
 def say(text: str) -> None:
@@ -39,7 +37,13 @@ def print_error(error: WiwError) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, as wide as the terminal."""
+    """Print a table, as wide as the terminal; one row under another where its columns would be too narrow to read."""
+    cells = [tuple(map(one_line, row)) for row in rows]
+    width = width_of_output()
+    if not side_by_side(columns, cells, width):
+        for line in (one_line(title), *stacked(columns, cells, width)):
+            say(line)
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -54,6 +58,6 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     )
     for i, column in enumerate(columns):
         table.add_column(Text(one_line(column)), overflow="fold", no_wrap=i == 0)
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))  # Text: brackets in a cell are no markup
-    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a cell are no markup
+    Console(width=width).print(table)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.auditing.audit import audit
-from harness.cli.console import note, print_table, say
+from harness.cli.console import note, say
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
 from harness.records.damage import DAMAGED, NOTHING_FOUND, Damage, lines_of
@@ -50,6 +50,7 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
     lines = [*lines_of(summary.findings), headline(summary), *verdict_lines(summary), *reference_lines(summary)]
     lines += worth_lines(summary)
     lines += split_lines(summary)
+    lines += [f"note    {remark}" for remark in summary.notes]
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
 
@@ -176,45 +177,4 @@ def report(run: Path, as_json: bool) -> int:
         for line in files.lines:
             say(line)
     return BROKEN_CODE if damaged else 0
-
-
-def show_runs(out: Path, as_json: bool) -> int:
-    """List the runs of a folder, oldest first, with what is committed of them, and what is wrong with them."""
-    from harness.cli.console import print_json
-
-    rows: list[dict[str, Any]] = []
-    listing = read_runs(out)
-    for folder in listing.folders:
-        found = audit(folder)
-        states = [row.result.state for row in found.rows]
-        identity = folder.identity
-        rows.append(
-            {
-                "run": folder.path.name,
-                "wm": identity.wm,
-                "task": f"{identity.task}/{identity.tier}",
-                "split": identity.split,
-                "stop": identity.stop,
-                "planned": len(states),
-                "played": sum(s in ("ok", "failed") for s in states),
-                "solved": states.count("ok"),
-                "errors": states.count("error") + states.count("timeout"),
-                "damage": [str(damage) for damage in found.findings.damage],
-            }
-        )
-    if as_json:
-        passed_over = [{"folder": str(passed.path), "why": passed.why} for passed in listing.passed_over]
-        print_json({"runs": rows, "passed_over": passed_over})
-    elif not rows:
-        say(f"no runs in {out}")
-    else:
-        columns = ("run", "split", "stop", "played", "solved", "errors")  # WM and task are in the run's name
-        table = [{**row, "played": f"{row['played']}/{row['planned']}"} for row in rows]
-        print_table(f"Runs in {out}", columns, [[str(row[c]) for c in columns] for row in table])
-    if not as_json:
-        for row in rows:
-            for damage in row["damage"][:1]:
-                say(f"{DAMAGED} {row['run']}: {damage}")
-        for passed in listing.passed_over:
-            say(str(passed))
     return 0

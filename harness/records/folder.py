@@ -23,6 +23,7 @@ from harness.records.errors import RecordError, disk_errors
 from harness.records.identity import FORMAT, EpisodeKey, Provenance, RunIdentity, RunRecord
 from harness.records.journal import MAX_ROWS, Journal, JournalRow
 from harness.records.lock import FolderLock
+from harness.records.notes import NOTES
 from harness.records.plain import from_plain
 from harness.records.roots import trajectory_root
 from harness.records.safe_files import UnsafeEntry, check_kind, read_json_inside, reason
@@ -258,7 +259,7 @@ def _check_record(record: RunRecord) -> None:
 def _check_entries(path: Path) -> None:
     """Raise RecordError where something else than a file or folder stands in the place of one of a run's own."""
     try:
-        for name in (JOURNAL, LOCK, SPENT):
+        for name in (JOURNAL, LOCK, SPENT, NOTES):
             check_kind(path / name)
         for name in (EPISODES, LOGS):
             check_kind(path / name, folder=True)

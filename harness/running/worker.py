@@ -38,6 +38,7 @@ from harness.records.episode_files import make_record, write_record
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
+from harness.records.notes import add_notes
 from harness.running.messages import (
     Abort,
     Again,
@@ -129,6 +130,7 @@ class Worker:
         played_at = time.monotonic()
         record = make_record(key, played, result, order.attempt)
         write_record(self._folder.episodes, record, played)
+        add_notes(self._folder.path, played.notes)
         now = time.monotonic()
         timings = {**result.timings, "record": now - played_at, "episode": now - began}
         return Finished(replace(result, timings=timings), record.record_digest)

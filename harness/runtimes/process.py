@@ -20,6 +20,7 @@ from harness.runtimes import keeper
 from harness.runtimes.exits import LOG_LINES, ServiceLog, died_error, late_error, refusal_of
 from harness.runtimes.sockets import (
     SOCKET_NAME,
+    SPEC_NAME,
     kill_group,
     make_socket_folder,
     reap_stale,
@@ -195,7 +196,7 @@ def start_process(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) -> R
 
 
 def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[bytes]:
-    spec_file = folder / "spec.json"
+    spec_file = folder / SPEC_NAME
     content = {
         "kind": spec.kind,
         "entry_point": spec.entry_point,

@@ -15,6 +15,7 @@ from harness.records.episode_files import read_trajectory
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity, RunRecord
 from harness.records.journal import JournalRow
+from harness.records.notes import read_notes
 
 
 def no_trajectory(row: JournalRow) -> Optional[Trajectory]:
@@ -35,6 +36,7 @@ class RunData:
     rows: Tuple[JournalRow, ...]
     trajectory: Callable[[JournalRow], Optional[Trajectory]] = field(default=no_trajectory)
     findings: Findings = NOTHING_FOUND
+    notes: Tuple[str, ...] = ()
 
     @property
     def identity(self) -> RunIdentity:
@@ -71,7 +73,7 @@ def checked_run(folder: RunFolder, rows: Tuple[JournalRow, ...], findings: Findi
     def trajectory(row: JournalRow) -> Optional[Trajectory]:
         return None if row.key.folder_name in damaged else _trajectory(folder, row)
 
-    return RunData(folder.record, rows, trajectory, findings)
+    return RunData(folder.record, rows, trajectory, findings, read_notes(folder.path))
 
 
 def _trajectory(folder: RunFolder, row: JournalRow) -> Optional[Trajectory]:

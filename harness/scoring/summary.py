@@ -79,6 +79,7 @@ class Summary:
     equivalents: Tuple[Equivalent, ...]
     findings: Findings
     verdict: Verdict
+    notes: Tuple[str, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -107,6 +108,7 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         equivalents=worth,
         verdict=judge(run, references, context.baseline, worth, context.splits, folder),
         findings=run.findings,
+        notes=run.notes,
     )
 
 
@@ -145,6 +147,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "references": [_reference_plain(row) for row in summary.references],
             "timings": {phase: dict(seconds) for phase, seconds in summary.timings.items()},
             "test_runs": summary.test_runs,
+            "notes": list(summary.notes),
             "error_equivalents": [asdict(equivalent) for equivalent in summary.equivalents],
         }
     )

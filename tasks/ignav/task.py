@@ -14,7 +14,7 @@ from harness.contracts.digest import array_digest
 from harness.contracts.episodes import Episode
 from harness.contracts.observations import ViewRequest
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
-from harness.planning import loop, registry
+from harness.planning import gap, loop, registry
 from harness.planning.agent import Agent, Parts
 from harness.planning.evidence import TRUTH
 from harness.planning.references.truth import TrueDistances
@@ -74,7 +74,7 @@ def play_episode(
         solved=is_solved(episode, played.distances_m[-1]),
     )
     metrics = measure(episode, trajectory)
-    return PlayedEpisode(trajectory, metrics, goal.rgb, played.frames, walkable, timings)
+    return PlayedEpisode(trajectory, metrics, goal.rgb, played.frames, walkable, timings, gap.notes())
 
 
 def parts_of(tier: Tier, wm: str) -> Parts:
