@@ -143,7 +143,7 @@ def _tuple_reader(kinds: Tuple[Any, ...]) -> Reader:
 @functools.cache
 def _names(kind: Any) -> FrozenSet[str]:
     """Return the names of a dataclass's fields; none for any other kind."""
-    return frozenset(_field_readers(kind)) if dataclasses.is_dataclass(kind) else frozenset()
+    return frozenset(each.name for each in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else frozenset()
 
 
 def _union_reader(kinds: Tuple[Any, ...]) -> Reader:
