@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from harness.auditing.audit import audit
-from harness.banking.plan import plan_measurement, unfinished
+from harness.banking.plan import outdated, plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.play import check_writable
@@ -27,6 +27,7 @@ from harness.records.banks import (
 )
 from harness.records.damage import lines_of
 from harness.records.folder import RunFolder
+from harness.records.model_parts import unknown_parts
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE
 from tasks.bank_files import bank_path, read_bank
@@ -45,10 +46,7 @@ def measure(options: RunOptions, out: Path, file: Optional[Path], against: Optio
     check_writable(out)
     for remark in remarks(plan):
         note(remark)
-    listing = read_measurements(out)
-    for passed in listing.passed_over:
-        note(str(passed))
-    folder = unfinished(listing.runs, plan) or create(plan, out)
+    folder = going_on(plan, out) or create(plan, out)
     with asking(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress)
     from harness.reporting.bank_exports import write_bank_results
@@ -90,6 +88,22 @@ def remarks(plan: RunPlan) -> list[str]:
     if manifest["context_max"]:
         told.append(f"{manifest['name']} makes use of earlier views, and the bank holds none: it is asked without")
     return told
+
+
+def going_on(plan: RunPlan, out: Path) -> Optional[RunFolder]:
+    """Return the measurement that stopped and goes on now, or None; say why where one cannot go on."""
+    listing = read_measurements(out)
+    for passed in listing.passed_over:
+        note(str(passed))
+    measurements = listing.folders
+    folder = unfinished(measurements, plan)
+    stopped = None if folder else outdated(measurements, plan)
+    if stopped is not None:
+        where, changed = measurement(stopped[0]), "; ".join(stopped[1])
+        note(f"{where} does not go on, since {plan.identity.wm} is another model now: {changed}. This begins anew.")
+    if folder is not None and unknown_parts(folder.identity, plan.identity):
+        note(f"{measurement(folder)} goes on; {unknown_parts(folder.identity, plan.identity)}.")
+    return folder
 
 
 def check_against(other: RunFolder, plan: RunPlan) -> None:
