@@ -47,8 +47,9 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
     run = checked_run(folder, found.rows, found.findings)
     files = write_report(folder, context_of(folder, out, run), run)
     summary = files.summary
-    lines = [*lines_of(summary.findings), headline(summary), *verdict_lines(summary), *reference_lines(summary)]
-    lines += worth_lines(summary)
+    lines = [*lines_of(summary.findings), headline(summary)]
+    if not summary.findings.damage:  # nobody shall read a verdict on numbers that contradict each other
+        lines += [*verdict_lines(summary), *reference_lines(summary), *worth_lines(summary)]
     lines += split_lines(summary)
     lines += [f"note    {remark}" for remark in summary.notes]
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
