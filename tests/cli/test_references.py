@@ -11,12 +11,14 @@ import pytest
 
 from harness.cli import play
 from harness.cli.options import RunOptions, make_plan
-from harness.contracts.results import ERROR, FAILED, PLANNED, EpisodeResult
+from harness.contracts.errors import Refusal
+from harness.contracts.results import ERROR, FAILED, PLANNED
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance
 from harness.running import runs
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
+from tests.science.small_suite import commit
 
 SEVEN = {"none", "look", "homing", "oracle", "copy", "warp", "gtsim"}
 
@@ -26,17 +28,17 @@ def options(wm: str, **changes: Any) -> RunOptions:
 
 
 def write(root: Path, plan: RunPlan, run_id: str, state: str = FAILED) -> RunFolder:
-    """Write the run of a plan; its first episode ended in ``state``, the others were played."""
+    """Write the run of a plan; its first episode ended in ``state``, the others were played and not solved."""
     provenance = Provenance(1.79e9, (), {}, {}, "")
     folder = RunFolder.create(root, plan.identity, plan.execution(), provenance, run_id)
     with folder.lock():
         journal = folder.journal_to_write()
         for number, row in enumerate(folder.rows()):
             ended = state if number == 0 else FAILED
-            if ended != PLANNED:
-                planned = row.result
-                result = EpisodeResult(planned.episode, planned.home, planned.seed, ended, {}, "", "broke")
-                journal.commit(row.key, result, 1)
+            if ended == FAILED:
+                commit(folder, journal, row, solved=False)
+            elif ended != PLANNED:
+                journal.commit(row.key, replace(row.result, state=ended, error="broke"), 1)
         journal.close()
     return folder
 
@@ -115,11 +117,15 @@ def test_a_finished_run_is_never_played_again_for_its_references(
     assert (first.path / "report.html").exists()
 
 
-def test_an_unfinished_run_is_not_taken_for_a_finished_one(tmp_path: Path, played: list[str]) -> None:
+@pytest.mark.parametrize(("state", "says"), [(PLANNED, "--resume"), (ERROR, "--retry-errors")])
+def test_an_unfinished_run_is_continued_not_played_again(
+    tmp_path: Path, played: list[str], state: str, says: str
+) -> None:
     asked = options("copy")
-    write(tmp_path, make_plan(asked), "first", PLANNED)
-    play.play(asked, tmp_path, as_json=False, references=True)
-    assert played.count("copy") == 1
+    first = write(tmp_path, make_plan(asked), "first", state)
+    with pytest.raises(Refusal) as refusal:
+        play.play(asked, tmp_path, as_json=False, references=True)
+    assert played == [] and str(first.path) in refusal.value.next_step and says in refusal.value.next_step
 
 
 @pytest.mark.parametrize(("changes", "episodes"), [({}, 18), (DEFAULT, 0), ({**DEFAULT, "seeds": "1"}, 6 * 24)])
