@@ -29,16 +29,33 @@ class Pace:
         self._warm: Set[int] = set()
         self._seconds: Deque[float] = deque(maxlen=RECENT)
         self._ready = False
+        self._service = ""
         self._starting = STARTING
-        self._starting_since = clock()
+        self._since = clock()
+        self._homes = 0
+        self._prepared: Set[str] = set()
 
-    def starting(self, service: str) -> None:
-        """Note that a worker starts ``service``; of several that start at once the latest is told."""
-        self._starting = f"starting {service}"
-        self._starting_since = self._clock()
+    def starting(self, service: str, doing: str = "") -> None:
+        """Note that a worker starts ``service``, which says what it is ``doing`` (""): nothing.
+
+        Of several services that start at once the latest is told; its time counts from when it was first told of.
+        """
+        if service != self._service:
+            self._service, self._since = service, self._clock()
+        self._starting = f"starting {service}: {doing}" if doing else f"starting {service}"
+
+    def homes(self, count: int) -> None:
+        """Note in how many homes there is something to play."""
+        self._homes = count
+
+    def prepared(self, home: str) -> None:
+        """Note that ``home`` has been played in."""
+        self._prepared.add(home)
 
     def cold(self, worker: int) -> None:
         """Note that ``worker`` has just started, or starts its services anew: its next episode is a first one."""
+        if not self._ready:
+            self._since = self._clock()
         self._ready = True
         self._warm.discard(worker)
 
@@ -57,12 +74,19 @@ class Pace:
         """Return what the run is doing: `PLAYING` as soon as an episode was played by a warm worker."""
         if self._seconds:
             return PLAYING
-        return PREPARING if self._ready else self._starting
+        if not self._ready:
+            return self._starting
+        return f"{PREPARING}, {len(self._prepared)} of {self._homes}" if self._homes else PREPARING
 
     @property
     def phase_s(self) -> Optional[float]:
         """Return for how many seconds a service has been starting, None where the run does something else."""
-        return None if self._seconds or self._ready else self._clock() - self._starting_since
+        return None if self._ready else self.waiting_s
+
+    @property
+    def waiting_s(self) -> Optional[float]:
+        """Return for how many seconds a service has been starting or homes have been prepared, None while playing."""
+        return None if self._seconds else self._clock() - self._since
 
     @property
     def episodes_per_minute(self) -> Optional[float]:

@@ -109,8 +109,11 @@ class Worker:
     def _ready_player(self) -> Player:
         if self._player is None:
             self._logs.mkdir(parents=True, exist_ok=True)
-            self._player = make_player(self._plan, self._logs, lambda service: self._say(Starting(service)))
+            self._player = make_player(self._plan, self._logs, self._starting)
         return self._player
+
+    def _starting(self, service: str, doing: str = "") -> None:
+        self._say(Starting(service, doing))
 
     def _play(self, episode: Episode, order: Play) -> EpisodeResult:
         player = self._ready_player()
