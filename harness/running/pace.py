@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Callable, Deque, Dict, Optional, Set
 
 STARTING = "starting services"
@@ -12,6 +13,15 @@ PLAYING = "playing"
 
 RECENT = 30
 """Episodes whose mean is the present pace: enough for a mixture of new and known homes."""
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """How long homes have been prepared, in how many of them something was played, and in how many it will be."""
+
+    seconds: float
+    homes: int
+    planned_homes: int
 
 
 class Pace:
@@ -32,8 +42,8 @@ class Pace:
         self._service = ""
         self._starting = STARTING
         self._since = clock()
-        self._homes = 0
-        self._prepared: Set[str] = set()
+        self._homes: Set[str] = set()
+        self._planned_homes = 0
 
     def starting(self, service: str, doing: str = "") -> None:
         """Note that a worker starts ``service``, which says what it is ``doing`` (""): nothing.
@@ -46,11 +56,11 @@ class Pace:
 
     def homes(self, count: int) -> None:
         """Note in how many homes there is something to play."""
-        self._homes = count
+        self._planned_homes = count
 
     def prepared(self, home: str) -> None:
         """Note that ``home`` has been played in."""
-        self._prepared.add(home)
+        self._homes.add(home)
 
     def cold(self, worker: int) -> None:
         """Note that ``worker`` has just started, or starts its services anew: its next episode is a first one."""
@@ -74,19 +84,19 @@ class Pace:
         """Return what the run is doing: `PLAYING` as soon as an episode was played by a warm worker."""
         if self._seconds:
             return PLAYING
-        if not self._ready:
-            return self._starting
-        return f"{PREPARING}, {len(self._prepared)} of {self._homes}" if self._homes else PREPARING
+        return PREPARING if self._ready else self._starting
 
     @property
     def phase_s(self) -> Optional[float]:
         """Return for how many seconds a service has been starting, None where the run does something else."""
-        return None if self._ready else self.waiting_s
+        return None if self._seconds or self._ready else self._clock() - self._since
 
     @property
-    def waiting_s(self) -> Optional[float]:
-        """Return for how many seconds a service has been starting or homes have been prepared, None while playing."""
-        return None if self._seconds else self._clock() - self._since
+    def preparing(self) -> Optional[Preparing]:
+        """Return how far the preparation is, None where the run does something else."""
+        if self._seconds or not self._ready:
+            return None
+        return Preparing(self._clock() - self._since, len(self._homes), self._planned_homes)
 
     @property
     def episodes_per_minute(self) -> Optional[float]:

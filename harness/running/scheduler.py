@@ -17,7 +17,7 @@ from harness.records.folder import RunFolder
 from harness.records.journal import Journal
 from harness.running.episode_queue import EpisodeQueue, Task
 from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
-from harness.running.pace import Pace
+from harness.running.pace import PLAYING, Pace
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback
 from harness.running.worker_process import WorkerProcess
@@ -85,7 +85,7 @@ class Scheduler:
                     self._listen(event.data, selector)
                 for worker in [worker for worker in self._workers.values() if worker.overdue()]:
                     self._overdue(worker, selector)
-                if self._pace.waiting_s is not None and time.monotonic() - self._reported >= _STARTING_S:
+                if self._pace.phase != PLAYING and time.monotonic() - self._reported >= _STARTING_S:
                     self._report(None)
 
     def _busy(self) -> int:
@@ -199,7 +199,9 @@ class Scheduler:
         elapsed = time.monotonic() - self._began
         pace, eta = self._pace, self._pace.eta_s(self._counts[PLANNED])
         speed = pace.episodes_per_minute
-        progress = Progress(dict(self._counts), self._total, elapsed, pace.phase, speed, eta, last, pace.waiting_s)
+        progress = Progress(
+            dict(self._counts), self._total, elapsed, pace.phase, speed, eta, last, pace.phase_s, pace.preparing
+        )
         self._reported = time.monotonic()
         self._on_progress(progress)
 
