@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import IO, Callable, Iterator, Optional
 
+import numpy as np
+
 from harness.contracts import kernels
 from harness.contracts.kernel_folders import kernel_folder
 from harness.wire.progress import tell
@@ -19,6 +21,8 @@ from images.embedded.environment import RIG, make_scene
 from images.embedded.homebytes import decode_home, encode_home
 from images.embedded.homes import build_home
 from images.embedded.homes.splits import parse_home
+from images.embedded.motion import SPACE, Body
+from images.embedded.navigation import Navigator
 
 DONE = "complete"
 HOME = "validation-0000"
@@ -46,13 +50,25 @@ def compile_kernels(report: Report) -> None:
 
 
 def use_all_kernels() -> None:
-    """Build a home and draw it with every camera: as it was built, and as it is read from the cache."""
+    """Build a home, draw it with every camera and walk in it: as it was built, and as it is read from the cache."""
     home = build_home(parse_home(HOME)[1])
     for version in (home, decode_home(encode_home(home))):
         scene = make_scene(HOME, version)
         for camera in RIG.cameras:
             scene.renderer.render(camera, (0.0, 0.0, 0.0), 0.0, depth=True, ids=True)
             scene.renderer.render(camera, (0.0, 0.0, 0.0), 0.0)
+        _walk(scene.navigator)
+
+
+def _walk(navigator: Navigator) -> None:
+    """Move in every way, and ask all that can be asked of a map."""
+    generator = np.random.default_rng(0)
+    start, goal = navigator.sample(generator), navigator.sample(generator)
+    for action in SPACE.primitives:
+        navigator.move(Body(start[0], start[2], 0), action)
+    navigator.geodesic_distance(start, goal)
+    navigator.shortest_path(start, goal)
+    navigator.reference_actions(start, 0.0, goal, radius_m=1000.0)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 PLAY = """
 import sys
 from harness.contracts import kernels
-from harness.contracts.episodes import Episode
+from harness.contracts.actions import Candidate
 from harness.contracts.observations import ViewRequest
 from images.embedded import warm_up
 from images.embedded.environment import RIG, EmbeddedEnvironment
@@ -36,6 +36,13 @@ with kernels.telling(lambda done, known: late.append(done)):
     for episode in suite.episodes("easy", "validation")[:1] * 2:
         cameras = [ViewRequest(camera.name) for camera in RIG.cameras]
         environment.reset(episode, 0, cameras, cameras)
+        space = environment.describe().action_spaces[0]
+        environment.step(space.primitives, cameras)
+        list(environment.imagine([Candidate(space.primitives)], "pano", [[0, 1]]))
+        environment.rollout_poses([Candidate(space.primitives)], [[0, 1]])
+        start, goal = episode.start.position, episode.goal.position
+        environment.geodesic_distance(start, goal), environment.shortest_path(start, goal)
+        environment.is_navigable(goal), environment.top_down_map(), environment.object_boxes()
         environment.close()
 print(told[-1].replace(" ", "_"), len(again), len(late))
 """
@@ -70,7 +77,12 @@ def test_one_process_compiles_and_the_others_wait(tmp_path: Path, monkeypatch: p
     first.start()
     assert compiling.wait(30.0)
     waits = threading.Event()
-    second = threading.Thread(target=warm_up.compile_kernels, args=(lambda text: (said.append(text), waits.set()),))
+
+    def hear(text: str) -> None:
+        said.append(text)
+        waits.set()
+
+    second = threading.Thread(target=warm_up.compile_kernels, args=(hear,))
     second.start()
     assert waits.wait(30.0)
     go_on.set()
