@@ -14,6 +14,7 @@ from harness.contracts.manifests import ENVIRONMENT, ModelManifest
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
+from harness.records.model_parts import asks_the_same, changed_parts
 from harness.records.plain import from_plain
 from harness.running.plan import RunPlan
 from harness.worldmodels.conditioning import view_request
@@ -66,8 +67,26 @@ def needs_environment(identity: RunIdentity, suite: Suite) -> bool:
 
 
 def unfinished(folders: Tuple[RunFolder, ...], plan: RunPlan) -> Optional[RunFolder]:
-    """Return the latest of the measurements that asks what ``plan`` asks and has states left to ask."""
+    """Return the latest of the measurements that asks what ``plan`` asks and has states left to ask.
+
+    One from before digests were written down is taken at its manifest.
+    """
     for folder in reversed(folders):
-        if folder.identity == plan.identity and any(row.committed_at is None for row in folder.rows()):
+        digests = folder.identity.wm_digests or plan.identity.wm_digests
+        if replace(folder.identity, wm_digests=digests) == plan.identity and _has_states_left(folder):
             return folder
     return None
+
+
+def outdated(folders: Tuple[RunFolder, ...], plan: RunPlan) -> Optional[Tuple[RunFolder, Tuple[str, ...]]]:
+    """Return the latest measurement that stopped and cannot go on because the world model is another one now, and the
+    parts of it that are."""
+    for folder in reversed(folders):
+        changed = changed_parts(folder.identity, plan.identity)
+        if changed and asks_the_same(folder.identity, plan.identity) and _has_states_left(folder):
+            return folder, changed
+    return None
+
+
+def _has_states_left(folder: RunFolder) -> bool:
+    return any(row.committed_at is None for row in folder.rows())

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
-from harness.banking.plan import plan_measurement, unfinished
+from harness.banking.plan import outdated, plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.play import check_writable
@@ -25,6 +25,7 @@ from harness.records.banks import (
     open_measurement,
 )
 from harness.records.folder import RunFolder
+from harness.records.model_parts import unknown_parts
 from harness.running.plan import RunPlan
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
@@ -41,7 +42,7 @@ def measure(options: RunOptions, out: Path, file: Optional[Path], against: Optio
     check_writable(out)
     for remark in remarks(plan):
         note(remark)
-    folder = unfinished(list_measurements(out), plan) or create(plan, out)
+    folder = going_on(plan, out) or create(plan, out)
     with asking(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress)
     from harness.reporting.bank_exports import write_bank_results
@@ -79,6 +80,19 @@ def remarks(plan: RunPlan) -> list[str]:
     if manifest["context_max"]:
         told.append(f"{manifest['name']} makes use of earlier views, and the bank holds none: it is asked without")
     return told
+
+
+def going_on(plan: RunPlan, out: Path) -> Optional[RunFolder]:
+    """Return the measurement that stopped and goes on now, or None; say why where one cannot go on."""
+    measurements = list_measurements(out)
+    folder = unfinished(measurements, plan)
+    stopped = None if folder else outdated(measurements, plan)
+    if stopped is not None:
+        where, changed = measurement(stopped[0]), "; ".join(stopped[1])
+        note(f"{where} does not go on, since {plan.identity.wm} is another model now: {changed}. This begins anew.")
+    if folder is not None and unknown_parts(folder.identity, plan.identity):
+        note(f"{measurement(folder)} goes on; {unknown_parts(folder.identity, plan.identity)}.")
+    return folder
 
 
 def check_against(other: RunFolder, plan: RunPlan) -> None:

@@ -109,6 +109,7 @@ class Worker:
     def _ready_player(self) -> Player:
         if self._player is None:
             self._logs.mkdir(parents=True, exist_ok=True)
+            self._has_played = False  # the new player has not: what it refuses concerns the whole run
             self._player = make_player(self._plan, self._logs, lambda service: self._say(Starting(service)))
         return self._player
 

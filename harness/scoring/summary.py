@@ -31,6 +31,7 @@ IDENTITY = (
     "view",
     "wm",
     "wm_manifest_hash",
+    "wm_digests",
     "wm_overrides",
     "planner",
 )

@@ -30,9 +30,14 @@ def test_a_run_that_is_played_is_waited_for(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(watch, "PERIOD_S", 0.05)
     folder = runs.create(fake.plan(1), tmp_path)
     ended = threading.Event()
+
+    def follow() -> None:
+        watch.watch(folder.path, once=False)
+        ended.set()
+
     with folder.lock():
         assert is_held(folder.path)
-        threading.Thread(target=lambda: (watch.watch(folder.path, once=False), ended.set()), daemon=True).start()
+        threading.Thread(target=follow, daemon=True).start()
         assert not ended.wait(1.0)
     assert ended.wait(10.0)
     assert not is_held(folder.path)
