@@ -25,10 +25,9 @@ def absolute(named: Union[str, os.PathLike[str]]) -> Path:
 def home() -> Optional[Path]:
     """Return the user's home folder; None where there is none, as for an id without a name in a container."""
     try:
-        found = Path.home()
+        return Path.home()
     except RuntimeError:  # HOME is not set, and no password entry says it
         return None
-    return found if found.is_dir() else None
 
 
 def user_cache() -> Path:
