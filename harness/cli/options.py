@@ -33,6 +33,7 @@ from harness.running.services import Placement, find_gpu, plan_environment, plan
 from harness.running.views import check_view, plays_view
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
+from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
 from tasks.registry import load_task
@@ -193,17 +194,19 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
 
 def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, ...]:
     """Return the command that plays without what is missing, or tries the model alone where none plays it, if any."""
-    if not all(lack.learnt for lack in prepared.lacks):
+    packages = any(lack.packages for lack in prepared.lacks)
+    learnt = any(lack.learnt for lack in prepared.lacks)
+    if not all(lack.learnt or lack.packages for lack in prepared.lacks) or not (learnt or suite.missing()):
         return ()
     manifest = prepared.manifest
     trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
+    without = "With those packages and without the rest" if packages else "Without all that"
+    weights = " --weights random" if learnt else ""
     if not plays_view(trial, manifest.view):
-        weights = " --weights random" if prepared.lacks else ""
-        return (f"Without all that, the model alone: python benchmark.py plugin check {manifest.name}{weights}",)
+        return (f"{without}, the model alone: python benchmark.py plugin check {manifest.name}{weights}",)
     family = f" --suite {trial.family}"
-    weights = " --weights random" if prepared.lacks else ""
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
-    return (f"Without all that, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}",)
+    return (f"{without}, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}",)
 
 
 def make_plan(options: RunOptions) -> RunPlan:
@@ -226,7 +229,8 @@ def make_plan(options: RunOptions) -> RunPlan:
     catalog = load_catalog(options.plugins)
     image = find_image(options.wm_image) if options.wm_image else None
     entry = choose_model(options, catalog, image)
-    prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from)
+    packages = () if options.wm_container else package_lacks(entry, world_model.python)
+    prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from, packages)
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, ReadingLine())
     entry = replace(entry, manifest=prepared.manifest)

@@ -50,6 +50,8 @@ class _FamilyTable(_Table):
     shared: list[str] = []
     start_s: float = Field(default=0.0, ge=0.0, le=MAX_START_S)
     code_from: str = ""
+    packages: list[str] = []
+    extra: str = ""
 
 
 class _ModelTable(_Table):
@@ -101,6 +103,8 @@ class CatalogEntry:
     shared: tuple[Path, ...] = ()
     start_s: float = 0.0
     code_from: str = ""
+    packages: tuple[str, ...] = ()
+    extra: str = ""
 
     def service_spec(self, python: str) -> ServiceSpec:
         """Return how to start this model as a process under the interpreter ``python``.
@@ -189,6 +193,8 @@ def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntr
             shared,
             family.start_s if model.start_s is None else model.start_s,
             family.code_from,
+            tuple(family.packages),
+            family.extra,
         )
         for model in plugin.model
     ]

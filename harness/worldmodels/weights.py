@@ -21,12 +21,14 @@ NOT_APPLICABLE, PRESENT, ABSENT = "-", "present", "absent"
 class Lack:
     """A part that is not here: what, and the steps to get it.
 
-    ``learnt`` says that it is weights, in whose place random ones show that all else works.
+    ``learnt`` says that it is weights, in whose place random ones show that all else works; ``packages`` that it is
+    packages, which random weights need as well.
     """
 
     what: str
     steps: tuple[str, ...]
     learnt: bool = True
+    packages: bool = False
 
 
 def has_weights(manifest: ModelManifest) -> bool:
