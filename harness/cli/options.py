@@ -19,6 +19,7 @@ from harness.cli.scenes import choose_scenes
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
@@ -136,10 +137,10 @@ def interpreter(given: str, option: str) -> str:
     """Return the absolute path of an interpreter, "" for this one; Refusal where it does not exist."""
     if not given:
         return ""
-    found = shutil.which(Path(given).expanduser() if given.startswith("~") else given)
+    found = shutil.which(absolute(given) if given.startswith("~") else given)
     if found is None:
         raise Refusal(f"{option} {given!r} is not a program.", f"Give the path of a Python, such as {sys.executable}.")
-    return str(Path(found).absolute())  # a service starts in another folder; a link of a venv stays one
+    return str(absolute(found))  # a service starts in another folder; a link of a venv stays one
 
 
 def check_placement(options: RunOptions) -> None:

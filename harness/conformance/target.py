@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Sequence
 
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
 from harness.records.identity import ImageRecord
@@ -41,10 +42,10 @@ def find_target(
     colon that are no folder are images; anything else that is neither folder nor name raises Refusal, and so do
     weights that are not here.
     """
-    folder = Path(named).expanduser()
+    folder = absolute(named)
     if folder.is_dir():
         entry = _of_folder(folder, model)
-        return _target(entry, str(folder), Placement(python=python), None, choice)
+        return _target(entry, named, Placement(python=python), None, choice)
     if "/" in named or ":" in named:
         image = find_image(named)
         content = read_file(image, MANIFEST_PATH)

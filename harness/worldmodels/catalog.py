@@ -13,6 +13,7 @@ from typing import Any, Collection, Literal, Mapping, Optional, Sequence, Union
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
@@ -150,7 +151,7 @@ def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Cat
     """
     files = sorted(built_in.glob(f"*/{MANIFEST_FILE}"))
     for folder in folders:
-        files.extend(_manifest_files(folder.resolve()))
+        files.extend(_manifest_files(absolute(folder).resolve()))
     entries = [entry for file in dict.fromkeys(files) for entry in read_family(file)]
     owners: dict[str, CatalogEntry] = {}
     for entry in entries:
