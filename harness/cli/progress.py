@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from harness.contracts.printing import one_line
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT
 from harness.running.pace import PLAYING
 from harness.running.progress import Progress
@@ -42,10 +43,11 @@ class ProgressLine:
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
+        text = one_line(self._text(progress))
         if self._live:
-            sys.stderr.write("\r\x1b[2K" + self._text(progress))
+            sys.stderr.write("\r\x1b[2K" + text)
         elif progress.done == progress.total or progress.phase != self._phase or now - self._printed_at >= INTERVAL_S:
-            sys.stderr.write(self._text(progress) + "\n")
+            sys.stderr.write(text + "\n")
             self._printed_at = now
         self._phase = progress.phase
         sys.stderr.flush()
