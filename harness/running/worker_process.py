@@ -17,6 +17,7 @@ from harness.records.folder import RunFolder
 from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
 from harness.running.plan import RunPlan, encode_plan
+from harness.runtimes.process import LOGGED
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ONE_THREAD = (
@@ -157,7 +158,7 @@ class WorkerProcess:
 def _environment() -> Dict[str, str]:
     """Return this process's environment with one thread a library and the checkout importable."""
     environment = dict(os.environ)
-    environment.update(dict.fromkeys(ONE_THREAD, "1"))
+    environment.update(dict.fromkeys(ONE_THREAD, "1"), PYTHONIOENCODING=LOGGED)
     paths = [str(CHECKOUT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     return environment
