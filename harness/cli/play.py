@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.auditing.audit import audit
 from harness.cli.console import note, print_json, say
 from harness.cli.continuing import Continuation, plan_again
 from harness.cli.options import RunOptions, make_plan
@@ -19,10 +20,12 @@ from harness.cli.scenes import prepare_scenes
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import NONE
 from harness.contracts.results import FAILED, OK, PLANNED, PLAYED
-from harness.records.folder import RunFolder, list_runs
+from harness.records.damage import DAMAGED, Damage
+from harness.records.folder import RunFolder
+from harness.records.listing import read_runs
 from harness.records.model_parts import unknown_parts
 from harness.running.plan import RunPlan
-from harness.running.progress import RunOutcome
+from harness.running.progress import BROKEN_CODE, RunOutcome
 from harness.worldmodels.preparing import Choice
 from tasks.suite import load_suite
 
@@ -44,7 +47,7 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
             refuse_unfinished(plan, out)
         play_references(options, plan, out)
         if done is not None:
-            note(f"the run itself: reused from {done.path}")
+            note(f"the run itself is not played again: {done.path}")
             return tell(done, out, as_json)
     folder = runs.create(plan, out)
     with reported(folder, plan, as_json) as progress:
@@ -76,12 +79,16 @@ class WantedReference:
 
 
 def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[WantedReference]:
-    """Return every reference of the suite but the run itself, and what gives it already: a run, or the suite's data."""
+    """Return every reference of the suite but the run itself, and what gives it already: a run, or the suite's data.
+
+    What the suite ships counts for all of its episodes together: whoever asks for the references of a few sees them
+    played.
+    """
     from harness.science.reference_files import shipped_references
 
     identity = plan.identity
     suite = load_suite(identity.suite, identity.task)
-    shipped = shipped_references(suite, identity)
+    shipped = shipped_references(suite, identity, whole=True)
     wanted = []
     for reference in suite.tier(identity.tier).references:
         if reference.wm == identity.wm and not identity.wm_overrides:
@@ -94,7 +101,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
         given_by = "" if done is None else str(done.path)
         point = shipped.get(reference.wm)
         if point is not None and {result.seed for result in point.results} == set(its_plan.identity.seeds):
-            given_by = given_by or point.source
+            given_by = given_by or f"what is {point.source}"
         wanted.append(WantedReference(reference.name, its_plan, given_by))
     return wanted
 
@@ -105,7 +112,7 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
 
     for reference in wanted_references(options, plan, out):
         if reference.given_by:
-            note(f"reference {reference.name}: reused ({reference.given_by})")
+            note(f"reference {reference.name}: reused from {reference.given_by}")
             continue
         folder = runs.create(reference.plan, out)
         note(f"reference {reference.name}: playing")
@@ -124,13 +131,15 @@ def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
     """
     for folder in same_runs(plan, out):
         if all(row.result.state in PLAYED for row in folder.rows()):
-            return folder
+            if not audit(folder).findings.damage:
+                return folder
+            note(f"{folder.path} is {DAMAGED}: it is not reused")
     return None
 
 
 def same_runs(plan: RunPlan, out: Path) -> Iterator[RunFolder]:
     """Yield the runs under ``out`` with exactly the identity of a plan, finished or not."""
-    for folder in list_runs(out):
+    for folder in read_runs(out).folders:
         identity = folder.identity
         digests = identity.wm_digests or plan.identity.wm_digests
         if replace(identity, wm_digests=digests) == plan.identity:
@@ -143,8 +152,8 @@ def refuse_unfinished(plan: RunPlan, out: Path) -> None:
 
     for folder in same_runs(plan, out):
         states = {row.result.state for row in folder.rows()}
-        if not states & {OK, FAILED}:
-            continue  # nothing would be played twice
+        if not states & {OK, FAILED} or states <= {OK, FAILED}:
+            continue  # nothing would be played twice; or it is complete and damaged
         broken = bool(states - {OK, FAILED, PLANNED})
         raise Refusal(
             f"this run was begun in {folder.path} and not played to its end.",
@@ -220,9 +229,10 @@ def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, 
 
 def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
     """Return the expected seconds of a run and the run that they come from: the latest of the same WM and tier."""
-    for folder in reversed(list_runs(out)):
+    for listed in reversed(read_runs(out).runs):
+        folder = listed.folder
         same = (folder.identity.wm, folder.identity.suite_hash) == (plan.identity.wm, plan.identity.suite_hash)
-        seconds = [row.result.timings.get("episode", 0.0) for row in folder.rows()] if same else []
+        seconds = [row.result.timings.get("episode", 0.0) for row in listed.rows] if same else []
         played = [s for s in seconds if s > 0.0]
         if played:
             total = sum(played) / len(played) * len(plan.identity.keys()) / plan.workers
@@ -263,18 +273,23 @@ def resume_command(run: Path, plan: RunPlan) -> str:
 
 def conclude(outcome: RunOutcome, plan: RunPlan, out: Path, as_json: bool) -> int:
     """Score a run, write its exports and report, print the headline; return the exit code."""
-    tell(RunFolder.open(outcome.path), out, as_json)
+    code = tell(RunFolder.open(outcome.path), out, as_json, outcome.damage)
+    if code:
+        return code
     if outcome.exit_code:
         note(f"PARTIAL: continue with  {resume_command(outcome.path, plan)}")
     return outcome.exit_code
 
 
-def tell(folder: RunFolder, out: Path, as_json: bool) -> int:
-    """Score a run that was played to its end, write its exports and report, print what it says; return 0."""
-    files = finish(folder, out)
+def tell(folder: RunFolder, out: Path, as_json: bool, already: tuple[Damage, ...] = ()) -> int:
+    """Score a run that was played to its end, write its exports and report, print what it says; return 0, 1 if damaged.
+
+    ``already`` is what was found wrong with it while it was played.
+    """
+    files = finish(folder, out, already)
     if as_json:
         print_json(files.results)
     else:
         for text in files.lines:
             say(text)
-    return 0
+    return BROKEN_CODE if files.summary.findings.damage else 0

@@ -25,9 +25,10 @@ class Play:
 
 @dataclass(frozen=True)
 class Starting:
-    """From a worker: it starts this service."""
+    """From a worker: it starts this service, which says that it is ``doing`` something ("": it says nothing)."""
 
     service: str
+    doing: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,13 @@ class Ready:
 
 @dataclass(frozen=True)
 class Finished:
-    """From a worker: the episode ended, and its files are written if it was played."""
+    """From a worker: the episode ended, and its files are written if it was played.
+
+    ``record_digest`` is that of the record in them, "" for an episode that was not played.
+    """
 
     result: EpisodeResult
+    record_digest: str = ""
 
 
 @dataclass(frozen=True)

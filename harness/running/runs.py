@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from harness.records.damage import write_damage
 from harness.records.folder import RunFolder
 from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
@@ -84,8 +85,13 @@ def play(
         try:
             if retry_errors:
                 journal.plan_again()
-            complete = Scheduler(folder, plan, journal, lock.descriptor, on_progress).run(reorder)
-            rows, counts = journal.rows(), journal.counts()
+            scheduler = Scheduler(folder, plan, journal, lock.descriptor, on_progress)
+            try:
+                complete = scheduler.run(reorder)
+            finally:
+                damage = scheduler.account.compare(folder)
+                write_damage(folder.path, damage)
         finally:
             journal.close()
-    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, time.monotonic() - began)
+    rows, counts = scheduler.account.rows, scheduler.counts
+    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, time.monotonic() - began, damage)

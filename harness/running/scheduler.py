@@ -8,23 +8,24 @@ import threading
 import time
 from contextlib import contextmanager
 from types import FrameType
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
 from harness.contracts.errors import Refusal, SpecMismatch, WiwError
 from harness.contracts.results import ERROR, PLANNED, TIMEOUT, EpisodeResult
 from harness.records.errors import DiskFull, RecordError
 from harness.records.folder import RunFolder
-from harness.records.journal import Journal
+from harness.records.journal import Journal, JournalRow
+from harness.running.account import Account
 from harness.running.episode_queue import EpisodeQueue, Task
 from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
-from harness.running.pace import Pace
+from harness.running.pace import PLAYING, Pace
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback
 from harness.running.worker_process import WorkerProcess
 
 _TICK_S = 0.2
 _STARTING_S = 1.0
-"""How often the time that a service has been starting is told, where nothing else happens."""
+"""How often the time that something has been waited for is told, where nothing else happens."""
 
 _FINISH_S = 15.0
 _TERMINATE_S = 5.0
@@ -42,6 +43,9 @@ class Scheduler:
     def __init__(
         self, folder: RunFolder, plan: RunPlan, journal: Journal, lock_descriptor: int, on_progress: ProgressCallback
     ) -> None:
+        rows = journal.rows()
+        self.account = Account(rows)
+        self._positions = {row.key: row.position for row in rows}
         self._folder = folder
         self._plan = plan
         self._journal = journal
@@ -56,6 +60,11 @@ class Scheduler:
         self._failed_starts = 0
         self._stopping = False
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return how many rows are in each state."""
+        return dict(self._counts)
+
     def run(self, reorder: Callable[[List[Task]], None] = lambda tasks: None) -> bool:
         """Play until nothing is planned; return False when a signal ended it before.
 
@@ -65,6 +74,7 @@ class Scheduler:
         tasks = [Task(row.key, row.result.home) for row in self._journal.rows() if row.result.state == PLANNED]
         reorder(tasks)
         self._queue = EpisodeQueue(tasks)
+        self._pace.homes(len({task.home for task in tasks}))
         self._report(None)
         with self._stop_on_signals():
             try:
@@ -84,7 +94,7 @@ class Scheduler:
                     self._listen(event.data, selector)
                 for worker in [worker for worker in self._workers.values() if worker.overdue()]:
                     self._overdue(worker, selector)
-                if self._pace.phase_s is not None and time.monotonic() - self._reported >= _STARTING_S:
+                if self._pace.phase != PLAYING and time.monotonic() - self._reported >= _STARTING_S:
                     self._report(None)
 
     def _busy(self) -> int:
@@ -122,7 +132,8 @@ class Scheduler:
         if isinstance(message, Abort):
             raise _ABORTS.get(message.kind, WiwError)(message.what, message.next_step)
         if isinstance(message, Starting):
-            self._pace.starting(message.service)
+            self._pace.starting(message.service, message.doing)
+            worker.wait_longer(self._plan.worker_start_s())
             self._report(None)
         elif isinstance(message, StartFailed):
             self._drop(worker, selector)
@@ -143,7 +154,8 @@ class Scheduler:
             self._queue.leave(task)
             self._assign(worker)
             if isinstance(message, Finished):
-                self._commit(task, message.result)
+                self._pace.prepared(task.home)
+                self._commit(task, message.result, message.record_digest)
             elif isinstance(message, Again):
                 self._try_again(task, message.error)
 
@@ -186,8 +198,9 @@ class Scheduler:
         error = f"given up after {task.attempt} attempts: {error}"
         self._commit(task, EpisodeResult(task.key.episode, task.home, task.key.seed, ERROR, {}, "", error))
 
-    def _commit(self, task: Task, result: EpisodeResult) -> None:
-        self._journal.commit(task.key, result, task.attempt)
+    def _commit(self, task: Task, result: EpisodeResult, record_digest: str = "") -> None:
+        self._journal.commit(task.key, result, task.attempt, record_digest)
+        self.account.commit(JournalRow(task.key, self._positions[task.key], task.attempt, result, None, record_digest))
         self._counts[PLANNED] -= 1
         self._counts[result.state] += 1
         self._report(result)
@@ -196,7 +209,9 @@ class Scheduler:
         elapsed = time.monotonic() - self._began
         pace, eta = self._pace, self._pace.eta_s(self._counts[PLANNED])
         speed = pace.episodes_per_minute
-        progress = Progress(dict(self._counts), self._total, elapsed, pace.phase, speed, eta, last, pace.phase_s)
+        progress = Progress(
+            dict(self._counts), self._total, elapsed, pace.phase, speed, eta, last, pace.phase_s, pace.preparing
+        )
         self._reported = time.monotonic()
         self._on_progress(progress)
 

@@ -34,7 +34,7 @@ from harness.contracts.errors import (
 )
 from harness.contracts.manifests import NETWORK, SPENDING
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
-from harness.records.episode_files import write_episode
+from harness.records.episode_files import make_record, write_record
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
@@ -87,7 +87,7 @@ class Worker:
         """Play one episode, record it, and say how it ended; no error escapes."""
         episode = self._plan.identity.episode(order.episode)
         try:
-            return Finished(self._play(episode, order))
+            return self._play(episode, order)
         except EpisodeError as error:
             traceback.print_exc()
             return Finished(_unplayed(episode, order, ERROR, error))
@@ -110,10 +110,13 @@ class Worker:
         if self._player is None:
             self._logs.mkdir(parents=True, exist_ok=True)
             self._has_played = False  # the new player has not: what it refuses concerns the whole run
-            self._player = make_player(self._plan, self._logs, lambda service: self._say(Starting(service)))
+            self._player = make_player(self._plan, self._logs, self._starting)
         return self._player
 
-    def _play(self, episode: Episode, order: Play) -> EpisodeResult:
+    def _starting(self, service: str, doing: str = "") -> None:
+        self._say(Starting(service, doing))
+
+    def _play(self, episode: Episode, order: Play) -> Finished:
         player = self._ready_player()
         began = time.monotonic()
         played = player.play(episode, order.seed)
@@ -129,10 +132,12 @@ class Worker:
         )
         key = EpisodeKey(self._plan.identity.task, self._plan.identity.tier, episode.id, order.seed)
         played_at = time.monotonic()
-        write_episode(self._folder.episodes, key, played, result, order.attempt)
+        record = make_record(key, played, result, order.attempt)
+        write_record(self._folder.episodes, record, played)
         add_notes(self._folder.path, played.notes)
         now = time.monotonic()
-        return replace(result, timings={**result.timings, "record": now - played_at, "episode": now - began})
+        timings = {**result.timings, "record": now - played_at, "episode": now - began}
+        return Finished(replace(result, timings=timings), record.record_digest)
 
     def _after_failure(self, episode: Episode, order: Play, error: Exception) -> Message:
         """Tell what is the episode's fault from what deserves another attempt or ends the run.

@@ -17,6 +17,7 @@ from harness.records.folder import RunFolder
 from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
 from harness.running.plan import RunPlan, encode_plan
+from harness.runtimes.process import LOGGED
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ONE_THREAD = (
@@ -85,6 +86,11 @@ class WorkerProcess:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(encode(Play(task.key.episode, task.key.seed, task.attempt)))
             self._process.stdin.flush()
+
+    def wait_longer(self, start_s: float) -> None:
+        """Note that the worker, which is not ready yet, says that it goes on: from now it has ``start_s`` again."""
+        if not self.ready:
+            self.deadline = time.monotonic() + start_s
 
     def idle(self) -> Optional[Task]:
         """Note that the worker plays nothing (any more); return what it played."""
@@ -157,7 +163,7 @@ class WorkerProcess:
 def _environment() -> Dict[str, str]:
     """Return this process's environment with one thread a library and the checkout importable."""
     environment = dict(os.environ)
-    environment.update(dict.fromkeys(ONE_THREAD, "1"))
+    environment.update(dict.fromkeys(ONE_THREAD, "1"), PYTHONIOENCODING=LOGGED)
     paths = [str(CHECKOUT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     return environment

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Optional
 
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, Checkpoint, ModelManifest
 from harness.worldmodels.hub_cache import DEFAULT_REVISION, cache_folder, find_snapshot, incomplete, is_hub_id
+
+PIPELINE = "pipeline"
+"""The setting that names a pipeline of diffusers: such models load safetensors and nothing else."""
 
 NOT_APPLICABLE, PRESENT, ABSENT = "-", "present", "absent"
 
@@ -20,12 +24,14 @@ NOT_APPLICABLE, PRESENT, ABSENT = "-", "present", "absent"
 class Lack:
     """A part that is not here: what, and the steps to get it.
 
-    ``learnt`` says that it is weights, in whose place random ones show that all else works.
+    ``learnt`` says that it is weights, in whose place random ones show that all else works; ``packages`` that it is
+    packages, which random weights need as well.
     """
 
     what: str
     steps: tuple[str, ...]
     learnt: bool = True
+    packages: bool = False
 
 
 def has_weights(manifest: ModelManifest) -> bool:
@@ -44,7 +50,7 @@ def choose_weights(manifest: ModelManifest, chosen: str) -> ModelManifest:
         return manifest
     if chosen in ("", FROM_HUB, RANDOM):
         return replace(manifest, weights=chosen or FROM_HUB)
-    path = Path(chosen).expanduser().absolute()
+    path = absolute(chosen)
     if not path.exists():
         raise Refusal(f"--weights {chosen!r} does not exist.", "Give hub, random, or the path of a checkpoint.")
     return replace(manifest, weights=str(path))
@@ -84,7 +90,8 @@ def declared_lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
 
 def lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
     """Return what a model with chosen weights lacks on this machine; () where it can start."""
-    found = [_lack(manifest, checkpoint) for checkpoint in used_checkpoints(manifest).values()]
+    found = [_chosen_lack(manifest)]
+    found += [_lack(manifest, checkpoint) for checkpoint in used_checkpoints(manifest).values()]
     return tuple(lack for lack in found if lack is not None)
 
 
@@ -101,6 +108,17 @@ def used_checkpoints(manifest: ModelManifest) -> dict[str, Checkpoint]:
 def _is_pipeline(weights: str) -> bool:
     """Say whether a chosen folder holds a whole pipeline, so that nothing else is loaded."""
     return weights != FROM_HUB and (Path(weights) / "model_index.json").is_file()
+
+
+def _chosen_lack(manifest: ModelManifest) -> Optional[Lack]:
+    """Return what a chosen folder lacks to be loaded as a pipeline or a part of one; other models look themselves."""
+    if manifest.weights in ("", FROM_HUB, RANDOM) or PIPELINE not in manifest.settings:
+        return None
+    folder = Path(manifest.weights)
+    reason = incomplete(folder, str(manifest.settings.get("variant", ""))) if folder.is_dir() else ""
+    if not reason:
+        return None
+    return Lack(f"weights in {folder}: {reason}", (f"save or fetch them again; then --weights {folder}",))
 
 
 def _lack(manifest: ModelManifest, checkpoint: Checkpoint) -> Optional[Lack]:

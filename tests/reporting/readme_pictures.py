@@ -20,7 +20,7 @@ from PIL import Image
 from tests.reporting.chromium import FLAGS, PATH
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-COLOURS = 128
+COLOURS = 256
 GIF_WIDTH = 320
 GIF_COLOURS = 64
 FRAME_MS = 250
@@ -36,7 +36,7 @@ def screenshot(page: Path, size: tuple[int, int], target: Path, fragment: str = 
         window = f"--window-size={size[0]},{size[1]}"
         flags = (*FLAGS, f"--user-data-dir={folder}/profile", "--virtual-time-budget=6000", window)
         subprocess.run((PATH, *flags, f"--screenshot={shot}", url), capture_output=True, timeout=300, check=True)
-        Image.open(shot).convert("RGB").quantize(COLOURS).save(target, optimize=True)
+        Image.open(shot).convert("RGB").quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(target, optimize=True)
 
 
 def animation(video: Path, target: Path) -> None:
