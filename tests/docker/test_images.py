@@ -73,6 +73,17 @@ def test_an_image_holds_contracts_and_wire_and_no_other_room(engine: Engine, nam
     assert set(run_in(engine, name, rooms).split()) - {"__pycache__"} == {"contracts", "wire"}
 
 
+COMPILES = """
+from images.embedded.warm_up import compile_kernels
+compile_kernels(lambda text: print("compiles", text))
+print("ready")
+"""
+
+
+def test_the_embedded_image_brings_its_machine_code(engine: Engine) -> None:
+    assert run_in(engine, "embedded", COMPILES).split() == ["ready"]
+
+
 def test_a_lock_names_the_base_and_every_package(engine: Engine, tmp_path: Path) -> None:
     attributes(engine, "wm_base")
     locked = lock_image(engine, find_image("wm_base"))
