@@ -44,13 +44,17 @@ ProgressCallback = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended: counts by state, the trajectory root, and whether it was interrupted."""
+    """How a run ended: counts by state, the trajectory root, and whether it was interrupted.
+
+    ``stopped`` says why a run stopped itself, "" where it did not.
+    """
 
     path: Path
     counts: Mapping[str, int]
     trajectory_root: str
     interrupted: bool
     elapsed_s: float
+    stopped: str = ""
 
     @property
     def exit_code(self) -> int:

@@ -13,7 +13,7 @@ from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
 from harness.running.episode_queue import Task
 from harness.running.images import check_images
-from harness.running.plan import RunPlan, check_suite, plan_of
+from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite, plan_of
 from harness.running.progress import Progress, ProgressCallback, RunOutcome
 from harness.running.scheduler import Scheduler
 from harness.running.worker_process import CHECKOUT
@@ -52,6 +52,7 @@ def resume(
     workers: Optional[int] = None,
     retry_errors: bool = False,
     shuffle: Optional[int] = None,
+    patience: Patience = UNCHANGED,
 ) -> RunOutcome:
     """Play what is not committed in an existing run folder.
 
@@ -63,7 +64,7 @@ def resume(
     check_suite(folder.identity, suite_hash)
     plan = plan_of(folder)
     check_images(plan.images)
-    return play(folder, plan.with_workers(workers), on_progress, shuffle, retry_errors)
+    return play(folder, plan.with_workers(workers).with_patience(patience), on_progress, shuffle, retry_errors)
 
 
 def play(
@@ -73,7 +74,10 @@ def play(
     shuffle: Optional[int] = None,
     retry_errors: bool = False,
 ) -> RunOutcome:
-    """Play every planned episode of a run folder while holding its lock."""
+    """Play every planned episode of a run folder while holding its lock.
+
+    MachineError where a disk fails: the run can be resumed.
+    """
 
     def reorder(tasks: List[Task]) -> None:
         if shuffle is not None:
@@ -85,8 +89,10 @@ def play(
         try:
             if retry_errors:
                 journal.plan_again()
-            complete = Scheduler(folder, plan, journal, lock.descriptor, on_progress).run(reorder)
+            scheduler = Scheduler(folder, plan, journal, lock.descriptor, on_progress)
+            complete = scheduler.run(reorder)
             rows, counts = journal.rows(), journal.counts()
         finally:
             journal.close()
-    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, time.monotonic() - began)
+    elapsed_s = time.monotonic() - began
+    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, elapsed_s, scheduler.stopped)

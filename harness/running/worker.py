@@ -1,4 +1,4 @@
-"""A worker process: `python -m harness.running.worker --run DIR --worker N --parent PID`.
+"""A worker process: `python -m harness.running.worker --run DIR --worker N --parent PID --deadlines JSON`.
 
 Reads `Play` messages on standard input and answers on standard output, one JSON object a line. It keeps its player
 (environment and world model) over episodes and makes a new one after a failure. It writes the episode's files; the
@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import ctypes
 import io
+import json
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,13 +28,16 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import (
     DeadlineExceeded,
     EpisodeError,
+    ModelFault,
     Refusal,
+    RolloutError,
     ServiceError,
     SpecMismatch,
     WiwError,
 )
 from harness.contracts.manifests import NETWORK, SPENDING
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
+from harness.contracts.storage import storage_error
 from harness.records.episode_files import write_episode
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
@@ -49,8 +54,9 @@ from harness.running.messages import (
     decode,
     encode,
 )
-from harness.running.plan import plan_of
+from harness.running.plan import PhaseDeadlines, plan_of
 from harness.running.player import Player, make_player
+from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL
 
 _PR_SET_PDEATHSIG = 1
 _LAST_WORDS_S = 5.0
@@ -59,10 +65,13 @@ _LAST_WORDS_S = 5.0
 class Worker:
     """Plays what it is told to, one episode at a time."""
 
-    def __init__(self, folder: RunFolder, number: int, say: Callable[[Message], None]) -> None:
+    def __init__(
+        self, folder: RunFolder, number: int, say: Callable[[Message], None], deadlines: PhaseDeadlines
+    ) -> None:
         self._folder = folder
         self._say = say
-        self._plan = plan_of(folder)
+        self._number = number
+        self._plan = replace(plan_of(folder), deadlines=deadlines)
         self._logs = folder.logs / f"services-{number}"
         self._player: Optional[Player] = None
         self._has_played = False
@@ -75,7 +84,12 @@ class Worker:
         try:
             self._ready_player()
         except Exception as error:
-            traceback.print_exc()
+            log_traceback()
+            if isinstance(error, ModelFault):  # another worker would only start the same
+                return Abort(WiwError.__name__, error.what, error.next_step)
+            machine = storage_error(error)
+            if machine is not None:
+                return _abort(machine)
             if isinstance(error, (Refusal, SpecMismatch, RecordError)):
                 return _abort(error)
             return StartFailed(_sentence(error))
@@ -87,10 +101,10 @@ class Worker:
         try:
             return Finished(self._play(episode, order))
         except EpisodeError as error:
-            traceback.print_exc()
-            return Finished(_unplayed(episode, order, ERROR, error))
+            log_traceback()
+            return Finished(self._unplayed(episode, order, ERROR, error))
         except Exception as error:
-            traceback.print_exc()
+            log_traceback()
             self.close()
             return self._after_failure(episode, order, error)
 
@@ -102,7 +116,7 @@ class Worker:
         try:
             player.close()
         except Exception:
-            traceback.print_exc()
+            log_traceback()
 
     def _ready_player(self) -> Player:
         if self._player is None:
@@ -126,27 +140,56 @@ class Worker:
         )
         key = EpisodeKey(self._folder.identity.task, self._folder.identity.tier, episode.id, order.seed)
         played_at = time.monotonic()
-        write_episode(self._folder.episodes, key, played, result, order.attempt)
+        try:
+            write_episode(self._folder.episodes, key, played, result, order.attempt)
+        except Refusal as error:  # a folder that became read-only: nothing about the episode
+            raise RecordError(error.what, "Mend that, then resume the run.") from error
         now = time.monotonic()
         return replace(result, timings={**result.timings, "record": now - played_at, "episode": now - began})
 
     def _after_failure(self, episode: Episode, order: Play, error: Exception) -> Message:
         """Tell what is the episode's fault from what deserves another attempt or ends the run.
 
-        A refusal before anything was played concerns the whole run (a model of the wrong size); after that, it
-        concerns the episode, and the run goes on.
+        A disk that fails ends the run, whatever it met first. What the submitted world model does is the episode's: a
+        second try would count a model that fails now and then as one that does not. A refusal before anything was
+        played concerns the whole run (a model of the wrong size); after that, it concerns the episode, and the run
+        goes on. What is left are the harness's own faults.
         """
+        if isinstance(error, DeadlineExceeded):
+            return Finished(self._unplayed(episode, order, TIMEOUT, error))
+        if isinstance(error, ModelFault):
+            return Finished(self._unplayed(episode, order, ERROR, error))
         if isinstance(error, RecordError) or (isinstance(error, (Refusal, SpecMismatch)) and not self._has_played):
             return _abort(error)
-        if isinstance(error, DeadlineExceeded):
-            return Finished(_unplayed(episode, order, TIMEOUT, error))
-        if isinstance(error, ServiceError):
-            return Again(_sentence(error))
-        return Finished(_unplayed(episode, order, ERROR, error))
+        machine = storage_error(error)
+        if machine is not None:
+            return _abort(machine)
+        if isinstance(error, (ServiceError, OSError, MemoryError)):
+            return Again(self._told(error))
+        return Finished(self._unplayed(episode, order, ERROR, error))
+
+    def _unplayed(self, episode: Episode, order: Play, state: str, error: Exception) -> EpisodeResult:
+        return EpisodeResult(episode.id, episode.home, order.seed, state, {}, "", self._told(error))
+
+    def _told(self, error: Exception) -> str:
+        """Return an error in words, with the log that says more, below the run folder."""
+        sentence = _sentence(error)
+        log = self._logs / f"{_failed_service(error)}.log"
+        log = log if log.exists() else self._folder.worker_log(self._number)
+        return sentence if str(log) in sentence else f"{sentence} (log: {log.relative_to(self._folder.path)})"
 
 
-def _unplayed(episode: Episode, order: Play, state: str, error: Exception) -> EpisodeResult:
-    return EpisodeResult(episode.id, episode.home, order.seed, state, {}, "", _sentence(error))
+def _failed_service(error: Exception) -> str:
+    """Return the kind of service whose log explains ``error``; "" for none."""
+    if isinstance(error, (ModelFault, RolloutError)):
+        return WORLD_MODEL
+    return ENVIRONMENT if isinstance(error, (ServiceError, EpisodeError)) else ""
+
+
+def log_traceback() -> None:
+    """Write the present exception to the worker's log; one that cannot be written must not become another failure."""
+    with suppress(OSError):
+        traceback.print_exc()
 
 
 def _sentence(error: Exception) -> str:
@@ -223,6 +266,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="the run folder")
     parser.add_argument("--worker", type=int, required=True, help="the worker's number, for its logs")
     parser.add_argument("--parent", type=int, required=True, help="pid of the main process")
+    parser.add_argument("--deadlines", required=True, help="JSON: seconds by the fields of PhaseDeadlines")
     arguments = parser.parse_args()
     die_with(arguments.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -230,7 +274,8 @@ def main() -> None:
     pipe = _protected_stdout()
     orders: SimpleQueue[Optional[Play]] = SimpleQueue()
     threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
-    worker = Worker(RunFolder.open(arguments.run), arguments.worker, lambda message: _say(pipe, message))
+    deadlines = PhaseDeadlines(**json.loads(arguments.deadlines))
+    worker = Worker(RunFolder.open(arguments.run), arguments.worker, lambda message: _say(pipe, message), deadlines)
     _serve(worker, pipe, orders)
 
 

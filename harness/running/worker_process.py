@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Dict, List, Optional
 
@@ -15,6 +17,7 @@ from harness.records.episode_files import remove_leftovers
 from harness.records.folder import RunFolder
 from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
+from harness.running.plan import RunPlan
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ONE_THREAD = (
@@ -38,17 +41,18 @@ class WorkerProcess:
     thread counts must not change with their number.
     """
 
-    def __init__(self, folder: RunFolder, number: int, lock_descriptor: int, start_s: float) -> None:
+    def __init__(self, folder: RunFolder, number: int, lock_descriptor: int, plan: RunPlan) -> None:
         self._folder = folder
         self.number = number
-        self.log = folder.logs / f"worker-{number}.log"
+        self.log = folder.worker_log(number)
         self.ready = False
         self.task: Optional[Task] = None
         self.home: Optional[str] = None
-        self.deadline: Optional[float] = time.monotonic() + start_s
+        self.deadline: Optional[float] = time.monotonic() + plan.worker_start_s()
         self._buffer = b""
         command = [sys.executable, "-m", "harness.running.worker", "--run", str(folder.path.absolute())]
         command += ["--worker", str(number), "--parent", str(os.getpid())]
+        command += ["--deadlines", json.dumps(asdict(plan.deadlines))]  # a resumed run may have others than its folder
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

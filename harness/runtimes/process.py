@@ -17,7 +17,7 @@ from types import TracebackType
 
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes import keeper
-from harness.runtimes.exits import LOG_LINES, ServiceLog, died_error, late_error, refusal_of
+from harness.runtimes.exits import LOG_LINES, ServiceLog, chosen_end, died_error, late_error
 from harness.runtimes.sockets import (
     SOCKET_NAME,
     kill_group,
@@ -100,7 +100,7 @@ class RunningService:
             code = self._exit_code()
             if code is not None:
                 died = died_error(self.name, code, self._log, "while starting")
-                raise refusal_of(repr(self.name), code, self._log) or died
+                raise chosen_end(self._spec.kind, repr(self.name), code, self._log) or died
             left = deadline - time.monotonic()
             if left <= 0.0:
                 self._dump_stack()
