@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import Optional, Tuple
 
 from harness.contracts.episodes import Episode
+from harness.contracts.failures import BROKEN
 from harness.contracts.manifests import ENVIRONMENT, ModelManifest
+from harness.contracts.results import PLANNED
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
@@ -65,9 +67,13 @@ def needs_environment(identity: RunIdentity, suite: Suite) -> bool:
     return view_request(manifest, suite.rig, suite.tier(identity.tier).loop.agent_camera) is not None
 
 
-def unfinished(folders: Tuple[RunFolder, ...], plan: RunPlan) -> Optional[RunFolder]:
-    """Return the latest of the measurements that asks what ``plan`` asks and has states left to ask."""
+def unfinished(folders: Tuple[RunFolder, ...], plan: RunPlan, broken: bool = False) -> Optional[RunFolder]:
+    """Return the latest of the measurements that asks what ``plan`` asks and has states left to ask.
+
+    With ``broken``, states in which the world model failed are left too.
+    """
+    left = (PLANNED, *BROKEN) if broken else (PLANNED,)
     for folder in reversed(folders):
-        if folder.identity == plan.identity and any(row.committed_at is None for row in folder.rows()):
+        if folder.identity == plan.identity and any(row.result.state in left for row in folder.rows()):
             return folder
     return None

@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from harness.cli import groups
-from harness.cli.arguments import RUNS, Json, Out, Plugins, Run
+from harness.cli.arguments import RUNS, Json, MaxFailures, Out, Plugins, Run
 from harness.cli.bank import bank_command
 from harness.cli.cite import cite_command
 from harness.cli.collect import collect_command
@@ -20,6 +20,7 @@ from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
+from harness.contracts.storage import storage_error
 
 BROKEN, USAGE, PARTIAL = 1, 2, 3
 
@@ -68,6 +69,10 @@ def main_command(
     dry: Annotated[bool, typer.Option("--dry-run", help="Say what would be played and its cost.")] = False,
     resume: Annotated[Optional[Path], typer.Option("--resume", help="Continue a run folder.")] = None,
     retry_errors: Annotated[bool, typer.Option("--retry-errors", help="With --resume: play errors again.")] = False,
+    max_failures: MaxFailures = None,
+    timeout: Annotated[
+        Optional[float], typer.Option("--timeout", help="Seconds that one call of the world model may take. [600]")
+    ] = None,
     out: Out = RUNS,
     as_json: Json = False,
 ) -> int:
@@ -76,6 +81,7 @@ def main_command(
         return 0
     if resume is not None:
         from harness.cli import play
+        from harness.running.plan import Patience
 
         if wm or task or wm_image:
             raise Refusal("--resume continues a run as it was planned.", "Leave out --wm, --wm-image and --task.")
@@ -83,7 +89,7 @@ def main_command(
             raise Refusal(
                 "--resume continues a run as it was planned.", "Leave out --weights, --set and --allow-uncarded."
             )
-        return play.resume(resume, workers, retry_errors, as_json)
+        return play.resume(resume, workers, retry_errors, as_json, Patience(max_failures, timeout))
     named = wm or wm_image
     if not named or not task:
         missing = "--wm and --task" if not named and not task else "--wm" if not named else "--task"
@@ -92,6 +98,7 @@ def main_command(
         raise Refusal("--seed and --seeds exclude each other.", "Give one of them.")
     from harness.cli import play
     from harness.cli.options import RunOptions, default_workers
+    from harness.running.plan import Patience
     from harness.worldmodels.preparing import Choice
 
     options = RunOptions(
@@ -114,6 +121,7 @@ def main_command(
         choice=Choice(tuple(assignments or ()), weights, allow_uncarded),
         environment=environment,
         scenes=scenes,
+        patience=Patience(max_failures, timeout),
     )
     if dry:
         return play.dry_run(options, out, as_json)
@@ -175,6 +183,12 @@ def main(arguments: Sequence[str]) -> int:
         return USAGE
     except WiwError as error:
         print_error(error)
+        return BROKEN
+    except OSError as error:
+        machine = storage_error(error)
+        if machine is None:
+            raise
+        print_error(machine)
         return BROKEN
     except KeyboardInterrupt:
         note("interrupted")

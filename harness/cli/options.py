@@ -24,7 +24,7 @@ from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.action_spaces import check_actions
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import find_image, read_file
-from harness.running.plan import RunPlan, ServicePlan
+from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.running.views import check_view, plays_view
@@ -75,6 +75,7 @@ class RunOptions:
     choice: Choice = field(default_factory=Choice)
     environment: str = ""
     scenes: str = ""
+    patience: Patience = UNCHANGED
 
     @property
     def env_container(self) -> bool:
@@ -238,7 +239,7 @@ def make_plan(options: RunOptions) -> RunPlan:
         world_model=model_plan,
         workers=options.workers,
         images={kind: image for kind, image in images.items() if image is not None},
-    )
+    ).with_patience(options.patience)
 
 
 def _environment(

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.console import note, print_json, say
+from harness.cli.failures import continuing, partial_lines
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.progress import ProgressLine
 from harness.cli.results import finish, headline
 from harness.cli.scenes import prepare_scenes
-from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.commands import command
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE
 from harness.contracts.results import PLAYED
 from harness.records.folder import RunFolder, list_runs
-from harness.running.plan import RunPlan, plan_of
+from harness.running.plan import UNCHANGED, Patience, RunPlan, plan_of
 from harness.running.progress import RunOutcome
 from harness.worldmodels.preparing import Choice
 from tasks.suite import load_suite
@@ -38,7 +40,7 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     return conclude(outcome, out, as_json)
 
 
-def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool) -> int:
+def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool, patience: Patience = UNCHANGED) -> int:
     """Continue a run where it stopped; return its exit code."""
     from harness.running import runs
 
@@ -47,7 +49,7 @@ def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool) ->
     suite = load_suite(identity.suite, identity.task)
     prepare_scenes(plan_of(folder))
     with reported(folder, as_json) as progress:
-        outcome = runs.resume(run, suite.hash(identity.tier), progress, workers, retry_errors)
+        outcome = runs.resume(run, suite.hash(identity.tier), progress, workers, retry_errors, patience=patience)
     return conclude(outcome, run.absolute().parent, as_json)
 
 
@@ -79,7 +81,8 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
         with reported(folder, as_json=True) as progress:
             outcome = runs.play(folder, wanted, progress)
         if outcome.interrupted:
-            raise Refusal(f"stopped while playing reference {reference.name}.", "Run the same command again.")
+            why = f" after {outcome.stopped}" if outcome.stopped else ""
+            raise Refusal(f"stopped{why} while playing reference {reference.name}.", "Run the same command again.")
         note(headline(finish(folder, out).summary))
 
 
@@ -165,27 +168,24 @@ def check_writable(out: Path) -> None:
 @contextmanager
 def reported(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
     """Show progress while a run is played; an error says how to continue."""
-    line = ProgressLine(len(folder.identity.keys()))
+    line = ProgressLine(len(folder.identity.keys()), folder=folder.path)
     if not as_json:
         say(f"run {folder.path}")
-    try:
-        with line:
-            yield line
-    except Refusal:
-        raise
-    except WiwError as error:
-        step = f"{error.next_step} Then continue with: python benchmark.py --resume {folder.path}".strip()
-        raise WiwError(error.what, step) from error
+    with continuing(folder), line:
+        yield line
 
 
 def conclude(outcome: RunOutcome, out: Path, as_json: bool) -> int:
     """Score a run, write its exports and report, print the headline; return the exit code."""
-    files = finish(RunFolder.open(outcome.path), out)
+    folder = RunFolder.open(outcome.path)
+    with continuing(folder, command("report", outcome.path)):
+        files = finish(folder, out)
     if as_json:
         print_json(files.results)
     else:
         for text in files.lines:
             say(text)
     if outcome.exit_code:
-        note(f"PARTIAL: continue with  python benchmark.py --resume {outcome.path}")
+        for text in partial_lines(outcome):
+            note(text)
     return outcome.exit_code

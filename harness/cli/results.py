@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.console import print_table, say
+from harness.cli.failures import failure_lines, retry_lines
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
 from harness.records.folder import RunFolder, list_runs
@@ -37,6 +38,8 @@ def finish(folder: RunFolder, out: Path) -> Finished:
     files = write_report(folder, context_of(folder, out))
     summary = files.summary
     lines = [headline(summary), *reference_lines(summary), *worth_lines(summary), *split_lines(summary)]
+    lines += retry_lines(asdict(summary.retries), "episodes")
+    lines += failure_lines(summary.failures, f"{summary.episodes['planned']} episodes", folder.path)
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
 
@@ -72,7 +75,7 @@ def headline(summary: Summary) -> str:
     counts = summary.episodes
     subset = f" ({MINI})" if identity.episodes_subset == MINI else ""
     partial = f"  PARTIAL: {counts['ok'] + counts['failed']}/{counts['planned']} played" if summary.partial else ""
-    stamps = f"  [{', '.join(identity.stamps)}]" if identity.stamps else ""
+    stamps = f"  [{', '.join(summary.stamps)}]" if summary.stamps else ""
     return (
         f"success {percent(summary.metrics['success_rate'])}  {identity.wm} on {identity.task}/{identity.tier} "
         f"({identity.suite}, {identity.split}, {identity.stop}-stop, {counts['planned']} episodes{subset} in "

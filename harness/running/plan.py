@@ -65,7 +65,7 @@ class PhaseDeadlines:
 
 @dataclass(frozen=True)
 class Patience:
-    """What a user says about failing: ``--max-failures`` and ``--timeout`` (seconds of a call); None keeps the plan's."""
+    """What a user says of failing: ``--max-failures`` and ``--timeout`` (seconds of a call); None keeps the plan's."""
 
     max_failures: Optional[int] = None
     timeout_s: Optional[float] = None
@@ -87,8 +87,8 @@ class RunPlan:
     Nothing but ``identity`` may change an outcome, so ``workers`` and ``deadlines`` may differ after a resume.
     ``player`` names the class that plays an episode, as ``module:Class``; ``options`` are its own. ``max_attempts`` is
     how often an episode is started when its worker or its environment dies; what the world model does is never tried
-    again. After ``max_failures`` equal failures in a row the run stops (0: never). ``images`` says of each kind of service in a
-    container which image was found when the plan was made; the run's provenance keeps it.
+    again. After ``max_failures`` equal failures in a row the run stops (0: never). ``images`` says of each kind of
+    service in a container which image was found when the plan was made; the run's provenance keeps it.
     """
 
     identity: RunIdentity

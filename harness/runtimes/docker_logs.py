@@ -79,4 +79,6 @@ class LogReader:
         self._left -= len(kept)
         if self._left <= 0:
             with suppress(OSError):
-                log.write(f"\n[log: cut here after {self._limit} bytes; the service's further output is lost]\n".encode())
+                log.write(
+                    f"\n[log: cut here after {self._limit} bytes; the service's further output is lost]\n".encode()
+                )

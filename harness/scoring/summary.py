@@ -9,6 +9,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+from harness.contracts.failures import Failures, distinct
 from harness.contracts.results import PLAYED, Metric
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.roots import trajectory_root
@@ -17,6 +18,7 @@ from harness.scoring.dose_curves import DoseCurve, Equivalent, equivalents
 from harness.scoring.gap import Gap, gap_rows, gaps
 from harness.scoring.metrics import metrics_table, state_counts, timings_table
 from harness.scoring.references import CEILING, ReferenceRow, reference_table
+from harness.scoring.retries import Retries, retries
 
 SCHEMA_VERSION = 1
 
@@ -71,6 +73,9 @@ class Summary:
     trajectory_root: str
     test_runs: int
     equivalents: Tuple[Equivalent, ...]
+    stamps: Tuple[str, ...]
+    retries: Retries
+    failures: Tuple[Failures, ...]
 
     @property
     def partial(self) -> bool:
@@ -94,6 +99,9 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         trajectory_root=trajectory_root(run.rows),
         test_runs=context.test_runs,
         equivalents=equivalents(metrics["success_rate"], _curves(run, context)),
+        stamps=run.stamps,
+        retries=retries(run.rows),
+        failures=distinct(run.results),
     )
 
 
@@ -115,7 +123,9 @@ def as_results(summary: Summary) -> Dict[str, Any]:
     plain.update({key: getattr(summary.identity, key) for key in IDENTITY})
     plain.update(
         {
-            "stamps": list(summary.identity.stamps),
+            "stamps": list(summary.stamps),
+            "retries": asdict(summary.retries),
+            "failures": [asdict(failures) for failures in summary.failures],
             "wm_facts": {name: summary.identity.wm_manifest.get(name) for name in FACTS},
             "wm_image": _image_plain(summary.identity.wm_image),
             "seeds": list(summary.identity.seeds),
