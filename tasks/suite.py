@@ -154,6 +154,11 @@ class Suite:
             raise Refusal(f"tier {tier!r} of {self.name} has no split {chosen!r}.", nearest(chosen, known))
         return read_episodes(self.episode_path(tier, chosen), self.task, self.name)
 
+    def split_sizes(self, tier: str) -> Mapping[str, int]:
+        """Return the number of episodes of each split of a tier; empty for a tier that this version does not know."""
+        known = self.tiers.get(tier)
+        return {} if known is None else {name: split.episodes for name, split in known.splits.items()}
+
     def episode_path(self, tier: str, split: str) -> Path:
         """Return where the episodes of a tier and split are kept."""
         return self.folder / f"{self.tier(tier).episodes_of}-{split}.json.gz"

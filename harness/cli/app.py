@@ -124,7 +124,7 @@ def main_command(
         patience=Patience(max_failures, timeout),
     )
     if dry:
-        return play.dry_run(options, out, as_json)
+        return play.dry_run(options, out, as_json, references)
     return play.play(options, out, as_json, references)
 
 

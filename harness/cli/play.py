@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,11 @@ from tasks.suite import load_suite
 
 
 def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int:
-    """Play one run, after its references where asked; return its exit code."""
+    """Play one run, after its references where asked; return its exit code.
+
+    With ``references`` a run of exactly this identity that was played to its end under ``out`` is taken as it is: what
+    was asked for is what it lacks.
+    """
     from harness.running import runs
 
     plan = make_plan(options)
@@ -34,6 +38,10 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     prepare_scenes(plan)
     if references:
         play_references(options, plan, out)
+        done = reusable(plan, out)
+        if done is not None:
+            note(f"the run itself: reused from {done.path}")
+            return tell(done, out, as_json)
     folder = runs.create(plan, out)
     with reported(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress)
@@ -53,33 +61,51 @@ def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool, pa
     return conclude(outcome, run.absolute().parent, as_json)
 
 
-def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
-    """Play every reference of the suite that no finished run under ``out`` gives already."""
-    from harness.running import runs
+@dataclass(frozen=True)
+class WantedReference:
+    """A reference that a run asks for: its plan, and where its results are already ("" where it must be played)."""
+
+    name: str
+    plan: RunPlan
+    given_by: str
+
+
+def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[WantedReference]:
+    """Return every reference of the suite but the run itself, and what gives it already: a run, or the suite's data."""
+    from harness.science.reference_files import shipped_references
 
     identity = plan.identity
-    for reference in load_suite(identity.suite, identity.task).references:
+    suite = load_suite(identity.suite, identity.task)
+    shipped = shipped_references(suite, identity)
+    wanted = []
+    for reference in suite.references:
         if reference.wm == identity.wm and not identity.wm_overrides:
             continue
-        wanted = make_plan(
-            replace(
-                options,
-                wm=reference.wm,
-                suite=identity.suite,
-                environment="",
-                wm_python="",
-                wm_image="",
-                choice=Choice(),
-            )
+        chosen = replace(
+            options, wm=reference.wm, suite=identity.suite, environment="", wm_python="", wm_image="", choice=Choice()
         )
-        done = reusable(wanted, out)
-        if done is not None:
-            note(f"reference {reference.name}: reused from {done.path}")
+        its_plan = make_plan(chosen)
+        done = reusable(its_plan, out)
+        given_by = "" if done is None else str(done.path)
+        point = shipped.get(reference.wm)
+        if point is not None and {result.seed for result in point.results} == set(its_plan.identity.seeds):
+            given_by = given_by or point.source
+        wanted.append(WantedReference(reference.name, its_plan, given_by))
+    return wanted
+
+
+def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
+    """Play every reference of the suite that neither a finished run under ``out`` nor the suite's data give already."""
+    from harness.running import runs
+
+    for reference in wanted_references(options, plan, out):
+        if reference.given_by:
+            note(f"reference {reference.name}: reused ({reference.given_by})")
             continue
-        folder = runs.create(wanted, out)
+        folder = runs.create(reference.plan, out)
         note(f"reference {reference.name}: playing")
         with reported(folder, as_json=True) as progress:
-            outcome = runs.play(folder, wanted, progress)
+            outcome = runs.play(folder, reference.plan, progress)
         if outcome.interrupted:
             why = f" after {outcome.stopped}" if outcome.stopped else ""
             raise Refusal(f"stopped{why} while playing reference {reference.name}.", "Run the same command again.")
@@ -97,9 +123,10 @@ def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
     return None
 
 
-def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
+def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = False) -> int:
     """Print what would be played and what it would cost, from earlier runs where there are any."""
     plan = make_plan(options)
+    counted = reference_facts(options, plan, out) if references else {}
     identity = plan.identity
     rows = len(identity.keys())
     loop = identity.specs["loop"]
@@ -130,6 +157,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         "services": {kind: {"runtime": "process"} for kind in started} | images,
         "seconds_estimated": seconds,
         "estimate_from": source,
+        **counted,
     }
     if as_json:
         print_json(facts)
@@ -138,8 +166,27 @@ def dry_run(options: RunOptions, out: Path, as_json: bool) -> int:
         for kind, service in facts.pop("services").items():
             facts[kind] = "  ".join(part for part in service.values() if part)
         for name, value in facts.items():
-            say(f"{name:<{width}}  {'unknown' if value is None else value}")
+            shown = "; ".join(f"{part}: {fact}" for part, fact in value.items()) if name == "references" else value
+            say(f"{name:<{width}}  {'unknown' if shown is None else shown}")
     return 0
+
+
+def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, Any]:
+    """Return what ``--references`` adds to a dry run: who gives each reference, and the cost of those to be played.
+
+    The seconds are unknown (None) as soon as those of one reference are.
+    """
+    wanted = wanted_references(options, plan, out)
+    unplayed = [reference for reference in wanted if not reference.given_by]
+    seconds = [estimate(reference.plan, out)[0] for reference in unplayed]
+    known = [second for second in seconds if second is not None]
+    done = reusable(plan, out)
+    return {
+        "references": {reference.name: reference.given_by or "to be played" for reference in wanted},
+        "reference_episodes": sum(len(reference.plan.identity.keys()) for reference in unplayed),
+        "reference_seconds_estimated": round(sum(known), 1) if len(known) == len(seconds) else None,
+        "run_reused_from": "nothing: it is played" if done is None else str(done.path),
+    }
 
 
 def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
@@ -177,15 +224,20 @@ def reported(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
 
 def conclude(outcome: RunOutcome, out: Path, as_json: bool) -> int:
     """Score a run, write its exports and report, print the headline; return the exit code."""
-    folder = RunFolder.open(outcome.path)
-    with continuing(folder, command("report", outcome.path)):
+    tell(RunFolder.open(outcome.path), out, as_json)
+    if outcome.exit_code:
+        for text in partial_lines(outcome):
+            note(text)
+    return outcome.exit_code
+
+
+def tell(folder: RunFolder, out: Path, as_json: bool) -> int:
+    """Score a run that was played to its end, write its exports and report, print what it says; return 0."""
+    with continuing(folder, command("report", folder.path)):
         files = finish(folder, out)
     if as_json:
         print_json(files.results)
     else:
         for text in files.lines:
             say(text)
-    if outcome.exit_code:
-        for text in partial_lines(outcome):
-            note(text)
-    return outcome.exit_code
+    return 0

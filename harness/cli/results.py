@@ -37,7 +37,8 @@ def finish(folder: RunFolder, out: Path) -> Finished:
 
     files = write_report(folder, context_of(folder, out))
     summary = files.summary
-    lines = [headline(summary), *reference_lines(summary), *worth_lines(summary), *split_lines(summary)]
+    lines = [headline(summary), *verdict_lines(summary), *reference_lines(summary), *worth_lines(summary)]
+    lines += split_lines(summary)
     lines += retry_lines(asdict(summary.retries), "episodes")
     lines += failure_lines(summary.failures, f"{summary.episodes['planned']} episodes", folder.path)
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
@@ -45,9 +46,10 @@ def finish(folder: RunFolder, out: Path) -> Finished:
 
 
 def context_of(folder: RunFolder, out: Path) -> Context:
-    """Return what the suite says beside a run (references played under ``out``, baseline, dose curves), and how often
-    its world model was run on test homes there."""
+    """Return what the suite says beside a run (references played under ``out`` or shipped, baseline, dose curves), and
+    how often its world model was run on test homes there."""
     from harness.science.dose_files import read_curves
+    from harness.science.reference_files import shipped_references
     from harness.scoring.data import load_run
     from harness.scoring.references import matching_runs
     from harness.scoring.summary import Context
@@ -57,11 +59,20 @@ def context_of(folder: RunFolder, out: Path) -> Context:
     try:
         suite = load_suite(identity.suite, identity.task)
     except Refusal:
-        return Context({}, {}, "", len(tested))  # a run can be reported where its suite's data are gone
+        # a run can be reported where its suite's data are gone
+        return Context({}, {}, "", len(tested), folder=str(folder.path))
     others = [f for f in list_runs(out) if f.identity.suite_hash == identity.suite_hash]
     runs = [load_run(f) for f in others if f.path.resolve() != folder.path.resolve()]
     references = matching_runs(load_run(folder), runs, [r.wm for r in suite.references])
-    return Context(references, {}, suite.baseline, len(tested), read_curves(suite))
+    return Context(
+        references,
+        shipped_references(suite, identity),
+        suite.baseline,
+        len(tested),
+        read_curves(suite),
+        suite.split_sizes(identity.tier),
+        str(folder.path),
+    )
 
 
 def percent(metric: Metric) -> str:
@@ -99,9 +110,24 @@ def reference_lines(summary: Summary) -> list[str]:
     return lines
 
 
+def verdict_lines(summary: Summary) -> list[str]:
+    """Return what the run says of its world model, and the command that would tell more, where there is one.
+
+    That of a partial run is left to the last line of all, which says how to continue.
+    """
+    from harness.scoring.verdict import PARTIAL
+
+    verdict = summary.verdict
+    lines = [f"verdict {verdict.text}"]
+    if verdict.next_step and verdict.kind != PARTIAL:
+        lines.append(f"        to know: {verdict.next_step}")
+    return lines
+
+
 def worth_lines(summary: Summary) -> list[str]:
     """Return a line for each planted error that the tier has a dose curve of: which dose costs as much."""
-    return [f"worth   {equivalent.text.removeprefix('worth ')}" for equivalent in summary.equivalents]
+    told = [equivalent.text for equivalent in summary.equivalents if equivalent.text != summary.verdict.text]
+    return [f"worth   {text.removeprefix('worth ')}" for text in told]
 
 
 def report(run: Path, as_json: bool) -> int:

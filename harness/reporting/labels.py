@@ -67,6 +67,24 @@ COLUMNS: Dict[str, Label] = {
 """Columns of the episode table, in order, where the run has them."""
 
 
+PHASES: Dict[str, str] = {
+    "reset": "The environment opens the home and renders start and goal.",
+    "imagine": "Waiting for the world model's rollouts.",
+    "score": "Comparing what was imagined with the goal, and choosing.",
+    "step": "The environment executes the chosen actions and renders.",
+    "gap": "Comparing imagined with real views; decides nothing.",
+    "play": "The whole of the above, with what lies between.",
+    "record": "Writing trajectory, pictures and video.",
+    "episode": "Play and record together.",
+}
+"""What the seconds of each phase of an episode were spent on; the last three hold others."""
+
+
+def phase_order(name: str) -> int:
+    """Return where a phase stands in a table: in the order of an episode, unknown ones last."""
+    return list(PHASES).index(name) if name in PHASES else len(PHASES)
+
+
 def gap_label(name: str) -> Label:
     """Return the label of a gap measure; unknown measures show their own name."""
     return GAPS.get(name, Label(name, "", "share", 3, ""))

@@ -79,6 +79,7 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: Episo
         provenance=run.record.provenance,
         created=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run.record.provenance.created_at)),
         charts=_charts(summary),
+        phases={name: labels.PHASES.get(name, "") for name in sorted(summary.timings, key=labels.phase_order)},
         record=json.dumps(_record(run), indent=1, ensure_ascii=False),
         **_episode_data(folder, run, reader),
     )

@@ -18,6 +18,9 @@ MAX_TIMEOUT_S = 86400.0
 
 _PYTHON_START_S = 30.0
 
+RUN_LOG_BYTES = 64 * 1024**2
+"""What a run keeps of the output of its containers: of each kind of service, over all workers and all their starts."""
+
 
 @dataclass(frozen=True)
 class ServicePlan:
@@ -125,6 +128,10 @@ class RunPlan:
         """Return how long one service may take until it is ready: what it declares, else what its kind may take."""
         usual = self.deadlines.model_start_s if service.kind == WORLD_MODEL else self.deadlines.start_s
         return service.start_s or usual
+
+    def log_bytes(self) -> int:
+        """Return a worker's share of what a run keeps of the output of one kind of container."""
+        return RUN_LOG_BYTES // self.workers
 
     def with_workers(self, workers: Optional[int]) -> RunPlan:
         """Return the plan with another number of workers; None keeps it."""

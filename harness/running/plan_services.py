@@ -108,7 +108,8 @@ class PlanServices:
 
     def _start(self, service: ServicePlan) -> Service:
         self._starting(service.name)
-        running = start(service, self._plan.start_s(service), self._logs / f"{service.kind}.log")
+        log = self._logs / f"{service.kind}.log"
+        running = start(service, self._plan.start_s(service), log, self._plan.log_bytes())
         self._stack.callback(running.stop)
         return running
 

@@ -18,7 +18,7 @@ from harness.contracts.folders import cache_root
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
 from harness.running.images import find_image, own_image
-from harness.running.plan import ServicePlan
+from harness.running.plan import RUN_LOG_BYTES, ServicePlan
 from harness.running.worker_process import ONE_THREAD
 from harness.runtimes.service import Service
 from harness.runtimes.specs import (
@@ -184,8 +184,11 @@ def _catalog_image(entry: CatalogEntry) -> Tuple[str, Tuple[Path, ...]]:
     )
 
 
-def start(plan: ServicePlan, start_s: float, log: Path) -> Service:
-    """Start a planned service and return it when it is ready, at most ``start_s`` later; ``log`` gets its output."""
+def start(plan: ServicePlan, start_s: float, log: Path, log_bytes: int = RUN_LOG_BYTES) -> Service:
+    """Start a planned service and return it when it is ready, at most ``start_s`` later.
+
+    ``log`` gets its output, of a container at most ``log_bytes`` with what earlier starts left there.
+    """
     if plan.container is not None:
         _prepare_mounts(plan.container)
     spec = ServiceSpec(
@@ -199,7 +202,7 @@ def start(plan: ServicePlan, start_s: float, log: Path) -> Service:
         environment_variables=plan.variables,
         container=plan.container,
     )
-    return start_service(spec, ServiceLimits(start_s=start_s), log)
+    return start_service(spec, ServiceLimits(start_s=start_s, log_bytes=log_bytes), log)
 
 
 def _prepare_mounts(container: ContainerSpec) -> None:
@@ -210,7 +213,7 @@ def _prepare_mounts(container: ContainerSpec) -> None:
         if mount.writable:
             Path(mount.source).mkdir(parents=True, exist_ok=True)
             if os.geteuid() == 0:
-                os.chown(mount.source, *container_user())
+                os.chown(mount.source, *container_user(container))
 
 
 def _container_homes(homes: Path) -> Path:

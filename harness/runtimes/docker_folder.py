@@ -5,38 +5,47 @@ container, at /run/wiw. A stranger may put anything there, so the harness takes 
 moves the entry itself into its own folder (a move follows no link), looks at what it got, and connects there alone.
 Whatever the container does afterwards in ``mount/`` reaches nobody.
 
-The folder lies on a tmpfs, whose pages the kernel charges to the container that writes them: filling it ends with the
-container out of memory, and never fills a disk.
+The folder lies on a tmpfs, whose pages the kernel charges to the container that writes them: filling it never fills a
+disk. Where the harness may mount (as root) it is a small tmpfs of its own, so that a container cannot use up the host's
+inodes either, of which /dev/shm has a number for everybody.
 """
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes.docker_reaping import SOCKET_ROOT
 from harness.runtimes.sandbox import SOCKET_TARGET, container_user
-from harness.runtimes.sockets import SOCKET_NAME, make_socket_folder, remove_socket_folder
-from harness.runtimes.specs import ServiceSpec
+from harness.runtimes.sockets import PREFIX, SOCKET_NAME, make_socket_folder, remove_socket_folder
+from harness.runtimes.specs import ContainerSpec, ServiceSpec
 from harness.wire.host import LEASE_NAME
 
 SERVICE_SOCKET = "service.sock"
 MOUNT = "mount"
 
-_OPEN = 0o777
-_CLOSED = 0o555
+_OPEN = 0o770
+_CLOSED = 0o550
 _OWN = 0o700
+
+_OWN_TMPFS = "mode=0700,size=16m,nr_inodes=8192"
+_MOUNT_FLAGS = 0x2 | 0x4 | 0x8  # <sys/mount.h>: no set-user-id, no devices, nothing to be executed
 
 
 class ContainerFolder:
-    """A fresh folder for one container: the mounted part, the lease, and the socket once it was taken out."""
+    """A fresh folder for one container: the mounted part, the lease, and the socket once it was taken out.
 
-    def __init__(self) -> None:
+    ``user`` are the user and group id that the container runs as.
+    """
+
+    def __init__(self, container: ContainerSpec) -> None:
         if not _is_tmpfs(SOCKET_ROOT):
             raise Refusal(
                 f"{SOCKET_ROOT} is no tmpfs here; a container could fill the disk through its socket folder.",
@@ -49,7 +58,10 @@ class ContainerFolder:
         self._lease = -1
         self._taken = False
         try:
+            _mount_tmpfs(self.path)
+            self.user = container_user(container, _users_of_others())
             self.mount.mkdir(mode=_OWN)
+            os.chown(self.mount, -1, self.user[1])
             self._lease = os.open(self.mount / LEASE_NAME, os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o644)
             fcntl.flock(self._lease, fcntl.LOCK_EX)
         except BaseException:
@@ -71,8 +83,8 @@ class ContainerFolder:
         file.write_text(json.dumps(content), encoding="utf-8")
         file.chmod(0o644)
         (self.mount / LEASE_NAME).chmod(0o644)
-        if container_user()[0] != os.geteuid():
-            self.mount.chmod(_OPEN)  # the folder around it lets nobody else of this machine in
+        if self.user[0] != os.geteuid():
+            self.mount.chmod(_OPEN)  # to its group; the folder around it lets nobody else of this machine in
 
     def take_socket(self) -> bool:
         """Move the service's socket into the harness's own folder; False while there is none.
@@ -102,6 +114,21 @@ class ContainerFolder:
             os.close(self._lease)
             self._lease = -1
         remove_socket_folder(self.path)
+
+
+def _users_of_others() -> set[int]:
+    """Return the ids that the containers of this machine run as: each is the group of its mounted folder."""
+    found = set()
+    for mount in SOCKET_ROOT.glob(f"{PREFIX}*/{MOUNT}"):
+        with suppress(OSError):  # ended meanwhile
+            found.add(mount.lstat().st_gid)
+    return found
+
+
+def _mount_tmpfs(folder: Path) -> None:
+    """Mount a small tmpfs at ``folder``; without the permission it stays a folder of `SOCKET_ROOT`."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).mount(b"tmpfs", os.fsencode(folder), b"tmpfs", _MOUNT_FLAGS, _OWN_TMPFS.encode())
 
 
 def _status(path: Path) -> Any:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterator
 
-MAX_LOG_BYTES = 64 * 1024**2
 RETRY_S = 0.5
 
 
@@ -23,11 +22,12 @@ class LogReader:
     connects again while the container exists, and says in the log that lines may be missing.
     """
 
-    def __init__(self, client: Any, container: str, path: Path, limit: int = MAX_LOG_BYTES) -> None:
+    def __init__(self, client: Any, container: str, path: Path, limit: int) -> None:
+        """Keep at most ``limit`` bytes in the file, with what earlier starts left there."""
         self._client = client
         self._container = container
         self._path = path
-        self._left = limit
+        self._left = limit - (path.stat().st_size if path.exists() else 0)
         self._limit = limit
         self._closing = False
         self._output = self._attach()

@@ -24,7 +24,7 @@ from harness.runtimes.docker_labels import owner_labels
 from harness.runtimes.docker_logs import LogReader
 from harness.runtimes.docker_reaping import reap_stale_containers
 from harness.runtimes.exits import LOG_LINES, ServiceLog, chosen_end, late_error
-from harness.runtimes.sandbox import creation_arguments
+from harness.runtimes.sandbox import READ_ONLY_PATHS, creation_arguments, host_arguments
 from harness.runtimes.specs import ContainerSpec, ServiceLimits, ServiceSpec
 from harness.wire.host import STACK_SIGNAL
 
@@ -54,7 +54,7 @@ class ContainerService:
         self._reader: LogReader | None = None
         self._stopped = False
         self.log_path = log_path
-        self._folder = ContainerFolder()
+        self._folder = ContainerFolder(self._container_spec())
         self.container_name = self._folder.name
         try:
             self._keeper = _spawn_keeper(engine, self._folder)
@@ -102,21 +102,19 @@ class ContainerService:
         Raises Refusal when the service refuses to start, ServiceError when it does not get there otherwise.
         """
         self._folder.write_spec(self._spec)
-        container = self._container_spec()
-        arguments = creation_arguments(
-            container,
-            self._spec.kind,
-            str(self._folder.mount),
-            dict(self._spec.environment_variables),
-            self._engine.cores,
-        )
+        container, kind = self._container_spec(), self._spec.kind
+        variables = dict(self._spec.environment_variables)
+        arguments = creation_arguments(container, kind, self._folder.user, variables)
+        host = host_arguments(container, kind, str(self._folder.mount), self._engine.cores)
         labels = owner_labels(str(self.log_path.parent), self.name)
         errors = self._engine.errors
         try:
-            self._engine.client.containers.create(name=self.container_name, labels=labels, **arguments)
+            api = self._engine.client.api
+            host_config = {**api.create_host_config(**host), "ReadonlyPaths": list(READ_ONLY_PATHS)}
+            api.create_container(name=self.container_name, labels=labels, host_config=host_config, **arguments)
             self._tell_keeper(docker_keeper.CREATED)
-            self._reader = LogReader(self._engine.client, self.container_name, self.log_path)
-            self._engine.client.api.start(self.container_name)
+            self._reader = LogReader(self._engine.client, self.container_name, self.log_path, self._limits.log_bytes)
+            api.start(self.container_name)
         except (errors.DockerException, OSError) as error:  # OSError: a connection that breaks or is silent
             words = getattr(error, "explanation", None) or str(error)
             raise start_error(self.name, container, str(words)) from error

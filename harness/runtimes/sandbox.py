@@ -8,6 +8,8 @@ Each line below has its reason beside it. `docs/security.md` has a test for each
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Collection
 from typing import Any
 
 from harness.contracts.errors import Refusal
@@ -18,7 +20,16 @@ SOCKET_TARGET = "/run/wiw"
 """Where a container sees its socket folder."""
 
 NOBODY = 65532
-"""The user and group of containers when the harness is root: an id that owns nothing on the host."""
+"""The user and group of an environment that writes to a folder of the host, which is then its own."""
+
+FIRST_USER = 0x7000_0000
+USERS = 2**24
+"""Where the harness is root, every other container gets a user and group of its own from these, which no system hands
+out: the kernel counts watches, pipes, message queues and pending signals by user, so that two containers of one user
+could use up each other's."""
+
+READ_ONLY_PATHS = ("/proc",)
+"""Its files would let a container lower its `OOM_SCORE` again. The SDK has no word for it."""
 
 OPEN_FILES = 4096
 OOM_SCORE = 500
@@ -36,32 +47,47 @@ _VARIABLES = {
 }
 
 
-def container_user() -> tuple[int, int]:
-    """Return the user and group id that containers run as: the harness's own, or an id that owns nothing.
+def container_user(spec: ContainerSpec, taken: Collection[int] = ()) -> tuple[int, int]:
+    """Return the user and group id that a container runs as; ``taken`` are the ids of the others.
 
-    The harness must be able to remove whatever a container leaves in the socket folder. Root can remove anything,
-    so the container gets `NOBODY`; any other user can remove only what is its own.
+    The harness must be able to remove whatever a container leaves in the socket folder. Root can remove anything, so
+    each container gets an id of its own, but for those that write to one folder of the host; any other user can
+    remove only what is its own.
     """
-    return (NOBODY, NOBODY) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    if any(mount.writable for mount in spec.mounts):
+        return NOBODY, NOBODY
+    while (user := FIRST_USER + secrets.randbelow(USERS)) in taken:
+        pass
+    return user, user
 
 
 def creation_arguments(
-    spec: ContainerSpec, kind: str, socket_folder: str, variables: dict[str, str], cores: int
+    spec: ContainerSpec, kind: str, user: tuple[int, int], variables: dict[str, str]
 ) -> dict[str, Any]:
-    """Return the keyword arguments of the SDK's ``containers.create`` for a service of ``kind``.
+    """Return the arguments of the SDK's ``create_container`` for a service of ``kind``, without those of its host.
 
-    ``socket_folder`` is the host folder mounted at `SOCKET_TARGET`; ``variables`` are added to the environment;
-    ``cores`` is the number of the engine's CPUs, above which it refuses a limit. Pure: the engine is not asked.
+    ``user`` are user and group id; ``variables`` are added to the environment.
     """
-    check_limits(spec.limits)
-    user, group = container_user()
     return {
         "image": spec.image_id,  # an id, never a tag that may move
-        "user": f"{user}:{group}",  # never root, whatever the image says
+        "user": f"{user[0]}:{user[1]}",  # never root, whatever the image says
         "environment": {**_VARIABLES, **gpu_variables(spec.gpu_uuid, kind), **variables},
         "hostname": "wiw",  # nothing about the host
         "healthcheck": {"test": ["NONE"]},  # the harness asks itself; the image's own check would run code beside it
         "stdin_open": False,
+    }
+
+
+def host_arguments(spec: ContainerSpec, kind: str, socket_folder: str, cores: int) -> dict[str, Any]:
+    """Return the arguments of the SDK's ``create_host_config``: what the container may do on its host.
+
+    ``socket_folder`` is the host folder mounted at `SOCKET_TARGET`; ``cores`` is the number of the engine's CPUs, above
+    which it refuses a limit. Pure: the engine is not asked.
+    """
+    check_limits(spec.limits)
+    return {
         **_confinement(),
         **_allowance(spec.limits, cores),
         "mounts": _mounts(spec, socket_folder),

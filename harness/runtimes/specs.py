@@ -74,11 +74,12 @@ class ServiceSpec:
 
 @dataclass(frozen=True)
 class ServiceLimits:
-    """Seconds that a service may take to become ready and to stop when asked.
+    """Seconds that a service may take to become ready and to stop when asked, and how much a container may say.
 
     The time that each call may take is the client's (`harness.wire.client.Deadlines`), since only the caller can
-    give a call up.
+    give a call up. ``log_bytes`` is what is kept of a container's output, over all starts that share a log file.
     """
 
     start_s: float = 60.0
     stop_s: float = 5.0
+    log_bytes: int = 64 * 1024**2

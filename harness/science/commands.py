@@ -7,6 +7,7 @@ from typing import Mapping, Optional
 from harness.contracts.manifests import Setting
 from harness.records.identity import RunIdentity
 from harness.science.found import SELF, SPLIT
+from harness.scoring.next_commands import setting_text
 from tasks.suite import Suite
 
 
@@ -35,8 +36,4 @@ def command_of(identity: RunIdentity, suite: Suite) -> str:
 
 
 def _changes(settings: Optional[Mapping[str, Setting]]) -> str:
-    return "".join(f" --set {name}={_text(value)}" for name, value in (settings or {}).items())
-
-
-def _text(value: Setting) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "".join(f" --set {name}={setting_text(value)}" for name, value in (settings or {}).items())

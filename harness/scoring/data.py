@@ -52,10 +52,14 @@ class RunData:
 
 @dataclass(frozen=True)
 class ReferencePoint:
-    """A frozen reference of a suite: its success and where the number was measured (commit, command)."""
+    """A frozen reference of a suite: its success and where the number was measured (commit, command).
+
+    ``results`` are its episodes, one an episode and seed, where they are known: a gain needs them for its interval.
+    """
 
     success: Metric
     source: str
+    results: Tuple[EpisodeResult, ...] = ()
 
 
 def load_run(folder: RunFolder) -> RunData:

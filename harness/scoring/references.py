@@ -7,14 +7,11 @@ all. The gain puts a world model between the best reference that imagines nothin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Mapping, Optional, Sequence, Set, Tuple
 
-import numpy as np
-from scipy import stats
-
-from harness.contracts.results import OK, EpisodeResult, Metric
+from harness.contracts.results import EpisodeResult, Metric
 from harness.scoring.data import ReferencePoint, RunData
-from harness.scoring.intervals import CONFIDENCE, Floats, linearised_variance
+from harness.scoring.gains import gain_of
 from harness.scoring.metrics import rate, state_counts, success_sample
 
 CEILING = "gtsim"
@@ -29,7 +26,7 @@ class ReferenceRow:
     """One line of the references table.
 
     ``gain`` is (success - baseline) / (ceiling - baseline), None without both; its interval is NaN where it cannot
-    be estimated: from frozen numbers, from homes that do not differ, and for baseline and ceiling, 0 and 1 by
+    be estimated: from frozen numbers without episodes, from a single home, and for baseline and ceiling, 0 and 1 by
     definition. ``source`` is a run id or where a frozen number was measured.
     """
 
@@ -71,11 +68,14 @@ def reference_table(
 ) -> Tuple[ReferenceRow, ...]:
     """Return references by rising success, with this run among them.
 
-    ``runs`` win over ``frozen`` numbers of the same name: they were played on exactly these episodes. ``baseline``
+    ``runs`` win over ``frozen`` references of the same name: they were played here. ``baseline``
     is named by the suite data, never chosen from results: choosing the best afterwards would be biased.
     """
     wm = row_name(run)
-    played: Dict[str, Sequence[EpisodeResult]] = {name: other.results for name, other in runs.items()}
+    played: Dict[str, Sequence[EpisodeResult]] = {
+        name: point.results for name, point in frozen.items() if point.results
+    }
+    played.update({name: other.results for name, other in runs.items()})
     played[wm] = run.results
     points: Dict[str, Metric] = {name: point.success for name, point in frozen.items()}
     points.update({name: rate(success_sample(results)) for name, results in played.items()})
@@ -83,7 +83,7 @@ def reference_table(
         ReferenceRow(
             name,
             points[name],
-            _gain(name, points, played, baseline),
+            gain_of(name, points, played, (baseline, CEILING)),
             _source(name, wm, runs, frozen),
             name == wm,
         )
@@ -96,52 +96,6 @@ def row_name(run: RunData) -> str:
     """Return what a run is called in the table: its world model, with what was changed of it."""
     changed = ", ".join(f"{name}={value}" for name, value in sorted(run.identity.wm_overrides.items()))
     return f"{run.identity.wm} ({changed})" if changed else run.identity.wm
-
-
-def _gain(
-    name: str, points: Mapping[str, Metric], played: Mapping[str, Sequence[EpisodeResult]], baseline: str
-) -> Optional[Metric]:
-    if baseline not in points or CEILING not in points or points[CEILING].value <= points[baseline].value:
-        return None
-    span = points[CEILING].value - points[baseline].value
-    value = (points[name].value - points[baseline].value) / span
-    low, high = float("nan"), float("nan")
-    if all(known in played for known in (name, baseline, CEILING)):
-        low, high = _gain_interval(value, span, played[name], played[baseline], played[CEILING])
-    return Metric(value, low, high, points[name].n)
-
-
-def _gain_interval(
-    gain: float,
-    span: float,
-    model: Sequence[EpisodeResult],
-    baseline: Sequence[EpisodeResult],
-    ceiling: Sequence[EpisodeResult],
-) -> Tuple[float, float]:
-    """Return the t interval of the gain by linearisation, homes as clusters (the delta method for ratios).
-
-    The three runs share episodes, so their home totals are taken together: what a home makes harder for all three
-    cancels. Seeds may differ in number; each run is weighted by its own rows.
-    """
-    homes = sorted({r.home for r in model})
-    if len(homes) < 2:
-        return (float("nan"), float("nan"))
-    of_model, of_baseline, of_ceiling = (_influence(results, homes) for results in (model, baseline, ceiling))
-    influence = ((of_model - of_baseline) - gain * (of_ceiling - of_baseline)) / span
-    if not np.any(influence):
-        return (float("nan"), float("nan"))
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, len(homes) - 1)) * linearised_variance(influence) ** 0.5
-    return (gain - half, gain + half)
-
-
-def _influence(results: Sequence[EpisodeResult], homes: List[str]) -> Floats:
-    """Return what each home adds to the deviation of a success rate from its mean: float64 [homes]."""
-    index = {home: i for i, home in enumerate(homes)}
-    success = sum(r.state == OK for r in results) / len(results)
-    influence = np.zeros(len(homes))
-    for result in results:
-        influence[index[result.home]] += (float(result.state == OK) - success) / len(results)
-    return influence
 
 
 def _episodes(run: RunData) -> Set[str]:

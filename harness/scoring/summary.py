@@ -6,7 +6,7 @@ One place builds it, so that the report, the exports and the command line can ne
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.failures import Failures, distinct
@@ -19,6 +19,7 @@ from harness.scoring.gap import Gap, gap_rows, gaps
 from harness.scoring.metrics import metrics_table, state_counts, timings_table
 from harness.scoring.references import CEILING, ReferenceRow, reference_table
 from harness.scoring.retries import Retries, retries
+from harness.scoring.verdict import Verdict, judge
 
 SCHEMA_VERSION = 1
 
@@ -44,13 +45,17 @@ FACTS = ("height", "width", "frames", "steps", "guidance", "fps", "dtype", "weig
 @dataclass(frozen=True)
 class Context:
     """What a summary needs beyond the run itself: reference runs, frozen references, the suite's baseline, and how
-    often this world model was run on the test split here (``test_runs``). ``curves`` are the suite's dose curves."""
+    often this world model was run on the test split here (``test_runs``). ``curves`` are the suite's dose curves,
+    ``splits`` the numbers of episodes of the tier's splits, and ``folder`` is the run's folder as a command names it
+    ("": its id)."""
 
     reference_runs: Mapping[str, RunData]
     frozen_references: Mapping[str, ReferencePoint]
     baseline: str
     test_runs: int
     curves: Tuple[DoseCurve, ...] = ()
+    splits: Mapping[str, int] = field(default_factory=dict)
+    folder: str = ""
 
 
 NO_CONTEXT = Context({}, {}, "", 0)
@@ -76,6 +81,7 @@ class Summary:
     stamps: Tuple[str, ...]
     retries: Retries
     failures: Tuple[Failures, ...]
+    verdict: Verdict
 
     @property
     def partial(self) -> bool:
@@ -86,6 +92,9 @@ class Summary:
 def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
     """Return the summary of a run; reads every trajectory once."""
     metrics = metrics_table(run.results)
+    references = reference_table(run, context.reference_runs, context.frozen_references, context.baseline)
+    worth = equivalents(metrics["success_rate"], _curves(run, context))
+    folder = context.folder or run.record.run_id
     return Summary(
         run_id=run.record.run_id,
         identity=run.identity,
@@ -93,15 +102,16 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         homes=len({r.home for r in run.results}),
         metrics=metrics,
         gap=gaps(gap_rows(run)),
-        references=reference_table(run, context.reference_runs, context.frozen_references, context.baseline),
+        references=references,
         baseline=context.baseline,
         timings=timings_table(run.results),
         trajectory_root=trajectory_root(run.rows),
         test_runs=context.test_runs,
-        equivalents=equivalents(metrics["success_rate"], _curves(run, context)),
+        equivalents=worth,
         stamps=run.stamps,
         retries=retries(run.rows),
         failures=distinct(run.results),
+        verdict=judge(run, references, context.baseline, worth, context.splits, folder),
     )
 
 
@@ -130,6 +140,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "wm_image": _image_plain(summary.identity.wm_image),
             "seeds": list(summary.identity.seeds),
             "partial": summary.partial,
+            "verdict": asdict(summary.verdict),
             "episodes": dict(summary.episodes),
             "episodes_subset": summary.identity.episodes_subset,
             "homes": summary.homes,

@@ -7,6 +7,7 @@ the service.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from contextlib import contextmanager
@@ -19,18 +20,25 @@ from grpc_health.v1 import health_pb2
 
 from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
 from harness.wire.buffers import widen_send_buffers
-from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
+from harness.wire.limits import MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MIB, REPLY_BYTES
 from harness.wire.memory import keep_freed_memory
 from harness.wire.statuses import from_status
 
 MAX_SOCKET_PATH = 100
-HEALTH_METHOD = "/grpc.health.v1.Health/Check"
+HEALTH_SERVICE = "grpc.health.v1.Health"
+HEALTH_METHOD = f"/{HEALTH_SERVICE}/Check"
 HANDSHAKE = "Describe"
 """The method that every client calls first."""
 
-COMMON_OPTIONS: Sequence[Tuple[str, Union[int, str]]] = (
+_NO_COMPRESSION_ALONE = 1
+"""The bit of "identity" in gRPC's set of compressions. Pixels on a local socket gain nothing by any, and 250 kB of gzip
+unpack to 256 MiB."""
+
+Options = Sequence[Tuple[str, Union[int, str]]]
+
+COMMON_OPTIONS: Options = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES + MIB),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES + MIB),
+    ("grpc.compression_enabled_algorithms_bitset", _NO_COMPRESSION_ALONE),
     ("grpc.max_metadata_size", 64 * 1024),
     ("grpc.http2.max_frame_size", 16 * MIB - 1),
     ("grpc.http2.lookahead_bytes", 8 * MIB),
@@ -38,8 +46,22 @@ COMMON_OPTIONS: Sequence[Tuple[str, Union[int, str]]] = (
 )
 """Options of both sides. Frames and window hold whole images: the defaults are made for slow networks."""
 
-CLIENT_OPTIONS: Sequence[Tuple[str, Union[int, str]]] = (
+
+def _reply_limits() -> str:
+    """Return gRPC's service config that holds each method to the size of its own replies."""
+    limits = [
+        {"name": [{"service": f"wiw.v1.{service}", "method": method}], "maxResponseMessageBytes": limit}
+        for service, methods in REPLY_BYTES.items()
+        for method, limit in methods.items()
+    ]
+    limits.append({"name": [{"service": HEALTH_SERVICE}], "maxResponseMessageBytes": MAX_CONTROL_BYTES})
+    return json.dumps({"methodConfig": limits})
+
+
+CLIENT_OPTIONS: Options = (
     *COMMON_OPTIONS,
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.service_config", _reply_limits()),
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),

@@ -36,6 +36,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.contracts.storage import storage_error
+from harness.wire.foreign_calls import end_on_foreign_calls
 from harness.wire.memory import keep_freed_memory
 
 ENVIRONMENT = "environment"
@@ -197,6 +198,8 @@ def _start(service: Any, socket: Path, thread: ThreadPoolExecutor) -> Any:
 def serve(spec: HostSpec) -> None:
     """Construct, serve until it is time to end, and close."""
     keep_freed_memory()
+    if not spec.parent_pid:  # in a container, before there is another thread
+        end_on_foreign_calls()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

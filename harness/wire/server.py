@@ -18,6 +18,7 @@ from harness.contracts.errors import WiwError
 from harness.contracts.storage import storage_error
 from harness.wire.buffers import widen_send_buffers
 from harness.wire.channel import COMMON_OPTIONS, HANDSHAKE
+from harness.wire.limits import REQUEST_BYTES
 from harness.wire.services import Service
 from harness.wire.statuses import abort, from_user_code, log_traceback
 
@@ -84,7 +85,7 @@ def start_server(service: Service, socket: Path, thread: ThreadPoolExecutor) -> 
     """
     server = grpc.server(
         ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health"),
-        options=COMMON_OPTIONS,
+        options=(*COMMON_OPTIONS, ("grpc.max_receive_message_length", REQUEST_BYTES[service.name.rpartition(".")[2]])),
         maximum_concurrent_rpcs=MAX_WAITING_CALLS,
     )
     address = socket.absolute()

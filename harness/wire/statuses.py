@@ -21,6 +21,9 @@ from harness.contracts.errors import DeadlineExceeded, LimitExceeded, ServiceErr
 METADATA_KEY = "wiw-error-bin"
 MAX_ERROR_TEXT = 4000
 
+_REPLY_TOO_LARGE = "CLIENT: Received message larger than max"
+"""How gRPC's message size filter begins where it is the reply that is too large."""
+
 _CODES: Dict[Type[WiwError], grpc.StatusCode] = {
     errors.Refusal: grpc.StatusCode.INVALID_ARGUMENT,
     errors.SpecMismatch: grpc.StatusCode.FAILED_PRECONDITION,
@@ -101,6 +104,9 @@ def from_status(error: grpc.RpcError, service: str, call: str, deadline_s: float
         return DeadlineExceeded(
             f"{service} did not answer {call} within {deadline_s:g} s.", "Look at its log, or raise the deadline."
         )
+    if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _REPLY_TOO_LARGE in details:
+        what = f"{service} sent a bad reply to {call}: it is larger than any reply to that may be ({details})."
+        return ServiceError(what, "Mend the service that sent it.")
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
         return LimitExceeded(f"{call} to {service}: {details}.", "Send less, or look whether it is overloaded.")
     if code == grpc.StatusCode.UNAVAILABLE:

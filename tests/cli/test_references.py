@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,49 @@ def test_a_run_of_another_hash_is_not_reused(tmp_path: Path) -> None:
     plan = make_plan(options("warp"))
     write(tmp_path, replace(plan, identity=replace(plan.identity, suite_hash="0" * 64)), "old")
     assert play.reusable(plan, tmp_path) is None
+
+
+DEFAULT = {"split": "validation", "episodes": ""}
+
+
+def test_shipped_references_are_not_played(tmp_path: Path, played: list[str]) -> None:
+    asked = options("gtsim-walls", **DEFAULT)
+    play.play_references(asked, make_plan(asked), tmp_path)
+    assert played == []
+    other_seed = options("gtsim-walls", **{**DEFAULT, "seeds": "1"})
+    play.play_references(other_seed, make_plan(other_seed), tmp_path)
+    assert set(played) == SEVEN
+
+
+def test_a_finished_run_is_never_played_again_for_its_references(
+    tmp_path: Path, played: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = options("copy")
+    first = write(tmp_path, make_plan(asked), "first")
+    assert play.play(asked, tmp_path, as_json=False, references=True) == 0
+    assert set(played) == SEVEN - {"copy"}
+    said = capsys.readouterr()
+    assert f"reused from {first.path}" in said.err and "verdict " in said.out
+    assert (first.path / "report.html").exists()
+
+
+def test_an_unfinished_run_is_not_taken_for_a_finished_one(tmp_path: Path, played: list[str]) -> None:
+    asked = options("copy")
+    write(tmp_path, make_plan(asked), "first", PLANNED)
+    play.play(asked, tmp_path, as_json=False, references=True)
+    assert played.count("copy") == 1
+
+
+@pytest.mark.parametrize(("changes", "episodes"), [({}, 18), (DEFAULT, 0), ({**DEFAULT, "seeds": "1"}, 6 * 24)])
+def test_a_dry_run_counts_what_references_would_be_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], episodes: int
+) -> None:
+    asked = options("copy", **changes)
+    play.dry_run(asked, tmp_path, as_json=True, references=True)
+    facts = json.loads(capsys.readouterr().out)
+    assert set(facts["references"]) == SEVEN - {"copy"}
+    assert facts["reference_episodes"] == episodes
+    play.dry_run(asked, tmp_path, as_json=False, references=True)
+    assert "reference_episodes" in capsys.readouterr().out
+    play.dry_run(asked, tmp_path, as_json=True)
+    assert "references" not in json.loads(capsys.readouterr().out)

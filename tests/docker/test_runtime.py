@@ -157,12 +157,15 @@ def test_a_mess_in_the_socket_folder_is_removed(make_spec: MakeSpec, log_path: P
     assert Path("/etc/passwd").exists()
 
 
-def test_a_log_without_end_is_cut(make_spec: MakeSpec, log_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.runtimes.docker_logs.LogReader.__init__.__defaults__", (MIB,))
-    with start_container(make_spec("contained:Talks", LINES="4096"), START, log_path) as service:
+def test_a_log_without_end_is_cut(make_spec: MakeSpec, log_path: Path) -> None:
+    limits = replace(START, log_bytes=MIB)
+    with start_container(make_spec("contained:Talks", LINES="4096"), limits, log_path) as service:
         play(service)
         wait_until(lambda: "cut here" in service.log_tail())
         assert log_path.stat().st_size < MIB + 200
+    with start_container(make_spec("contained:Talks", LINES="4096"), limits, log_path) as service:
+        play(service)
+    assert log_path.stat().st_size < MIB + 200, "a service that starts again gets no second log"
 
 
 def test_too_many_threads_are_refused_by_the_kernel(make_spec: MakeSpec, log_path: Path) -> None:

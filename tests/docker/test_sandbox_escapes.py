@@ -41,7 +41,8 @@ LIMITS = ContainerLimits(
 API_KEY = "WIW_PROBE_API_KEY"
 REACHED_ON_THE_HOST = (
     "interfaces", "tcp_out", "udp_out", "host_loopback", "abstract_socket", "docker_socket", "host_files",
-    "other_processes", "signal_harness", "shared_memory", "variables", "devices",
+    "other_processes", "signal_harness", "shared_memory", "variables", "devices", "oom_score",
+    "life_after_a_call_of_32_bits", "life_after_a_call_of_x32",
 )  # fmt: skip
 REACHED_BY_ROOT_ON_THE_HOST = ("kernel_settings", "kernel_secrets")
 REACHED_WHERE_THE_KERNEL_HAS_IT = ("vsock", "call_of_32_bits")

@@ -34,6 +34,14 @@ def dump_dom(page: Path, profile: Path, fragment: str = "") -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
+def print_pdf(page: Path, profile: Path, target: Path) -> Path:
+    """Print a page with the browser's defaults; return the PDF."""
+    assert PATH is not None
+    flags = (*FLAGS, f"--user-data-dir={profile}", "--virtual-time-budget=5000", f"--print-to-pdf={target}")
+    subprocess.run((PATH, *flags, page.absolute().as_uri()), capture_output=True, timeout=120, check=True)
+    return target
+
+
 def ready_ms(dom: str) -> float:
     """Return how long the page took to its first rendering; raises AssertionError when it never got there."""
     found = re.search(r'data-ready-ms="([0-9.]+)"', dom)

@@ -74,3 +74,23 @@ def test_an_error_with_markup_stays_text(tmp_path: Path) -> None:
     assert "<img src=x" not in dom
     assert "<title>owned" not in dom
     assert "&lt;img src=x" in dom
+
+
+def opened(folder: RunFolder, profile: Path) -> str:
+    dom = dump_dom(write_report(folder).report, profile, "episode=easy-test-0001-s0")
+    return dom[dom.index("<dialog") : dom.index("</dialog>")]
+
+
+def test_marks_of_map_and_scores_are_explained(folder: RunFolder, tmp_path: Path) -> None:
+    dialog = opened(folder, tmp_path)
+    for words in ("walkable", "start and its heading", "path walked", "a decision was made here", "touched something"):
+        assert words in dialog
+    for words in ("goal, its heading, and what counts as reached", "score of one end", "was chosen", "staying here"):
+        assert words in dialog
+
+
+def test_a_video_that_cannot_be_found_says_so(folder: RunFolder, tmp_path: Path) -> None:
+    assert "<video" in opened(folder, tmp_path / "a")
+    (folder.episodes / "easy-test-0001-s0" / "video.mp4").unlink()
+    dialog = opened(folder, tmp_path / "b")
+    assert "<video" not in dialog and "video.mp4 was not found" in dialog

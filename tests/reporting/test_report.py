@@ -142,3 +142,17 @@ def test_within_keeps_the_first_items() -> None:
     kept = within(items, 350)
     assert list(kept) == ["0", "1", "2"]
     assert np.sum([len(v) for v in kept.values()]) == 300
+
+
+def test_every_phase_of_the_timings_is_explained(page: str) -> None:
+    timings = page[page.index("<h2>Timings</h2>") :]
+    assert "Waiting for the world model" in timings and "executes the chosen actions" in timings
+
+
+def test_the_page_says_the_verdict_and_what_to_play(tmp_path: Path) -> None:
+    run = synthetic_run(homes=3, per_home=2)
+    written = write_report(write_run(tmp_path, run), Context({}, {}, "homing", 0))
+    page = written.report.read_text("utf-8")
+    verdict = written.summary.verdict
+    assert html.escape(verdict.text) in page and html.escape(verdict.next_step, quote=False) in page
+    assert json.loads(written.exports[0].read_text("utf-8"))["verdict"]["text"] == verdict.text

@@ -13,7 +13,7 @@ import pytest
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes import docker_folder
 from harness.runtimes.docker_folder import ContainerFolder
-from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.runtimes.specs import WORLD_MODEL, ContainerSpec, ServiceSpec
 from harness.wire.channel import check_socket
 from harness.wire.host import LEASE_NAME, is_locked, read_spec
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not docker_folder._is_tmpfs(Path("/dev/shm")), r
 
 @pytest.fixture
 def folder() -> Iterator[ContainerFolder]:
-    made = ContainerFolder()
+    made = ContainerFolder(ContainerSpec("somebody/model:1", "sha256:abc"))
     made.write_spec(SPEC)
     yield made
     made.remove()
@@ -75,7 +75,7 @@ def test_anything_but_a_socket_is_refused(folder: ContainerFolder, tmp_path: Pat
 
 def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("x")
-    made = ContainerFolder()
+    made = ContainerFolder(ContainerSpec("somebody/model:1", "sha256:abc"))
     (made.mount / "outside").symlink_to(tmp_path)
     (made.mount / "deep").mkdir()
     (made.mount / "deep" / "file").symlink_to(tmp_path / "precious")
@@ -95,4 +95,4 @@ def test_the_lease_is_held_until_the_folder_goes(folder: ContainerFolder) -> Non
 def test_a_folder_that_could_fill_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker_folder, "SOCKET_ROOT", tmp_path)
     with pytest.raises(Refusal, match="is no tmpfs"):
-        ContainerFolder()
+        ContainerFolder(ContainerSpec("somebody/model:1", "sha256:abc"))

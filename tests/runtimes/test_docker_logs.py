@@ -41,13 +41,21 @@ def test_output_beyond_the_limit_is_thrown_away_and_the_log_says_so(tmp_path: Pa
     assert "z" not in text
 
 
+def test_all_starts_that_share_a_log_share_its_limit(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for _ in range(5):
+        text = read(StandIn([b"x" * 70]), log, limit=100)
+    assert text.count("x") == 100 and text.count("cut here") == 1
+    assert len(text) < 250
+
+
 def test_a_broken_connection_is_said_and_mended(tmp_path: Path) -> None:
     class Living(StandIn):
         def inspect_container(self, _: str) -> dict[str, Any]:
             return {"State": {"Running": bool(self._parts), "Status": "running" if self._parts else "exited"}}
 
     client = Living([b"one\n"], [b"two\n"])
-    reader = LogReader(client, "wiw-x", tmp_path / "log")
+    reader = LogReader(client, "wiw-x", tmp_path / "log", 1000)
     reader._thread.join(10.0)
     text = (tmp_path / "log").read_text()
     assert text.startswith("one\n[log: the connection to the engine broke: broken]\n")

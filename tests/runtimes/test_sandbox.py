@@ -10,14 +10,15 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.runtimes import seccomp
-from harness.runtimes.sandbox import NOBODY, container_user, creation_arguments
+from harness.runtimes.sandbox import FIRST_USER, NOBODY, USERS, container_user, creation_arguments, host_arguments
 from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL, ContainerLimits, ContainerSpec, Mount
 
 PLUGIN = ContainerSpec("somebody/model:1", "sha256:abc")
 
 
 def arguments(spec: ContainerSpec = PLUGIN, kind: str = WORLD_MODEL, cores: int = 8) -> dict[str, Any]:
-    return creation_arguments(spec, kind, "/dev/shm/wiw-1-2-x/mount", {"NAME": "value"}, cores)
+    own = creation_arguments(spec, kind, (1234, 56), {"NAME": "value"})
+    return {**own, **host_arguments(spec, kind, "/dev/shm/wiw-1-2-x/mount", cores)}
 
 
 def test_a_plugin_is_confined() -> None:
@@ -46,12 +47,28 @@ def test_an_environment_sees_its_folders_read_only_unless_it_writes_them() -> No
     assert [(mount["Source"], mount["ReadOnly"]) for mount in mounts[1:]] == [("/scenes", True), ("/homes", False)]
 
 
-def test_nobody_runs_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_runs_as_the_user_it_is_given() -> None:
+    assert arguments()["user"] == "1234:56"
+
+
+def test_nobody_runs_as_root_and_no_two_containers_as_one_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert container_user() == (NOBODY, NOBODY)
+    users = {container_user(PLUGIN) for _ in range(100)}
+    assert len(users) > 90 and all(FIRST_USER <= user == group < FIRST_USER + USERS for user, group in users)
+    monkeypatch.setattr("harness.runtimes.sandbox.USERS", 2)
+    assert all(container_user(PLUGIN, {FIRST_USER}) == (FIRST_USER + 1,) * 2 for _ in range(20))
+
+
+def test_environments_that_write_to_one_folder_share_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert container_user(replace(PLUGIN, mounts=(Mount("/homes", "/cache", writable=True),))) == (NOBODY, NOBODY)
+    assert container_user(replace(PLUGIN, mounts=(Mount("/scenes", "/data"),)))[0] >= FIRST_USER
+
+
+def test_a_harness_that_is_not_root_starts_containers_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(os, "getegid", lambda: 100)
-    assert arguments()["user"] == "1000:100"
+    assert container_user(PLUGIN) == (1000, 100)
 
 
 def test_limits_reach_the_kernel() -> None:

@@ -74,15 +74,25 @@ function episodeNodes(row) {
     node.prepend(runMark(i));
     return node;
   });
-  return { badges, body: element("div", {}, pairHead(row, found), pairWalks(row, found)) };
+  const scored = found.some((detail) => detail !== null && detail.decisions.some((d) => d.scores.length));
+  const scores = scored ? element("div", { class: "score-marks" }, scoreMarks()) : null;
+  return { badges, body: element("div", {}, pairHead(row, found), scores, pairWalks(row, found)) };
 }
 
 function pairHead(row, found) {
   const played = found.findIndex((detail) => detail !== null);
   const goal = picture(place(row, Math.max(0, played)), "goal.jpg", "what the agent looks for", "picture goal-picture");
   return element("div", { class: "pair-head" },
-    element("div", {}, element("h3", {}, "From above"), played < 0 ? "–" : drawWalks(found)),
+    element("div", {}, element("h3", {}, "From above"), ...(played < 0 ? ["–"] : [drawWalks(found), mapMarks(...pairMarks())])),
     element("div", {}, element("h3", {}, "Goal"), goal), pairNumbers(row, found));
+}
+
+function pairMarks() {
+  const circle = (classes, r) => icon(drawn("circle", { class: classes, cx: 10, cy: 7, r }));
+  return [
+    ...table.runs.map((run, i) => [runMark(i), `walk of ${run.label}`]),
+    [circle("stop", 2.6), "a decision was made here"], [circle("start", 4.4), "end, in the colour of its run"],
+  ];
 }
 
 function pairNumbers(row, found) {

@@ -29,6 +29,15 @@ function decisionCard(place, decision, index) {
     decision.scores.length ? drawScores(decision) : null, decisionStrip(place, decision, index));
 }
 
+// What the marks of the line of scores mean, once for all decisions of an episode.
+function scoreMarks() {
+  return legend([
+    [icon(drawn("line", { class: "end", x1: 10, x2: 10, y1: 1, y2: 13 })), "score of one end of a candidate, better to the right"],
+    [icon(drawn("circle", { class: "chosen", cx: 10, cy: 7, r: 5 })), "the end that was chosen"],
+    [icon(drawn("path", { class: "stay", d: "M10 2L15 7L10 12L5 7Z" })), "staying here"],
+  ]);
+}
+
 function drawScores(decision) {
   const all = [...decision.scores, decision.stay];
   const low = Math.min(...all), high = Math.max(...all), span = high - low || 1;

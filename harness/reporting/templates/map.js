@@ -81,3 +81,30 @@ function viewBox(points) {
   const size = Math.max(least, Math.max(...xs) - Math.min(...xs) + 2 * margin, Math.max(...zs) - Math.min(...zs) + 2 * margin);
   return { x: (Math.min(...xs) + Math.max(...xs) - size) / 2, z: (Math.min(...zs) + Math.max(...zs) - size) / 2, width: size, height: size };
 }
+
+// What the marks of a map mean: those of every map, and `walked`, how this page draws a walk.
+function mapMarks(...walked) {
+  return legend([
+    [icon(drawn("rect", { class: "walkable", x: 1, y: 1, width: 18, height: 12 })), "walkable"],
+    [icon(drawn("rect", { class: "wall", x: 1, y: 1, width: 18, height: 12 })), "not walkable"],
+    [icon(drawn("line", { class: "start-arrow", x1: 3, y1: 7, x2: 17, y2: 7 })), "start and its heading"],
+    ...walked,
+    [icon(drawn("circle", { class: "bump", cx: 10, cy: 7, r: 4 })), "touched something"],
+    [icon(drawn("circle", { class: "radius", cx: 10, cy: 7, r: 6 }), drawn("line", { class: "arrow", x1: 10, y1: 7, x2: 18, y2: 3 }),
+      drawn("circle", { class: "goal", cx: 10, cy: 7, r: 2.5 })), "goal, its heading, and what counts as reached"],
+  ]);
+}
+
+function walkMarks() {
+  return [
+    [icon(drawn("polyline", { class: "path", points: "1,12 8,4 19,8" })), "path walked"],
+    [icon(drawn("circle", { class: "stop", cx: 10, cy: 7, r: 6 }), drawn("text", { x: 10, y: 7 }, "2")), "a decision was made here"],
+    [icon(drawn("circle", { class: "start", cx: 10, cy: 7, r: 4 })), "end"],
+  ];
+}
+
+function icon(...parts) { return drawn("svg", { viewBox: "0 0 20 14", "aria-hidden": "true" }, ...parts); }
+
+function legend(entries) {
+  return element("ul", { class: "marks" }, ...entries.map(([mark, words]) => element("li", {}, mark, words)));
+}

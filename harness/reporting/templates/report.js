@@ -62,9 +62,9 @@ function episodeBody(row, detail) {
     card.addEventListener("pointerleave", () => map.light(-1));
   });
   return element("div", { class: "two" },
-    element("div", { class: "side" }, element("div", {}, element("h3", {}, "From above"), map.node),
+    element("div", { class: "side" }, element("div", {}, element("h3", {}, "From above"), map.node, mapMarks(...walkMarks())),
       goalPicture(row), facts(row, detail), video(row)),
-    element("div", {}, ...cards));
+    element("div", { class: "decisions" }, detail.decisions.some((d) => d.scores.length) ? scoreMarks() : null, ...cards));
 }
 
 function facts(row, detail) {
@@ -89,9 +89,11 @@ function goalPicture(row) {
 
 function video(row) {
   const source = `${place(row).url}/video.mp4`;
-  const player = element("video", { src: source, controls: "", preload: "none", class: "picture" });
-  player.addEventListener("error", () => player.replaceWith(
-    element("p", { class: "warn" }, "video.mp4 was not found: keep the folder episodes/ beside this file.")));
+  // Its first bytes are read at once: a player of a file that is not there looks like one that waits for a click.
+  const player = element("video", { controls: "", preload: "metadata", class: "picture" });
+  player.addEventListener("error", () => player.replaceWith(element("p", { class: "warn" },
+    `${source} was not found or cannot be played: keep the folder episodes/ beside this file.`)));
+  player.src = source;
   return element("div", {}, element("h3", {}, "Video"), player);
 }
 

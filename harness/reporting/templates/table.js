@@ -34,6 +34,9 @@ function showMoreRows() {
   byId("more").textContent = drawnRows < order.length ? `${order.length - drawnRows} more below` : "";
 }
 
+// Paper has no scrolling: every row that passes the filter is drawn before the page is printed.
+function showAllRows() { while (drawnRows < order.length) showMoreRows(); }
+
 function episodeHash(row) { return `#episode=${encodeURIComponent(row[ROW.folder])}`; }
 function stateMark(state) { return element("i", { class: `state ${state}` }); }
 
@@ -76,6 +79,7 @@ function connectFilters() {
     const row = event.target.closest("tr");
     if (row) location.hash = `episode=${encodeURIComponent(row.dataset.folder)}`;
   });
+  window.addEventListener("beforeprint", showAllRows);
   new IntersectionObserver((entries) => { if (entries[0].isIntersecting) showMoreRows(); }, { rootMargin: "1200px" })
     .observe(byId("more"));
 }

@@ -24,6 +24,7 @@ _ALL = (
     powers.signal_harness, powers.trace, powers.shared_memory, powers.variables, powers.identity, powers.become_root,
     powers.set_user_id_program, powers.mounts, powers.namespaces, powers.change_root, powers.host_name,
     powers.priority, powers.raise_limits, powers.fork_bomb, powers.call_of_32_bits,
+    powers.life_after_a_call_of_32_bits, powers.life_after_a_call_of_x32, powers.oom_score,
 )  # fmt: skip
 PROBES: Dict[str, Probe] = {probe.__name__: probe for probe in _ALL}
 PROBES.update({name: powers.kernel_call(name) for name in powers.CALLS})

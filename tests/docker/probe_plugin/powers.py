@@ -7,6 +7,8 @@ import errno
 import mmap
 import os
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
@@ -183,17 +185,43 @@ _GETPID_32 = bytes.fromhex("b814000000cd80c3")
 
 def call_of_32_bits(facts: Facts) -> str:
     """A system call by the old door, whose numbers and arguments a filter of 64-bit calls would misread."""
+    return in_child(_call_as_32_bits)
 
-    def call_it() -> int:
-        code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-        code.write(_GETPID_32)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(code))
-        result: int = ctypes.CFUNCTYPE(ctypes.c_int)(address)()
-        if result < 0:
-            raise OSError(-result, "int 0x80")
-        return result
 
-    return in_child(call_it)
+def _call_as_32_bits() -> int:
+    code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(_GETPID_32)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(code))
+    result: int = ctypes.CFUNCTYPE(ctypes.c_int)(address)()
+    if result < 0:
+        raise OSError(-result, "int 0x80")
+    return result
+
+
+def life_after_a_call_of_32_bits(facts: Facts) -> str:
+    """A thread that such a call ends, in a process that lives on without it and never answers again."""
+    return in_child(lambda: _outlive(_call_as_32_bits))
+
+
+def life_after_a_call_of_x32(facts: Facts) -> str:
+    """The same with a call of x32: getpid with the bit that marks its numbers."""
+    return in_child(lambda: _outlive(lambda: call("syscall", ctypes.c_long(0x40000000 | 39))))
+
+
+def _outlive(foreign: Callable[[], Any]) -> str:
+    def attempt_it() -> None:
+        with suppress(OSError):  # a kernel without such calls; the thread lives
+            foreign()
+
+    thread = threading.Thread(target=attempt_it, daemon=True)
+    thread.start()
+    thread.join(1.0)
+    return "the process lives"
+
+
+def oom_score(facts: Facts) -> str:
+    """Setting how soon the kernel ends this process when memory is short: before or after the harness."""
+    return attempt(lambda: Path("/proc/self/oom_score_adj").write_text(Path("/proc/self/oom_score_adj").read_text()))
 
 
 def kernel_call(name: str) -> Probe:

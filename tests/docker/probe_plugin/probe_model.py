@@ -133,3 +133,11 @@ class LeavesFiles(Copy):
     def __init__(self, manifest: ModelManifest) -> None:
         super().__init__(manifest)
         place.leave_files()
+
+
+class SaysUser(Copy):
+    """Says as which user it runs."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        super().__init__(manifest)
+        print(f"user {os.geteuid()}", flush=True)

@@ -1,0 +1,90 @@
+"""The commands that would tell more about a run, made of what it recorded: to be pasted into a shell as they are."""
+
+from __future__ import annotations
+
+import shlex
+from typing import List, Sequence
+
+from harness.contracts.manifests import Setting
+from harness.records.identity import RunRecord
+
+PLAY = ("python", "benchmark.py")
+
+KEPT = (
+    "--plugins",
+    "--wm-python",
+    "--env-python",
+    "--runtime",
+    "--weights",
+    "--scenes",
+    "--wm-gpu",
+    "--env-gpu",
+    "--out",
+)
+"""Options of the recorded command that its identity does not hold, each followed by one value."""
+
+KEPT_FLAGS = ("--allow-uncarded",)
+
+
+def setting_text(value: Setting) -> str:
+    """Return a setting as ``--set`` reads it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def continue_command(folder: str, errors: bool) -> str:
+    """Return the command that plays the rest of a run; ``errors``: those that ended in error, too."""
+    return _quoted([*PLAY, "--resume", folder, *(["--retry-errors"] if errors else [])])
+
+
+def reference_command(record: RunRecord) -> str:
+    """Return the run's own command with ``--references``, which plays what is missing and never the run again."""
+    identity = record.identity
+    return _play(record, identity.split, identity.episodes_subset or str(len(identity.episodes)))
+
+
+def larger_command(record: RunRecord, split: str) -> str:
+    """Return the command that plays the same world model, and the references, on all episodes of ``split``."""
+    return _play(record, split, "all")
+
+
+def _play(record: RunRecord, split: str, episodes: str) -> str:
+    identity = record.identity
+    image = () if identity.wm_image is None else ("--wm-image", identity.wm_image.reference)
+    return _quoted(
+        [
+            *PLAY,
+            *image,
+            *("--wm", identity.wm, "--task", identity.task, "--suite", identity.suite, "--tier", identity.tier),
+            *("--split", split, "--episodes", episodes, "--stop", identity.stop),
+            *_seeds(identity.seeds),
+            *(
+                word
+                for name, value in identity.wm_overrides.items()
+                for word in ("--set", f"{name}={setting_text(value)}")
+            ),
+            *_kept(record.provenance.command),
+            "--references",
+        ]
+    )
+
+
+def _seeds(seeds: Sequence[int]) -> Sequence[str]:
+    if tuple(seeds) == (0,):
+        return ()
+    return ("--seed", str(seeds[0])) if len(seeds) == 1 else ("--seeds", ",".join(map(str, seeds)))
+
+
+def _kept(command: Sequence[str]) -> Sequence[str]:
+    """Return the options of a recorded command that must be given again, in either of the forms that a shell takes."""
+    kept: List[str] = []
+    for place, word in enumerate(command):
+        name, equals, _ = word.partition("=")
+        if word in KEPT_FLAGS or (name in KEPT and equals):
+            kept.append(word)
+        elif word in KEPT and place + 1 < len(command):
+            kept += [word, command[place + 1]]
+    return kept
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return " ".join(map(shlex.quote, words))
