@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.contracts.commands import resume_command
 from harness.contracts.errors import Refusal, WiwError
-from harness.contracts.failures import Failures
+from harness.contracts.failures import BROKEN, Failures
 from harness.contracts.storage import storage_error
 from harness.records.folder import LOGS, RunFolder
 from harness.running.progress import RunOutcome
+from harness.scoring.next_commands import continue_command
 
 SHOWN = 3
 
@@ -46,6 +46,11 @@ def partial_lines(outcome: RunOutcome) -> list[str]:
     """Return why a run is not complete, and the command that completes it."""
     stopped = [f"STOPPED after {outcome.stopped}"] if outcome.stopped else []
     return [*stopped, f"PARTIAL: continue with  {resume_command(outcome.path, outcome.counts)}"]
+
+
+def resume_command(run: Path, counts: Mapping[str, int]) -> str:
+    """Return the command that plays what a run with these counts by state has left, its errors too where it has any."""
+    return continue_command(str(run), any(counts.get(state) for state in BROKEN))
 
 
 @contextmanager
