@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -18,6 +18,7 @@ from harness.cli.collect import collect_command
 from harness.cli.compare import compare_command
 from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
+from harness.cli.passing_on import PassingGroup
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
 from harness.contracts.storage import storage_error
@@ -26,6 +27,7 @@ BROKEN, USAGE, PARTIAL = 1, 2, 3
 
 app = typer.Typer(
     name="benchmark.py",
+    cls=PassingGroup,
     help="Does a visual world model help an agent act? Plays seeded closed-loop episodes and reports task success.",
     invoke_without_command=True,
     add_completion=False,
@@ -80,16 +82,26 @@ def main_command(
     if context.invoked_subcommand is not None:
         return 0
     if resume is not None:
-        from harness.cli import play
+        from harness.cli import continuing, play
         from harness.running.plan import Patience
 
-        if wm or task or wm_image:
-            raise Refusal("--resume continues a run as it was planned.", "Leave out --wm, --wm-image and --task.")
-        if weights or assignments or allow_uncarded:
-            raise Refusal(
-                "--resume continues a run as it was planned.", "Leave out --weights, --set and --allow-uncarded."
-            )
-        return play.resume(resume, workers, retry_errors, as_json, Patience(max_failures, timeout))
+        continuing.check_options(given_options(context))
+        continuation = continuing.Continuation(
+            workers=workers,
+            env_python=env_python,
+            wm_python=wm_python,
+            plugins=tuple(plugins or ()),
+            runtime=runtime if "--runtime" in given_options(context) else "",
+            env_gpu=env_gpu,
+            wm_gpu=wm_gpu,
+            scenes=scenes,
+            weights=weights,
+            assignments=tuple(assignments or ()),
+            patience=Patience(max_failures, timeout),
+        )
+        return play.resume(resume, continuation, retry_errors, as_json)
+    if retry_errors:
+        raise Refusal("--retry-errors says how a run is continued.", "Name the run: --resume RUN --retry-errors")
     named = wm or wm_image
     if not named or not task:
         missing = "--wm and --task" if not named and not task else "--wm" if not named else "--task"
@@ -200,6 +212,15 @@ def main(arguments: Sequence[str]) -> int:
         note("       python benchmark.py --help lists commands and options.")
         return USAGE
     return code if isinstance(code, int) else 0
+
+
+def given_options(context: typer.Context) -> dict[str, Any]:
+    """Return the options that stand on the command line, by name, with their values."""
+    return {
+        option.opts[0]: context.params[str(option.name)]
+        for option in context.command.params
+        if (source := context.get_parameter_source(str(option.name))) is not None and source.name == "COMMANDLINE"
+    }
 
 
 def option_hint(message: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from harness.banking.plan import plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
-from harness.cli.failures import continuing, failure_lines, retry_lines
+from harness.cli.failures import failure_lines, retry_lines, telling_how_on
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.play import check_writable
 from harness.cli.progress import ProgressLine, describe_states
@@ -126,7 +126,7 @@ def asking(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
     if not as_json:
         say(f"bank {measurement(folder)}")
     with (
-        continuing(folder, "the same command"),
+        telling_how_on(lambda: "the same command"),
         ProgressLine(len(folder.identity.keys()), describe_states, folder.path) as line,
     ):
         yield line

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness.contracts.commands import command
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.failures import BROKEN, Failures
 from harness.contracts.storage import storage_error
 from harness.records.folder import LOGS, RunFolder
+from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
-from harness.scoring.next_commands import continue_command
 
 SHOWN = 3
 
@@ -42,20 +43,30 @@ def with_log(error: str, folder: Path) -> str:
     return error.replace(f"(log: {LOGS}/", f"(log: {folder / LOGS}/")
 
 
-def partial_lines(outcome: RunOutcome) -> list[str]:
+def partial_lines(outcome: RunOutcome, how: str) -> list[str]:
     """Return why a run is not complete, and the command that completes it."""
     stopped = [f"STOPPED after {outcome.stopped}"] if outcome.stopped else []
-    return [*stopped, f"PARTIAL: continue with  {resume_command(outcome.path, outcome.counts)}"]
+    return [*stopped, f"PARTIAL: continue with  {how}"]
 
 
-def resume_command(run: Path, counts: Mapping[str, int]) -> str:
+def resume_command(run: Path, plan: RunPlan, counts: Mapping[str, int]) -> str:
     """Return the command that plays what a run with these counts by state has left, its errors too where it has any."""
-    return continue_command(str(run), any(counts.get(state) for state in BROKEN))
+    broken = any(counts.get(state) for state in BROKEN)
+    return command("--resume", run, *plan.again, *(["--retry-errors"] if broken else []))
+
+
+def counts_of(folder: RunFolder) -> dict[str, int]:
+    """Return the rows of a run by state; nothing where they cannot be read now, which changes a hint alone."""
+    counts: dict[str, int] = {}
+    with suppress(WiwError, OSError):
+        for row in folder.rows():
+            counts[row.result.state] = counts.get(row.result.state, 0) + 1
+    return counts
 
 
 @contextmanager
-def continuing(folder: RunFolder, command: str = "") -> Iterator[None]:
-    """Tell with an error that ends a run how it goes on: with ``command``, else by resuming ``folder``.
+def telling_how_on(how: Callable[[], str]) -> Iterator[None]:
+    """Tell with an error that ends a run the command that goes on, which ``how`` returns.
 
     A disk that failed in this process is told in words too.
     """
@@ -64,19 +75,9 @@ def continuing(folder: RunFolder, command: str = "") -> Iterator[None]:
     except Refusal:
         raise
     except WiwError as error:
-        step = f"{error.next_step} Then continue with: {command or _resume(folder)}".strip()
-        raise WiwError(error.what, step) from error
+        raise WiwError(error.what, f"{error.next_step} Then continue with: {how()}".strip()) from error
     except OSError as error:
         machine = storage_error(error)
         if machine is None:
             raise
-        step = f"{machine.next_step} Then continue with: {command or _resume(folder)}"
-        raise WiwError(machine.what, step) from error
-
-
-def _resume(folder: RunFolder) -> str:
-    counts: dict[str, int] = {}
-    with suppress(WiwError, OSError):  # what cannot be read now changes the hint alone
-        for row in folder.rows():
-            counts[row.result.state] = counts.get(row.result.state, 0) + 1
-    return resume_command(folder.path, counts)
+        raise WiwError(machine.what, f"{machine.next_step} Then continue with: {how()}") from error

@@ -8,8 +8,9 @@ from typing import Annotated, Optional
 import typer
 
 from harness.cli.arguments import Json
+from harness.cli.passing_on import PassingGroup
 
-group = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+group = typer.Typer(cls=PassingGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 LOCK = Path("images.lock")
 

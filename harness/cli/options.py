@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from harness.cli import again
 from harness.cli.paths import cache_root
 from harness.cli.progress import ReadingLine
 from harness.cli.scenes import choose_scenes
@@ -23,7 +24,7 @@ from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.action_spaces import check_actions
 from harness.running.habitat import has_module, plan_habitat
-from harness.running.images import find_image, read_file
+from harness.running.images import DOCKER, PROCESS, find_image, read_file
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
@@ -39,7 +40,6 @@ from tasks.suite import AT, DRAFT, HABITAT, HABITAT_IMAGE, Suite, load_suite
 DEFAULT_EPISODES = 24
 MAX_WORKERS = 256
 
-PROCESS, DOCKER = "process", "docker"
 RUNTIMES = (PROCESS, DOCKER)
 DRAFT_TIER = "draft-tier"
 """Stamps a result on a tier whose hash may still change: nobody should cite it."""
@@ -135,10 +135,10 @@ def interpreter(given: str, option: str) -> str:
     """Return the absolute path of an interpreter, "" for this one; Refusal where it does not exist."""
     if not given:
         return ""
-    found = shutil.which(given)
+    found = shutil.which(Path(given).expanduser() if given.startswith("~") else given)
     if found is None:
         raise Refusal(f"{option} {given!r} is not a program.", f"Give the path of a Python, such as {sys.executable}.")
-    return found
+    return str(Path(found).absolute())  # a service starts in another folder; a link of a venv stays one
 
 
 def check_placement(options: RunOptions) -> None:
@@ -239,6 +239,7 @@ def make_plan(options: RunOptions) -> RunPlan:
         world_model=model_plan,
         workers=options.workers,
         images={kind: image for kind, image in images.items() if image is not None},
+        again=again.words(options, environment, world_model, entry.manifest),
     ).with_patience(options.patience)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.console import note, print_json, say
-from harness.cli.failures import continuing, partial_lines
+from harness.cli.continuing import Continuation, plan_again
+from harness.cli.failures import counts_of, partial_lines, resume_command, telling_how_on
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.progress import ProgressLine
 from harness.cli.results import finish, headline
@@ -19,7 +21,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE
 from harness.contracts.results import PLAYED
 from harness.records.folder import RunFolder, list_runs
-from harness.running.plan import UNCHANGED, Patience, RunPlan, plan_of
+from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
 from harness.worldmodels.preparing import Choice
 from tasks.suite import load_suite
@@ -43,22 +45,21 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
             note(f"the run itself: reused from {done.path}")
             return tell(done, out, as_json)
     folder = runs.create(plan, out)
-    with reported(folder, as_json) as progress:
+    with reported(folder, plan, as_json) as progress:
         outcome = runs.play(folder, plan, progress)
-    return conclude(outcome, out, as_json)
+    return conclude(outcome, plan, out, as_json)
 
 
-def resume(run: Path, workers: int | None, retry_errors: bool, as_json: bool, patience: Patience = UNCHANGED) -> int:
+def resume(run: Path, continuation: Continuation, retry_errors: bool, as_json: bool) -> int:
     """Continue a run where it stopped; return its exit code."""
     from harness.running import runs
 
     folder = RunFolder.open(run)
-    identity = folder.identity
-    suite = load_suite(identity.suite, identity.task)
-    prepare_scenes(plan_of(folder))
-    with reported(folder, as_json) as progress:
-        outcome = runs.resume(run, suite.hash(identity.tier), progress, workers, retry_errors, patience=patience)
-    return conclude(outcome, run.absolute().parent, as_json)
+    plan = plan_again(folder, continuation)
+    prepare_scenes(plan)
+    with reported(folder, plan, as_json) as progress:
+        outcome = runs.resume(run, plan, progress, retry_errors)
+    return conclude(outcome, plan, run.absolute().parent, as_json)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
             continue
         folder = runs.create(reference.plan, out)
         note(f"reference {reference.name}: playing")
-        with reported(folder, as_json=True) as progress:
+        with reported(folder, reference.plan, as_json=True) as progress:
             outcome = runs.play(folder, reference.plan, progress)
         if outcome.interrupted:
             why = f" after {outcome.stopped}" if outcome.stopped else ""
@@ -205,35 +206,34 @@ def check_writable(out: Path) -> None:
     """Raise Refusal at once where run folders cannot be made."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=out):  # of no name: others may start in the same folder at the same moment
+            pass
     except OSError as error:
         raise Refusal(f"cannot write to {out}: {error.strerror}.", "Choose another folder with --out.") from error
 
 
 @contextmanager
-def reported(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
+def reported(folder: RunFolder, plan: RunPlan, as_json: bool) -> Iterator[ProgressLine]:
     """Show progress while a run is played; an error says how to continue."""
     line = ProgressLine(len(folder.identity.keys()), folder=folder.path)
     if not as_json:
         say(f"run {folder.path}")
-    with continuing(folder), line:
+    with telling_how_on(lambda: resume_command(folder.path, plan, counts_of(folder))), line:
         yield line
 
 
-def conclude(outcome: RunOutcome, out: Path, as_json: bool) -> int:
+def conclude(outcome: RunOutcome, plan: RunPlan, out: Path, as_json: bool) -> int:
     """Score a run, write its exports and report, print the headline; return the exit code."""
     tell(RunFolder.open(outcome.path), out, as_json)
     if outcome.exit_code:
-        for text in partial_lines(outcome):
+        for text in partial_lines(outcome, resume_command(outcome.path, plan, outcome.counts)):
             note(text)
     return outcome.exit_code
 
 
 def tell(folder: RunFolder, out: Path, as_json: bool) -> int:
     """Score a run that was played to its end, write its exports and report, print what it says; return 0."""
-    with continuing(folder, command("report", folder.path)):
+    with telling_how_on(lambda: command("report", folder.path)):
         files = finish(folder, out)
     if as_json:
         print_json(files.results)

@@ -8,8 +8,9 @@ from typing import Annotated, Optional
 import typer
 
 from harness.cli.arguments import Json, MaxFailures, Plugins
+from harness.cli.passing_on import PassingGroup
 
-group = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+group = typer.Typer(cls=PassingGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @group.callback()
@@ -36,7 +37,7 @@ def check_command(
     named: Annotated[str, typer.Argument(metavar="PATH|NAME|IMAGE", help="A folder, a world model, or an image.")],
     model: Annotated[str, typer.Option("--model", help="Which model, where the plugin has several.")] = "",
     only: Annotated[Optional[list[str]], typer.Option("--only", help="Run this check alone (repeatable).")] = None,
-    deadline: Annotated[
+    timeout: Annotated[
         float, typer.Option("--timeout", "--deadline", min=0.1, help="Seconds that one call may take.")
     ] = 600.0,
     max_failures: MaxFailures = None,

@@ -32,7 +32,7 @@ def new(name: str, into: Path | None, as_json: bool) -> int:
     say(f"made {folder}: {', '.join(files)}")
     say("next:")
     say(f"  {command('plugin', 'check', folder)}")
-    say(f"  {command('--wm', name, '--task', 'ignav', *(['--plugins', folder] if into else []))}")
+    say(f"  {command('--wm', name, '--task', 'ignav', *(('--plugins', folder) if into else ()))}")
     return 0
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from harness.cli.arguments import RUNS, Json, Out
+from harness.cli.passing_on import PassingGroup
 
-group = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
+group = typer.Typer(cls=PassingGroup, invoke_without_command=True, add_completion=False, rich_markup_mode=None)
 
 
 @group.callback()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from harness.records.errors import disk_errors
@@ -33,7 +34,8 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     The temporary name lies in the same folder, because a rename is atomic only inside one file system.
     """
-    temporary = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}")
+    # Two processes may write the same file, and where they see different process namespaces have the same number.
+    temporary = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
     with disk_errors(path):
         try:
             write_synced(temporary, data)

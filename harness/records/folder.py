@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from pathlib import Path
-from typing import Any, Mapping, Sequence, Tuple
+from typing import Any, Callable, Mapping, Sequence, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
@@ -47,17 +47,12 @@ class RunFolder:
         """
         for episode in identity.episodes:
             check_name(episode.id)
-        name = run_id or new_run_id(identity, provenance.created_at)
-        path = root / name
-        with disk_errors(path):
+        with disk_errors(root):
             root.mkdir(parents=True, exist_ok=True)
-            try:
-                path.mkdir()
-            except FileExistsError:
-                raise Refusal(f"{path} exists already.", "Resume it with --resume, or choose another name.") from None
+            path = _new_folder(root, run_id, lambda: new_run_id(identity, provenance.created_at))
             (path / EPISODES).mkdir()
             (path / LOGS).mkdir()
-        record = RunRecord(FORMAT, name, identity, execution, provenance)
+        record = RunRecord(FORMAT, path.name, identity, execution, provenance)
         write_atomic(path / RECORD, json.dumps(to_plain(record), indent=1, allow_nan=False).encode())
         return cls(path, record)
 
@@ -177,6 +172,19 @@ def new_run_id(identity: RunIdentity, created_at: float) -> str:
     seeds = identity.seeds
     seed = f"s{seeds[0]}" if len(seeds) == 1 else f"s{seeds[0]}-{seeds[-1]}"
     return "-".join((stamp, identity.task, identity.tier, identity.wm, seed, secrets.token_hex(2)))
+
+
+def _new_folder(root: Path, run_id: str, new_name: Callable[[], str]) -> Path:
+    """Make the folder called ``run_id``, or one with a new name: another start may take the same one just now."""
+    while True:
+        path = root / (run_id or new_name())
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if run_id:
+                raise Refusal(f"{path} exists already.", "Resume it with --resume, or choose another name.") from None
+            continue
+        return path
 
 
 def list_runs(root: Path) -> Tuple[RunFolder, ...]:

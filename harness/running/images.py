@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Mapping
 from harness.contracts.errors import SpecMismatch
 from harness.records.identity import ImageRecord
 
+PROCESS, DOCKER = "process", "docker"
+"""The two runtimes, as ``--runtime`` names them."""
+
 if TYPE_CHECKING:  # the engine's module is imported only where an engine is asked
     from harness.runtimes.docker_engine import Engine
 
@@ -46,16 +49,23 @@ def _engine() -> Engine:
     return docker_engine.connect()
 
 
-def check_images(images: Mapping[str, ImageRecord]) -> None:
-    """Raise SpecMismatch unless every reference still names the image that the run began with.
+def check_images(began: Mapping[str, ImageRecord], now: Mapping[str, ImageRecord]) -> None:
+    """Raise SpecMismatch unless each service runs in the image that the run ``began`` with, or in none as it did.
 
     Episodes from two versions of an image in one run would have no meaning, so it is refused, not continued.
     """
-    for kind, began in images.items():
-        now = find_image(began.reference)
-        if now.id != began.id:
+    for kind in sorted({*began, *now}):
+        first, present = began.get(kind), now.get(kind)
+        if (first and first.id) == (present and present.id):
+            continue
+        name = kind.replace("_", " ")
+        if first is None or present is None:
+            how = "in a container" if present is None else "as a process"
             raise SpecMismatch(
-                f"image {began.reference} of the {kind.replace('_', ' ')} is {now.id} now, "
-                f"but the run began with {began.id}.",
-                f"Give the old image its name back (docker tag {began.id} {began.reference}), or start a new run.",
+                f"the {name} of the run was started {how}, and now it would not be.",
+                f"Continue it with --runtime {DOCKER if present is None else PROCESS}.",
             )
+        raise SpecMismatch(
+            f"image {present.reference} of the {name} is {present.id} now, but the run began with {first.id}.",
+            f"Give the old image its name back (docker tag {first.id} {present.reference}), or start a new run.",
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
-from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.plain import from_plain
 from harness.runtimes.specs import WORLD_MODEL, ContainerSpec
@@ -91,7 +91,9 @@ class RunPlan:
     ``player`` names the class that plays an episode, as ``module:Class``; ``options`` are its own. ``max_attempts`` is
     how often an episode is started when its worker or its environment dies; what the world model does is never tried
     again. After ``max_failures`` equal failures in a row the run stops (0: never). ``images`` says of each kind of
-    service in a container which image was found when the plan was made; the run's provenance keeps it.
+    service in a container which image was found when the plan was made; the run's provenance keeps it. ``again`` are
+    the words of the command line, ``--option=value``, that a resume of the run needs once more: a run folder never
+    says itself what is to be executed.
     """
 
     identity: RunIdentity
@@ -104,6 +106,7 @@ class RunPlan:
     max_failures: int = 3
     options: Mapping[str, Any] = field(default_factory=dict)
     images: Mapping[str, ImageRecord] = field(default_factory=dict)
+    again: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -114,10 +117,20 @@ class RunPlan:
             raise Refusal(f"--max-failures {self.max_failures} is negative.", "Give 0 for no limit, or 1 and more.")
 
     def execution(self) -> Dict[str, Any]:
-        """Return everything but identity and images as plain data, for `run.json`, which holds these two itself."""
-        plain: Dict[str, Any] = to_plain(replace(self, identity=None))  # type: ignore[arg-type]
-        del plain["identity"], plain["images"]
-        return plain
+        """Return what `run.json` keeps of how the run is played, as plain data for people and for `again_options`.
+
+        Nothing of it is ever executed: a run folder may come from anybody. So it names no class, no interpreter and no
+        folder, and a resumed run gets them from the catalog and the command line.
+        """
+        return {
+            "workers": self.workers,
+            "deadlines": to_plain(self.deadlines),
+            "max_attempts": self.max_attempts,
+            "max_failures": self.max_failures,
+            "environment": _told(self.environment),
+            "world_model": _told(self.world_model),
+            "again": sorted({option_of(word) for word in self.again}),
+        }
 
     def worker_start_s(self) -> float:
         """Return how long a worker may take until it is ready: its services one after another, and Python itself."""
@@ -133,10 +146,6 @@ class RunPlan:
         """Return a worker's share of what a run keeps of the output of one kind of container."""
         return RUN_LOG_BYTES // self.workers
 
-    def with_workers(self, workers: Optional[int]) -> RunPlan:
-        """Return the plan with another number of workers; None keeps it."""
-        return self if workers is None else replace(self, workers=workers)
-
     def with_patience(self, patience: Patience) -> RunPlan:
         """Return the plan with other limits; what ``patience`` leaves out is kept."""
         most, call_s = patience.max_failures, patience.timeout_s
@@ -144,18 +153,30 @@ class RunPlan:
         return replace(self, max_failures=self.max_failures if most is None else most, deadlines=deadlines)
 
 
-def plan_of(folder: RunFolder) -> RunPlan:
-    """Return the plan that a run folder was made with; raise SpecMismatch when another version wrote it."""
-    record = folder.record
-    images = to_plain(record.provenance.images)
-    plain = {**record.execution, "identity": to_plain(record.identity), "images": images}
-    try:
-        return from_plain(RunPlan, plain)
-    except ValueError as error:
-        raise SpecMismatch(
-            f"the plan of {folder.path} is not one of this version: {error}.",
-            "Resume it with the version that wrote it.",
-        ) from error
+def encode_plan(plan: RunPlan) -> bytes:
+    """Return a plan for a worker process of this run."""
+    return json.dumps(to_plain(plan), allow_nan=False).encode()
+
+
+def decode_plan(data: bytes) -> RunPlan:
+    """Return the plan that `encode_plan` wrote."""
+    return from_plain(RunPlan, json.loads(data))
+
+
+def option_of(word: str) -> str:
+    """Return the option of a word of `RunPlan.again`: ``--plugins`` of ``--plugins=p``, ``--set code`` of
+    ``--set=code=/c``."""
+    option, _, value = word.partition("=")
+    return f"{option} {value.partition('=')[0]}" if option == "--set" else option
+
+
+def _told(service: Optional[ServicePlan]) -> Optional[Dict[str, Any]]:
+    """Return what is kept of a service: its name, and its image where it runs in a container."""
+    if service is None:
+        return None
+    box = service.container
+    container = None if box is None else {"image": box.image, "image_id": box.image_id}
+    return {"name": service.name, "container": container}
 
 
 def check_suite(identity: RunIdentity, suite_hash: str) -> None:

@@ -13,8 +13,9 @@ from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
 from harness.running.episode_queue import Task
 from harness.running.images import check_images
-from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite, plan_of
+from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback, RunOutcome
+from harness.running.sameness import check_same
 from harness.running.scheduler import Scheduler
 from harness.running.worker_process import CHECKOUT
 
@@ -47,24 +48,21 @@ def create(plan: RunPlan, root: Path, run_id: str = "", command: Sequence[str] =
 
 def resume(
     path: Path,
-    suite_hash: str,
+    plan: RunPlan,
     on_progress: ProgressCallback = _silent,
-    workers: Optional[int] = None,
     retry_errors: bool = False,
     shuffle: Optional[int] = None,
-    patience: Patience = UNCHANGED,
 ) -> RunOutcome:
-    """Play what is not committed in an existing run folder.
+    """Play what is not committed in an existing run folder, as ``plan`` says, which was made anew: nothing that the
+    folder names is executed.
 
-    ``suite_hash`` is that of the suite's data now; SpecMismatch is raised when the run began with others, or when the
-    references of its images name other images now. ``retry_errors`` also plays the episodes that ended in error or
-    timeout again.
+    SpecMismatch is raised when the plan asks something else than the run began with: another version of the suite,
+    another world model, other images. ``retry_errors`` also plays the episodes that ended in error or timeout again.
     """
     folder = RunFolder.open(path)
-    check_suite(folder.identity, suite_hash)
-    plan = plan_of(folder)
-    check_images(plan.images)
-    return play(folder, plan.with_workers(workers).with_patience(patience), on_progress, shuffle, retry_errors)
+    check_images(folder.record.provenance.images, plan.images)
+    check_same(folder.identity, plan.identity)
+    return play(folder, plan, on_progress, shuffle, retry_errors)
 
 
 def play(

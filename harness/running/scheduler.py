@@ -105,7 +105,7 @@ class Scheduler:
         for number in range(self._plan.workers):
             starting = sum(not worker.ready for worker in self._workers.values())
             if number not in self._workers and len(self._queue) > starting:
-                worker = WorkerProcess(self._folder, number, self._lock_descriptor, self._plan)
+                worker = WorkerProcess(self._folder, self._plan, number, self._lock_descriptor)
                 self._workers[number] = worker
                 selector.register(worker, selectors.EVENT_READ, worker)
 

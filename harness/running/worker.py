@@ -1,5 +1,6 @@
-"""A worker process: `python -m harness.running.worker --run DIR --worker N --parent PID --deadlines JSON`.
+"""A worker process: `python -m harness.running.worker --run DIR --worker N --plan FD --parent PID`.
 
+The plan comes from the main process, never from the run folder, which may be a stranger's or be changed meanwhile.
 Reads `Play` messages on standard input and answers on standard output, one JSON object a line. It keeps its player
 (environment and world model) over episodes and makes a new one after a failure. It writes the episode's files; the
 journal belongs to the main process alone.
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import io
-import json
 import os
 import signal
 import sys
@@ -54,7 +54,7 @@ from harness.running.messages import (
     decode,
     encode,
 )
-from harness.running.plan import PhaseDeadlines, plan_of
+from harness.running.plan import RunPlan, decode_plan
 from harness.running.player import Player, make_player
 from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL
 
@@ -65,13 +65,11 @@ _LAST_WORDS_S = 5.0
 class Worker:
     """Plays what it is told to, one episode at a time."""
 
-    def __init__(
-        self, folder: RunFolder, number: int, say: Callable[[Message], None], deadlines: PhaseDeadlines
-    ) -> None:
+    def __init__(self, folder: RunFolder, plan: RunPlan, number: int, say: Callable[[Message], None]) -> None:
         self._folder = folder
         self._say = say
+        self._plan = plan
         self._number = number
-        self._plan = replace(plan_of(folder), deadlines=deadlines)
         self._logs = folder.logs / f"services-{number}"
         self._player: Optional[Player] = None
         self._has_played = False
@@ -97,7 +95,7 @@ class Worker:
 
     def answer(self, order: Play) -> Message:
         """Play one episode, record it, and say how it ended; no error escapes."""
-        episode = self._folder.identity.episode(order.episode)
+        episode = self._plan.identity.episode(order.episode)
         try:
             return Finished(self._play(episode, order))
         except EpisodeError as error:
@@ -138,7 +136,7 @@ class Worker:
             trajectory_digest=played.trajectory.digest(),
             timings={**played.timings, "play": time.monotonic() - began},
         )
-        key = EpisodeKey(self._folder.identity.task, self._folder.identity.tier, episode.id, order.seed)
+        key = EpisodeKey(self._plan.identity.task, self._plan.identity.tier, episode.id, order.seed)
         played_at = time.monotonic()
         try:
             write_episode(self._folder.episodes, key, played, result, order.attempt)
@@ -265,8 +263,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the run folder")
     parser.add_argument("--worker", type=int, required=True, help="the worker's number, for its logs")
+    parser.add_argument("--plan", type=int, required=True, help="descriptor of an open file with the plan")
     parser.add_argument("--parent", type=int, required=True, help="pid of the main process")
-    parser.add_argument("--deadlines", required=True, help="JSON: seconds by the fields of PhaseDeadlines")
     arguments = parser.parse_args()
     die_with(arguments.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -274,8 +272,9 @@ def main() -> None:
     pipe = _protected_stdout()
     orders: SimpleQueue[Optional[Play]] = SimpleQueue()
     threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
-    deadlines = PhaseDeadlines(**json.loads(arguments.deadlines))
-    worker = Worker(RunFolder.open(arguments.run), arguments.worker, lambda message: _say(pipe, message), deadlines)
+    with os.fdopen(arguments.plan, "rb") as file:
+        plan = decode_plan(file.read())
+    worker = Worker(RunFolder.open(arguments.run), plan, arguments.worker, lambda message: _say(pipe, message))
     _serve(worker, pipe, orders)
 
 

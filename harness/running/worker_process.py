@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Dict, List, Optional
 
@@ -17,7 +16,7 @@ from harness.records.episode_files import remove_leftovers
 from harness.records.folder import RunFolder
 from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
-from harness.running.plan import RunPlan
+from harness.running.plan import RunPlan, encode_plan
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ONE_THREAD = (
@@ -41,7 +40,7 @@ class WorkerProcess:
     thread counts must not change with their number.
     """
 
-    def __init__(self, folder: RunFolder, number: int, lock_descriptor: int, plan: RunPlan) -> None:
+    def __init__(self, folder: RunFolder, plan: RunPlan, number: int, lock_descriptor: int) -> None:
         self._folder = folder
         self.number = number
         self.log = folder.worker_log(number)
@@ -52,8 +51,10 @@ class WorkerProcess:
         self._buffer = b""
         command = [sys.executable, "-m", "harness.running.worker", "--run", str(folder.path.absolute())]
         command += ["--worker", str(number), "--parent", str(os.getpid())]
-        command += ["--deadlines", json.dumps(asdict(plan.deadlines))]  # a resumed run may have others than its folder
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, tempfile.TemporaryFile() as told:
+            told.write(encode_plan(plan))
+            told.seek(0)
+            command += ["--plan", str(told.fileno())]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -62,7 +63,7 @@ class WorkerProcess:
                 cwd=CHECKOUT,
                 env=_environment(),
                 start_new_session=True,
-                pass_fds=(lock_descriptor,),
+                pass_fds=(lock_descriptor, told.fileno()),
             )
         os.set_blocking(self._stdout.fileno(), False)
 

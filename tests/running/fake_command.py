@@ -25,7 +25,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     plan = fake.plan(given.episodes, given.workers, play_s=given.play_s)
     try:
         if given.resume:
-            return runs.resume(given.resume, plan.identity.suite_hash).exit_code
+            return runs.resume(given.resume, plan).exit_code
         return runs.start(plan, given.out).exit_code
     except WiwError as error:
         print(error, file=sys.stderr)

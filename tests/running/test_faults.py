@@ -44,8 +44,8 @@ def test_equal_failures_stop_the_run_which_can_be_resumed(tmp_path: Path) -> Non
     assert outcome.counts["error"] == 3 and outcome.counts["planned"] == 5
     assert outcome.interrupted and outcome.exit_code == 3
     assert "3 equal failures in a row, the last: the model died of e" in outcome.stopped
-    suite_hash = fake.plan(8).identity.suite_hash
-    further = runs.resume(outcome.path, suite_hash, patience=Patience(max_failures=0))
+    patient = fake.plan(8, misbehave=broken).with_patience(Patience(max_failures=0))
+    further = runs.resume(outcome.path, patient)
     assert (further.counts["error"], further.stopped) == (8, "")
 
 
@@ -57,7 +57,7 @@ def test_a_run_whose_last_episodes_fail_is_not_stopped(tmp_path: Path) -> None:
 def test_attempts_are_counted_over_all_starts_of_a_run(tmp_path: Path) -> None:
     plan = fake.plan(3, misbehave={"e001": "service_once"})
     once = runs.start(replace(plan, max_attempts=1), tmp_path)
-    again = runs.resume(once.path, plan.identity.suite_hash, retry_errors=True)
+    again = runs.resume(once.path, plan, retry_errors=True)
     assert again.exit_code == 0
     assert [row.attempts for row in RunFolder.open(once.path).rows()] == [1, 2, 1]
 

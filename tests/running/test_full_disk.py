@@ -35,7 +35,7 @@ def test_a_run_goes_on_after_space_was_freed(small_disk: Path, tmp_path: Path) -
     assert 0 < len(committed) < 14
     ballast.unlink()
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
-    outcome = runs.resume(folder.path, plan.identity.suite_hash)
+    outcome = runs.resume(folder.path, plan)
     assert outcome.exit_code == 0
     rows = {row.key: row.result for row in folder.rows()}
     assert {key: rows[key] for key in committed} == committed

@@ -56,7 +56,7 @@ def test_an_interrupted_run_is_partial_and_resumable(tmp_path: Path, number: int
     assert "planned" in states
     assert states & {"ok", "failed"}
     plan = fake.plan(10)
-    resumed = runs.resume(folder.path, plan.identity.suite_hash)
+    resumed = runs.resume(folder.path, plan)
     assert resumed.exit_code == 0
     assert resumed.trajectory_root == runs.start(plan, tmp_path / "whole").trajectory_root
 

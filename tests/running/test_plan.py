@@ -12,34 +12,54 @@ from hypothesis import strategies as st
 
 from harness.contracts.errors import Refusal, SpecMismatch, WiwError
 from harness.contracts.results import EpisodeResult
-from harness.records.folder import RunFolder
 from harness.running import runs
 from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, Starting, decode, encode
-from harness.running.plan import PhaseDeadlines, ServicePlan, check_suite, plan_of
+from harness.running.plan import PhaseDeadlines, ServicePlan, check_suite, decode_plan, encode_plan
 from harness.running.progress import exit_code, exit_code_of
+from harness.runtimes.specs import ContainerSpec, Mount
 from tests.running import fake
 
 START = fake.episodes(1)[0].start
 
 
-def test_a_plan_comes_back_from_its_run_folder(tmp_path: Path) -> None:
+def test_a_plan_reaches_a_worker_whole() -> None:
     plan = replace(
         fake.plan(2, workers=3, deadlines=PhaseDeadlines(step_s=7.0), play_s=0.1),
         identity=replace(fake.plan(2).identity, wm_manifest={"needs": ("torch",)}, specs={"pose": START}),
         environment=ServicePlan("environment", "embedded", "a:B", options={"cache_dir": "/x"}),
     )
-    folder = runs.create(plan, tmp_path)
-    assert plan_of(RunFolder.open(folder.path)) == plan
+    assert decode_plan(encode_plan(plan)) == plan
 
 
-def test_a_plan_of_another_version_is_refused(tmp_path: Path) -> None:
+def test_a_run_folder_names_nothing_that_could_be_executed(tmp_path: Path) -> None:
+    service = ServicePlan("environment", "embedded", "a:B", ("/p",), "/x/python", {"d": "/y"}, {}, {"LD_PRELOAD": "/z"})
+    boxed = ServicePlan("world_model", "m", "a:B", container=ContainerSpec("i:1", "sha256:0", (Mount("/m", "/m"),)))
+    plan = replace(fake.plan(1), environment=service, world_model=boxed, again=("--plugins=/p", "--set=code=/c"))
+    execution = json.loads((runs.create(plan, tmp_path).path / "run.json").read_text())["execution"]
+    assert execution["environment"] == {"name": "embedded", "container": None}
+    assert execution["world_model"] == {"name": "m", "container": {"image": "i:1", "image_id": "sha256:0"}}
+    assert execution["again"] == ["--plugins", "--set code"]
+    for word in ("a:B", "FakePlayer", "python", "/p", "/c", "/y", "/z", "/m"):
+        assert word not in json.dumps(execution)
+
+
+def test_what_a_folder_says_of_its_execution_reaches_nobody(tmp_path: Path) -> None:
     folder = runs.create(fake.plan(1), tmp_path)
     path = folder.path / "run.json"
     value = json.loads(path.read_text())
-    value["execution"]["surprise"] = 1
+    value["execution"] = {"player": "tests.running.no_such:Player", "surprise": 1}
     path.write_text(json.dumps(value))
-    with pytest.raises(SpecMismatch, match="unknown fields: surprise"):
-        plan_of(RunFolder.open(folder.path))
+    assert runs.resume(folder.path, fake.plan(1)).exit_code == 0
+
+
+def test_another_question_is_refused_with_every_difference(tmp_path: Path) -> None:
+    plan = fake.plan(2)
+    path = runs.create(plan, tmp_path).path
+    identity = replace(plan.identity, wm="copy", seeds=(1,))
+    with pytest.raises(SpecMismatch, match=r"wm was 'none' and is 'copy'; seeds was \(0,\) and is \(1,\)"):
+        runs.resume(path, replace(plan, identity=identity))
+    with pytest.raises(SpecMismatch, match="suite hash ffff"):
+        runs.resume(path, replace(plan, identity=replace(plan.identity, suite_hash="ffff")))
 
 
 def test_another_suite_hash_is_refused_with_both_sides() -> None:

@@ -79,9 +79,8 @@ def test_errors_are_played_again_only_when_asked(tmp_path: Path) -> None:
     plan = fake.plan(COUNT, misbehave={"e001": "service_once"})
     once = runs.start(replace(plan, max_attempts=1), tmp_path)
     assert once.counts["error"] == 1
-    suite_hash = plan.identity.suite_hash
-    assert runs.resume(once.path, suite_hash).counts["error"] == 1
-    again = runs.resume(once.path, suite_hash, retry_errors=True)
+    assert runs.resume(once.path, plan).counts["error"] == 1
+    again = runs.resume(once.path, plan, retry_errors=True)
     assert again.exit_code == 0
     assert again.trajectory_root == expected_root()
 
@@ -117,13 +116,13 @@ def test_two_runs_cannot_play_one_folder(tmp_path: Path) -> None:
     plan = fake.plan(1)
     folder = runs.create(plan, tmp_path)
     with folder.lock(), pytest.raises(Refusal, match="another run"):
-        runs.resume(folder.path, plan.identity.suite_hash)
+        runs.resume(folder.path, plan)
 
 
 def test_a_complete_run_is_not_played_again(tmp_path: Path) -> None:
     plan = fake.plan(2)
     first = runs.start(plan, tmp_path)
     files = {path: path.stat().st_mtime_ns for path in (first.path / "episodes").rglob("*")}
-    again = runs.resume(first.path, plan.identity.suite_hash)
+    again = runs.resume(first.path, plan)
     assert again.trajectory_root == first.trajectory_root
     assert {path: path.stat().st_mtime_ns for path in (first.path / "episodes").rglob("*")} == files

@@ -14,7 +14,6 @@ from harness.contracts.manifests import Checkpoint
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord
 from harness.running import images, runs, services
-from harness.running.plan import plan_of
 from harness.running.services import Placement, plan_environment, plan_world_model
 from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import Mount
@@ -147,10 +146,11 @@ def test_a_run_records_its_images_and_refuses_others(tmp_path: Path, monkeypatch
     identity = replace(plan.identity, wm_image=image("someone/toys:1"))
     plan = replace(plan, identity=identity, environment=environment, images={"environment": found})
     folder = RunFolder.open(runs.create(plan, tmp_path).path)
-    assert plan_of(folder) == plan
     assert folder.record.provenance.images == {"environment": found}
     assert folder.identity.wm_image == image("someone/toys:1")
-    assert runs.resume(folder.path, identity.suite_hash).exit_code == 0
-    monkeypatch.setattr(images, "find_image", lambda reference: image(reference, "b"))
+    assert runs.resume(folder.path, plan).exit_code == 0
+    other = replace(plan, images={"environment": image(found.reference, "b")})
     with pytest.raises(SpecMismatch, match=f"is sha256:{'b' * 64} now, but the run began with sha256:{'a' * 64}"):
-        runs.resume(folder.path, identity.suite_hash)
+        runs.resume(folder.path, other)
+    with pytest.raises(SpecMismatch, match=r"in a container.*--runtime docker"):
+        runs.resume(folder.path, replace(plan, images={}))

@@ -145,7 +145,7 @@ def test_the_cap_is_that_of_the_run_over_its_workers_and_a_resume(tmp_path: Path
         plan = replace(fake.plan(4, workers=2), world_model=model, player=player)
         outcome = runs.start(plan, tmp_path)
         assert outcome.counts["error"] == 2 and len(runway.bodies) == 2
-        again = runs.resume(outcome.path, plan.identity.suite_hash, retry_errors=True)
+        again = runs.resume(outcome.path, plan, retry_errors=True)
         assert again.counts["error"] == 2 and len(runway.bodies) == 2
         errors = {row.result.error for row in RunFolder.open(outcome.path).rows() if row.result.state == "error"}
         assert all("max_cost_usd 0.60: this run has spent 0.50" in error for error in errors)

@@ -1,0 +1,59 @@
+"""Whether a plan that was made anew asks what a run began with.
+
+Episodes of two questions in one run would have no meaning, so such a run is refused, not continued.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, List, Tuple
+
+from harness.contracts.digest import to_plain
+from harness.contracts.errors import SpecMismatch
+from harness.contracts.manifests import ModelManifest
+from harness.records.identity import RunIdentity
+from harness.records.plain import from_plain
+from harness.running.plan import check_suite
+
+_NEXT = "Check out the version that began it, or start a new run."
+_SHOWN = 60
+"""Characters shown of a value."""
+
+_OTHERWISE = ("wm_manifest", "wm_manifest_hash", "wm_image", "specs", "episodes_subset", "stamps")
+"""Compared in a way of their own (older manifests lack fields, an image is its id), covered by the suite's hash, or
+only told."""
+
+
+def check_same(began: RunIdentity, now: RunIdentity) -> None:
+    """Raise SpecMismatch, which names every difference, unless ``now`` asks what the run ``began`` with."""
+    check_suite(began, now.suite_hash)
+    differences = [
+        (field.name, getattr(began, field.name), getattr(now, field.name))
+        for field in fields(RunIdentity)
+        if field.name not in _OTHERWISE and to_plain(getattr(began, field.name)) != to_plain(getattr(now, field.name))
+    ]
+    images = [image and image.id for image in (began.wm_image, now.wm_image)]
+    differences += [] if images[0] == images[1] else [("wm_image", images[0], images[1])]
+    differences += _manifest_differences(began, now)
+    if differences:
+        told = "; ".join(f"{name} was {_short(first)} and is {_short(second)}" for name, first, second in differences)
+        raise SpecMismatch(f"the run began with something else: {told}.", _NEXT)
+
+
+def _manifest_differences(began: RunIdentity, now: RunIdentity) -> List[Tuple[str, Any, Any]]:
+    if began.wm_manifest == now.wm_manifest:
+        return []
+    try:
+        first, second = (from_plain(ModelManifest, dict(of.wm_manifest)) for of in (began, now))
+    except ValueError as error:
+        raise SpecMismatch(f"the manifest of {began.wm} is not one of this version: {error}.", _NEXT) from error
+    return [
+        (f"wm_manifest.{field.name}", getattr(first, field.name), getattr(second, field.name))
+        for field in fields(ModelManifest)
+        if getattr(first, field.name) != getattr(second, field.name)
+    ]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
