@@ -12,7 +12,7 @@ from harness.banking.plan import plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
 from harness.cli.failures import failure_lines, retry_lines, telling_how_on
 from harness.cli.options import RunOptions, make_plan
-from harness.cli.play import check_writable
+from harness.cli.play import check_writable, warn
 from harness.cli.progress import ProgressLine, describe_states
 from harness.contracts.errors import Refusal
 from harness.contracts.failures import Failures
@@ -51,6 +51,7 @@ def measure(
     if other is not None:
         check_against(other, plan)
     check_writable(out)
+    warn(plan)
     for remark in remarks(plan):
         note(remark)
     folder = unfinished(list_measurements(out), plan, retry_errors) or create(plan, out)

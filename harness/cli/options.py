@@ -33,6 +33,7 @@ from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
+from harness.worldmodels.strangers import UNSANDBOXED, is_strangers
 from tasks.registry import load_task
 from tasks.subsets import ALL, MINI, mini, subset_name
 from tasks.suite import AT, DRAFT, HABITAT, HABITAT_IMAGE, Suite, load_suite
@@ -229,7 +230,8 @@ def make_plan(options: RunOptions) -> RunPlan:
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, ReadingLine())
     entry = replace(entry, manifest=prepared.manifest)
-    identity = identify(options, suite, prepared, image)
+    unsandboxed = is_strangers(entry) and not options.wm_container
+    identity = identify(options, suite, prepared, image, (UNSANDBOXED,) if unsandboxed else ())
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
@@ -255,8 +257,10 @@ def _environment(
     return plan_environment(suite.environment, cache_root(), digests, where)
 
 
-def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: ImageRecord | None) -> RunIdentity:
-    """Return what the run asks: all that decides its outcome."""
+def identify(
+    options: RunOptions, suite: Suite, prepared: Prepared, image: ImageRecord | None, stamps: tuple[str, ...] = ()
+) -> RunIdentity:
+    """Return what the run asks: all that decides its outcome; ``stamps`` are further ones of its result."""
     manifest = prepared.manifest
     tier = suite.tier(options.tier)
     stop = options.stop or tier.loop.stop_rules[0]
@@ -284,5 +288,5 @@ def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: Image
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),
         wm_image=image,
         wm_overrides=prepared.overrides,
-        stamps=(*prepared.stamps, DRAFT_TIER) if tier.status == DRAFT else prepared.stamps,
+        stamps=(*prepared.stamps, *stamps, *((DRAFT_TIER,) if tier.status == DRAFT else ())),
     )

@@ -24,6 +24,7 @@ from harness.records.folder import RunFolder, list_runs
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
 from harness.worldmodels.preparing import Choice
+from harness.worldmodels.strangers import UNSANDBOXED, warning
 from tasks.suite import load_suite
 
 
@@ -37,6 +38,7 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
 
     plan = make_plan(options)
     check_writable(out)
+    warn(plan)
     prepare_scenes(plan)
     if references:
         play_references(options, plan, out)
@@ -56,10 +58,17 @@ def resume(run: Path, continuation: Continuation, retry_errors: bool, as_json: b
 
     folder = RunFolder.open(run)
     plan = plan_again(folder, continuation)
+    warn(plan)
     prepare_scenes(plan)
     with reported(folder, plan, as_json) as progress:
         outcome = runs.resume(run, plan, progress, retry_errors)
     return conclude(outcome, plan, run.absolute().parent, as_json)
+
+
+def warn(plan: RunPlan) -> None:
+    """Say before anything runs that a stranger's code is about to run outside a sandbox."""
+    if UNSANDBOXED in plan.identity.stamps:
+        note(warning(plan.identity.wm))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from harness.conformance.target import Target
 from harness.contracts.commands import command
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.scaffold import create_plugin
+from harness.worldmodels.strangers import is_strangers
 
 BROKEN = 1
 INTERVAL_S = 5.0
@@ -40,6 +41,8 @@ def check(target: Target, only: Sequence[str], deadline_s: float, max_failures: 
     """Run the conformance kit, print its table, and return 1 where a check failed."""
     from harness.conformance.kit import MAX_FAILURES, check_plugin
 
+    if target.plan.container is None and is_strangers(target.entry):
+        note(f"{target.entry.manifest.name} runs as a process of yours and is not sandboxed (docs/security.md).")
     began = time.monotonic()
     line = CheckLine()
     most = MAX_FAILURES if max_failures is None else max_failures

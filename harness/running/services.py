@@ -20,6 +20,7 @@ from harness.records.identity import ImageRecord
 from harness.running.images import find_image, own_image
 from harness.running.plan import RUN_LOG_BYTES, ServicePlan
 from harness.running.worker_process import ONE_THREAD
+from harness.runtimes.process import BYTECODE
 from harness.runtimes.service import Service
 from harness.runtimes.specs import (
     ENVIRONMENT,
@@ -33,6 +34,7 @@ from harness.runtimes.start import start_service
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.hub_cache import is_hub_id, repository_folder
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
+from harness.worldmodels.strangers import bytecode_folder, is_strangers
 from harness.worldmodels.weight_files import weight_files
 
 ENVIRONMENT_CLASSES = {"embedded": "images.embedded.environment:EmbeddedEnvironment"}
@@ -117,6 +119,8 @@ def plan_world_model(
         # Numba caches a module under the name that it was imported by, and a plugin's folder is on its service's path:
         # beside the source, the cache would break every other import of the module.
         variables = {**_gpu_variables(where.gpu), "NUMBA_CACHE_DIR": str(cache_root() / COMPILED_BY_PLUGINS)}
+        if is_strangers(entry):
+            variables[BYTECODE] = str(bytecode_folder(entry))
         plan = ServicePlan(
             WORLD_MODEL,
             manifest.name,

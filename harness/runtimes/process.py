@@ -18,6 +18,7 @@ from types import TracebackType
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes import keeper
 from harness.runtimes.exits import LOG_LINES, ServiceLog, chosen_end, died_error, late_error
+from harness.runtimes.python_start import module_command, python_path
 from harness.runtimes.sockets import (
     SOCKET_NAME,
     kill_group,
@@ -28,6 +29,9 @@ from harness.runtimes.sockets import (
 from harness.runtimes.specs import ServiceLimits, ServiceSpec
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
+BYTECODE = "PYTHONPYCACHEPREFIX"
+"""The variable that names the folder in which an interpreter keeps its bytecode."""
+
 POLL_S = 0.01
 HEALTH_TIMEOUT_S = 1.0
 STACK_DUMP_S = 1.0
@@ -206,7 +210,7 @@ def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[
         "parent_pid": os.getpid(),
     }
     spec_file.write_text(json.dumps(content), encoding="utf-8")
-    command = [spec.python, "-m", "harness.wire.host", "--spec", str(spec_file)]
+    command = [*module_command(spec.python, "harness.wire.host"), "--spec", str(spec_file)]
     try:
         with log_path.open("ab") as log:
             return subprocess.Popen(
@@ -228,8 +232,10 @@ def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[
 def _environment(spec: ServiceSpec) -> dict[str, str]:
     """Return the variables of a service: the harness's own, less what would mislead another interpreter."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
-    variables.update(PYTHONPATH=str(REPO_ROOT), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
+    variables.update(PYTHONPATH=python_path(), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
     variables.update(spec.environment_variables)
+    if BYTECODE in spec.environment_variables:  # a folder of its own is there to be written
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)
     return variables
 
 
