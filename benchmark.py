@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     # Before anything of the checkout is imported: bytecode that somebody left there is not read (see the file).
     _file = Path(__file__).resolve().parent / "harness" / "contracts" / "from_source.py"
-    _from_source = {"__name__": "from_source", "__file__": str(_file)}
+    _from_source: dict[str, Any] = {"__name__": "from_source", "__file__": str(_file)}
     exec(compile(_file.read_bytes(), _file, "exec"), _from_source)
     _from_source["use_sources"]()
 

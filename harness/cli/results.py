@@ -41,6 +41,7 @@ def finish(folder: RunFolder, out: Path) -> Finished:
     lines += split_lines(summary)
     lines += retry_lines(asdict(summary.retries), "episodes")
     lines += failure_lines(summary.failures, f"{summary.episodes['planned']} episodes", folder.path)
+    lines += [f"note    {note}" for note in summary.notes]
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Tuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from harness.contracts.kernels import compiled
 
 FAR = np.int32(2**30)
 """What a field says where no way leads."""
@@ -100,7 +101,7 @@ def best_heading(
     return int(_best_heading(walkable, field, place, heading, steps, forward_mm))
 
 
-@numba.njit(cache=True)
+@compiled
 def _clear(walkable, row, column, rows, columns):  # type: ignore[no-untyped-def]
     """Say whether a move ends in the grid and passes over walkable cells alone."""
     to_row = row + rows
@@ -119,7 +120,7 @@ def _clear(walkable, row, column, rows, columns):  # type: ignore[no-untyped-def
     return walkable[row + half_row, column + half_column] and walkable[to_row - half_row, to_column - half_column]
 
 
-@numba.njit(cache=True)
+@compiled
 def _list_moves(walkable, moves, sizes, starts, targets, lengths):  # type: ignore[no-untyped-def]
     """List the clear moves of every cell; return how many there are."""
     height, width = walkable.shape
@@ -137,7 +138,7 @@ def _list_moves(walkable, moves, sizes, starts, targets, lengths):  # type: igno
     return count
 
 
-@numba.njit(cache=True)
+@compiled
 def _fill(starts, targets, lengths, source, field):  # type: ignore[no-untyped-def]
     """Fill a distance field by buckets of one millimetre (Dial 1969): lengths are small whole numbers.
 
@@ -173,7 +174,7 @@ def _fill(starts, targets, lengths, source, field):  # type: ignore[no-untyped-d
         distance += 1
 
 
-@numba.njit(cache=True)
+@compiled
 def _fill_between(starts, targets, lengths, numbers, size, distances):  # type: ignore[no-untyped-def]
     field = np.empty(size, np.int32)
     for first in range(numbers.size):
@@ -182,7 +183,7 @@ def _fill_between(starts, targets, lengths, numbers, size, distances):  # type: 
             distances[first, second] = field[numbers[second]]
 
 
-@numba.njit(cache=True)
+@compiled
 def _best_heading(walkable, field, place, heading, steps, forward_mm):  # type: ignore[no-untyped-def]
     best = -1
     best_cost = np.int64(FAR)

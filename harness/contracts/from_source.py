@@ -14,6 +14,7 @@ import sys
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWN = ("harness", "images", "tasks", "wm_plugins")
@@ -33,7 +34,7 @@ def use_sources() -> None:
     """Compile every module of the checkout that is imported from now on from its source."""
     hook = FileFinder.path_hook((_FromSource, SOURCE_SUFFIXES))
 
-    def find_here(path: str) -> FileFinder:
+    def find_here(path: str) -> Any:
         if not _is_own(Path(path)):
             raise ImportError(f"{path} is not in the checkout")  # the next hook is asked
         return hook(path)

@@ -67,7 +67,8 @@ class PlayedEpisode:
     """One episode with its images: goal view, frames a decision, walkable map, and seconds by phase.
 
     ``metrics`` are plain numbers by name (``success``, ``spl``, ``spl_m``, ``path_m``, ``actions``, ``decisions``,
-    ``rollouts``, ``final_distance_m``, ``reached``, mean gaps such as ``gap_ssim``).
+    ``rollouts``, ``final_distance_m``, ``reached``, mean gaps such as ``gap_ssim``). ``notes`` say which measures that
+    decide nothing could not be taken, and why.
     """
 
     trajectory: Trajectory
@@ -76,3 +77,4 @@ class PlayedEpisode:
     frames: Tuple[DecisionFrames, ...]
     map: TopDownMap
     timings: Mapping[str, float] = field(default_factory=dict)
+    notes: Tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -34,6 +35,13 @@ compiled = numba.njit(portable.sincos)
 same = all(compiled(k * 0.37) == portable.sincos(k * 0.37) for k in range(500))
 print(numba.__version__, "same" if same else "other")
 """
+
+MEASURES_TIMEOUT_S = 60.0
+_TRY_MEASURES = "import json; from harness.planning import gap; print(json.dumps(gap.trial()))"
+_MEND_MEASURES = (
+    "For LPIPS: `pip install --force-reinstall torch torchvision lpips` (versions that belong together), then "
+    "`python -c \"import lpips; lpips.LPIPS(net='alex')\"` once with network."
+)
 
 
 def check_python(found: tuple[int, ...] = sys.version_info[:3]) -> Finding:
@@ -106,6 +114,32 @@ def check_compiler() -> Finding:
     return Finding("compiler", OK, f"numba {number} on {platform.machine()}, bits as Python's")
 
 
+def check_measures() -> Finding:
+    """The measures that decide nothing are tried for real: libraries that do not fit each other show only when used.
+
+    In a process of its own, because torch takes long to load and a broken one may end the process.
+    """
+    name = "measures"
+    if importlib.util.find_spec("skimage") is None:
+        return Finding(name, SKIPPED, "no skimage", "the gap is not measured", INSTALL.format(extra="embedded"))
+    step = "Nothing needs them. " + _MEND_MEASURES
+    try:
+        done = _python(_TRY_MEASURES, MEASURES_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return Finding(name, WARNING, f"no answer in {MEASURES_TIMEOUT_S:g} s", "an episode would wait", step)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return Finding(name, WARNING, f"exit {done.returncode}: {last}", "every episode would fail", _MEND_MEASURES)
+    tried: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    taken = ", ".join(measure for measure, why in tried.items() if not why) or "none"
+    lacking = "; ".join(f"{measure} {why}" for measure, why in tried.items() if why)
+    if not lacking:
+        return Finding(name, OK, taken)
+    only_absent = all(why.startswith("needs ") for why in tried.values() if why)
+    found = f"{taken}; {lacking}"
+    return Finding(name, SKIPPED if only_absent else WARNING, found, "that gap is not measured; nothing else", step)
+
+
 def check_memory() -> Finding:
     """Each worker runs a simulator below 0.6 GB beside itself."""
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
@@ -157,6 +191,7 @@ def examine_machine(root: Path, folders: Mapping[str, tuple[Path, str]]) -> Iter
     yield check_extra("models", ("torch", "diffusers"), "learnt world models", needed=False)
     yield check_versions(root / "pyproject.toml", root / "constraints.txt")
     yield check_compiler()
+    yield check_measures()
     yield check_memory()
     yield check_shared_memory()
     for name, (path, choose) in folders.items():

@@ -8,39 +8,92 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Dict, Optional
+from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
-from harness.contracts.cameras import EQUIRECT, PINHOLE
+from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
+from harness.contracts.errors import WiwError
 from harness.contracts.observations import View
 from harness.worldmodels.panorama import front_crop
 
 if TYPE_CHECKING:
+    from harness.planning.scores.crops import Image
     from harness.planning.scores.lpips_metric import Lpips
 
 NAMES = ("ssim", "psnr", "lpips")
+_TRIED_ON = 64
+"""Edge in pixels of the views that measures are tried on: LPIPS takes few smaller ones."""
+
+_failed: Dict[str, str] = {}
+"""Measures that cannot be taken in this process, and why: they are not tried again."""
 
 
 def measure(imagined: View, real: View) -> Dict[str, float]:
     """Return ``ssim``, ``psnr`` (dB, at most 100) and, where LPIPS is installed, ``lpips``; {} where sizes differ.
 
-    SSIM as in Wang et al. 2004 (skimage's default window of 7 pixels) on the mean of the channels.
+    SSIM as in Wang et al. 2004 (skimage's default window of 7 pixels) on the mean of the channels. Whatever a measure
+    raises, it is only left out, from now on: an episode must not fail by what decides nothing. `notes` say so.
     """
     real = _as_seen_by(imagined, real)
     if imagined.rgb.shape != real.rgb.shape:
         return {}
     import numpy as np
-    from skimage.metrics import structural_similarity
 
     a, b = imagined.rgb.astype(np.float32), real.rgb.astype(np.float32)
-    error = float(np.mean((a - b) ** 2))
-    gap = {
-        "ssim": float(structural_similarity(a.mean(axis=2), b.mean(axis=2), data_range=255.0)),
-        "psnr": 100.0 if error <= 255.0**2 * 1e-10 else 10.0 * math.log10(255.0**2 / error),
-    }
+    taken: Dict[str, float] = {}
+    for name, take in (("ssim", _ssim), ("psnr", _psnr), ("lpips", _lpips)):
+        if name in _failed:
+            continue
+        try:
+            value = take(a, b)
+        except Exception as error:  # other people's libraries may raise anything
+            _failed[name] = _reason(error)
+            continue
+        if value is not None and math.isfinite(value):
+            taken[name] = value
+        elif value is not None:
+            _failed[name] = f"it gave {value}"
+    return taken
+
+
+def notes() -> Tuple[str, ...]:
+    """Return a sentence for each measure that could not be taken in this process so far."""
+    return tuple(f"the gap's {name} is not measured: {why}" for name, why in sorted(_failed.items()))
+
+
+def trial() -> Dict[str, str]:
+    """Take every measure of two small views; return by name "" where it was taken, else what it lacks or raised."""
+    import numpy as np
+
+    from harness.planning.scores.lpips_metric import missing_part
+
+    camera = Camera("trial", PINHOLE, _TRIED_ON, _TRIED_ON, 90.0, 1.0)
+    columns = np.arange(_TRIED_ON * _TRIED_ON * 3, dtype=np.int64).reshape(_TRIED_ON, _TRIED_ON, 3) % 251
+    views = [View(camera, (columns * factor % 251).astype(np.uint8)) for factor in (1, 3)]
+    taken = measure(*views)
+    lacking = _failed if "lpips" in taken or "lpips" in _failed else {**_failed, "lpips": f"needs {missing_part()}"}
+    return {name: "" if name in taken else lacking.get(name, "") for name in NAMES}
+
+
+def _ssim(a: Image, b: Image) -> float:
+    from skimage.metrics import structural_similarity
+
+    return float(structural_similarity(a.mean(axis=2), b.mean(axis=2), data_range=255.0))
+
+
+def _psnr(a: Image, b: Image) -> float:
+    error = float(((a - b) ** 2).mean())
+    return 100.0 if error <= 255.0**2 * 1e-10 else 10.0 * math.log10(255.0**2 / error)
+
+
+def _lpips(a: Image, b: Image) -> Optional[float]:
     lpips = _lpips_if_present()
-    if lpips is not None:
-        gap["lpips"] = 1.0 - lpips(a, b)
-    return gap
+    return None if lpips is None else 1.0 - lpips(a, b)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, WiwError):
+        return error.what
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,11 +8,13 @@ import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Optional, Type
+from typing import Any, Dict, Optional, Type
 
 from harness.contracts.errors import Refusal
+from harness.contracts.hosts import boot_id
 from harness.records.errors import disk_errors
 
+NAME = "lock"
 _POLL_S = 0.05
 
 
@@ -25,9 +27,11 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path, patience_s: float = 10.0) -> None:
-        self._path = folder / "lock"
+        self._path = folder / NAME
         self._patience_s = patience_s
         self._descriptor: Optional[int] = None
+        self.last_boot = ""
+        """The kernel on which the lock was held before it was acquired; "" where nobody knows."""
 
     @property
     def descriptor(self) -> int:
@@ -43,8 +47,9 @@ class FolderLock:
         try:
             self._wait(descriptor)
             with disk_errors(self._path):
+                self.last_boot = str(_content(descriptor).get("boot", ""))
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
+                os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "boot": boot_id()}).encode(), 0)
         except BaseException:
             os.close(descriptor)
             raise
@@ -90,9 +95,32 @@ def alive(pid: int) -> bool:
     return state not in "ZX"
 
 
+def is_held(folder: Path) -> bool:
+    """Say whether a process plays in ``folder`` now."""
+    try:
+        descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _owner(descriptor: int) -> int:
     """Return the pid written in the lock file; 0 while its owner has not written it yet."""
+    pid = _content(descriptor).get("pid")
+    return pid if type(pid) is int else 0
+
+
+def _content(descriptor: int) -> Dict[str, Any]:
     try:
-        return int(json.loads(os.pread(descriptor, 200, 0))["pid"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+        value = json.loads(os.pread(descriptor, 200, 0))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Tuple
 
 from harness.contracts.errors import Refusal
+from harness.contracts.hosts import boot_id, is_local
 from harness.contracts.results import PLANNED
 from harness.records.folder import list_runs
 from harness.runtimes.sockets import reap_stale
@@ -47,8 +48,10 @@ def remove_unfinished(root: Path) -> Tuple[Path, ...]:
         except Refusal:
             continue  # it is being played
         try:
+            if lock.last_boot not in ("", boot_id()) and not is_local(folder.path):
+                continue  # another machine may play it: network file systems can keep locks to each machine
             shutil.rmtree(folder.path)
+            removed.append(folder.path)
         finally:
             lock.release()
-        removed.append(folder.path)
     return tuple(removed)

@@ -1,8 +1,7 @@
 """How the two services of a run are started: as processes, in containers, or one of each.
 
-The environment's container sees one folder of the host, the homes cache, and keeps its compiled code there as well:
-the first container of an image compiles, later ones start at once. A world model's container sees its weights and its
-authors' code, if any, and nothing else.
+The environment's container sees one folder of the host, the homes cache. A world model's container sees its weights
+and its authors' code, if any, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Dict, Mapping, Optional, Tuple
 
 from harness.contracts.errors import Refusal
-from harness.contracts.folders import cache_root
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
 from harness.running.images import find_image, own_image
@@ -45,8 +43,8 @@ ENVIRONMENT_IMAGES = {"embedded": "wiw-bench/embedded"}
 
 CODE_IN_IMAGE = Path("/opt/wiw")
 HOMES_IN_CONTAINER = "/var/cache/wiw"
-COMPILED = f"{HOMES_IN_CONTAINER}/numba"
-COMPILED_BY_MODEL = "/tmp/numba"
+COMPILED = "/tmp/numba"
+"""Where a container keeps what it compiles, and what its image brings compiled: with the container it goes."""
 HUB_IN_CONTAINER = "/weights/hub"
 
 
@@ -60,10 +58,6 @@ class Placement:
     container: bool = False
     python: str = ""
     gpu: str = ""
-
-
-COMPILED_BY_PLUGINS = "compiled-by-plugins"
-"""Folder of the cache that keeps what world models compile when they run as processes."""
 
 
 def find_gpu(wanted: str) -> str:
@@ -94,7 +88,7 @@ def plan_environment(
         family,
         entry_point,
         options={"cache_dir": HOMES_IN_CONTAINER, "scene_digests": dict(digests)},
-        variables=_container_variables(COMPILED),
+        variables=_container_variables(),
         container=ContainerSpec(image.reference, image.id, (mount,), where.gpu),
     )
     return plan, image
@@ -116,9 +110,7 @@ def plan_world_model(
     fields = asdict(manifest)
     if image is None and not where.container:
         path = tuple(str(folder.absolute()) for folder in (entry.folder, *entry.shared))
-        # Numba caches a module under the name that it was imported by, and a plugin's folder is on its service's path:
-        # beside the source, the cache would break every other import of the module.
-        variables = {**_gpu_variables(where.gpu), "NUMBA_CACHE_DIR": str(cache_root() / COMPILED_BY_PLUGINS)}
+        variables = _gpu_variables(where.gpu)
         if is_strangers(entry):
             variables[BYTECODE] = str(bytecode_folder(entry))
         plan = ServicePlan(
@@ -141,7 +133,7 @@ def plan_world_model(
         manifest.entry_point,
         tuple(str(folder) for folder in folders),
         manifest=fields,
-        variables={**_container_variables(COMPILED_BY_MODEL), **hub},
+        variables={**_container_variables(), **hub},
         container=ContainerSpec(found.reference, found.id, (*mounts, *_seen_as_here(code)), where.gpu),
         start_s=entry.start_s,
     )
@@ -228,9 +220,9 @@ def _container_homes(homes: Path) -> Path:
     return homes if os.geteuid() != 0 else homes / "containers"
 
 
-def _container_variables(compiled: str) -> Dict[str, str]:
+def _container_variables() -> Dict[str, str]:
     """Return what a container does not inherit: one thread a library, as every process gets, and numba's folder."""
-    return {**dict.fromkeys(ONE_THREAD, "1"), "NUMBA_CACHE_DIR": compiled}
+    return {**dict.fromkeys(ONE_THREAD, "1"), "NUMBA_CACHE_DIR": COMPILED}
 
 
 def _gpu_variables(gpu: str) -> Dict[str, str]:

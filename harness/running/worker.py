@@ -42,6 +42,7 @@ from harness.records.episode_files import write_episode
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
+from harness.records.notes import add_notes
 from harness.running.messages import (
     Abort,
     Again,
@@ -140,6 +141,7 @@ class Worker:
         played_at = time.monotonic()
         try:
             write_episode(self._folder.episodes, key, played, result, order.attempt)
+            add_notes(self._folder.path, played.notes)
         except Refusal as error:  # a folder that became read-only: nothing about the episode
             raise RecordError(error.what, "Mend that, then resume the run.") from error
         now = time.monotonic()

@@ -160,6 +160,8 @@ def main() -> None:
         created = True
     remove_container(engine, name)
     remove_tree(folder)
+    with suppress(OSError):
+        os.unlink(f"{folder}.lock")  # noqa: PTH108 (the owner's lock, which nobody holds any more)
     deadline = time.monotonic() + LINGER_S
     while not created and time.monotonic() < deadline:
         time.sleep(RETRY_S)

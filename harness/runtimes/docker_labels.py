@@ -10,6 +10,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from harness.contracts.hosts import boot_id
 from harness.runtimes.sockets import process_start_time
 
 OWNER = "wiw.owner"
@@ -21,7 +22,7 @@ SCOPE = "wiw.scope"
 def owner_labels(run: str, service: str) -> dict[str, str]:
     """Return the labels of something made now by this process; ``run`` says for which run, ``service`` for what."""
     pid = os.getpid()
-    owner = f"{pid}-{process_start_time(pid)}-{_boot_id()}"
+    owner = f"{pid}-{process_start_time(pid)}-{boot_id()}"
     return {OWNER: owner, RUN: run, SERVICE: service, SCOPE: scope()}
 
 
@@ -41,9 +42,4 @@ def owner_lives(owner: str) -> bool:
     start, _, boot = rest.partition("-")
     if not (pid.isdigit() and start.isdigit() and boot):
         return True
-    return boot == _boot_id() and process_start_time(int(pid)) == int(start)
-
-
-@lru_cache(maxsize=1)
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return boot == boot_id() and process_start_time(int(pid)) == int(start)

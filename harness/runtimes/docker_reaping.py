@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts.errors import ServiceError
-from harness.runtimes import docker_keeper
+from harness.runtimes import docker_keeper, ownership
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.docker_labels import OWNER, SCOPE, owner_lives, scope
-from harness.runtimes.sockets import reap_stale
+from harness.runtimes.sockets import PREFIX, reap_stale
 
 SOCKET_ROOT = Path("/dev/shm")
 """Where the socket folders of containers are made: a tmpfs, whose pages count as memory of the container that writes
@@ -28,7 +28,7 @@ def reap_stale_containers(engine: Engine) -> list[str]:
     removed = []
     api, errors = engine.client.api, engine.errors
     for container in api.containers(all=True, filters={"label": OWNER}):
-        if _stale(container.get("Labels")):
+        if _is_abandoned(container):
             name = str(container["Id"])
             if not docker_keeper.remove_container(str(engine.socket), name):
                 raise ServiceError(
@@ -45,6 +45,17 @@ def reap_stale_containers(engine: Engine) -> list[str]:
             removed.append(volume["Name"])
     reap_stale(SOCKET_ROOT)
     return removed
+
+
+def _is_abandoned(container: dict[str, Any]) -> bool:
+    """Say whether nobody owns a container: its socket folder, which has its name, is locked by its owner.
+
+    Where no lock is to be seen (what was made to read an image, another /dev/shm, another version) the label decides,
+    and only in the process namespace that it was written in.
+    """
+    names = [str(name).strip("/") for name in container.get("Names") or [] if str(name).strip("/").startswith(PREFIX)]
+    held = ownership.is_held(SOCKET_ROOT / names[0]) if names else None
+    return _stale(container.get("Labels")) if held is None else not held
 
 
 def _stale(labels: dict[str, str] | None) -> bool:

@@ -99,8 +99,9 @@ def chosen_end(kind: str, service: str, returncode: int, log: ServiceLog) -> Wiw
     Only an environment is believed that a disk failed: a world model could stop any run by saying so.
     """
     said = _said(log)
-    if kind == ENVIRONMENT and returncode == MACHINE_FAILED and said:
-        return MachineError(f"service {service} could not start: {said}", f"Whole log: {log.path}")
+    if kind == ENVIRONMENT and returncode == MACHINE_FAILED:
+        why = said or "a disk failed, and its log cannot be written either."
+        return MachineError(f"service {service} could not start: {why}", f"Whole log: {log.path}")
     return refusal_of(service, returncode, log)
 
 

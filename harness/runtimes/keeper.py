@@ -24,6 +24,8 @@ def main() -> None:
     with suppress(ProcessLookupError, PermissionError):  # the service may have ended by itself
         os.killpg(group, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        os.unlink(f"{folder}.lock")  # noqa: PTH108 (the owner's lock, which nobody holds any more)
 
 
 if __name__ == "__main__":

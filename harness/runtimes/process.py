@@ -21,6 +21,7 @@ from harness.runtimes.exits import LOG_LINES, ServiceLog, chosen_end, died_error
 from harness.runtimes.python_start import module_command, python_path
 from harness.runtimes.sockets import (
     SOCKET_NAME,
+    SPEC_NAME,
     kill_group,
     make_socket_folder,
     reap_stale,
@@ -199,7 +200,7 @@ def start_process(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) -> R
 
 
 def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[bytes]:
-    spec_file = folder / "spec.json"
+    spec_file = folder / SPEC_NAME
     content = {
         "kind": spec.kind,
         "entry_point": spec.entry_point,

@@ -1,12 +1,14 @@
 """Socket folders: private, short, and removed whatever happens.
 
-A socket lives in a fresh folder that only its owner may enter. The folder's name carries the process that made it
-(id and start time), so that a later run can tell a living owner from a dead one whose id was used again.
+A socket lives in a fresh folder that only its owner may enter. The owner holds a lock beside it (`ownership`), so that
+a later run, also one in another process namespace that shares the temporary folder, can tell a living owner from a
+dead one. The folder's name carries a process id and its start for people alone.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import stat
 import tempfile
@@ -14,14 +16,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.contracts.errors import Refusal
+from harness.runtimes import ownership
 from harness.runtimes.docker_keeper import remove_tree
 
 PREFIX = "wiw-"
 SOCKET_NAME = "s.sock"
+SPEC_NAME = "spec.json"
 MAX_SOCKET_PATH = 100
 """Bytes. Linux allows 107 in a socket address; gRPC's own prefix and other systems leave less."""
 
 OWNER_ONLY = 0o700
+
+_held: dict[Path, int] = {}
+"""The descriptors with the locks of this process's folders. They are closed by `remove_socket_folder` or by the
+process's end, and no child inherits them."""
 
 
 def make_socket_folder(parent: Path | None = None) -> Path:
@@ -31,19 +39,18 @@ def make_socket_folder(parent: Path | None = None) -> Path:
     Refusal, because the system's own message does not say why binding failed.
     """
     base = Path(tempfile.gettempdir()) if parent is None else parent
-    pid = os.getpid()
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{pid}-{process_start_time(pid)}-", dir=base))
+    folder = _claimed_folder(base)
     status = folder.lstat()
     private = stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == OWNER_ONLY
     if not private or status.st_uid != os.geteuid():
-        folder.rmdir()
+        remove_socket_folder(folder)
         raise Refusal(
             f"the folder {folder} is not private (mode {stat.filemode(status.st_mode)}, owner {status.st_uid}).",
             "Set TMPDIR to a folder of your own on a local file system.",
         )
     length = len(os.fsencode(folder / SOCKET_NAME))
     if length >= MAX_SOCKET_PATH:
-        folder.rmdir()
+        remove_socket_folder(folder)
         raise Refusal(
             f"the socket path below {base} would have {length} bytes; {MAX_SOCKET_PATH - 1} are allowed.",
             "Set TMPDIR to a shorter folder, such as /tmp.",
@@ -52,28 +59,70 @@ def make_socket_folder(parent: Path | None = None) -> Path:
 
 
 def remove_socket_folder(folder: Path) -> None:
-    """Remove ``folder`` and whatever a service put in it; a folder that is gone already is fine."""
+    """Remove ``folder`` and whatever a service put in it, and give up its lock; one that is gone already is fine."""
     remove_tree(os.fspath(folder))
+    descriptor = _held.pop(folder, None)
+    if descriptor is not None:
+        ownership.give_up(folder, descriptor)
 
 
 def reap_stale(parent: Path | None = None) -> list[Path]:
     """Remove the socket folders of owners that no longer live, kill services left in them, return the folders.
 
-    Only folders of this user are touched. This is the last line: a keeper process does the same at once when a
-    harness dies, unless it was killed as well.
+    Only folders of this user whose lock nobody holds are touched. This is the last line: a keeper process does the same
+    at once when a harness dies, unless it was killed as well.
     """
     base = Path(tempfile.gettempdir()) if parent is None else parent
-    stale = []
-    for folder in base.glob(f"{PREFIX}*-*-*"):
-        with suppress(OSError):
-            status = folder.lstat()
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not _owner_lives(folder.name):
-                stale.append(folder)
-    for folder in stale:
-        for pid in processes_naming(folder):
-            kill_group(pid)
-        remove_socket_folder(folder)
-    return stale
+    removed = []
+    for lock in sorted(base.glob(f"{PREFIX}*-*-*{ownership.SUFFIX}")):
+        folder = lock.with_name(lock.name[: -len(ownership.SUFFIX)])
+        descriptor = ownership.take_over(folder)
+        if descriptor is None:
+            continue
+        try:
+            if _is_own_folder(folder):
+                for pid in _services_in(folder):
+                    kill_group(pid)
+                remove_socket_folder(folder)
+                removed.append(folder)
+        finally:
+            ownership.give_up(folder, descriptor)
+    return removed
+
+
+def _claimed_folder(base: Path) -> Path:
+    """Make a folder of mode 0700 with a new name, whose lock this process holds from before it exists."""
+    pid = os.getpid()
+    while True:
+        folder = base / f"{PREFIX}{pid}-{process_start_time(pid)}-{secrets.token_hex(4)}"
+        descriptor = ownership.claim(folder)
+        if descriptor is None:
+            continue
+        try:
+            folder.mkdir(mode=OWNER_ONLY)
+        except BaseException:
+            ownership.give_up(folder, descriptor)
+            raise
+        _held[folder] = descriptor
+        return folder
+
+
+def _is_own_folder(folder: Path) -> bool:
+    with suppress(OSError):
+        status = folder.lstat()
+        return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+    return False
+
+
+def _services_in(folder: Path) -> list[int]:
+    """Return the ids of the services that were started with the spec file in ``folder``."""
+    return [pid for pid in processes_naming(folder) if os.fsencode(folder / SPEC_NAME) in _words(pid)]
+
+
+def _words(pid: int) -> list[bytes]:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return []
 
 
 def processes_naming(folder: Path) -> list[int]:
@@ -103,11 +152,3 @@ def process_start_time(pid: int) -> int | None:
     # The second field is the command in parentheses and may hold spaces: count after the last parenthesis.
     fields = text.rpartition(")")[2].split()
     return None if fields[0] in ("Z", "X") else int(fields[19])
-
-
-def _owner_lives(folder_name: str) -> bool:
-    """Say whether the owner named in ``wiw-<pid>-<start>-<random>`` lives; unreadable names count as living."""
-    parts = folder_name[len(PREFIX) :].split("-", 2)
-    if len(parts) != 3 or not parts[0].isdigit() or not parts[1].isdigit():
-        return True
-    return process_start_time(int(parts[0])) == int(parts[1])

@@ -14,6 +14,7 @@ from harness.records.episode_files import read_trajectory
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity, RunRecord
 from harness.records.journal import JournalRow
+from harness.records.notes import read_notes
 from harness.scoring.retries import retries
 
 
@@ -33,6 +34,7 @@ class RunData:
     record: RunRecord
     rows: Tuple[JournalRow, ...]
     trajectory: Callable[[JournalRow], Optional[Trajectory]] = field(default=no_trajectory)
+    notes: Tuple[str, ...] = ()
 
     @property
     def identity(self) -> RunIdentity:
@@ -64,7 +66,7 @@ class ReferencePoint:
 
 def load_run(folder: RunFolder) -> RunData:
     """Return the data of a run folder, also of one that is still being played or has not begun."""
-    return RunData(folder.record, folder.rows(), lambda row: _trajectory(folder, row))
+    return RunData(folder.record, folder.rows(), lambda row: _trajectory(folder, row), read_notes(folder.path))
 
 
 def _trajectory(folder: RunFolder, row: JournalRow) -> Optional[Trajectory]:

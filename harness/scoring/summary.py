@@ -82,6 +82,7 @@ class Summary:
     retries: Retries
     failures: Tuple[Failures, ...]
     verdict: Verdict
+    notes: Tuple[str, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -112,6 +113,7 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         retries=retries(run.rows),
         failures=distinct(run.results),
         verdict=judge(run, references, context.baseline, worth, context.splits, folder),
+        notes=run.notes,
     )
 
 
@@ -151,6 +153,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "references": [_reference_plain(row) for row in summary.references],
             "timings": {phase: dict(seconds) for phase, seconds in summary.timings.items()},
             "test_runs": summary.test_runs,
+            "notes": list(summary.notes),
             "error_equivalents": [asdict(equivalent) for equivalent in summary.equivalents],
         }
     )

@@ -30,10 +30,12 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from harness.contracts.errors import Refusal
+from harness.contracts.kernel_folders import name_folder_of_service
 from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.contracts.storage import storage_error
 from harness.wire.foreign_calls import end_on_foreign_calls
@@ -122,10 +124,22 @@ def construct(spec: HostSpec) -> Any:
     """Return the service of the object that ``spec`` names, made in the calling thread."""
     from harness.wire.services import service_of
 
+    if spec.kind == WORLD_MODEL:
+        _name_kernel_folder(spec)
     kind = load_class(spec.entry_point, spec.path)
     if spec.kind == WORLD_MODEL:
         return service_of(kind(manifest_from_plain(spec.manifest)))
     return service_of(kind(**spec.options))
+
+
+def _name_kernel_folder(spec: HostSpec) -> None:
+    """Give what a plugin compiles with numba a folder of its sources: its own, and its authors' (setting ``code``)."""
+    code = spec.manifest.get("settings", {}).get("code")
+    folders = [Path(folder) for folder in [*spec.path, code] if folder]
+    module = spec.entry_point.partition(":")[0].partition(".")[0]
+    found = PathFinder.find_spec(module, [*map(str, folders), *sys.path])
+    files = [Path(found.origin)] if found and found.origin and found.origin.endswith(".py") else []
+    name_folder_of_service(files, folders)
 
 
 class ParentWatch:

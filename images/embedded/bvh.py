@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, Tuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from harness.contracts.kernels import compiled
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -35,13 +36,13 @@ class Tree(NamedTuple):
     order: Ints
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _clear(box: Floats) -> None:
     for axis in range(3):
         box[axis], box[axis + 3] = 1e30, -1e30
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _fill_bounds(boxes: Floats, order: Ints, start: int, end: int, out: Floats) -> None:
     _clear(out)
     for k in range(start, end):
@@ -50,14 +51,14 @@ def _fill_bounds(boxes: Floats, order: Ints, start: int, end: int, out: Floats) 
             out[axis + 3] = max(out[axis + 3], boxes[order[k], axis + 3])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _half_area(box: Floats) -> np.float64:
     x, y, z = box[3] - box[0], box[4] - box[1], box[5] - box[2]
     area: np.float64 = x * y + y * z + z * x
     return area
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _best_split(boxes: Floats, order: Ints, start: int, end: int) -> Tuple[int, float]:
     """Return (axis, position) of the cheapest of eight planes on the longest axis; axis -1 if none helps."""
     low, high = np.empty(3), np.empty(3)
@@ -104,7 +105,7 @@ def _best_split(boxes: Floats, order: Ints, start: int, end: int) -> Tuple[int, 
     return axis, low[axis] + extent * best / BINS
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _build(boxes: Floats, order: Ints, bounds: Floats, links: Ints) -> int:
     stack = np.empty((2 * _STACK, 3), np.int64)
     stack[0, 0], stack[0, 1], stack[0, 2] = 0, 0, len(order)
@@ -152,7 +153,7 @@ def build_tree(positions: Floats, faces: Ints) -> Tree:
     return Tree(bounds[:count].copy(), links[:count].copy(), table, order)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _enters(
     bounds: Floats, node: int, ox: float, oy: float, oz: float, ix: float, iy: float, iz: float, limit: float
 ) -> np.float64:
@@ -169,7 +170,7 @@ def _enters(
     return entry
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def trace(
     tree: Tree, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, limit: float, any_hit: bool
 ) -> Tuple[int, float, float, float]:

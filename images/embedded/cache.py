@@ -11,10 +11,13 @@ import hashlib
 import os
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Callable, Optional, Union
 
 from harness.contracts.errors import Refusal
+from harness.contracts.sources import digest_of_sources
+from images.embedded import homebytes, homes
 from images.embedded.homebytes import HomeBytesError, decode_home, encode_home, home_digest
 from images.embedded.homes import GENERATOR_VERSION, build_home
 from images.embedded.homes.splits import parse_home
@@ -48,9 +51,9 @@ class HomeCache:
         self._build = build
 
     def path(self, name: str) -> Path:
-        """Return the file of a home; its name carries the generator's version."""
+        """Return the file of a home; its name carries the generator's version and the digest of its sources."""
         parse_home(name)
-        return self.root / f"v{GENERATOR_VERSION}-{name}{_SUFFIX}"
+        return self.root / f"v{GENERATOR_VERSION}-{generator_digest()[:12]}-{name}{_SUFFIX}"
 
     def load(self, name: str) -> Home:
         """Return the home called ``name``, from the folder or freshly built."""
@@ -129,6 +132,16 @@ class HomeCache:
                 with contextlib.suppress(OSError):
                     (self.root / name).unlink()
                     total -= size
+
+
+@cache
+def generator_digest() -> str:
+    """Return the digest of all sources that a baked home depends on.
+
+    The version is raised by hand, and only for homes that may be released; a home built before the last edit must not
+    be taken for one of the code that runs.
+    """
+    return digest_of_sources([Path(homes.__file__), Path(homebytes.__file__)])
 
 
 def _warn(message: str) -> None:

@@ -1,8 +1,9 @@
 """Embedded homes as scenes for Habitat: GLB files with their axes beside them, made once and checked when used again.
 
-`exported.json` in the folder says which home each file was made from and its SHA-256, so that a file of another home,
-an older generator or an interrupted export is never played in silence. As a program it reads the homes and their
-digests as a JSON object from its standard input: ``python -m images.embedded.habitat_scenes --cache DIR --out DIR``.
+`exported.json` in the folder says which home each file was made from, by which code, and its SHA-256, so that a file
+of another home, an older generator or exporter, or an interrupted export is never played in silence. As a program it
+reads the homes and their digests as a JSON object from its standard input:
+``python -m images.embedded.habitat_scenes --cache DIR --out DIR``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from typing import Callable, Dict, Mapping, Tuple
 import numpy as np
 
 from harness.contracts.errors import WiwError
+from harness.contracts.sources import digest_of_sources
+from images.embedded import gltf
 from images.embedded.environment import EmbeddedEnvironment
 from images.embedded.gltf import write_glb
 from images.embedded.mesh import Home
+from images.habitat import scenes
 from images.habitat.scenes import file_digest, write_stage_config
 
 RECORD = "exported.json"
@@ -47,20 +51,32 @@ def export_homes(
     """Write the scenes that ``folder`` lacks and return their names.
 
     ``digests`` are the suite's, by home; ``load`` gives a home, and refuses one with another digest. A scene stays
-    when the record names the same home and the file has the recorded bytes. ``report`` gets a line before each export.
+    when the record names the same home and code, and the file has the recorded bytes. ``report`` gets a line before
+    each export.
     """
     record = _read_record(folder)
+    code = exporter_digest()
     written = []
     for name, digest in sorted(digests.items()):
         mesh = folder / f"{name}.glb"
-        if mesh.is_file() and record.get(name) == {"home": digest, "glb": file_digest(mesh)}:
+        if mesh.is_file() and record.get(name) == _entry(digest, mesh, code):
             continue
         report(f"scene {name}: exporting to {mesh}")
         write_scene(load(name), folder, name)
-        record[name] = {"home": digest, "glb": file_digest(mesh)}
+        record[name] = _entry(digest, mesh, code)
         _write_record(folder, record)
         written.append(name)
     return tuple(written)
+
+
+def exporter_digest() -> str:
+    """Return the digest of the sources that say how a home becomes a scene."""
+    own = Path(__file__).read_text(encoding="utf-8")
+    return digest_of_sources([Path(gltf.__file__), Path(scenes.__file__)], [own])
+
+
+def _entry(home: str, mesh: Path, code: str) -> Dict[str, str]:
+    return {"home": home, "glb": file_digest(mesh), "code": code}
 
 
 def _read_record(folder: Path) -> Dict[str, Dict[str, str]]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Tuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from harness.contracts import portable
+from harness.contracts.kernels import compiled
 from images.embedded.bvh import NO_HIT, Tree, build_tree, trace
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ OFFSET = 0.006
 TOWARDS_FACE = 0.06
 """How far a sample moves from its vertex to the middle of its faces: corners then belong to one side."""
 
-_sincos = numba.njit(portable.sincos)
+_sincos = compiled(portable.sincos)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _unit(vectors: Floats) -> Floats:
     return unit
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _thin_vertices(count: int, faces: Ints, double_sided: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     thin = np.zeros(count, np.uint8)
     for f in range(len(faces)):
@@ -107,7 +107,7 @@ def _thin_vertices(count: int, faces: Ints, double_sided: npt.NDArray[np.uint8])
     return thin
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _sample_points(positions: Floats, normals: Floats, faces: Ints) -> Floats:
     """Where to sample each vertex: a little off the surface and towards the middle of its faces."""
     middle = np.zeros((len(positions), 3))
@@ -131,7 +131,7 @@ def _sample_points(positions: Floats, normals: Floats, faces: Ints) -> Floats:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _lamp_light(tree: Tree, p: Floats, n: Floats, thin: int, lamp: Floats, out: Floats) -> None:
     """Add one lamp: four shadow rays to the corners of a tetrahedron on its glowing body (one from afar)."""
     dx, dy, dz = lamp[0] - p[0], lamp[1] - p[1], lamp[2] - p[2]
@@ -162,7 +162,7 @@ def _lamp_light(tree: Tree, p: Floats, n: Floats, thin: int, lamp: Floats, out: 
                 out[c] += lamp[3 + c] * share
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _portal_light(tree: Tree, p: Floats, n: Floats, thin: int, portal: Floats, out: Floats) -> None:
     """Add the sky seen through one window: 2 x 3 shadow rays to its panes, 2 from afar."""
     ahead = (p[0] - portal[0]) * portal[9] + (p[1] - portal[1]) * portal[10] + (p[2] - portal[2]) * portal[11]
@@ -197,7 +197,7 @@ def _portal_light(tree: Tree, p: Floats, n: Floats, thin: int, portal: Floats, o
                 out[c] += portal[12 + c] * share
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _direct(
     tree: Tree, samples: Floats, normals: Floats, thin: npt.NDArray[np.uint8], lamps: Floats, portals: Floats
 ) -> Floats:
@@ -210,7 +210,7 @@ def _direct(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _ray_pattern(count: int) -> Floats:
     """Cosine-weighted directions about +z, [count, 3]: a Fibonacci spiral on the disc, lifted."""
     out = np.empty((count, 3))
@@ -222,7 +222,7 @@ def _ray_pattern(count: int) -> Floats:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _gather(
     tree: Tree,
     samples: Floats,
@@ -274,7 +274,7 @@ def _gather(
     return hits, weights, valid
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _bounce(
     direct: Floats, light: Floats, hits: Ints, weights: npt.NDArray[np.float32], faces: Ints, albedo: Floats
 ) -> Floats:
@@ -294,7 +294,7 @@ def _bounce(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _repair(light: Floats, valid: npt.NDArray[np.uint8], faces: Ints) -> Floats:
     """Spread the light of valid vertices along edges into buried ones; what stays apart gets a plain grey."""
     out = light.copy()
@@ -331,7 +331,7 @@ def _repair(light: Floats, valid: npt.NDArray[np.uint8], faces: Ints) -> Floats:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _smooth(light: Floats, faces: Ints) -> Floats:
     """Blend each vertex with its neighbours once: hides the noise of few rays."""
     total = light.copy()

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Tuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from harness.contracts import kernels
 
 NEAR_M = 0.03
 """A pinhole sees nothing nearer than this."""
@@ -28,7 +29,7 @@ BOUND_MARGIN_PX = 0.02
 _FLAT_DETERMINANT = 1e-12
 _ROUNDING = 1.000001
 
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+compiled = kernels.compiled(error_model="numpy")
 
 
 @compiled

@@ -72,7 +72,7 @@ def play_episode(
         solved=played.distances_m[-1] <= episode.radius_m,
     )
     metrics = measure(episode, trajectory, played.distances_m)
-    return PlayedEpisode(trajectory, metrics, goal.rgb, played.frames, walkable, timings)
+    return PlayedEpisode(trajectory, metrics, goal.rgb, played.frames, walkable, timings, gap.notes())
 
 
 def measure(episode: Episode, trajectory: Trajectory, distances_m: Tuple[float, ...]) -> Dict[str, float]:

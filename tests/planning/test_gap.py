@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from harness.contracts.cameras import Camera
+from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.planning import gap
 from harness.planning.scores import lpips_metric
@@ -21,7 +23,8 @@ from tests.planning.test_scores import PANO, blocks
 
 
 @pytest.fixture(autouse=True)
-def _forget_lpips() -> Iterator[None]:
+def _forget_lpips(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(gap, "_failed", {})
     gap._lpips_if_present.cache_clear()
     yield
     gap._lpips_if_present.cache_clear()
@@ -74,3 +77,68 @@ def test_lpips_is_measured_where_it_is_installed(monkeypatch: pytest.MonkeyPatch
     real, other = View(PANO, blocks(1)), View(PANO, blocks(2))
     assert gap.measure(real, real)["lpips"] == 0.0 < gap.measure(other, real)["lpips"]
     assert set(shapes) == {(1, 3, 128, 256)}
+
+
+UNFIT = "operator torchvision::nms does not exist"
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+def install_lpips(monkeypatch: pytest.MonkeyPatch, folder: Path, make: Callable[..., Any]) -> None:
+    """Stand-ins for torch and lpips whose model ``make`` makes."""
+    hub = SimpleNamespace(get_dir=lambda: str(folder))
+    torch = SimpleNamespace(no_grad=nullcontext, from_numpy=lambda array: array, hub=hub)
+    for name, module in (("torch", torch), ("torch.hub", hub), ("lpips", SimpleNamespace(LPIPS=make))):
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(lpips_metric, "find_spec", lambda name: True)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / lpips_metric.ALEXNET_FILE).touch()
+
+
+@pytest.mark.parametrize("when", ["imported", "made", "used", "not a number"])
+def test_a_measure_that_fails_costs_no_episode_and_leaves_one_note(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, when: str
+) -> None:
+    """As LPIPS does where torchvision belongs to another torch: it is installed, and raises what it likes."""
+    uses: list[int] = []
+
+    def used(a: object, b: object) -> float:
+        uses.append(1)
+        return float("nan") if when == "not a number" else _raise(RuntimeError(UNFIT))
+
+    def make(**_: object) -> Any:
+        return _raise(RuntimeError(UNFIT)) if when == "made" else SimpleNamespace(eval=lambda: used)
+
+    install_lpips(monkeypatch, tmp_path, make)
+    if when == "imported":
+        monkeypatch.setattr(lpips_metric.importlib, "import_module", lambda name: _raise(OSError(UNFIT)))
+    real, other = View(PANO, blocks(1)), View(PANO, blocks(2))
+    first, second = gap.measure(other, real), gap.measure(other, real)
+    assert set(first) == set(second) == {"ssim", "psnr"}
+    assert len(uses) <= 2, "what failed is not tried again"
+    (note,) = gap.notes()
+    assert "lpips" in note and ("nan" if when == "not a number" else UNFIT) in note
+
+
+def test_every_measure_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    real, other = View(PANO, blocks(1)), View(PANO, blocks(2))
+    assert "psnr" in gap.measure(other, real)
+    (note,) = gap.notes()
+    assert "ssim" in note
+
+
+def test_a_score_that_decides_refuses_an_lpips_that_does_not_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install_lpips(monkeypatch, tmp_path, lambda **_: _raise(RuntimeError(UNFIT)))
+    with pytest.raises(Refusal, match=UNFIT):
+        lpips_metric.Lpips(128)
+
+
+def test_the_trial_says_which_measures_can_be_taken() -> None:
+    tried = gap.trial()
+    assert set(tried) == set(gap.NAMES) and tried["ssim"] == tried["psnr"] == ""
+    assert (tried["lpips"] == "") == (lpips_metric.missing_part() is None)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal
+from harness.runtimes import ownership
+from harness.runtimes.ownership import lock_of
 from harness.runtimes.sockets import (
     make_socket_folder,
     process_start_time,
@@ -36,32 +38,87 @@ def test_a_path_too_long_for_a_socket_is_refused_and_leaves_nothing(temp_folder:
     assert list(deep.iterdir()) == []
 
 
+def abandoned(base: Path) -> Path:
+    """Return a socket folder of a process that has ended."""
+    made = "from harness.runtimes.sockets import make_socket_folder; from pathlib import Path; import sys\n"
+    made += "print(make_socket_folder(Path(sys.argv[1])))"
+    return Path(subprocess.check_output([sys.executable, "-c", made, str(base)], text=True).strip())
+
+
 def test_only_folders_of_dead_owners_are_reaped(temp_folder: Path) -> None:
     mine = make_socket_folder()
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    ended = temp_folder / f"wiw-{dead.pid}-12345-abc"
-    number_used_again = temp_folder / f"wiw-{os.getpid()}-1-abc"
-    strangers = [temp_folder / "wiw-notes", temp_folder / "wiw-a-b-c"]
-    for folder in [ended, number_used_again, *strangers]:
-        folder.mkdir()
+    ended = abandoned(temp_folder)
     (ended / "s.sock").touch()
-    (temp_folder / f"wiw-{dead.pid}-12345-link").symlink_to(mine)
-    assert set(reap_stale()) == {ended, number_used_again}
-    assert mine.exists() and all(folder.exists() for folder in strangers)
+    strangers = [temp_folder / "wiw-notes", temp_folder / "wiw-a-b-c", temp_folder / "wiw-999999999-1-abc"]
+    for folder in strangers:
+        folder.mkdir()
+    (temp_folder / "wiw-1-2-link").symlink_to(mine)
+    (temp_folder / "wiw-1-2-link.lock").symlink_to(lock_of(mine))
+    assert reap_stale() == [ended]
+    assert mine.exists() and all(folder.exists() for folder in strangers), "what nobody locked is not known to be dead"
+    remove_socket_folder(mine)
+    names = {path.name for path in temp_folder.iterdir()}
+    assert names == {*(folder.name for folder in strangers), "wiw-1-2-link", "wiw-1-2-link.lock"}
 
 
 def test_a_service_left_in_a_stale_folder_is_killed(temp_folder: Path) -> None:
-    stale = temp_folder / "wiw-999999999-1-abc"
-    stale.mkdir()
-    command = [sys.executable, "-c", "import time; time.sleep(1000)", f"{stale}/spec.json"]
-    orphan = subprocess.Popen(command, start_new_session=True)
+    stale = abandoned(temp_folder)
+    wait = "import time; time.sleep(1000)"
+    orphan = subprocess.Popen([sys.executable, "-c", wait, f"{stale}/spec.json"], start_new_session=True)
+    reader = subprocess.Popen([sys.executable, "-c", wait, f"{stale}/notes"], start_new_session=True)
     deadline = time.monotonic() + 5.0
-    while processes_naming(stale) != [orphan.pid]:  # its command line appears a moment after it starts
+    while set(processes_naming(stale)) != {orphan.pid, reader.pid}:  # command lines appear a moment after the start
         assert time.monotonic() < deadline
-    reap_stale()
-    assert orphan.wait(5) == -signal.SIGKILL
-    assert not stale.exists()
+    try:
+        reap_stale()
+        assert orphan.wait(5) == -signal.SIGKILL
+        assert not stale.exists() and reader.poll() is None
+    finally:
+        reader.kill()
+        reader.wait()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a process namespace")
+@pytest.mark.parametrize("own_proc", [True, False])
+def test_a_live_owner_in_another_process_namespace_is_left_alone(temp_folder: Path, own_proc: bool) -> None:
+    """Its number means nothing here: the same number is free, or another process."""
+    made = "from harness.runtimes.sockets import make_socket_folder; from pathlib import Path; import sys, time\n"
+    made += "print(make_socket_folder(Path(sys.argv[1])), flush=True); time.sleep(1000)"
+    space = ["unshare", "--pid", "--fork", "--kill-child", *(["--mount-proc"] if own_proc else [])]
+    owner = subprocess.Popen([*space, sys.executable, "-c", made, str(temp_folder)], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    folder = Path(owner.stdout.readline().strip())
+    try:
+        assert folder.is_dir() and reap_stale() == [] and folder.is_dir()
+    finally:
+        owner.kill()
+        owner.wait()
+    deadline = time.monotonic() + 10.0
+    while reap_stale() != [folder]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_free_lock_of_another_kernel_proves_nothing_on_a_network_disk(
+    temp_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = abandoned(temp_folder)
+    monkeypatch.setattr(ownership, "boot_id", lambda: "another")
+    monkeypatch.setattr(ownership, "is_local", lambda folder: False)
+    assert reap_stale() == [] and ended.is_dir()
+    monkeypatch.setattr(ownership, "is_local", lambda folder: True)  # this machine was started again since
+    assert reap_stale() == [ended]
+
+
+def test_children_do_not_keep_a_dead_owners_folder(temp_folder: Path) -> None:
+    made = "from harness.runtimes.sockets import make_socket_folder; from pathlib import Path; import subprocess, sys\n"
+    made += "folder = make_socket_folder(Path(sys.argv[1]))\n"
+    made += "print(subprocess.Popen(['sleep', '1000'], stdout=subprocess.DEVNULL, close_fds=False).pid, folder)"
+    pid, folder = subprocess.check_output([sys.executable, "-c", made, str(temp_folder)], text=True).split()
+    try:
+        assert reap_stale() == [Path(folder)]
+    finally:
+        os.kill(int(pid), signal.SIGKILL)
 
 
 def test_a_process_that_is_gone_has_no_start_time() -> None:

@@ -13,11 +13,11 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from harness.contracts.actions import FORWARD, STOP, Action, Primitive, signed_turn
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.errors import Refusal
+from harness.contracts.kernels import compiled
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.portable import PI, TWO_PI, atan2, sincos
@@ -32,7 +32,7 @@ DEFAULT_DEPTH_M = 2.5
 DEFAULT_REACH = 0.92
 NEAREST_AHEAD = 1e-6
 
-_atan2 = njit(atan2)
+_atan2 = compiled(atan2)
 
 
 class Warp(WorldModel):
@@ -117,13 +117,13 @@ def _sphere_tables(height: int, width: int, yaw_deg: float) -> Tuple[Floats, Flo
     return azimuths, elevations
 
 
-@njit(cache=True)
+@compiled
 def _sphere_distance(along: float, x: float, z: float, depth_m: float) -> float:
     """Return how far the sphere is from (x, z) in a direction whose dot product with (x, z) is ``along``."""
     return -along + math.sqrt(along * along - (x * x + z * z - depth_m * depth_m))
 
 
-@njit(cache=True)
+@compiled
 def _blend(view: RGB, top: int, left: int, right: int, down: float, across: float, pixel: RGB) -> None:
     """Write the bilinear sample between rows top, top + 1 (clamped) and columns left, right into ``pixel``."""
     last = view.shape[0] - 1
@@ -135,7 +135,7 @@ def _blend(view: RGB, top: int, left: int, right: int, down: float, across: floa
         pixel[channel] = int(upper * (1.0 - down) + lower * down + 0.5)
 
 
-@njit("void(u1[:,:,::1], u1[:,:,::1], f8[:,::1], f8[:,::1], f8, f8, f8)", cache=True)
+@compiled(signature="void(u1[:,:,::1], u1[:,:,::1], f8[:,::1], f8[:,::1], f8, f8, f8)")
 def _warp_equirect(
     view: RGB, out: RGB, azimuths: Floats, elevations: Floats, x: float, z: float, depth_m: float
 ) -> None:
@@ -165,7 +165,7 @@ def _warp_equirect(
             _blend(view, int(top_float), left, next_column, mirrored - top_float, across, out[height - 1 - row, column])
 
 
-@njit("void(u1[:,:,::1], u1[:,:,::1], f8, f8, f8, f8, f8, f8)", cache=True)
+@compiled(signature="void(u1[:,:,::1], u1[:,:,::1], f8, f8, f8, f8, f8, f8)")
 def _warp_pinhole(
     view: RGB, out: RGB, sine: float, cosine: float, x: float, z: float, depth_m: float, focal: float
 ) -> None:

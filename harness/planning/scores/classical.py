@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence, Tuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.errors import Refusal
+from harness.contracts.kernels import compiled
 from harness.contracts.observations import View
 from harness.planning.scores import descriptors
 from harness.planning.scores.crops import CropMap, Image, crop_into, crop_map, reduce_to
@@ -139,7 +139,7 @@ def _reduction(camera: Camera, size: int, headings: int, hfov_deg: float) -> int
     return factor
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _compare_headings(  # type: ignore[no-untyped-def]
     panorama, column, row, right, down, weights, goal_cells, goal_whole, goal_hog, table, result
 ):

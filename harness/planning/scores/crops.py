@@ -9,19 +9,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from harness.contracts import portable
 from harness.contracts.errors import Refusal
+from harness.contracts.kernels import compiled
 from harness.contracts.observations import RGB
 
 Image = npt.NDArray[np.float32]
 """float32 [H, W, 3] in 0..255."""
 
-_atan2 = numba.njit(cache=True, nogil=True)(portable.atan2)
-_sincos = numba.njit(cache=True, nogil=True)(portable.sincos)
+_atan2 = compiled(portable.atan2)
+_sincos = compiled(portable.sincos)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def crop_map(height: int, width: int, size: int, hfov_deg: float) -> CropMap:
     return result
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _fill_map(height, width, half_extent, column, row, right, down):  # type: ignore[no-untyped-def]
     size = column.shape[0]
     for y in range(size):
@@ -70,7 +70,7 @@ def _fill_map(height, width, half_extent, column, row, right, down):  # type: ig
             down[y, x] = at_row - math.floor(at_row)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def crop_into(panorama, column, row, right, down, shift, image):  # type: ignore[no-untyped-def]
     """Fill ``image`` float32 [C, C, 3] with the crop whose map is moved ``shift`` columns to the right.
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
 from harness.contracts import portable
+from harness.contracts.kernels import compiled
 
 CELL_ROWS, CELL_COLUMNS, BINS = 2, 4, 64
 GRID, ORIENTATIONS = 8, 9
@@ -42,7 +42,7 @@ def _orientation_table() -> np.ndarray:  # type: ignore[type-arg]
 ORIENTATION_TABLE = _orientation_table()
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _orientation(gx, gy, table):  # type: ignore[no-untyped-def]
     """Return the unsigned direction of (gx, gy) as a position in 0..9 orientation bins."""
     ax, ay = abs(gx), abs(gy)
@@ -57,7 +57,7 @@ def _orientation(gx, gy, table):  # type: ignore[no-untyped-def]
     return position
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def colour_histograms(image, cells, whole):  # type: ignore[no-untyped-def]
     """Fill ``cells`` [2, 4, 64] and ``whole`` [64] from ``image`` float32 [C, C, 3]; C must divide by 4."""
     size = image.shape[0]
@@ -80,7 +80,7 @@ def colour_histograms(image, cells, whole):  # type: ignore[no-untyped-def]
         whole[k] = math.sqrt(whole[k] / (size * size))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _gradient_cells(image, table, grey, energy):  # type: ignore[no-untyped-def]
     """Sum gradient strengths into ``energy`` [8, 8, 9], shared linearly between neighbouring orientations."""
     size = image.shape[0]
@@ -103,7 +103,7 @@ def _gradient_cells(image, table, grey, energy):  # type: ignore[no-untyped-def]
             energy[y // cell, x // cell, (lower + 1) % ORIENTATIONS] += strength * share
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _normalise_locally(energy, squares, hog):  # type: ignore[no-untyped-def]
     """Fill ``hog`` [8, 8, 9] with ``energy`` divided by the norm of the 3 x 3 cells around, clipped, at unit length."""
     for row in range(GRID):
@@ -131,7 +131,7 @@ def _normalise_locally(energy, squares, hog):  # type: ignore[no-untyped-def]
                 hog[row, column, k] *= scale
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def describe(image, table, cells, whole, hog):  # type: ignore[no-untyped-def]
     """Fill the three descriptors of ``image`` float32 [C, C, 3]; C must be a multiple of 8."""
     size = image.shape[0]
@@ -141,7 +141,7 @@ def describe(image, table, cells, whole, hog):  # type: ignore[no-untyped-def]
     _normalise_locally(energy, np.empty((GRID, GRID)), hog)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def dot(a, b):  # type: ignore[no-untyped-def]
     """Return the scalar product of two contiguous arrays of one shape, summed in order."""
     left, right = a.ravel(), b.ravel()

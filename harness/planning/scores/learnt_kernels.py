@@ -8,10 +8,11 @@ when the panorama is rolled: so the score of a rolled panorama has exactly the s
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+from harness.contracts import kernels
+
+compiled = kernels.compiled(error_model="numpy")
 
 POSITIONS = 4
 """Output positions computed together: each weight is loaded once for all of them. Their number has to divide by it."""

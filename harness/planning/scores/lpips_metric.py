@@ -6,10 +6,11 @@ depend on the device. So it is imported only when asked for, never downloads any
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 import numpy as np
 
@@ -31,6 +32,19 @@ def missing_part() -> Optional[str]:
     return None if weights.exists() else f"AlexNet's weights, which are not at {weights}"
 
 
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Refuse where libraries do not fit: a torchvision of another torch raises what it likes, some only when used."""
+    try:
+        yield
+    except Exception as error:
+        raise Refusal(
+            f"the image metric lpips does not run here: {type(error).__name__}: {' '.join(str(error).split())}.",
+            "Install a torchvision that belongs to torch (`pip install --force-reinstall torch torchvision`), "
+            "or choose metric classical in the suite's score.",
+        ) from error
+
+
 class Lpips:
     """1 - LPIPS (AlexNet) of two images of one size, on the CPU."""
 
@@ -43,13 +57,14 @@ class Lpips:
                 "Run `pip install torch torchvision lpips` and `python -c \"import lpips; lpips.LPIPS(net='alex')\"` "
                 "once with network, or choose metric classical in the suite's score.",
             )
-        self._torch: Any = importlib.import_module("torch")
-        package: Any = importlib.import_module("lpips")
-        self._model = package.LPIPS(net="alex", verbose=False).eval()
+        with _explained():
+            self._torch: Any = importlib.import_module("torch")
+            package: Any = importlib.import_module("lpips")
+            self._model = package.LPIPS(net="alex", verbose=False).eval()
 
     def __call__(self, image: Image, goal: Image) -> float:
         """Return 1 - LPIPS; 1 is the same image."""
-        with self._torch.no_grad():
+        with _explained(), self._torch.no_grad():
             return 1.0 - float(self._model(self._tensor(image), self._tensor(goal)))
 
     def _tensor(self, image: Image) -> Any:

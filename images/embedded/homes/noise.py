@@ -5,10 +5,10 @@ The lattice values come from an integer hash, so that a texture is a pure functi
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.kernels import compiled
 from images.embedded.mesh import TEXTURE_SIZE
 
 Image = npt.NDArray[np.float32]
@@ -16,7 +16,7 @@ Image = npt.NDArray[np.float32]
 _MASK = 0xFFFFFFFF
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _lattice(x: int, y: int, seed: int) -> float:
     h = (x * 0x9E3779B1) ^ (y * 0x85EBCA77) ^ ((seed & 0x3FFFFFFF) * 0x42B2AE3D)
     h &= _MASK
@@ -28,7 +28,7 @@ def _lattice(x: int, y: int, seed: int) -> float:
     return h / 4294967296.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _add_octave(out: Image, cells_x: int, cells_y: int, amplitude: float, seed: int) -> None:
     size = out.shape[0]
     table = np.empty((cells_y, cells_x), np.float64)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import fields, replace
 from pathlib import Path
@@ -18,6 +21,8 @@ from images.embedded.homebytes import HomeBytesError, decode_home, encode_home
 from images.embedded.homes.splits import UnknownHomeError
 from images.embedded.mesh import Home
 from tests.images.embedded.small_home import small_home
+
+ROOT = Path(__file__).parents[3]
 
 
 class Builder:
@@ -121,3 +126,23 @@ def test_digest_covers_every_array_and_the_metadata() -> None:
 def test_foreign_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(HomeBytesError, match="build"):
         decode_home(data)
+
+
+@pytest.mark.parametrize("file", ["homes/furniture/beds.py", "homes/ood/walls.py", "light.py", "homebytes.py"])
+def test_a_home_of_other_code_is_never_taken_for_one_of_this(tmp_path: Path, file: str) -> None:
+    """Whoever edits the builder, or pulls an edit, sees the homes of the code that runs."""
+    checkout = tmp_path / "checkout"
+    for part in ("images", "harness/contracts"):
+        shutil.copytree(ROOT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (checkout / "harness" / "__init__.py").touch()
+    code = f"from images.embedded.cache import HomeCache; print(HomeCache({str(tmp_path)!r}).path('test-0001'))"
+
+    def path() -> str:
+        done = subprocess.run([sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    before = path()
+    assert before == str(HomeCache(tmp_path).path("test-0001")) + "\n", "equal code, equal homes"
+    with (checkout / "images" / "embedded" / file).open("a") as edited:
+        edited.write("\nEDITED = 1\n")
+    assert path() != before

@@ -1,0 +1,153 @@
+"""Which source files some code stands on, and one digest of them all.
+
+What is kept of code (machine code, baked homes) is stale as soon as *any* file changed that it was made by. So it is
+kept under a digest of all of them: the files themselves and what they import, directly or not, wherever that is
+somebody's source. Packages that are installed count by their version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import sysconfig
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""The folder that the project is imported from: of a checkout, or of an image."""
+
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_STANDARD: FrozenSet[str] = getattr(sys, "stdlib_module_names", frozenset(sys.builtin_module_names))
+
+_COMMENT = re.compile(rb"#[^\n]*")
+_IMPORT = re.compile(
+    rb"(?:^|[:;])[ \t]*(?:from[ \t]+(\.*)[ \t]*([\w.]*)[ \t]+import[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]+))",
+    re.MULTILINE,
+)
+
+
+def digest_of_sources(files: Iterable[Path], also: Sequence[str] = (), folders: Sequence[Path] = ()) -> str:
+    """Return the SHA-256 of ``files``, of all source files that they import, and of the texts of ``also``.
+
+    Imports are read, not executed: those inside functions count, those by name (``importlib``) do not. Where a file
+    lies is no part of it, so equal code in two places has one digest. ``folders`` are imported from before those of
+    ``sys.path``. Raises OSError where a file cannot be read.
+    """
+    found, outside = closure(files, folders)
+    parts = [f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for name, path in found]
+    parts += [f"{name} {_version(name)}" for name in outside]
+    return hashlib.sha256("\n".join([*sorted(parts), *also]).encode()).hexdigest()
+
+
+def closure(files: Iterable[Path], folders: Sequence[Path] = ()) -> Tuple[List[Tuple[str, Path]], List[str]]:
+    """Return ``files`` with all source files that they import, as (name below where it is imported from, path), and
+    the names of the packages that are not source. A file that is no text of Python imports nothing.
+
+    ``folders`` are imported from before those of ``sys.path``.
+    """
+    searched = _Searched([*folders, *_search_path()])
+    found: Dict[Path, str] = {}
+    outside: Set[str] = set()
+    waiting = [(path, import_root(path)) for path in (file.resolve() for file in files)]
+    while waiting:
+        path, root = waiting.pop()
+        if path in found:
+            continue
+        found[path] = path.relative_to(root).as_posix()
+        for module in _imports(path, *_stamp(path)):
+            hits = searched.files(root, module)
+            if hits is None:
+                outside.add(module.partition(".")[0])
+            else:
+                waiting += hits
+    return sorted((name, path) for path, name in found.items()), sorted(outside - _STANDARD)
+
+
+class _Searched:
+    """Finds modules in folders, each module once."""
+
+    def __init__(self, places: Sequence[Path]) -> None:
+        self._places = places
+        self._known: Dict[Tuple[Path, str], Optional[List[Tuple[Path, Path]]]] = {}
+
+    def files(self, root: Path, module: str) -> Optional[List[Tuple[Path, Path]]]:
+        """Return (file, place) of a module and of the packages that it lies in; None where no folder has it.
+
+        ``root`` is where the file that imports it was found; it is looked into first.
+        """
+        key = (root, module)
+        if key not in self._known:
+            top = module.partition(".")[0]
+            place = next((place for place in (root, *self._places) if _is_in(place, top)), None)
+            self._known[key] = None if place is None else [(file.resolve(), place) for file in _files(place, module)]
+        return self._known[key]
+
+
+def import_root(path: Path) -> Path:
+    """Return the folder that a file is imported from: where its topmost package lies."""
+    folder = path.parent
+    while (folder / "__init__.py").exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _search_path() -> List[Path]:
+    """Return the folders that Python imports from, less those of installed packages."""
+    places = [CHECKOUT]
+    for entry in sys.path:
+        folder = Path(entry or os.curdir).resolve()
+        if folder.is_dir() and not str(folder).startswith(_INSTALLED) and folder not in places:
+            places.append(folder)
+    return places
+
+
+def _is_in(place: Path, top: str) -> bool:
+    return (place / top).is_dir() or (place / f"{top}.py").is_file()
+
+
+def _files(place: Path, module: str) -> Iterator[Path]:
+    """Yield the files of a dotted module in ``place``: its own, and those of the packages that it lies in."""
+    folder = place
+    for part in module.split("."):
+        yield from (file for file in (folder / f"{part}.py", folder / part / "__init__.py") if file.is_file())
+        folder = folder / part
+
+
+def _stamp(path: Path) -> Tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=4096)
+def _imports(path: Path, time_ns: int, size: int) -> Tuple[str, ...]:
+    """Return the dotted names that a file imports. Read by pattern: parsing would take ten times as long."""
+    text = _COMMENT.sub(b"", path.read_bytes()).replace(b"\\\n", b" ")
+    names: Dict[str, None] = {}
+    for dots, module, parts, modules in _IMPORT.findall(text):
+        if modules:
+            names.update(dict.fromkeys(part.split()[0] for part in modules.decode().split(",") if part.strip()))
+            continue
+        package = _package(path, len(dots)) if dots else ""
+        base = ".".join(filter(None, (package, module.decode())))
+        # What is imported may be a module itself; where it is not, its package alone is found.
+        inner = [part.split()[0] for part in parts.decode().strip("()").split(",") if part.strip()]
+        names.update(dict.fromkeys([base, *(f"{base}.{name}" for name in inner if base)]))
+        names.update(dict.fromkeys(name for name in inner if not base))
+    return tuple(name for name in names if name)
+
+
+def _package(path: Path, dots: int) -> str:
+    """Return the dotted package that ``dots`` before a name mean in a file."""
+    parts = path.relative_to(import_root(path)).parts[:-dots]
+    return ".".join(parts)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except (PackageNotFoundError, ValueError):
+        return ""
