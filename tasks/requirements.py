@@ -14,6 +14,7 @@ from typing import Optional
 
 from harness.contracts.errors import Refusal
 
+METRIC_LPIPS = "metric:lpips"
 IMAGES_FOLDER = Path(__file__).resolve().parent.parent / "images"
 _DOCKER_TIMEOUT_S = 5.0
 
@@ -29,7 +30,8 @@ class Missing:
 def missing_requirement(requirement: str) -> Optional[Missing]:
     """Return what is missing of a requirement, or None.
 
-    Known kinds: ``package:<import name>``, ``image:<folder under images/>``, ``dataset:<name in datasets.toml>``.
+    Known kinds: ``package:<import name>``, ``image:<folder under images/>``, ``dataset:<name in datasets.toml>``,
+    ``metric:lpips``.
     """
     kind, _, name = requirement.partition(":")
     if kind == "package":
@@ -38,9 +40,19 @@ def missing_requirement(requirement: str) -> Optional[Missing]:
         return _missing_image(name)
     if kind == "dataset":
         return _missing_dataset(name)
+    if requirement == METRIC_LPIPS:
+        return _missing_lpips()
     raise Refusal(
-        f"the suite requires {requirement!r}, which is no known kind.", "Known: package:NAME, image:NAME, dataset:NAME."
+        f"the suite requires {requirement!r}, which is no known kind.",
+        f"Known: package:NAME, image:NAME, dataset:NAME, {METRIC_LPIPS}.",
     )
+
+
+def _missing_lpips() -> Optional[Missing]:
+    from harness.planning.scores.lpips_metric import HOW_TO_GET, missing_part
+
+    part = missing_part()
+    return None if part is None else Missing(f"its score is LPIPS, which needs {part}", HOW_TO_GET)
 
 
 def _missing_dataset(name: str) -> Optional[Missing]:

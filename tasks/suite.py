@@ -22,6 +22,9 @@ from harness.planning.registry import with_reviser
 from tasks.requirements import Missing, missing_requirement
 from tasks.suite_files import read_episodes, read_homes, read_suite
 
+NAVMESHES = "navmeshes.json"
+"""Beside `homes.json`, where a suite's data were prepared with a simulator that told of its walkable areas."""
+
 TASKS_FOLDER = Path(__file__).resolve().parent
 
 EMBEDDED, HABITAT = "embedded", "habitat"
@@ -166,6 +169,14 @@ class Suite:
     def scene_digests(self) -> Mapping[str, str]:
         """Return scene name -> digest of the scene's bytes."""
         return read_homes(self.folder / "homes.json", self.name)
+
+    def navmesh_digests(self) -> Mapping[str, str]:
+        """Return scene name -> digest of the walkable area that distances were measured on; {} where none was written.
+
+        No part of the hash: the simulator that plays the suite compares, as it does with the scenes' bytes.
+        """
+        path = self.folder / NAVMESHES
+        return read_homes(path, self.name) if path.exists() else {}
 
     def missing(self) -> Tuple[Missing, ...]:
         """Return everything that this suite needs and that is not here, with what to do about each."""

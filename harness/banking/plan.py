@@ -16,6 +16,7 @@ from harness.contracts.results import PLANNED
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
+from harness.records.model_parts import asks_the_same, changed_parts
 from harness.records.plain import from_plain
 from harness.running.plan import RunPlan
 from harness.worldmodels.conditioning import view_request
@@ -70,10 +71,26 @@ def needs_environment(identity: RunIdentity, suite: Suite) -> bool:
 def unfinished(folders: Tuple[RunFolder, ...], plan: RunPlan, broken: bool = False) -> Optional[RunFolder]:
     """Return the latest of the measurements that asks what ``plan`` asks and has states left to ask.
 
-    With ``broken``, states in which the world model failed are left too.
+    With ``broken``, states in which the world model failed are left too. A measurement from before digests were
+    written down is taken at its manifest.
     """
-    left = (PLANNED, *BROKEN) if broken else (PLANNED,)
     for folder in reversed(folders):
-        if folder.identity == plan.identity and any(row.result.state in left for row in folder.rows()):
+        digests = folder.identity.wm_digests or plan.identity.wm_digests
+        if replace(folder.identity, wm_digests=digests) == plan.identity and _has_states_left(folder, broken):
             return folder
     return None
+
+
+def outdated(folders: Tuple[RunFolder, ...], plan: RunPlan) -> Optional[Tuple[RunFolder, Tuple[str, ...]]]:
+    """Return the latest measurement that stopped and cannot go on because the world model is another one now, and the
+    parts of it that are."""
+    for folder in reversed(folders):
+        changed = changed_parts(folder.identity, plan.identity)
+        if changed and asks_the_same(folder.identity, plan.identity) and _has_states_left(folder):
+            return folder, changed
+    return None
+
+
+def _has_states_left(folder: RunFolder, broken: bool = False) -> bool:
+    left = (PLANNED, *BROKEN) if broken else (PLANNED,)
+    return any(row.result.state in left for row in folder.rows())

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
-from harness.banking.plan import plan_measurement, unfinished
+from harness.banking.plan import outdated, plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
 from harness.cli.failures import failure_lines, retry_lines, telling_how_on
 from harness.cli.options import RunOptions, make_plan
@@ -27,6 +27,7 @@ from harness.records.banks import (
     open_measurement,
 )
 from harness.records.folder import RunFolder
+from harness.records.model_parts import unknown_parts
 from harness.running.plan import RunPlan
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
@@ -54,7 +55,7 @@ def measure(
     warn(plan)
     for remark in remarks(plan):
         note(remark)
-    folder = unfinished(list_measurements(out), plan, retry_errors) or create(plan, out)
+    folder = going_on(plan, out, retry_errors) or create(plan, out)
     with asking(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress, retry_errors=retry_errors)
     from harness.reporting.bank_exports import write_bank_results
@@ -91,6 +92,19 @@ def remarks(plan: RunPlan) -> list[str]:
     if manifest["context_max"]:
         told.append(f"{manifest['name']} makes use of earlier views, and the bank holds none: it is asked without")
     return told
+
+
+def going_on(plan: RunPlan, out: Path, broken: bool = False) -> Optional[RunFolder]:
+    """Return the measurement that stopped and goes on now, or None; say why where one cannot go on."""
+    measurements = list_measurements(out)
+    folder = unfinished(measurements, plan, broken)
+    stopped = None if folder else outdated(measurements, plan)
+    if stopped is not None:
+        where, changed = measurement(stopped[0]), "; ".join(stopped[1])
+        note(f"{where} does not go on, since {plan.identity.wm} is another model now: {changed}. This begins anew.")
+    if folder is not None and unknown_parts(folder.identity, plan.identity):
+        note(f"{measurement(folder)} goes on; {unknown_parts(folder.identity, plan.identity)}.")
+    return folder
 
 
 def check_against(other: RunFolder, plan: RunPlan) -> None:

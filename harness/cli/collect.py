@@ -12,6 +12,7 @@ import typer
 from harness.cli.arguments import Json
 from harness.cli.console import note, print_json, say
 from harness.contracts.errors import Refusal
+from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
 
 if TYPE_CHECKING:
     from harness.collecting.plan import CollectPlan
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_PROCESSES = 64
 INTERVAL_S = 5.0
+SUITE_RIG, PUBLISHED_RIG = "suite", "published"
 EXAMPLE = "For example: python benchmark.py collect demo data/ 2 --clips 50"
 
 
@@ -30,7 +32,10 @@ def collect_command(
         str, typer.Option("--suite", help="Suite whose cameras are recorded; rlbench: demonstrations of an arm.")
     ] = "embedded",
     scenes: Annotated[
-        str, typer.Option("--scenes", help="Homes: NAME,FIRST:LAST,... or how many. RLBench: tasks.")
+        str,
+        typer.Option(
+            "--scenes", help="Homes: NAME,FIRST:LAST,... or how many. Licensed: hm3d-train, folders. RLBench: tasks."
+        ),
     ] = "",
     clips: Annotated[int, typer.Option("--clips", help="How many clips in all.")] = 50,
     clip_frames: Annotated[
@@ -41,7 +46,14 @@ def collect_command(
         str,
         typer.Option("--policy", help="waypoints (the default), waypoints-upstream, random; several: dealt in turn."),
     ] = "",
-    camera: Annotated[str, typer.Option("--camera", help="Camera of the suite's rig.")] = "front",
+    camera: Annotated[
+        str, typer.Option("--camera", help="Camera of the rig. [front; of the published rig: pano]", show_default=False)
+    ] = "",
+    rig: Annotated[
+        str, typer.Option("--rig", help="suite, or published: the published collection's panorama from 1.5 m.")
+    ] = SUITE_RIG,
+    depth: Annotated[bool, typer.Option("--depth", help="Keep depth too (with --layout folders).")] = False,
+    keep_roofs: Annotated[bool, typer.Option("--keep-roofs", help="Habitat: walk on roofs too.")] = False,
     layout: Annotated[str, typer.Option("--layout", help="lerobot, or folders of pictures.")] = "lerobot",
     split: Annotated[str, typer.Option("--split", help="train, or validation for choosing; never test.")] = "train",
     fps: Annotated[
@@ -50,6 +62,9 @@ def collect_command(
     scenes_dir: Annotated[Optional[Path], typer.Option("--scenes-dir", help="Habitat: folder of the scenes.")] = None,
     env_python: Annotated[str, typer.Option("--env-python", help="Habitat, RLBench: the interpreter.")] = "",
     env_gpu: Annotated[str, typer.Option("--env-gpu", help="Habitat: GPU that all processes share.")] = "",
+    runtime: Annotated[
+        str, typer.Option("--runtime", help="Habitat, RLBench: process, or docker with the project's image.")
+    ] = "process",
     check: Annotated[
         Optional[Path], typer.Option("--check", help="Check a data set and name its first bad clip.")
     ] = None,
@@ -62,17 +77,18 @@ def collect_command(
         raise Refusal("collect needs EXP_ID, OUTPUT_DIR and NUM_PROCESSES.", EXAMPLE)
     if not 1 <= num_processes <= MAX_PROCESSES:
         raise Refusal(f"NUM_PROCESSES {num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice.")
-    from harness.cli.collect_sources import Given, find_source, prepare
+    from harness.cli.collect_sources import Given, choose_rig, default_camera, find_source, prepare
     from harness.collecting.asking import Question
+    from harness.collecting.plan import Recorded
     from harness.collecting.starting import collect
 
-    source = find_source(suite)
+    source = choose_rig(find_source(suite), rig)
     question = Question(
         name=exp_id,
         suite=source.suite,
         environment=source.environment,
         rig=source.rig,
-        camera=camera,
+        camera=camera or default_camera(source),
         split=split,
         scenes=scenes,
         policy=policy,
@@ -81,8 +97,9 @@ def collect_command(
         fps=fps,
         seed=seed,
         layout=layout,
+        recorded=Recorded(depth, COLLECTION_FACE_PIXELS if rig == PUBLISHED_RIG else 0, keep_roofs),
     )
-    machine, plan = prepare(question, source, Given(scenes_dir, env_python, env_gpu))
+    machine, plan = prepare(question, source, Given(scenes_dir, env_python, env_gpu, runtime))
     folder = output_dir / exp_id
     begun = time.monotonic()
     fresh = collect(folder, plan, machine, num_processes, CollectLine())
@@ -130,6 +147,8 @@ class CollectLine:
         """Show how far a collection is."""
         now = time.monotonic()
         finished = progress.clips == progress.total
+        for sentence in progress.said:
+            note(("\r\x1b[2K" if self._live else "") + sentence)
         if self._live:
             sys.stderr.write("\r\x1b[2K" + describe(progress) + "\n" * finished)
             sys.stderr.flush()

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple
 
 from harness.cli.console import note
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
+from harness.contracts.names import nearest
+from harness.contracts.scene_names import list_scenes
 
 if TYPE_CHECKING:
     from harness.collecting.asking import Question
     from harness.collecting.machine import Machine
     from harness.collecting.plan import CollectPlan
+    from harness.records.identity import ImageRecord
     from tasks.suite import Suite
+
+PROCESS, DOCKER = "process", "docker"
+FRONT = "front"
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Given:
     scenes_dir: Optional[Path]
     python: str
     gpu: str
+    runtime: str = PROCESS
 
 
 def find_source(name: str) -> Source:
@@ -52,24 +60,46 @@ def find_source(name: str) -> Source:
     return Source(chosen.name, chosen.environment, chosen.rig, chosen)
 
 
+def choose_rig(source: Source, name: str) -> Source:
+    """Return ``source`` with the rig of that name: the suite's, or that of the published collection."""
+    from harness.cli.collect import PUBLISHED_RIG, SUITE_RIG
+    from harness.contracts.published_rigs import COLLECTION_RIG
+
+    if name not in (SUITE_RIG, PUBLISHED_RIG):
+        raise Refusal(f"there is no rig {name!r}.", nearest(name, (SUITE_RIG, PUBLISHED_RIG)))
+    return replace(source, rig=COLLECTION_RIG) if name == PUBLISHED_RIG else source
+
+
+def default_camera(source: Source) -> str:
+    """Return the camera that is recorded where none was named: ``front``, or the rig's only one."""
+    names = [camera.name for camera in source.rig.cameras]
+    return FRONT if FRONT in names else names[0]
+
+
 def prepare(question: Question, source: Source, given: Given) -> Tuple[Machine, CollectPlan]:
     """Return where things are and what to collect; a simulator that is no part of the harness is asked who it is."""
-    from harness.collecting.asking import make_plan
-    from harness.collecting.backends import EMBEDDED
+    from harness.collecting.asking import make_plan, of_files
+    from harness.collecting.backends import EMBEDDED, HABITAT
     from harness.collecting.homes import SIMULATOR
 
+    if source.environment != HABITAT and question.recorded.keep_roofs:
+        raise Refusal("--keep-roofs is for Habitat.", "Leave it out.")
     if source.environment == EMBEDDED:
-        return _embedded_machine(given), make_plan(question, SIMULATOR)
+        return _embedded_machine(given), make_plan(_without_faces(question), SIMULATOR)
+    check_runtime(given.runtime, given.python)
     if source.loaded is None:
         plan = make_plan(question, "")  # refuses wrong words before it looks for an interpreter
         machine = _arm_machine(given)
         return machine, make_plan(question, _version(plan, machine))
-    machine = _habitat_machine(source.loaded, given)
-    homes = Path(machine.scenes_dir)
-    of_embedded = question.suite.startswith(EMBEDDED)
-    found = () if of_embedded else tuple(sorted(path.stem for path in homes.glob("*.glb")))
+    question = replace(question, navmesh=dict(source.loaded.navmesh))
+    homes = scenes_home(source.loaded, given)
+    found = list_scenes(homes) if of_files(question) else ()
+    if of_files(question) and not found:
+        raise Refusal(f"there are no scenes below {homes}.", missing_scenes_step(homes))
     plan = make_plan(question, "", found)
-    if of_embedded:
+    _note_played(question, found)
+    machine = _habitat_machine(source.loaded, given)
+    if not of_files(question):
         from harness.collecting.embedded import export_scenes
 
         export_scenes(plan.scenes, machine.cache_dir, homes, note)
@@ -77,24 +107,28 @@ def prepare(question: Question, source: Source, given: Given) -> Tuple[Machine, 
 
 
 def _version(plan: CollectPlan, machine: Machine) -> str:
-    """Start the plan's simulator and return what it calls itself."""
+    """Start the plan's simulator and return what it calls itself; its log stays where it does not start."""
     from harness.collecting.backends import backend_of
 
-    with tempfile.TemporaryDirectory() as logs:
-        backend = backend_of(plan, machine, Path(logs) / "simulator.log")
-        try:
-            return backend.simulator
-        finally:
-            backend.close()
+    logs = Path(tempfile.mkdtemp(prefix="wiw-collect-"))
+    backend = backend_of(plan, machine, logs / "simulator.log")
+    try:
+        version = backend.simulator
+    finally:
+        backend.close()
+    shutil.rmtree(logs, ignore_errors=True)
+    return version
 
 
 def _embedded_machine(given: Given) -> Machine:
     from harness.cli.paths import cache_root
     from harness.collecting.machine import Machine
 
-    if given.scenes_dir or given.python or given.gpu:
+    if given.scenes_dir or given.python or given.gpu or given.runtime != PROCESS:
         raise Refusal(
-            "--scenes-dir, --env-python and --env-gpu are for Habitat, --env-python for RLBench too.", "Leave them out."
+            "--scenes-dir, --env-python, --env-gpu and --runtime are for Habitat (--env-python and --runtime for "
+            "RLBench too); embedded homes are drawn by the collecting processes themselves.",
+            "Leave them out.",
         )
     return Machine(str(cache_root()))
 
@@ -110,6 +144,9 @@ def _arm_machine(given: Given) -> Machine:
             "--scenes-dir and --env-gpu are for Habitat.",
             "Leave them out: CoppeliaSim draws on the display of DISPLAY.",
         )
+    if given.runtime == DOCKER:
+        image = _image("wiw-bench/rlbench")
+        return Machine(str(cache_root()), image=image.reference, image_id=image.id)
     interpreter = given.python or sys.executable
     if not has_module(interpreter, MODULE):
         raise Refusal(
@@ -119,13 +156,56 @@ def _arm_machine(given: Given) -> Machine:
     return Machine(str(cache_root()), interpreter)
 
 
-def _habitat_machine(suite: Suite, given: Given) -> Machine:
-    from harness.cli.paths import cache_root
+def scenes_home(suite: Suite, given: Given) -> Path:
+    """Return the folder of all scenes."""
     from harness.cli.scenes import choose_scenes
+
+    return choose_scenes(str(given.scenes_dir or ""), suite).absolute()
+
+
+def check_runtime(runtime: str, python: str) -> None:
+    """Raise Refusal for a runtime that does not exist, or an interpreter that a container has no use for."""
+    if runtime not in (PROCESS, DOCKER):
+        raise Refusal(f"there is no runtime {runtime!r}.", nearest(runtime, (PROCESS, DOCKER)))
+    if python and runtime == DOCKER:
+        raise Refusal("--env-python names an interpreter for a process.", "Leave it out, or use --runtime process.")
+
+
+def _habitat_machine(suite: Suite, given: Given) -> Machine:
+    from harness.cli.options import interpreter
+    from harness.cli.paths import cache_root
     from harness.collecting.machine import Machine
     from harness.running.habitat import require_module
+    from harness.running.services import find_gpu
 
-    interpreter = given.python or sys.executable
-    require_module(interpreter)
-    folder = choose_scenes(str(given.scenes_dir or ""), suite)
-    return Machine(str(cache_root()), interpreter, str(folder.absolute()), given.gpu, dict(suite.navmesh))
+    scenes, gpu, navmesh = str(scenes_home(suite, given)), find_gpu(given.gpu), dict(suite.navmesh)
+    if given.runtime == DOCKER:
+        image = _image("wiw-bench/habitat_collect")
+        return Machine(str(cache_root()), "", scenes, gpu, navmesh, image.reference, image.id)
+    python = interpreter(given.python, "--env-python") or sys.executable
+    require_module(python)
+    return Machine(str(cache_root()), python, scenes, gpu, navmesh)
+
+
+def _image(name: str) -> ImageRecord:
+    from harness.running.images import find_image, own_image
+
+    return find_image(own_image(name))
+
+
+def _without_faces(question: Question) -> Question:
+    """Return a question about a simulator that draws panoramas itself, without the faces of a cube."""
+    return replace(question, recorded=replace(question.recorded, face_pixels=0))
+
+
+def _note_played(question: Question, found: Tuple[str, ...]) -> None:
+    from harness.collecting.choosing import left_out_as_played
+
+    left_out = left_out_as_played(question.scenes, found)
+    if left_out:
+        note(f"{left_out} scenes of {question.scenes} are left out: a suite plays them.")
+
+
+def missing_scenes_step(folder: Path) -> str:
+    """Return how scenes get below ``folder``."""
+    return f"`python benchmark.py datasets` lists the data sets with the steps to get them into {folder}."

@@ -7,10 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from harness.cli.columns import side_by_side, stacked, width_of_output
 from harness.contracts.errors import WiwError
-
-FILE_WIDTH = 160
-"""Columns of a table that goes to a file or pipe, where nothing tells a width."""
 
 
 def printable(text: str) -> str:
@@ -41,7 +39,13 @@ def print_error(error: WiwError) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, as wide as the terminal."""
+    """Print a table, as wide as the terminal; one row under another where its columns would be too narrow to read."""
+    cells = [tuple(map(printable, row)) for row in rows]
+    width = width_of_output()
+    if not side_by_side(columns, cells, width):
+        for line in (title, *stacked(columns, cells, width)):
+            say(line)
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -49,6 +53,6 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for i, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=i == 0)
-    for row in rows:
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a cell are no markup
-    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
+    Console(width=width).print(table)

@@ -22,6 +22,7 @@ from harness.running.images import DOCKER, PROCESS
 from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.conditioning import PLAN_ACTIONS
+from harness.worldmodels.digests import commits_of
 from harness.worldmodels.overrides import FACTS, PREFIX
 from harness.worldmodels.preparing import UNCARDED, Choice
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
@@ -149,7 +150,8 @@ def _choice(folder: RunFolder, given: Continuation) -> Choice:
         )
     kept = [_assignment(key, value, identity) for key, value in identity.wm_overrides.items() if key not in wanted]
     weights = given.weights if chosen else str(identity.wm_manifest.get("weights", ""))
-    return Choice((*kept, *told.values()), weights, UNCARDED in identity.stamps)
+    commits = commits_of(identity.wm_digests)  # of hub references, which may have moved since
+    return Choice((*kept, *told.values()), weights, UNCARDED in identity.stamps, commits)
 
 
 def _declared(identity: RunIdentity, plugins: Sequence[Path]) -> ModelManifest:

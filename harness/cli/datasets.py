@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -15,6 +15,7 @@ from harness.cli.console import note, print_json, print_table, say
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
+    from harness.running.services import Placement
     from tasks.datasets.catalog import Dataset
     from tasks.datasets.checking import Finding
 
@@ -30,6 +31,8 @@ def datasets_command(
     ] = None,
     data: Annotated[Optional[Path], typer.Option("--data", help="Data folder. [WIW_DATA, or ./data]")] = None,
     env_python: Annotated[str, typer.Option("--env-python", help="prepare: interpreter with habitat-sim.")] = "",
+    runtime: Annotated[str, typer.Option("--runtime", help="prepare: process, or docker with the image.")] = "process",
+    env_gpu: Annotated[str, typer.Option("--env-gpu", help="prepare: GPU that Habitat draws on.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> int:
     """Explain, verify or fetch the data of the published suites, or make episodes of them."""
@@ -38,7 +41,7 @@ def datasets_command(
     folder = data_folder(data)
     action, names = _parse(words or [])
     if action == "prepare":
-        return prepare(names, folder, env_python, as_json)
+        return prepare(names, folder, Where(env_python, runtime, env_gpu), as_json)
     chosen = find_datasets(names)
     if action == "verify":
         return verify(chosen, folder, as_json)
@@ -132,20 +135,36 @@ def fetch(chosen: Iterable[Dataset], data: Path, as_json: bool) -> int:
     return 0
 
 
-def prepare(names: list[str], data: Path, env_python: str, as_json: bool) -> int:
+@dataclass(frozen=True)
+class Where:
+    """Where Habitat runs, as it was typed."""
+
+    python: str = ""
+    runtime: str = "process"
+    gpu: str = ""
+
+    def placement(self) -> Placement:
+        """Return the checked placement."""
+        from harness.cli.collect_sources import DOCKER, check_runtime
+        from harness.cli.options import interpreter
+        from harness.running.services import Placement, find_gpu
+
+        check_runtime(self.runtime, self.python)
+        return Placement(self.runtime == DOCKER, interpreter(self.python, "--env-python"), find_gpu(self.gpu))
+
+
+def prepare(names: list[str], data: Path, where: Where, as_json: bool) -> int:
     """Make the episodes of the published suite from its files, measured in Habitat."""
-    from harness.cli.options import interpreter
-    from harness.running.services import Placement
     from harness.running.suite_data import make_suite_data
     from tasks.suite import load_suite
 
     if names != ["ignav"]:
         raise Refusal(
             f"datasets prepare {' '.join(names)}: only ignav becomes a suite.",
-            "Run: python benchmark.py datasets prepare ignav --env-python PYTHON",
+            "Run: python benchmark.py datasets prepare ignav --env-python PYTHON (or --runtime docker)",
         )
     suite = load_suite("wiw", "ignav")
-    episodes = make_suite_data(suite, data, Placement(python=interpreter(env_python, "--env-python")))
+    episodes = make_suite_data(suite, data, where.placement(), note)
     facts = {"suite": suite.name, "suite_hash": suite.hash(), "episodes": len(episodes), "folder": str(suite.folder)}
     if as_json:
         print_json(facts)

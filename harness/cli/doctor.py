@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.cli.console import note, print_json, print_table
+from harness.cli.console import note, print_json, print_table, say
 from harness.cli.paths import REPOSITORY, cache_root
 
 if TYPE_CHECKING:
@@ -47,15 +47,21 @@ def examine(out: Path) -> Iterator[Finding]:
 
 
 def doctor(out: Path, as_json: bool) -> int:
-    """Print the findings; return 1 if any is a problem (the embedded suite cannot run), else 0."""
+    """Print the findings, what matters first, and a verdict.
+
+    Return 1 if any is a problem (the embedded suite cannot run), else 0.
+    """
     from harness.diagnosing.findings import PROBLEM
+    from harness.diagnosing.summary import by_weight, verdict
 
     findings = list(examine(out))
     if as_json:
-        print_json({"checks": [asdict(finding) for finding in findings]})
+        print_json({"verdict": verdict(findings), "checks": [asdict(finding) for finding in findings]})
     else:
-        rows = [(finding.name, finding.state, _text(finding)) for finding in findings]
+        rows = [(finding.name, finding.state, _text(finding)) for finding in by_weight(findings)]
         print_table("What can run here", ("part", "state", "found"), rows)
+        for line in ("", *verdict(findings)):
+            say(line)
     return 1 if any(finding.state == PROBLEM for finding in findings) else 0
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.console import note, print_json, print_table
-from harness.cli.results import show_runs
+from harness.cli.columns import GAP, READABLE, width_of_output, wrapped
+from harness.cli.console import note, print_json, print_table, say
+from harness.cli.run_list import show_runs
+from harness.cli.runnable import obstacles
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.worldmodels import weights
@@ -31,6 +33,9 @@ def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
     rows = {"wms": lambda: wm_rows(plugins), "tasks": task_rows, "suites": suite_rows}[kind]()
     if as_json:
         print_json({kind: rows})
+    elif kind == "wms":
+        for line in wm_lines(rows, width_of_output()):
+            say(line)
     else:
         columns = list(rows[0])
         print_table(kind, columns, [[row[c] for c in columns] for row in rows])
@@ -38,7 +43,10 @@ def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
 
 
 def wm_rows(plugins: Sequence[Path]) -> list[dict[str, str]]:
-    """Return one row a world model; installed plugins that cannot be used are named on stderr."""
+    """Return one row a world model; installed plugins that cannot be used are named on stderr.
+
+    ``lacks`` is what keeps it from running here, "" where it runs.
+    """
     catalog = load_catalog(plugins)
     for plugin in catalog.broken:
         note(str(plugin))
@@ -51,10 +59,36 @@ def wm_rows(plugins: Sequence[Path]) -> list[dict[str, str]]:
             "conditioning": e.manifest.conditioning,
             "view": e.manifest.view,
             "weights": weights.state(e.manifest),
+            "lacks": ", ".join(obstacles(e)),
             "description": e.manifest.description,
         }
         for e in sorted(catalog.entries, key=lambda e: e.manifest.name)
     ]
+
+
+def wm_lines(rows: Sequence[dict[str, str]], width: int) -> list[str]:
+    """Return the list of world models as lines: those that run here first, the others under what they lack."""
+    groups: dict[str, list[dict[str, str]]] = {"": []}
+    for row in rows:
+        groups.setdefault(row["lacks"], []).append(row)
+    names = max((len(row["name"]) for row in rows), default=0) + GAP
+    lines: list[str] = []
+    for lacks, members in groups.items():
+        head = (
+            f"Cannot run here for lack of {lacks}" if lacks else "Run here: python benchmark.py --wm NAME --task ignav"
+        )
+        lines += [*([""] if lines else []), *wrapped(f"{head} ({len(members)})", "", width)]
+        for row in members:
+            facts = " · ".join(fact for fact in (row["family"], row["view"], row["conditioning"]) if fact != "none")
+            text = f"{row['description']} ({facts})"
+            if width - names - GAP >= READABLE * 1.5:
+                lines += wrapped(text, " " * GAP + f"{row['name']:<{names}}", width)
+            else:
+                lines += [" " * GAP + row["name"], *wrapped(text, " " * 2 * GAP, width)]
+    if len(groups) > 1:
+        step = "What each needs, with the commands: python benchmark.py --wm NAME --task ignav --dry-run"
+        lines += ["", *wrapped(step, "", width)]
+    return lines
 
 
 def task_rows() -> list[dict[str, str]]:

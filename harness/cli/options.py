@@ -26,6 +26,7 @@ from harness.running.action_spaces import check_actions
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import DOCKER, PROCESS, find_image, read_file
 from harness.running.interpreters import check_environment_python, check_model_python
+from harness.running.model_digests import model_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import ENVIRONMENT_CLASSES, Placement, find_gpu, plan_environment, plan_world_model
@@ -235,6 +236,8 @@ def make_plan(options: RunOptions) -> RunPlan:
     unsandboxed = is_strangers(entry) and not options.wm_container
     identity = identify(options, suite, prepared, image, (UNSANDBOXED,) if unsandboxed else ())
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
+    digests = model_digests(model_plan, prepared.manifest, ReadingLine())
+    identity = replace(identity, wm_digests=digests)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
     return RunPlan(

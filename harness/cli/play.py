@@ -21,6 +21,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE
 from harness.contracts.results import PLAYED
 from harness.records.folder import RunFolder, list_runs
+from harness.records.model_parts import unknown_parts
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
 from harness.worldmodels.preparing import Choice
@@ -59,6 +60,8 @@ def resume(run: Path, continuation: Continuation, retry_errors: bool, as_json: b
     folder = RunFolder.open(run)
     plan = plan_again(folder, continuation)
     warn(plan)
+    if unknown := unknown_parts(folder.identity, plan.identity):
+        note(f"whether the world model is still the one that the run began with is not known: {unknown}")
     prepare_scenes(plan)
     with reported(folder, plan, as_json) as progress:
         outcome = runs.resume(run, plan, progress, retry_errors)
@@ -125,10 +128,14 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
 def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
     """Return a run under ``out`` with exactly this identity whose episodes were all played to their end, or None.
 
-    One with an episode that broke would be refused as a reference, so reusing it would leave the reference out.
+    One with an episode that broke would be refused as a reference, so reusing it would leave the reference out. A run
+    from before digests were written down is taken at its manifest.
     """
     for folder in list_runs(out):
-        if folder.identity == plan.identity and all(row.result.state in PLAYED for row in folder.rows()):
+        identity = folder.identity
+        digests = identity.wm_digests or plan.identity.wm_digests
+        same = replace(identity, wm_digests=digests) == plan.identity
+        if same and all(row.result.state in PLAYED for row in folder.rows()):
             return folder
     return None
 

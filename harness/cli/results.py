@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.console import print_table, say
+from harness.cli.console import say
 from harness.cli.failures import failure_lines, retry_lines
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
@@ -141,36 +141,4 @@ def report(run: Path, as_json: bool) -> int:
     else:
         for line in files.lines:
             say(line)
-    return 0
-
-
-def show_runs(out: Path, as_json: bool) -> int:
-    """List the runs of a folder, oldest first, with what is committed of them."""
-    from harness.cli.console import print_json
-
-    rows = []
-    for folder in list_runs(out):
-        states = [row.result.state for row in folder.rows()]
-        identity = folder.identity
-        rows.append(
-            {
-                "run": folder.path.name,
-                "wm": identity.wm,
-                "task": f"{identity.task}/{identity.tier}",
-                "split": identity.split,
-                "stop": identity.stop,
-                "planned": len(states),
-                "played": sum(s in ("ok", "failed") for s in states),
-                "solved": states.count("ok"),
-                "errors": states.count("error") + states.count("timeout"),
-            }
-        )
-    if as_json:
-        print_json({"runs": rows})
-    elif not rows:
-        say(f"no runs in {out}")
-    else:
-        columns = ("run", "split", "stop", "played", "solved", "errors")  # WM and task are in the run's name
-        table = [{**row, "played": f"{row['played']}/{row['planned']}"} for row in rows]
-        print_table(f"Runs in {out}", columns, [[str(row[c]) for c in columns] for row in table])
     return 0

@@ -14,13 +14,18 @@ group = typer.Typer(cls=PassingGroup, invoke_without_command=True, add_completio
 
 
 @group.callback()
-def runs_command(context: typer.Context, out: Out = RUNS, as_json: Json = False) -> int:
-    """List the runs of a folder with their state; `runs clean` removes what killed runs left."""
+def runs_command(
+    context: typer.Context,
+    page: Annotated[bool, typer.Option("--page", help="Write one page over all runs of the folder.")] = False,
+    out: Out = RUNS,
+    as_json: Json = False,
+) -> int:
+    """List the runs of a folder with rate and state; `runs clean` removes what killed runs left."""
     if context.invoked_subcommand is not None:
         return 0
-    from harness.cli import results
+    from harness.cli.run_list import show_runs
 
-    return results.show_runs(out, as_json)
+    return show_runs(out, as_json, page)
 
 
 @group.command("clean")

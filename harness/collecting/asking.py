@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional, Tuple
 
 from harness.collecting.arms import STEPS_PER_S, check_arm_scene
-from harness.collecting.backends import EMBEDDED
+from harness.collecting.backends import EMBEDDED, HABITAT
+from harness.collecting.choosing import choose_files, parse_scenes
 from harness.collecting.demonstrations import DEMONSTRATION
 from harness.collecting.guarding import SPLITS, check_name
 from harness.collecting.homes import check_home
-from harness.collecting.plan import LAYOUTS, LEROBOT, RLBENCH, WHOLE, CollectPlan, rig_digest
+from harness.collecting.plan import LAYOUTS, LEROBOT, PLAIN, RLBENCH, WHOLE, CollectPlan, Recorded, rig_digest
 from harness.collecting.policies import POLICIES, WAYPOINTS
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
@@ -23,14 +23,14 @@ CLIPS_PER_TRAJECTORY = 25
 CLIP_FRAMES = 14
 FPS = 10
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_RANGE = re.compile(r"([a-z][a-z0-9_/-]*?)(\d+):\1(\d+)")
 
 
 @dataclass(frozen=True)
 class Question:
     """What the command line asks, as it was typed; ``rig`` is that of the suite.
 
-    ``policy`` is '', ``clip_frames`` and ``fps`` are None where nothing was typed.
+    ``policy`` is '', ``clip_frames`` and ``fps`` are None where nothing was typed; ``recorded`` and ``navmesh``
+    are as in `CollectPlan`.
     """
 
     name: str
@@ -46,6 +46,8 @@ class Question:
     fps: Optional[int]
     seed: int
     layout: str
+    recorded: Recorded = PLAIN
+    navmesh: Mapping[str, Any] = field(default_factory=dict)
 
 
 def make_plan(question: Question, simulator: str, found_scenes: Tuple[str, ...] = ()) -> CollectPlan:
@@ -81,6 +83,8 @@ def make_plan(question: Question, simulator: str, found_scenes: Tuple[str, ...] 
         seed=question.seed,
         layout=question.layout,
         simulator=simulator,
+        recorded=question.recorded,
+        navmesh=dict(question.navmesh),
     )
 
 
@@ -108,6 +112,8 @@ def _arm_settings(question: Question) -> Tuple[Tuple[str, ...], int, int]:
         )
     if question.layout != LEROBOT:
         raise Refusal(f"the layout {question.layout} is for walks.", f"Demonstrations are written as {LEROBOT}.")
+    if question.recorded != PLAIN:
+        raise Refusal("--depth, --rig and --keep-roofs are for walks.", "Leave them out.")
     if not question.scenes:
         raise Refusal("no task was named.", "For example: --scenes push_buttons,stack_cups")
     return (DEMONSTRATION,), WHOLE, STEPS_PER_S if question.fps is None else question.fps
@@ -121,47 +127,31 @@ def choose_scenes(question: Question, found: Tuple[str, ...]) -> Tuple[Tuple[str
     """
     per_trajectory = 1 if _of_arm(question) else CLIPS_PER_TRAJECTORY
     wanted = -(-question.clips // per_trajectory)
-    if not question.scenes:
-        names = found or tuple(f"{question.split}-{index:04d}" for index in range(min(wanted, MOST_HOMES)))
-        scenes = names[:wanted]
-    else:
+    if of_files(question):
+        scenes = choose_files(question.scenes, question.split, found, wanted)
+    elif question.scenes:
         scenes = tuple(parse_scenes(question.scenes, question.split))
+    else:
+        scenes = tuple(f"{question.split}-{index:04d}" for index in range(min(wanted, MOST_HOMES)))
+    if question.scenes:
         if question.clips < len(scenes):
             raise Refusal(
                 f"--clips {question.clips} are fewer than the {len(scenes)} scenes.", "Every scene gives at least one."
             )
         per_trajectory = min(per_trajectory, question.clips // len(scenes))
     for scene in scenes:
-        _check_scene_name(scene, question, found)
+        _check_scene_name(scene, question)
     return scenes, per_trajectory
 
 
-def parse_scenes(text: str, split: str) -> List[str]:
-    """Return the scenes of ``NAME,FIRST:LAST,...`` or of a number of homes; Refusal names what is wrong."""
-    if text.isdigit():
-        return [f"{split}-{index:04d}" for index in range(int(text))]
-    names: List[str] = []
-    for part in text.split(","):
-        match = _RANGE.fullmatch(part)
-        if match is None:
-            names.append(part)
-            continue
-        first, last = int(match.group(2)), int(match.group(3))
-        if last < first:
-            raise Refusal(f"--scenes {part} ends before it begins.", "Give FIRST:LAST.")
-        width = len(match.group(2))
-        names += [f"{match.group(1)}{index:0{width}d}" for index in range(first, last + 1)]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise Refusal(f"--scenes names {twice[0]} twice.", "Name every scene once.")
-    return names
+def of_files(question: Question) -> bool:
+    """Say whether scenes are files of the user's: Habitat's, unless they are exported homes."""
+    return question.environment == HABITAT and not question.suite.startswith(EMBEDDED)
 
 
-def _check_scene_name(scene: str, question: Question, found: Tuple[str, ...]) -> None:
-    if question.environment == EMBEDDED:
-        check_home(scene)
-    elif _of_arm(question):
+def _check_scene_name(scene: str, question: Question) -> None:
+    if _of_arm(question):
         check_arm_scene(scene)
-    elif found and scene not in found:
-        raise Refusal(f"there is no scene {scene!r}.", nearest(scene, found))
+    elif not of_files(question):
+        check_home(scene)
     check_name(scene, question.split)

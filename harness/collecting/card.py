@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Dict, List, Mapping, Tuple
 
-from harness.collecting.plan import FOLDERS, LEROBOT, CollectPlan
+from harness.collecting.plan import FOLDERS, LEROBOT, CollectPlan, rig_digest
+from harness.contracts.published_rigs import COLLECTION_RIG
+from harness.contracts.walkable import REASONS, read_row
 
 
 def card(plan: CollectPlan, rows: List[Dict[str, Any]], used: Mapping[str, str]) -> str:
@@ -18,7 +20,8 @@ def card(plan: CollectPlan, rows: List[Dict[str, Any]], used: Mapping[str, str])
         ("clips", _clips(plan, rows)),
         ("frames", str(sum(row["length"] for row in rows))),
         ("camera", f"{camera.name}: {camera.kind}, {camera.height} × {camera.width}, {camera.hfov_deg:g}°{place}"),
-        ("rig", f"of suite {plan.suite}, SHA-256 {plan.rig_digest}"),
+        ("rig", f"{_rig_of(plan)}, SHA-256 {plan.rig_digest}"),
+        *((("depth", _DEPTH),) if plan.recorded.depth else ()),
         *(_arm_facts(rows) if plan.whole else _walk_facts(rows)),
         ("policies", ", ".join(f"{name} ({count} clips)" for name, count in sorted(policies.items()))),
         ("split", f"{plan.split}: {len(scenes)} scenes"),
@@ -71,9 +74,30 @@ def _scene_lines(plan: CollectPlan, rows: List[Dict[str, Any]], scenes: Mapping[
         return ["| task | clips | variations |", "|---|---|---|", *lines]
     digests = {str(row["scene"]): str(row["scene_digest"]) for row in rows}
     lines = [f"| {scene} | {scenes[scene]} | {digests[scene]} |" for scene in sorted(scenes)]
-    return ["| scene | clips | SHA-256 of its bytes |", "|---|---|---|", *lines]
+    return ["| scene | clips | SHA-256 of its bytes |", "|---|---|---|", *lines, *_ground_lines(rows)]
 
 
+def _ground_lines(rows: List[Dict[str, Any]]) -> List[str]:
+    """Return the table of walkable areas, with what was left out and why; [] where the simulator told nothing."""
+    found = {str(row["scene"]): walkable for row in rows for walkable in [read_row(row)] if walkable is not None}
+    if not found:
+        return []
+    heads = [f"left out: {why} (m²)" for why in REASONS.values()]
+    lines = ["", f"| scene | walkable (m²) | {' | '.join(heads)} | SHA-256 of its navigation mesh |"]
+    lines.append("|---|---|" + "---|" * (len(heads) + 1))
+    for scene, walkable in sorted(found.items()):
+        areas = " | ".join(f"{walkable.left_out_m2.get(reason, 0.0):.1f}" for reason in REASONS)
+        lines.append(f"| {scene} | {walkable.area_m2:.1f} | {areas} | {walkable.digest} |")
+    return lines
+
+
+def _rig_of(plan: CollectPlan) -> str:
+    if plan.rig_digest == rig_digest(COLLECTION_RIG):
+        return "of the published collection"
+    return f"of suite {plan.suite}"
+
+
+_DEPTH = "16-bit pictures, metres = value × 20 / 65535 (20 m and beyond: 65535; nothing hit: 0)"
 _FRONT = """\
 ---
 task_categories:

@@ -17,12 +17,14 @@ import numpy as np
 from harness.collecting import tables
 from harness.collecting.arm_continuity import broken_motion, broken_row
 from harness.collecting.continuity import broken_link, broken_step
+from harness.collecting.depth import DEPTH_NAME, read_depth
 from harness.collecting.finishing import CHECKSUMS, clip_stats
 from harness.collecting.guarding import check_scene
 from harness.collecting.layouts import METADATA, STEP_NAME, clip_folder, file_digest
 from harness.collecting.plan import LEROBOT, CollectPlan, Unit, read_plan
 from harness.collecting.reading import ReadClip, Row, read_clips, read_frames, read_rows
 from harness.collecting.statistics import Stats, column_stats, image_stats, merged
+from harness.contracts.digest import array_digest
 from harness.contracts.errors import Refusal
 
 TIME_TOLERANCE_S = 1e-4
@@ -106,7 +108,8 @@ def _first_clips(plan: CollectPlan) -> Dict[str, int]:
             continue
         for clip in range(unit.clips):
             place = clip_folder(unit.scene, unit.trajectory, clip)
-            names = [METADATA, *(STEP_NAME.format(step=step) for step in range(plan.clip_frames))]
+            kinds = (STEP_NAME, DEPTH_NAME) if plan.recorded.depth else (STEP_NAME,)
+            names = [METADATA, *(kind.format(step=step) for kind in kinds for step in range(plan.clip_frames))]
             found.update({f"{place}/{name}": unit.first_clip + clip for name in names})
     return found
 
@@ -154,11 +157,15 @@ def _place_faults(rows: List[Row]) -> Iterator[Fault]:
 def _origin_faults(plan: CollectPlan, rows: List[Row]) -> Iterator[Fault]:
     """Yield clips that are not from where the settings say, or from where no data may be."""
     seen: Dict[str, int] = {}
+    grounds: Dict[str, str] = {}
     for unit in plan.units:
         for row in rows[unit.first_clip : unit.first_clip + unit.clips]:
             expected = (unit.scene, unit.trajectory, row["episode_index"] - unit.first_clip, unit.policy, plan.split)
             if (row["scene"], row["trajectory"], row["clip"], row["policy"], row["split"]) != expected:
                 yield Fault(row["episode_index"], f"its row does not say {expected}, as the settings do")
+            ground = row.get("navmesh_digest", "")
+            if grounds.setdefault(row["scene"], ground) != ground:
+                yield Fault(row["episode_index"], "it was walked on another navigation mesh than clips before")
             try:
                 check_scene(row["scene"], row["scene_digest"], plan.split)
             except Refusal as refusal:
@@ -195,6 +202,8 @@ def _unit_faults(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row]) -
             yield from _time_faults(folder, plan, unit, rows)
         for row, frames in read_frames(folder, plan, unit, rows):
             yield from _frame_faults(plan, row, frames)
+        if plan.recorded.depth:
+            yield from _depth_faults(folder, rows)
     except (OSError, ValueError, KeyError, IndexError) as error:
         yield Fault(unit.first_clip, f"its frames cannot be read: {type(error).__name__}: {error}")
 
@@ -254,6 +263,14 @@ def _time_faults(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row]) -
             return
         if place % plan.key_every == 0 and not key:
             yield Fault(clip, f"{path} has no key frame at its frame {place}")
+
+
+def _depth_faults(folder: Path, rows: List[Row]) -> Iterator[Fault]:
+    for row in rows:
+        place = folder / clip_folder(row["scene"], row["trajectory"], row["clip"])
+        pictures = [read_depth(place / DEPTH_NAME.format(step=step)) for step in range(row["length"])]
+        if array_digest(np.stack(pictures)) != row["depth_digest"]:
+            yield Fault(row["episode_index"], "its depth is not what was recorded")
 
 
 def _frame_faults(plan: CollectPlan, row: Row, frames: np.ndarray[Any, np.dtype[np.uint8]]) -> Iterator[Fault]:

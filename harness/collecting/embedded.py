@@ -21,7 +21,8 @@ from images.embedded.motion import Body, body_at
 class EmbeddedBackend:
     """One home at a time; baked homes are kept in a folder that all processes share."""
 
-    def __init__(self, cache_dir: str, camera: Camera) -> None:
+    def __init__(self, cache_dir: str, camera: Camera, depth: bool = False) -> None:
+        self._depth = depth
         self._homes = HomeCache(cache_dir)
         self._camera = camera
         self._scene: Optional[Scene] = None
@@ -67,7 +68,8 @@ class EmbeddedBackend:
 
     def _frame(self, collided: bool) -> Frame:
         assert self._views is not None
-        return Frame(self._views.view(self._camera, self._body).rgb, self._body.pose(), collided)
+        view = self._views.view(self._camera, self._body, self._depth)
+        return Frame(view.rgb, self._body.pose(), collided, view.depth)
 
     def _walked(self) -> Scene:
         if self._scene is None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.collecting import tables
 from harness.collecting.card import card
+from harness.collecting.ground import walkable_by_scene
 from harness.collecting.layouts import WORK, file_digest, placed, unit_record_path
 from harness.collecting.plan import LEROBOT, RECORD, CollectPlan, plan_to_plain
 from harness.collecting.statistics import column_stats, merged
@@ -76,8 +77,10 @@ def write_meta(folder: Path, plan: CollectPlan, rows: List[Dict[str, Any]]) -> L
     """Write tables, statistics, settings and card; return their paths below ``folder``."""
     used = {name: version for name, version in versions().items() if name in _VERSIONED}
     stats = merged([clip_stats(row) for row in rows])
+    walkable = walkable_by_scene(rows)
+    record = {"plan": plan_to_plain(plan), "plan_digest": plan.digest(), "versions": used}
     texts: Dict[str, bytes] = {
-        RECORD: _json({"plan": plan_to_plain(plan), "plan_digest": plan.digest(), "versions": used}),
+        RECORD: _json({**record, "walkable": walkable} if walkable else record),
         tables.STATS_PATH: _json(stats),
         CARD: card(plan, rows, used).encode(),
     }

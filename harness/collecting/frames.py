@@ -6,31 +6,40 @@ Small on purpose: what decides where to walk works on a map alone, so that every
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Tuple, runtime_checkable
+from typing import Optional, Protocol, Tuple, runtime_checkable
 
 from harness.contracts.actions import Primitive
 from harness.contracts.arm_poses import ArmPose
 from harness.contracts.cameras import Camera, Pose
-from harness.contracts.observations import RGB, TopDownMap
+from harness.contracts.observations import RGB, Depth, TopDownMap
+from harness.contracts.walkable import Walkable
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What one camera shows on the body, the body's pose, and whether the action that led here was blocked or slid."""
+    """What one camera shows on the body, the body's pose, and whether the action that led here was blocked or slid.
+
+    ``depth`` is float32 [H, W] in metres, 0 where nothing was hit; None where it is not recorded.
+    """
 
     rgb: RGB
     pose: Pose
     collided: bool = False
+    depth: Optional[Depth] = None
 
 
 @dataclass(frozen=True, eq=False)
 class OpenScene:
-    """An open scene: its name, the SHA-256 of its bytes, where one can walk, and the height of that floor in metres."""
+    """An open scene: its name, the SHA-256 of its bytes, where one can walk, and the height of that floor in metres.
+
+    ``walkable`` is what the simulator tells of the scene's walkable area, None where it tells nothing.
+    """
 
     name: str
     digest: str
     map: TopDownMap
     floor_m: float = 0.0
+    walkable: Optional[Walkable] = None
 
 
 class Backend(Protocol):

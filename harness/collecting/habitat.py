@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import json
 import math
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from harness.collecting.fields import FAR, Ways
 from harness.collecting.frames import Frame, OpenScene
 from harness.collecting.layouts import file_digest
 from harness.collecting.machine import Machine
+from harness.collecting.plan import PLAIN, Recorded
+from harness.collecting.services import SCENES_IN_CONTAINER, SimulatorService, service_spec
 from harness.contracts.actions import Primitive
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import Observation, TopDownMap, ViewRequest
-from harness.runtimes.process import start_process
-from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
-from harness.wire.client import Deadlines, EnvironmentClient
+from harness.contracts.scene_names import scene_file
+from harness.contracts.walkable import read_walkable
+from harness.wire.client import Deadlines
 
 ENTRY_POINT = "images.habitat_collect.environment:HabitatCollectEnvironment"
 ANYWHERE = "anywhere"
 """Tag of an episode whose start the environment draws, since nobody knows a scene before it is open."""
 
-START_S = 180.0
 _RECORD = "exported.json"
 _ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
 
@@ -37,24 +37,15 @@ _ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
 class HabitatBackend:
     """One scene at a time of a service that this process started."""
 
-    def __init__(self, camera: Camera, machine: Machine, log: Path) -> None:
+    def __init__(self, camera: Camera, machine: Machine, log: Path, how: Recorded = PLAIN) -> None:
         self._camera = camera
         self._scenes_dir = Path(machine.scenes_dir)
-        self._views = [ViewRequest(camera.name)]
+        self._views = [ViewRequest(camera.name, depth=how.depth)]
         self._opened: Optional[OpenScene] = None
-        self._stack = ExitStack()
-        options = {
-            "rig": [asdict(camera)],
-            "scenes_dir": machine.scenes_dir,
-            "gpu_device_id": 0 if machine.gpu else -1,
-            "navmesh": dict(machine.navmesh),
-            "face_pixels": 0,
-        }
-        variables = {"CUDA_VISIBLE_DEVICES": machine.gpu} if machine.gpu else {}
-        spec = ServiceSpec(ENVIRONMENT, "habitat", ENTRY_POINT, (), machine.python, options, {}, variables)
-        service = self._stack.enter_context(start_process(spec, ServiceLimits(start_s=START_S), log))
-        self._client = EnvironmentClient(service.socket, Deadlines())
-        self._simulator = self._client.describe().simulator
+        spec = service_spec("habitat", ENTRY_POINT, machine, environment_options(camera, machine, how))
+        self._service = SimulatorService(spec, Deadlines(), log)
+        with self._service.asked() as client:
+            self._simulator = client.describe().simulator
 
     @property
     def camera(self) -> Camera:
@@ -69,32 +60,37 @@ class HabitatBackend:
     def open(self, scene: str, seed: int) -> OpenScene:
         """Open a scene on the storey of a random place."""
         digest = self._digest(scene)
-        observation = self._client.reset(_episode(scene, _ORIGIN, (ANYWHERE,)), seed, [], []).observation
-        reachable = _reachable(self._client.top_down_map(), observation.pose)
-        self._opened = OpenScene(scene, digest, reachable, observation.pose.position[1])
+        with self._service.asked() as client:
+            observation = client.reset(_episode(scene, _ORIGIN, (ANYWHERE,)), seed, [], []).observation
+            reachable = _reachable(client.top_down_map(), observation.pose)
+        walkable = read_walkable(observation.info)
+        self._opened = OpenScene(scene, digest, reachable, observation.pose.position[1], walkable)
         return self._opened
 
     def place(self, pose: Pose) -> Frame:
         """Put the body at ``pose``."""
         if self._opened is None:
             raise Refusal("no scene is open.", "Call open first.")
-        reply = self._client.reset(_episode(self._opened.name, pose, ()), 0, self._views, [])
+        with self._service.asked() as client:
+            reply = client.reset(_episode(self._opened.name, pose, ()), 0, self._views, [])
         return self._frame(reply.observation)
 
     def step(self, action: Primitive) -> Frame:
         """Execute one action."""
-        return self._frame(self._client.step([action], self._views)[0])
+        with self._service.asked() as client:
+            return self._frame(client.step([action], self._views)[0])
 
     def close(self) -> None:
         """Stop the service."""
-        self._stack.close()
+        self._service.stop()
 
     def _frame(self, observation: Observation) -> Frame:
-        return Frame(observation.views[self._camera.name].rgb, observation.pose, observation.collided)
+        view = observation.views[self._camera.name]
+        return Frame(view.rgb, observation.pose, observation.collided, view.depth)
 
     def _digest(self, scene: str) -> str:
         """Return the digest of the home that a scene's file was exported from, else that of the file."""
-        path = self._scenes_dir / f"{scene}.glb"
+        path = scene_file(self._scenes_dir, scene)
         if not path.is_file():
             raise Refusal(f"there is no scene {path}.", "Export it or give another --scenes-dir (docs/collecting.md).")
         digest = file_digest(path)
@@ -105,6 +101,21 @@ class HabitatBackend:
         if exported is not None and exported["glb"] != digest:
             raise Refusal(f"{path} is not the file that was exported.", "Export the home again.")
         return digest if exported is None else str(exported["home"])
+
+
+def environment_options(camera: Camera, machine: Machine, how: Recorded) -> Dict[str, Any]:
+    """Return the options of the environment; the walkable area is described by the suite, or by the environment itself.
+
+    An empty description is never passed on: it would be another one than that of evaluation.
+    """
+    options: Dict[str, Any] = {
+        "rig": [asdict(camera)],
+        "scenes_dir": SCENES_IN_CONTAINER if machine.image_id else machine.scenes_dir,
+        "gpu_device_id": 0 if machine.gpu else -1,
+        "face_pixels": how.face_pixels,
+        "exclude_roofs": not how.keep_roofs,
+    }
+    return {**options, "navmesh": dict(machine.navmesh)} if machine.navmesh else options
 
 
 def _reachable(top_down: TopDownMap, body: Pose) -> TopDownMap:

@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Dict, List
 
+from harness.collecting.depth import DEPTH_NAME, write_depth
 from harness.collecting.plan import CHUNK_FILES, LEROBOT, CollectPlan, Unit
 from harness.collecting.recording import Clip
 from harness.collecting.statistics import column_stats, image_stats
 from harness.contracts.cameras import yaw_to_quaternion
+from harness.contracts.digest import array_digest
 from harness.records.atomic import sync_folder, write_atomic, write_synced
 from harness.records.errors import disk_errors
 
@@ -78,6 +80,8 @@ def episode_row(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
         "policy": unit.policy,
         "rendered_digest": clip.rendered_digest(),
         **clip.facts,
+        **({"depth_digest": array_digest(clip.depth)} if clip.depth is not None else {}),
+        **(clip.walkable.to_row() if clip.walkable is not None else {}),
     }
     row.update({f"stats/{name}/{kind}": v for name in stats for kind, v in stats[name].items()})
     return row
@@ -133,6 +137,8 @@ def _write_folders(folder: Path, plan: CollectPlan, unit: Unit, clips: Sequence[
             aside.mkdir()
             for step, rgb in enumerate(clip.frames):
                 Image.fromarray(rgb).save(aside / STEP_NAME.format(step=step), compress_level=6)
+            for step, picture in enumerate(() if clip.depth is None else clip.depth):
+                write_depth(aside / DEPTH_NAME.format(step=step), picture)
             metadata = json.dumps(_metadata(plan, clip), indent=1, sort_keys=True).encode()
             write_synced(aside / METADATA, metadata)
             target = folder / name

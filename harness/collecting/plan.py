@@ -7,9 +7,9 @@ neither the number of processes nor an interruption can change a byte, and every
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Mapping, Tuple
 
 from harness.contracts.cameras import Camera, Rig
 from harness.contracts.digest import digest, to_plain
@@ -47,13 +47,31 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """How a walk is seen, beyond its camera.
+
+    ``depth`` says whether depth is kept as well; ``face_pixels`` is the side of the cube faces that Habitat joins a
+    panorama from (0: half its width); with ``keep_roofs`` it counts roofs as walkable.
+    """
+
+    depth: bool = False
+    face_pixels: int = 0
+    keep_roofs: bool = False
+
+
+PLAIN = Recorded()
+"""As every data set was recorded before there was a choice; it is not written down, so that their hashes hold."""
+
+
+@dataclass(frozen=True)
 class CollectPlan:
     """All settings of a data set.
 
     ``scenes`` are walked in turn, ``policies`` dealt to trajectories in turn. A clip has ``clip_frames`` frames, the
     first of them the view before its first action; a trajectory gives ``clips_per_trajectory`` clips, each starting
     with the last frame of the one before. With ``WHOLE`` a trajectory is one demonstration and one clip.
-    ``rig_digest`` is that of the evaluation tier's rig, which ``camera`` is of.
+    ``rig_digest`` is that of the evaluation tier's rig, which ``camera`` is of, or of the published collection's.
+    ``navmesh`` describes the walkable area where the suite does; otherwise the environment's own description holds.
     """
 
     name: str
@@ -72,6 +90,8 @@ class CollectPlan:
     layout: str
     simulator: str
     format: int = FORMAT
+    recorded: Recorded = PLAIN
+    navmesh: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse numbers that no data set can have."""
@@ -90,6 +110,8 @@ class CollectPlan:
             value = getattr(self, name)
             if value < least:
                 raise Refusal(f"--{name.replace('_', '-')} {value} is too few.", f"Give at least {least}.")
+        if self.recorded.depth and self.layout != FOLDERS:
+            raise Refusal("depth is 16-bit pictures, which video cannot store.", f"Add --layout {FOLDERS}.")
         if self.camera.height % 2 or self.camera.width % 2:
             raise Refusal(f"camera {self.camera.name!r} has an odd side, which video cannot store.")
 
@@ -116,7 +138,7 @@ class CollectPlan:
 
     def digest(self) -> str:
         """Return the hash of all settings."""
-        return digest(self)
+        return digest(plan_to_plain(self))
 
     def _unit(self, number: int, first: int) -> Unit:
         count = len(self.scenes)
@@ -130,9 +152,15 @@ def rig_digest(rig: Rig) -> str:
     return digest(rig)
 
 
+_LATER: Mapping[str, Any] = {"recorded": PLAIN, "navmesh": {}}
+
+
 def plan_to_plain(plan: CollectPlan) -> Dict[str, Any]:
-    """Return a plan as it is stored."""
+    """Return a plan as it is stored: settings that came later are left out where nothing was chosen."""
     plain: Dict[str, Any] = to_plain(plan)
+    for name, value in _LATER.items():
+        if getattr(plan, name) == value:
+            del plain[name]
     return plain
 
 
@@ -143,6 +171,7 @@ def plan_from_plain(plain: Dict[str, Any]) -> CollectPlan:
             key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
         }
         values["camera"] = Camera(**plain["camera"])
+        values["recorded"] = Recorded(**plain.get("recorded", {}))
         return CollectPlan(**values)
     except (KeyError, TypeError) as error:
         raise Refusal(f"the settings of this data set cannot be read ({error}).", "Collect it again.") from error

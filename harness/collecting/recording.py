@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
+from harness.collecting.depth import Pictures, stored
 from harness.collecting.fields import HEADINGS
 from harness.collecting.frames import Backend, Frame, OpenScene
 from harness.collecting.plan import CollectPlan, Unit
@@ -16,8 +17,9 @@ from harness.contracts import seeds
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Action, Primitive
 from harness.contracts.cameras import Pose, quaternion_to_yaw, yaw_to_quaternion
 from harness.contracts.digest import array_digest
-from harness.contracts.errors import NotNavigable
+from harness.contracts.errors import NotNavigable, ServiceError
 from harness.contracts.observations import RGB
+from harness.contracts.walkable import Walkable
 
 ACTION_IDS = {STOP: 0, FORWARD: 1, TURN_LEFT: 2, TURN_RIGHT: 3}
 """Numbers of the actions in the data, as in the published data sets."""
@@ -33,7 +35,8 @@ class Clip:
     ``actions[t]`` leads from frame t to frame t + 1, and ``collided[t]`` says that it was blocked or slid; the last
     frame's action stays where it is. ``poses`` of a walk are float32 [T, 4]: x, y, z in metres and the yaw in degrees,
     left positive; those of a demonstration float32 [T, 8] as in ``ee_pose8``, without ``collided``. ``facts`` are
-    whole numbers that the clip's row says besides.
+    whole numbers that the clip's row says besides. ``depth`` is uint16 [T, H, W] where it is recorded (`depth.stored`),
+    ``walkable`` what the simulator told of the scene's walkable area.
     """
 
     index: int
@@ -45,6 +48,8 @@ class Clip:
     collided: Tuple[bool, ...]
     scene_digest: str
     facts: Mapping[str, int] = field(default_factory=dict)
+    depth: Optional[Pictures] = None
+    walkable: Optional[Walkable] = None
 
     def action_rows(self) -> np.ndarray[Tuple[int, int], np.dtype[np.float32]]:
         """Return the actions as float32 [T, 2]: number and magnitude (metres or degrees); [T, 8] of ``ee_pose8``."""
@@ -69,7 +74,7 @@ def record_unit(backend: Backend, plan: CollectPlan, unit: Unit) -> List[Clip]:
             actions.append(policy.action(frame.pose))
             frame = backend.step(actions[-1])
             frames.append(frame)
-        clips.append(_clip(unit, number, frames, actions, scene.digest))
+        clips.append(_clip(unit, number, frames, actions, scene, plan.recorded.depth))
     return clips
 
 
@@ -88,7 +93,9 @@ def _started(backend: Backend, scene: OpenScene, generator: np.random.Generator)
     raise NotNavigable(f"scene {scene.name!r} accepted none of {_START_DRAWS} starts on its own map.")
 
 
-def _clip(unit: Unit, number: int, frames: List[Frame], actions: List[Primitive], digest: str) -> Clip:
+def _clip(
+    unit: Unit, number: int, frames: List[Frame], actions: List[Primitive], scene: OpenScene, depth: bool
+) -> Clip:
     return Clip(
         index=unit.first_clip + number,
         unit=unit,
@@ -97,8 +104,16 @@ def _clip(unit: Unit, number: int, frames: List[Frame], actions: List[Primitive]
         poses=np.array([(*frame.pose.position, _yaw(frame.pose)) for frame in frames], np.float32),
         actions=(*actions, Primitive(STOP, 0.0)),
         collided=(*(frame.collided for frame in frames[1:]), False),
-        scene_digest=digest,
+        scene_digest=scene.digest,
+        depth=np.stack([_depth(frame) for frame in frames]) if depth else None,
+        walkable=scene.walkable,
     )
+
+
+def _depth(frame: Frame) -> Pictures:
+    if frame.depth is None:
+        raise ServiceError("the simulator gave no depth though it was asked for.", "Collect without --depth.")
+    return stored(frame.depth)
 
 
 def _numbers(action: Action) -> Tuple[float, ...]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 
 from harness.collecting.frames import Demonstration, Moment
 from harness.collecting.machine import Machine
+from harness.collecting.services import SimulatorService, service_spec
 from harness.contracts.actions import FOLLOW, Primitive
 from harness.contracts.arm_poses import ArmPose
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import SpecMismatch
 from harness.contracts.observations import Observation, ViewRequest
-from harness.runtimes.process import start_process
-from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
-from harness.wire.client import Deadlines, EnvironmentClient
+from harness.wire.client import Deadlines
 
 ENTRY_POINT = "images.rlbench.demonstrating:RLBenchDemonstrations"
-START_S = 180.0
 DEMONSTRATION_S = 600.0
 """One call launches CoppeliaSim where it must, plans, moves and renders a whole demonstration."""
 
@@ -33,15 +30,14 @@ class RLBenchDemonstrator:
     def __init__(self, camera: Camera, machine: Machine, log: Path) -> None:
         self._camera = camera
         self._views = [ViewRequest(camera.name)]
-        self._stack = ExitStack()
-        spec = ServiceSpec(ENVIRONMENT, "rlbench", ENTRY_POINT, (), machine.python)
-        service = self._stack.enter_context(start_process(spec, ServiceLimits(start_s=START_S), log))
-        self._client = EnvironmentClient(service.socket, Deadlines(reset_s=DEMONSTRATION_S))
-        described = self._client.describe()
+        spec = service_spec("rlbench", ENTRY_POINT, machine, {})
+        self._service = SimulatorService(spec, Deadlines(reset_s=DEMONSTRATION_S), log)
+        with self._service.asked() as client:
+            described = client.describe()
         self._simulator = described.simulator
         found = described.rig.camera(camera.name)
         if found != camera:
-            self._stack.close()
+            self._service.stop()
             raise SpecMismatch(
                 f"RLBench has the camera {found}, planned was {camera}.", "Collect with the same version."
             )
@@ -59,17 +55,18 @@ class RLBenchDemonstrator:
     def demonstrate(self, scene: str, seed: int) -> Demonstration:
         """Do a task in the scene that ``seed`` draws, and fetch every moment of it."""
         episode = Episode("collect", "collect", "", "", scene, scene, _ORIGIN, _ORIGIN, 0.0, 0.0, 0)
-        first = self._client.reset(episode, seed, self._views, []).observation
-        moments = [self._moment(first)]
-        for _ in range(int(first.info["moments"]) - 1):
-            moments.append(self._moment(self._client.step([Primitive(FOLLOW, 0.0)], self._views)[0]))
+        with self._service.asked() as client:
+            first = client.reset(episode, seed, self._views, []).observation
+            moments = [self._moment(first)]
+            for _ in range(int(first.info["moments"]) - 1):
+                moments.append(self._moment(client.step([Primitive(FOLLOW, 0.0)], self._views)[0]))
         words = [int(first.info[f"start.{index}"]) for index in range(_DIGEST_WORDS)]
         digest = "".join(f"{word:08x}" for word in words)
         return Demonstration(digest, int(first.info["variation"]), int(first.info["placements"]), tuple(moments))
 
     def close(self) -> None:
         """Stop the service."""
-        self._stack.close()
+        self._service.stop()
 
     def _moment(self, observation: Observation) -> Moment:
         pose: ArmPose = tuple(observation.info[name] for name in _POSE)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from harness.collecting.finishing import finish
 from harness.collecting.layouts import WORK, unit_record_path
@@ -29,13 +29,17 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 
 @dataclass(frozen=True)
 class CollectProgress:
-    """How far a collection is; the speed counts from this start or resume, None until something was recorded."""
+    """How far a collection is; the speed counts from this start or resume, None until something was recorded.
+
+    ``said`` are sentences that nobody was told yet: what of a scene's walkable area does not count, and why.
+    """
 
     clips: int
     total: int
     processes: int
     frames_per_s: Optional[float]
     eta_s: Optional[float]
+    said: Tuple[str, ...] = ()
 
 
 Report = Callable[[CollectProgress], None]
@@ -89,7 +93,8 @@ class _Process:
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
-        return self.log.read_text(errors="replace").strip()[-2000:]
+        tail = self.log.read_text(errors="replace").strip()[-2000:]
+        return f"Whole log: {self.log.absolute()}\n{tail}" if tail else f"Whole log (empty): {self.log.absolute()}"
 
 
 class Collection:
@@ -102,6 +107,8 @@ class Collection:
         self._done_clips = plan.clips - sum(unit.clips for unit in self._left)
         self._attempts: Dict[int, int] = {}
         self._frames = self._clips = 0
+        self._said: List[str] = []
+        self._told: Set[str] = set()
         self._began = time.monotonic()
 
     def run(self, processes: int) -> None:
@@ -157,6 +164,9 @@ class Collection:
         self._done_clips += unit.clips
         self._frames += int(answer["frames"])
         self._clips += unit.clips
+        if answer.get("said") and answer["said"] not in self._told:
+            self._told.add(answer["said"])
+            self._said.append(answer["said"])
         self._give(worker)
         return True
 
@@ -170,7 +180,8 @@ class Collection:
         passed = time.monotonic() - self._began
         speed = self._frames / passed if self._frames else None
         eta = (self._plan.clips - self._done_clips) * passed / self._clips if self._clips else None
-        self._report(CollectProgress(self._done_clips, self._plan.clips, processes, speed, eta))
+        said, self._said = tuple(self._said), []
+        self._report(CollectProgress(self._done_clips, self._plan.clips, processes, speed, eta, said))
 
 
 def _environment() -> Dict[str, str]:

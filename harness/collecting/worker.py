@@ -20,6 +20,7 @@ from typing import Any, Dict, Union
 from harness.collecting.backends import backend_of
 from harness.collecting.demonstrations import record_demonstration
 from harness.collecting.frames import Backend, Demonstrator
+from harness.collecting.ground import check_ground
 from harness.collecting.guarding import check_scene
 from harness.collecting.layouts import WORK, write_unit
 from harness.collecting.machine import Machine
@@ -40,14 +41,23 @@ def record(folder: Path, plan: CollectPlan, backend: Union[Backend, Demonstrator
         else:
             clips = record_unit(backend, plan, unit)
         check_scene(unit.scene, clips[0].scene_digest, plan.split)
+        walkable = clips[0].walkable
+        if walkable is not None:
+            check_ground(folder, unit.scene, walkable)
         write_unit(folder, plan, unit, clips)
-        return {"done": number, "frames": sum(len(clip.frames) for clip in clips)}
+        said = walkable.sentence(unit.scene) if walkable is not None else ""
+        return {"done": number, "frames": sum(len(clip.frames) for clip in clips), "said": said}
     except WiwError as error:
-        again = isinstance(error, ServiceError)
-        return {"failed": number, "what": error.what, "next_step": error.next_step, "again": again}
+        return _failed(number, error)
     except Exception as error:
         traceback.print_exc()
         return {"failed": number, "what": f"{type(error).__name__}: {error}", "next_step": "", "again": True}
+
+
+def _failed(number: int, error: WiwError) -> Dict[str, Any]:
+    """Return what the main process is told of an error; a service that failed may do better when started again."""
+    again = isinstance(error, ServiceError)
+    return {"failed": number, "what": error.what, "next_step": error.next_step, "again": again}
 
 
 def _read_orders(orders: SimpleQueue[int]) -> None:
@@ -69,8 +79,13 @@ def main() -> None:
     pipe = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     plan = plan_from_plain(json.loads((arguments.folder / WORK / PLAN).read_text(encoding="utf-8")))
-    backend = backend_of(plan, Machine(**json.loads(arguments.machine)), arguments.log)
     orders: SimpleQueue[int] = SimpleQueue()
+    try:
+        backend = backend_of(plan, Machine(**json.loads(arguments.machine)), arguments.log)
+    except WiwError as error:
+        threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
+        pipe.write(json.dumps(_failed(orders.get(), error)).encode() + b"\n")
+        return
     threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
     while True:
         answer = record(arguments.folder, plan, backend, orders.get())

@@ -35,6 +35,9 @@ REVISERS = {
     "uniform": "harness.planning.revisers:Uniform",
 }
 
+LPIPS = "lpips"
+"""The image metric of a score that needs packages which the project does not install."""
+
 PANORAMA_SCORES = frozenset({"classical", "learnt"})
 """Scores that look round at what was imagined: they cannot judge what a perspective model shows of one heading."""
 
@@ -66,7 +69,11 @@ def judges(config: LoopConfig, view: str) -> bool:
 
 
 def check_score(part: PartConfig) -> None:
-    """Raise Refusal where the score that ``part`` names lacks the file that it is made from; loads no score."""
+    """Raise Refusal where the score that ``part`` names lacks a file or a package; loads no score."""
+    if part.params.get("metric") == LPIPS:
+        from harness.planning.scores.lpips_metric import require_lpips
+
+        require_lpips()
     if part.name == "learnt":
         from harness.planning.scores.learnt_weights import read_weights
 

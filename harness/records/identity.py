@@ -52,7 +52,9 @@ class RunIdentity:
     that merely runs code of the catalog changes no outcome and is provenance. ``wm_overrides`` are the facts of the
     manifest that the user changed, ``stamps`` what a reader of the results must not overlook (``random-weights``,
     ``uncarded``, ``draft-tier``). ``episodes_subset`` is what the episodes are called: ``all``, ``mini``, or their
-    number; "" in runs from before it was written.
+    number; "" in runs from before it was written. ``wm_digests`` says by part which bytes the world model consists of:
+    the code of its plugin or its image, the commits or file hashes of its weights; {} in runs from before they were
+    written, and for a model without code and weights of its own.
     """
 
     suite: str
@@ -73,6 +75,7 @@ class RunIdentity:
     wm_overrides: Mapping[str, Setting] = field(default_factory=dict)
     stamps: Tuple[str, ...] = ()
     episodes_subset: str = ""
+    wm_digests: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Held in the form that JSON gives back, so that an identity equals itself when it is read again.

@@ -60,7 +60,9 @@ def plan_habitat(
 
 def habitat_options(suite: Suite, scenes: str, digests: Mapping[str, str], gpu: str) -> Dict[str, Any]:
     """Return the options of the environment."""
+    navmeshes = suite.navmesh_digests()
     options: Dict[str, Any] = {
+        **({"navmesh_digests": dict(navmeshes)} if navmeshes else {}),
         "rig": [asdict(camera) for camera in suite.rig.cameras],
         "scenes_dir": scenes,
         "scene_digests": dict(digests),

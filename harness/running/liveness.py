@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from harness.contracts.observations import (
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout
+from harness.running.second_look import Look, SecondLook, believed
 from harness.wire.sdk import Environment
 
 BLACK, CONSTANT, FROZEN, STALE = "black", "constant", "frozen", "stale"
@@ -49,6 +50,12 @@ MOVED_M = 0.005
 TURNED = 0.005
 """Below 5 mm and 0.6 degrees (0.005 is half that angle in radians) equal bytes are believed: so small a move, such as
 the end of a slide along a wall, need not change any 8-bit pixel."""
+
+DOUBTS_IN_A_ROW = 2
+"""So many doubtful frames in a row are dead where a body cannot look round."""
+
+MOST_DOUBTED = 4
+"""Imagined frames of one call that are looked at again: a simulator that does not draw is found by the first."""
 
 FRAMES_REMEMBERED = 10_000
 """Digests kept a camera: many episodes, in about 3 MB."""
@@ -74,6 +81,15 @@ class _Place:
         return f"step {self.step} of {self.episode} in {self.scene} at ({x:.3f}, {z:.3f}), rotation ({rotation})"
 
 
+@dataclass(frozen=True, eq=False)
+class _Doubted:
+    """An imagined frame that may be dead, and the actions that lead to it."""
+
+    doubt: DeadFrame
+    rgb: RGB
+    actions: Sequence[Action]
+
+
 class _Memory:
     """The digests of the frames of one camera, each with the place where it was last seen."""
 
@@ -82,13 +98,19 @@ class _Memory:
         self.last = b""
         """The digest of the episode's latest frame; empty at its start."""
         self.last_step = -1
+        self.doubts = 0
+        """How many frames in a row were doubted where nobody could look round."""
 
-    def add(self, camera: str, digest: bytes, place: _Place) -> None:
-        """Remember a frame; raise DeadFrame where another place has shown the same bytes."""
+    def doubt(self, camera: str, digest: bytes, place: _Place) -> DeadFrame | None:
+        """Return the error of a frame whose bytes another place has shown, or None."""
         before = self._places.get(digest)
-        if before is not None and _differ(before, place):
-            kind = FROZEN if digest == self.last else STALE
-            raise _dead(kind, camera, f"{place} shows the bytes of {before}")
+        if before is None or not _differ(before, place):
+            return None
+        kind = FROZEN if digest == self.last else STALE
+        return _dead(kind, camera, f"{place} shows the bytes of {before}")
+
+    def add(self, digest: bytes, place: _Place) -> None:
+        """Remember a frame."""
         self._places[digest] = place
         self._places.move_to_end(digest)
         if len(self._places) > FRAMES_REMEMBERED:
@@ -108,18 +130,22 @@ class _Memory:
 class LivenessGate(Environment):
     """An environment whose every frame is looked at before anybody sees it; a dead one raises DeadFrame.
 
-    *Black* and *constant* are judged by the frame alone. *Frozen* (the bytes of the frame before, the pose changed)
-    and *stale* (the bytes of an older frame of another pose or scene) are judged by digests; a body that did not move
-    may repeat its frame. A frame of exactly one value is always dead, although a plain wall that is shaded flat could
-    fill a pinhole camera with one colour: it cannot be told from a clear colour, and says nothing to an agent either.
-    Textured or lit surfaces never do that, and a panorama also sees floor and ceiling.
+    *Black* and *constant* are doubted for the frame alone. *Frozen* (the bytes of the frame before, the pose changed)
+    and *stale* (the bytes of an older frame of another pose or scene) are doubted for their digests; a body that did
+    not move may repeat its frame. A doubt is no proof, because a plain wall fills a view with one colour, and a wide
+    floor looks the same a step further: so the simulator looks round where the frame was seen (`second_look`), and the
+    frame is dead unless it is drawn again as it was and other directions look different. What shows one value in all
+    directions is dead: it cannot be told from a clear colour, and says nothing to an agent either. A body that cannot
+    turn (an arm) is believed once: its second doubtful frame in a row is dead.
 
     Poses of imagined frames are not told, and a forward may be blocked; but a turn never is, so imagined frames are
-    frozen when equal bytes come with different net turns. Goal views are compared among themselves.
+    doubted when equal bytes come with different net turns; they are looked at again when all rollouts are there. Goal
+    views are compared among themselves.
     """
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
+        self._second = SecondLook(environment)
         self._memories: dict[str, _Memory] = {}
         self._goals: dict[str, _Memory] = {}
         self._episode = ""
@@ -139,16 +165,18 @@ class LivenessGate(Environment):
         for memory in [*self._memories.values(), *self._goals.values()]:
             memory.forget_latest()
         for name, view in reply.goal_views.items():
-            self._look(self._goals, name, f"goal view {name!r}", view, episode.goal)
+            self._look_at_goal(name, view, episode, seed)
         self._observe(reply.observation)
         return reply
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> list[Observation]:
-        """Execute ``actions``, and look at every observation."""
-        observations = self._environment.step(actions, views)
-        for observation in observations:
-            self._steps += 1
-            self._observe(observation)
+        """Execute ``actions`` one by one, and look at every observation while the body stands where it was made."""
+        observations: list[Observation] = []
+        for action in actions:
+            for observation in self._environment.step([action], views):
+                self._steps += 1
+                self._observe(observation)
+                observations.append(observation)
         return observations
 
     def imagine(
@@ -157,13 +185,19 @@ class LivenessGate(Environment):
         """Yield the real rollouts, each looked at."""
         memory = self._memories.setdefault(camera, _Memory())
         turned = {memory.last: 0.0} if memory.last_step == self._steps else {}
+        doubted: list[_Doubted] = []
         for rollout in self._environment.imagine(candidates, camera, frames):
             known = 0 <= rollout.id < len(candidates) and len(rollout.rgb) == len(frames[rollout.id])
             if known and not rollout.error:  # anything else is the caller's to refuse
                 for index, rgb in zip(frames[rollout.id], rollout.rgb, strict=True):
                     label = f"camera {camera!r}, frame {index} of rollout {rollout.id}"
-                    self._look_imagined(memory, turned, label, rgb, candidates[rollout.id].actions[:index])
+                    actions = candidates[rollout.id].actions[:index]
+                    doubt = self._doubt_imagined(memory, turned, label, rgb, actions)
+                    if doubt is not None and len(doubted) < MOST_DOUBTED:
+                        doubted.append(_Doubted(doubt, rgb, actions))
             yield rollout
+        for frame in doubted:  # asked only now: the simulator answers one question at a time
+            self._look_again(frame, camera)
 
     def imagine_wrongly(
         self,
@@ -211,24 +245,80 @@ class LivenessGate(Environment):
             self._look(self._memories, name, f"camera {name!r}", view, observation.pose)
 
     def _look(self, memories: dict[str, _Memory], name: str, label: str, view: View, pose: Pose) -> None:
-        place = _Place(self._scene, pose, self._episode, self._steps)
-        check_frame(label, view.rgb, f"{place}")
-        memories.setdefault(name, _Memory()).add(label, frame_digest(view.rgb), place)
+        memory, doubt = self._doubted(memories, name, label, view, pose)
+        if doubt is not None:
+            self._believe(memory, doubt, view.rgb, self._second.around(name))
 
-    def _look_imagined(
+    def _look_at_goal(self, name: str, view: View, episode: Episode, seed: int) -> None:
+        """Look at a goal view; a doubtful one again, from the goal, and back to the start."""
+        memory, doubt = self._doubted(self._goals, name, f"goal view {name!r}", view, episode.goal)
+        if doubt is None:
+            return
+        self._environment.reset(replace(episode, start=episode.goal), seed, [], [])
+        looks = self._second.around(name)
+        self._environment.reset(episode, seed, [], [])
+        self._believe(memory, doubt, view.rgb, looks)
+
+    def _doubted(
+        self, memories: dict[str, _Memory], name: str, label: str, view: View, pose: Pose
+    ) -> tuple[_Memory, DeadFrame | None]:
+        """Remember a frame; return the memory of its camera, and why it may be dead."""
+        place = _Place(self._scene, pose, self._episode, self._steps)
+        memory, digest = memories.setdefault(name, _Memory()), frame_digest(view.rgb)
+        doubt = _blank(label, view.rgb, f"{place}") or memory.doubt(label, digest, place)
+        memory.add(digest, place)
+        memory.doubts = 0 if doubt is None else memory.doubts + 1
+        return memory, doubt
+
+    def _believe(self, memory: _Memory, doubt: DeadFrame, rgb: RGB, looks: Sequence[Look] | None) -> None:
+        """Raise ``doubt`` unless a second look, the present direction last, shows that the frame is true."""
+        if looks is None:
+            if memory.doubts >= DOUBTS_IN_A_ROW:
+                raise doubt
+        elif not believed(rgb, looks[-1].rgb, looks):
+            raise doubt
+
+    def _look_again(self, frame: _Doubted, camera: str) -> None:
+        """Raise the doubt about an imagined frame unless a look round from where it was imagined shows it to be true.
+
+        Imagined views have no depth: where they are alike all around, the real ones here must be so too.
+        """
+        looks = self._second.around_imagined(camera, frame.actions)
+        if not looks:
+            raise frame.doubt
+        if believed(frame.rgb, looks[0].rgb, looks):
+            return
+        here = self._second.around(camera) or []
+        alike = all(np.array_equal(look.rgb, frame.rgb) for look in (*looks, *here))
+        if not (here and alike and believed(frame.rgb, here[-1].rgb, here)):
+            raise frame.doubt
+
+    def _doubt_imagined(
         self, memory: _Memory, turned: dict[bytes, float], label: str, rgb: RGB, actions: Sequence[Action]
-    ) -> None:
+    ) -> DeadFrame | None:
         where = f"imagined after step {self._steps} of {self._episode} in {self._scene}"
-        check_frame(label, rgb, where)
+        blank = _blank(label, rgb, where)
+        if blank is not None:
+            return blank
         digest = frame_digest(rgb)
         stranger = memory.in_another_scene(digest, self._scene)
         if stranger is not None:
-            raise _dead(STALE, label, f"{where} shows the bytes of {stranger}")
+            return _dead(STALE, label, f"{where} shows the bytes of {stranger}")
         if all(isinstance(action, Primitive) for action in actions):
             turn_deg = sum(signed_turn(action) for action in actions) % 360.0
             before_deg = turned.setdefault(digest, turn_deg)
             if before_deg != turn_deg:
-                raise _dead(FROZEN, label, f"{where}: net turns of {before_deg:g} and {turn_deg:g} degrees look alike")
+                return _dead(FROZEN, label, f"{where}: net turns of {before_deg:g} and {turn_deg:g} degrees look alike")
+        return None
+
+
+def _blank(label: str, rgb: RGB, where: str) -> DeadFrame | None:
+    """Return the error of a frame that is black or has one value, or None."""
+    try:
+        check_frame(label, rgb, where)
+    except DeadFrame as error:
+        return error
+    return None
 
 
 def check_frame(label: str, rgb: RGB, where: str) -> None:

@@ -12,6 +12,7 @@ from harness.contracts.digest import to_plain
 from harness.contracts.errors import SpecMismatch
 from harness.contracts.manifests import ModelManifest
 from harness.records.identity import RunIdentity
+from harness.records.model_parts import changed_parts
 from harness.records.plain import from_plain
 from harness.running.plan import check_suite
 
@@ -19,9 +20,9 @@ _NEXT = "Check out the version that began it, or start a new run."
 _SHOWN = 60
 """Characters shown of a value."""
 
-_OTHERWISE = ("wm_manifest", "wm_manifest_hash", "wm_image", "specs", "episodes_subset", "stamps")
-"""Compared in a way of their own (older manifests lack fields, an image is its id), covered by the suite's hash, or
-only told."""
+_OTHERWISE = ("wm_manifest", "wm_manifest_hash", "wm_image", "specs", "episodes_subset", "stamps", "wm_digests")
+"""Compared in a way of their own (older manifests lack fields, older runs digests, an image is its id), covered by the
+suite's hash, or only told."""
 
 
 def check_same(began: RunIdentity, now: RunIdentity) -> None:
@@ -35,9 +36,10 @@ def check_same(began: RunIdentity, now: RunIdentity) -> None:
     images = [image and image.id for image in (began.wm_image, now.wm_image)]
     differences += [] if images[0] == images[1] else [("wm_image", images[0], images[1])]
     differences += _manifest_differences(began, now)
-    if differences:
-        told = "; ".join(f"{name} was {_short(first)} and is {_short(second)}" for name, first, second in differences)
-        raise SpecMismatch(f"the run began with something else: {told}.", _NEXT)
+    told = [f"{name} was {_short(first)} and is {_short(second)}" for name, first, second in differences]
+    told += [f"the world model has another {part}" for part in changed_parts(began, now)]
+    if told:
+        raise SpecMismatch(f"the run began with something else: {'; '.join(told)}.", _NEXT)
 
 
 def _manifest_differences(began: RunIdentity, now: RunIdentity) -> List[Tuple[str, Any, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
@@ -19,10 +19,13 @@ START_S = 120.0
 _LOG = "environment.log"
 
 
-def make_suite_data(suite: Suite, data: Path, where: Placement) -> Sequence[Episode]:
+def make_suite_data(
+    suite: Suite, data: Path, where: Placement, say: Callable[[str], None] = print
+) -> Sequence[Episode]:
     """Write the episodes and scene digests of a suite that Habitat plays; return the episodes.
 
-    ``data`` holds the published files and ``scene_datasets``. Scenes that a suite has no digests of yet are opened as
+    ``say`` gets what is left out: episodes that cannot be read, parts of scenes that do not count as walkable. ``data``
+    holds the published files and ``scene_datasets``. Scenes that a suite has no digests of yet are opened as
     they are. Raises Refusal with what is missing; nothing is written then.
     """
     if suite.environment != HABITAT or suite.task != "ignav":
@@ -34,6 +37,6 @@ def make_suite_data(suite: Suite, data: Path, where: Placement) -> Sequence[Epis
     ):
         client = EnvironmentClient(service.socket, Deadlines())
         try:
-            return make_ignav_data(suite, data, client)
+            return make_ignav_data(suite, data, client, say)
         finally:
             client.close()

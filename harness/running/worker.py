@@ -120,11 +120,15 @@ class Worker:
     def _ready_player(self) -> Player:
         if self._player is None:
             self._logs.mkdir(parents=True, exist_ok=True)
+            self._has_played = False  # the new player has not: what it refuses concerns the whole run
             self._player = make_player(self._plan, self._logs, lambda service: self._say(Starting(service)))
         return self._player
 
     def _play(self, episode: Episode, order: Play) -> EpisodeResult:
-        player = self._ready_player()
+        try:
+            player = self._ready_player()
+        except SpecMismatch as error:  # started again, it is not what the run was planned with: no episode's fault
+            raise RecordError(error.what, error.next_step) from error
         began = time.monotonic()
         played = player.play(episode, order.seed)
         self._has_played = True

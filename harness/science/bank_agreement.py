@@ -12,6 +12,8 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.contracts.results import EpisodeResult, Metric
+from harness.records.identity import RunIdentity
+from harness.records.model_parts import changed_parts
 from harness.science.commands import bank_command, command_of, play_command
 from harness.science.found import SELF, Found, Missing
 from harness.science.found_banks import FoundBanks, Measured
@@ -121,18 +123,18 @@ def _shared(
         measure = bank_command(suite, tier, identity.wm, identity.wm_overrides)
         if name not in measured:
             missing.append(Missing(f"bank of {tier}: {name}", measure))
-        elif measured[name].data.identity.wm_manifest_hash != identity.wm_manifest_hash:
+        elif not _one_model(measured[name].data.identity, identity):
             missing.append(Missing(f"bank of {tier}: {name} as it was played (its manifest is another)", measure))
     for name, kept in measured.items():
         if name not in runs:
             asked = kept.data.identity
             play = play_command(suite, tier, asked.wm, SELF, asked.wm_overrides)
             missing.append(Missing(f"{name} on {tier}, {SELF}-stop, which the bank has", play))
-    return [
-        name
-        for name in measured
-        if name in runs and measured[name].data.identity.wm_manifest_hash == runs[name].identity.wm_manifest_hash
-    ]
+    return [name for name in measured if name in runs and _one_model(measured[name].data.identity, runs[name].identity)]
+
+
+def _one_model(first: RunIdentity, second: RunIdentity) -> bool:
+    return first.wm_manifest_hash == second.wm_manifest_hash and not changed_parts(first, second)
 
 
 def _line(measured: Measured, run: RunData, ceiling: Optional[Measured], suite: Suite) -> BankLine:

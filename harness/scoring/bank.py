@@ -106,6 +106,7 @@ def as_results(run: RunData, measured: Mapping[str, Optional[Metric]]) -> Dict[s
         "view": identity.view,
         "wm": identity.wm,
         "wm_manifest_hash": identity.wm_manifest_hash,
+        "wm_digests": dict(identity.wm_digests),
         "wm_overrides": dict(identity.wm_overrides),
         "stamps": list(run.stamps),
         "retries": asdict(retries(run.rows)),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, Iterator, List, Mapping, Sequence, Set, Tuple
 
 from harness.contracts.errors import Refusal
 from harness.contracts.results import PLANNED, PLAYED
 from harness.records.identity import RunIdentity
+from harness.records.model_parts import changed_parts, same_name, unknown_parts
 from harness.scoring.data import RunData
 
 FIELDS = {
@@ -167,10 +169,29 @@ def _model_notes(runs: Sequence[RunData], terms: Terms) -> List[str]:
     templates = sorted({_called(template) for template in map(_template, runs) if template})
     if len(templates) > 1:
         notes.append(f"PROMPTS DIFFER: world models were asked in different words ({', '.join(templates)}).")
-    models = [(run.identity.wm_manifest_hash, run.identity.wm_image) for run in runs]
-    if len(set(models)) < len(models):
-        notes.append("two of the runs are of the same world model: their difference is noise of its own.")
-    return notes
+    return [*notes, *_same_model_notes(runs)]
+
+
+def _same_model_notes(runs: Sequence[RunData]) -> Iterator[str]:
+    """Yield what is known of runs whose world models have one manifest, each sentence once."""
+    told: Set[str] = set()
+    for mine, theirs in combinations(runs, 2):
+        first, second = mine.identity, theirs.identity
+        changed = changed_parts(first, second)
+        if same_name(first, second) and changed:
+            note = (
+                f"{mine.record.run_id} and {theirs.record.run_id} are NOT of the same world model, although it is "
+                f"called {first.wm} in both: {'; '.join(changed)} differ."
+            )
+        elif (first.wm_manifest_hash, first.wm_image) != (second.wm_manifest_hash, second.wm_image):
+            continue
+        elif unknown := unknown_parts(first, second):
+            note = f"whether two of the runs are of the same world model, {first.wm}, is not known: {unknown}."
+        else:
+            note = "two of the runs are of the same world model: their difference is noise of its own."
+        if note not in told:
+            told.add(note)
+            yield note
 
 
 def _template(run: RunData) -> str:

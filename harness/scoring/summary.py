@@ -33,6 +33,7 @@ IDENTITY = (
     "view",
     "wm",
     "wm_manifest_hash",
+    "wm_digests",
     "wm_overrides",
     "planner",
 )

@@ -18,6 +18,7 @@ from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.wrong_fields import wrong_fields
 from harness.worldmodels.file_hashes import Progress, hash_files, quiet
+from harness.worldmodels.plain_files import parse_yaml
 from harness.worldmodels.weight_files import weight_files
 
 CARD = "README.md"
@@ -85,7 +86,8 @@ def read_card(folder: Path) -> Card:
     """Return the card of a checkpoint's folder; Refusal says what is missing or wrong in it."""
     file = folder / CARD
     try:
-        content = file.read_bytes()
+        with file.open("rb") as source:
+            content = source.read(MAX_BYTES + 1) if file.is_file() else b""
     except OSError as error:
         raise Refusal(f"{folder} has no card: {CARD} cannot be read ({error.strerror}).", HELP) from error
     front = _front_matter(content, file)
@@ -138,16 +140,13 @@ def weights_digest(hashes: Mapping[str, str]) -> str:
 
 
 def _front_matter(content: bytes, file: Path) -> Any:
-    import yaml  # type: ignore[import-untyped]
-
     if len(content) > MAX_BYTES:
-        raise Refusal(f"{file} has {len(content)} bytes; a card has at most {MAX_BYTES}.", "Shorten it.")
+        raise Refusal(f"{file} is too long: a card has at most {MAX_BYTES} bytes.", "Shorten it.")
     lines = content.decode("utf-8", "replace").splitlines()
     marks = [number for number, line in enumerate(lines) if line.rstrip() == MARK][:2]
     if len(marks) < 2 or marks[0] != 0:
         raise Refusal(f"{file} does not begin with front matter (YAML between two lines {MARK!r}).", HELP)
     try:
-        return yaml.safe_load("\n".join(lines[1 : marks[1]]))
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise Refusal(f"the front matter of {file} is no YAML: {problem}.", "Mend it.") from error
+        return parse_yaml("\n".join(lines[1 : marks[1]]))
+    except ValueError as error:
+        raise Refusal(f"the front matter of {file} is no YAML of a card: {error}.", "Mend it.") from error

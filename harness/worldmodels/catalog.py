@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Collection, Literal, Mapping, Optional, Sequence, Union
 
-import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts.errors import Refusal
@@ -18,19 +17,21 @@ from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
 from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
-from harness.worldmodels.installed import BrokenPlugin, installed_plugins
+from harness.worldmodels.installed import BrokenPlugin, installed_plugins, reason_of
+from harness.worldmodels.plain_files import parse_toml
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "wm_plugins"
 """The folder of the families that come with the project."""
 
 MANIFEST_FILE = "plugin.toml"
+MAX_BYTES = 2**20
 MAX_START_S = 86400.0
 
 Kind = Literal["plugin", "environment", "none"]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class _CheckpointTable(_Table):
@@ -176,7 +177,10 @@ def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntr
     """
     plugin = _parse(content, source)
     family = plugin.family
-    shared = tuple((folder / name).resolve() for name in family.shared)
+    try:
+        shared = tuple((folder / name).resolve() for name in family.shared)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise Refusal(f"{source}: family.shared names no folder: {error}.", "Mend the named fields.") from error
     return [
         CatalogEntry(
             _manifest(source, family, model),
@@ -199,8 +203,10 @@ def check_fields(fields: Mapping[str, Any], source: str) -> None:
 
 def _parse(content: bytes, source: str) -> _PluginFile:
     try:
-        data = tomllib.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it has {len(content)} bytes, and {MAX_BYTES} are enough")
+        data = parse_toml(content.decode("utf-8"))
+    except ValueError as error:
         raise Refusal(f"cannot read {source}: {error}.", "Mend the file or remove its folder.") from error
     try:
         return _PluginFile.model_validate(data)
@@ -219,8 +225,8 @@ def _add_installed(owners: dict[str, CatalogEntry], known: Collection[Path]) -> 
         try:
             files = [file for file in _manifest_files(plugin.folder.resolve()) if file not in known]
             entries = [entry for file in files for entry in read_family(file)]
-        except Refusal as refusal:
-            left_out.append(BrokenPlugin(plugin.name, refusal.what))
+        except Exception as error:  # whatever a stranger's folder holds
+            left_out.append(BrokenPlugin(plugin.name, error.what if isinstance(error, Refusal) else reason_of(error)))
             continue
         names = [entry.manifest.name for entry in entries]
         taken = [name for name in names if name in owners or names.count(name) > 1]

@@ -15,6 +15,14 @@ from typing import Iterator, Optional
 from harness.worldmodels.weight_files import INDEX, is_weights, missing_data
 
 DEFAULT_REVISION = "main"
+MODEL_INDEX, CONFIG = "model_index.json", "config.json"
+SAFETENSORS, PICKLED = ".safetensors", ".bin"
+_OF_A_COMPONENT = (SAFETENSORS, PICKLED, ".msgpack")
+_NEVER_EMPTY = (".json", ".model")
+_POINTER = b"version https://git-lfs"
+_STEMS, _SPLIT = ("diffusion_pytorch_model", "model"), ".safetensors.index"
+_MODEL_CLASS = re.compile(r"(Transformer\w*|UNet\w*|Autoencoder\w*|Encoder\w*)Model|Autoencoder")
+_PART = re.compile(r"-\d{5}-of-\d{5}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -51,11 +59,12 @@ def find_snapshot(source: str, revision: str = "", cache: Optional[Path] = None)
     return folder if folder.is_dir() else None
 
 
-def incomplete(snapshot: Path) -> str:
+def incomplete(snapshot: Path, variant: str = "") -> str:
     """Return what a snapshot lacks, "" where it is whole as far as its own lists of files say.
 
     A pipeline's ``model_index.json`` lists its components, the index of a split file its parts, and the data of a
-    TensorFlow checkpoint say in their names how many they are.
+    TensorFlow checkpoint say in their names how many they are. Weights load as safetensors, of the plain names or of
+    the ``variant``: other files of a component are no weights of it.
     """
     broken = sorted(path for path in snapshot.rglob("*") if path.is_symlink() and not path.exists())
     if broken:
@@ -63,20 +72,72 @@ def incomplete(snapshot: Path) -> str:
     missing = next(_unfetched(snapshot), "")
     if missing:
         return f"{missing} was not fetched"
-    weights = any(is_weights(path) for path in snapshot.rglob("*"))
-    return "" if weights else "no file of weights was fetched"
+    empty = next((path for path in sorted(snapshot.rglob("*")) if _is_empty(path)), None)
+    if empty is not None:
+        return f"{empty.relative_to(snapshot)} was not fetched: it holds nothing"
+    without = next(_without_weights(snapshot, variant), "")
+    if without:
+        return without
+    files = [path for path in snapshot.rglob("*") if is_weights(path)]
+    if files and all(path.suffix == PICKLED for path in files):
+        return f"{files[0].relative_to(snapshot)} was fetched, and weights load as safetensors"
+    return "" if files else "no file of weights was fetched"
+
+
+def _is_empty(path: Path) -> bool:
+    """Say whether a file that a model is made of has no bytes, or is the pointer that stands for one in git."""
+    if not path.is_file() or not (is_weights(path) or path.suffix in _NEVER_EMPTY):
+        return False
+    with path.open("rb") as file:
+        head = file.read(len(_POINTER))
+    return not head or head == _POINTER
+
+
+def _without_weights(snapshot: Path, variant: str) -> Iterator[str]:
+    """Yield what is wrong with each component, or a model of one folder, that has a configuration and no weights."""
+    index = _read(snapshot / MODEL_INDEX)
+    listed = {name: str(value[1]) for name, value in index.items() if isinstance(value, list) and all(value[:2])}
+    for name, kind in listed.items():
+        folder = snapshot / name
+        has_weights = (folder / CONFIG).is_file() or _MODEL_CLASS.search(kind) is not None
+        if has_weights and not _loadable(folder, variant):
+            yield f"{name} has {_found(folder)}"
+    own = [path for path in snapshot.glob("*") if is_weights(path)]
+    ours = bool(own) and all(path.suffix in _OF_A_COMPONENT for path in own)
+    if not listed and ours and (snapshot / CONFIG).is_file() and not any(_plain(path, variant) for path in own):
+        yield f"it has {_found(snapshot)}"
+
+
+def _loadable(folder: Path, variant: str) -> bool:
+    """Say whether a component has weights under the names that its library looks for."""
+    dots = (f".{variant}", "") if variant else ("",)
+    endings = [ending for dot in dots for ending in (f"{dot}{SAFETENSORS}", f"{_SPLIT}{dot}.json")]
+    names = [f"{stem}{ending}" for stem in _STEMS for ending in endings]
+    return any((folder / name).is_file() for name in names)
+
+
+def _plain(path: Path, variant: str) -> bool:
+    """Say whether a file of weights is safetensors, and of no other variant than the wanted one."""
+    words = _PART.sub("", path.name.removesuffix(SAFETENSORS)).split(".")[1:]
+    return path.suffix == SAFETENSORS and all(word == variant for word in words)
+
+
+def _found(folder: Path) -> str:
+    there = [path.name for path in sorted(folder.glob("*")) if is_weights(path)] or ["no file of weights"]
+    return f"{there[0]}, and no safetensors under the name that is loaded"
 
 
 def _unfetched(snapshot: Path) -> Iterator[str]:
-    components = _read(snapshot / "model_index.json")
+    components = _read(snapshot / MODEL_INDEX)
     for name, value in components.items():
         if isinstance(value, list) and value and value[0] and not (snapshot / name).is_dir():
             yield name
     for index in snapshot.rglob("*.index.json"):
         parts = _read(index).get("weight_map")
-        for part in sorted(set(parts.values())) if isinstance(parts, dict) else ():
-            if not (index.parent / str(part)).is_file():
-                yield str((index.parent / str(part)).relative_to(snapshot))
+        names = {part for part in parts.values() if isinstance(part, str)} if isinstance(parts, dict) else set()
+        for part in sorted(names):
+            if not (index.parent / part).is_file():
+                yield str((index.parent / part).relative_to(snapshot))
     for index in snapshot.rglob(f"*{INDEX}"):
         missing = missing_data(index)
         if missing:
@@ -86,6 +147,6 @@ def _unfetched(snapshot: Path) -> Iterator[str]:
 def _read(file: Path) -> dict[str, object]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

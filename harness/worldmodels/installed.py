@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,13 +39,38 @@ def installed_plugins() -> tuple[tuple[Installed, ...], tuple[BrokenPlugin, ...]
     """Return the installed plugins and those that cannot be used, each sorted by name."""
     found: list[Installed] = []
     broken: list[BrokenPlugin] = []
-    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
-        label = f"{point.name} ({point.dist.name})" if point.dist is not None else point.name
+    for point in _points(broken):
+        label = point.name
         try:
+            label = f"{point.name} ({point.dist.name})" if point.dist is not None else point.name
             found.append(Installed(label, _folder(point)))
-        except (Exception, SystemExit) as error:  # a stranger's package may raise anything while it is imported
-            broken.append(BrokenPlugin(label, f"{type(error).__name__}: {error}"))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's package may raise anything while it is imported
+            broken.append(BrokenPlugin(label, reason_of(error)))
     return tuple(found), tuple(broken)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an error of a stranger says, even where it cannot say it."""
+    try:
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    except Exception:
+        return type(error).__name__
+
+
+def _points(broken: list[BrokenPlugin]) -> list[EntryPoint]:
+    """Return the entry points of the group, sorted; one package with a damaged list of its own is left out alone."""
+    try:
+        points = list(entry_points(group=GROUP))
+    except Exception:
+        points = []
+        for package in distributions():
+            try:
+                points += [point for point in package.entry_points if point.group == GROUP]
+            except Exception as error:
+                broken.append(BrokenPlugin(str(getattr(package, "_path", "a package")), reason_of(error)))
+    return sorted(points, key=lambda point: (point.name, point.value))
 
 
 def _folder(point: EntryPoint) -> Path:

@@ -17,6 +17,7 @@ from harness.contracts.names import nearest
 from harness.worldmodels import planted_errors
 from harness.worldmodels.catalog import check_fields
 from harness.worldmodels.conditioning import PLAN_ACTIONS
+from harness.worldmodels.plain_files import MAX_INTEGER
 from harness.worldmodels.prompts import DEFAULT, TEXT
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 
@@ -24,6 +25,8 @@ FACTS = ("height", "width", "frames", "steps", "guidance", "fps", "dtype", "max_
 """The fields of a manifest that may be overridden; the others say which model it is."""
 
 PREFIX = "settings."
+SHOWN = 60
+"""Characters shown of a wrong value."""
 _FLAGS = {"true": True, "false": False}
 _FINITE = TypeAdapter(float, config={"allow_inf_nan": False})
 
@@ -60,7 +63,7 @@ def _value(manifest: ModelManifest, name: str, text: str) -> Setting:
     if short in declared:
         return _typed(name, text, declared[short])
     if short != name and short not in FACTS:
-        return _guessed(text)
+        return _guessed(name, text)
     raise Refusal(
         f"world model {manifest.name!r} has no fact or setting {short!r}.",
         f"{nearest(short, (*FACTS, *declared))} What its plugin.toml does not list: --set settings.NAME=VALUE.",
@@ -81,19 +84,37 @@ def _typed(name: str, text: str, like: Setting) -> Setting:
     try:
         if isinstance(like, bool):
             return _FLAGS[text.lower()]
-        return int(text) if isinstance(like, int) else _FINITE.validate_python(text)
+        return _whole(text) if isinstance(like, int) else _FINITE.validate_python(text)
     except (KeyError, ValueError) as error:
         kind = "true or false" if isinstance(like, bool) else "a whole number" if isinstance(like, int) else "a number"
-        raise Refusal(f"--set {name}={text} is not {kind}.", f"It is {like!r} where nothing is set.") from error
+        shown = f"--set {name}={text[:SHOWN]}{'...' if len(text) > SHOWN else ''}"
+        raise Refusal(f"{shown} is not {kind}.", f"It is {like!r} where nothing is set.") from error
 
 
-def _guessed(text: str) -> Setting:
-    """Return ``text`` as a flag, a whole number, a number, or as it is, whatever it looks like."""
+def _whole(text: str) -> int:
+    """Return a whole number of at most 63 bits, which is what fits where settings go; ValueError for others."""
+    value = int(text)
+    if abs(value) > MAX_INTEGER:
+        raise ValueError(f"more than {MAX_INTEGER}")
+    return value
+
+
+def _guessed(name: str, text: str) -> Setting:
+    """Return ``text`` as a flag, a whole number, a number, or as it is, whatever it looks like.
+
+    A whole number of more than 63 bits raises Refusal: as a number of another kind it would be another one.
+    """
     if text.lower() in _FLAGS:
         return _FLAGS[text.lower()]
-    for read in (int, _FINITE.validate_python):
-        try:
-            return read(text)
-        except (ValueError, ValidationError):
-            continue
-    return text
+    try:
+        value = int(text)
+    except ValueError:
+        value = None
+    if value is not None and abs(value) > MAX_INTEGER:
+        raise Refusal(f"--set {name}={text[:SHOWN]} is too large a whole number.", f"At most {MAX_INTEGER}.")
+    if value is not None:
+        return value
+    try:
+        return _FINITE.validate_python(text)
+    except ValidationError:
+        return text

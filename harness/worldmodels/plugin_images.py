@@ -28,10 +28,7 @@ def choose_model(content: bytes, image: str, name: str, reserved: Collection[str
     found by its name, so a stranger's model must not be able to pass for one.
     """
     source = f"{image}:{MANIFEST_PATH}"
-    try:
-        entries = parse_entries(content, source, PLUGIN_FOLDER)
-    except RecursionError as error:
-        raise Refusal(f"{source} is nested too deep to be read.", "Write it as the template shows.") from error
+    entries = parse_entries(content, source, PLUGIN_FOLDER)
     names = [entry.manifest.name for entry in entries]
     _check_names(image, names, reserved)
     if name and name not in names:

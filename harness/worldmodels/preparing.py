@@ -1,12 +1,12 @@
 """Preparing: a model of the catalog becomes the one that a run plays.
 
-In this order: overrides, weights, prompt template, card. Everything that is chosen ends up in the manifest, whose hash
-names the model in results; what a reader must not overlook becomes a stamp.
+In this order: overrides, weights, prompt template, commits of hub references, card. Everything that is chosen ends up
+in the manifest, whose hash names the model in results; what a reader must not overlook becomes a stamp.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -14,6 +14,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, NETWORK, RANDOM, ModelManifest, Setting
 from harness.worldmodels import authors_code, cards
 from harness.worldmodels.conditioning import conditioning_of
+from harness.worldmodels.digests import with_commits
 from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.overrides import override
 from harness.worldmodels.planted_errors import planted_errors
@@ -27,11 +28,15 @@ UNCARDED = "uncarded"
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user chose about a world model: ``--set``, ``--weights`` and ``--allow-uncarded``."""
+    """What the user chose about a world model: ``--set``, ``--weights`` and ``--allow-uncarded``.
+
+    ``commits`` are those of hub references that a continued run began with, by the manifest's field.
+    """
 
     assignments: Sequence[str] = ()
     weights: str = ""
     allow_uncarded: bool = False
+    commits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def prepare(manifest: ModelManifest, choice: Choice, container: bool = False, co
     """
     _check_needs(manifest, container)
     changed, overrides = override(manifest, choice.assignments)
-    planned = with_template(choose_weights(changed, choice.weights))
+    planned = with_commits(with_template(choose_weights(changed, choice.weights)), choice.commits)
     chosen = bool(overrides.get(authors_code.SETTING))
     planned = authors_code.with_chosen_code(planned) if chosen else planned
     conditioning_of(planned)  # refuses wrong settings now, not in the first decision

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Mapping, Sequence
 
-import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts.actions import Action, Primitive
@@ -22,6 +21,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
+from harness.worldmodels.plain_files import parse_toml
 
 SETTING = "prompt_template"
 """The setting that chooses a template: the name of one of ours, a file, or (once planned) the text itself."""
@@ -113,11 +113,11 @@ def _content(chosen: str) -> str:
 
 def _parse(content: str, source: str) -> PromptTemplate:
     try:
-        data = _TemplateFile.model_validate(tomllib.loads(content))
-    except tomllib.TOMLDecodeError as error:
-        raise Refusal(f"{source} is no TOML: {error}.", "Mend the file.") from error
+        data = _TemplateFile.model_validate(parse_toml(content))
     except ValidationError as error:
         raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Mend the named fields.") from error
+    except ValueError as error:
+        raise Refusal(f"{source} is no TOML: {error}.", "Mend the file.") from error
     if data.template.count(f"{{{ACTIONS}}}") != 1:
         raise Refusal(f"{source} does not hold {{actions}} exactly once.", "Put it where the actions belong.")
     for name, words in data.actions.items():

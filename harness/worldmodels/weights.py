@@ -84,14 +84,18 @@ def declared_lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
 
 def lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
     """Return what a model with chosen weights lacks on this machine; () where it can start."""
-    if manifest.weights in ("", RANDOM):
-        return ()
-    found = []
-    if manifest.weights == FROM_HUB:
-        found.append(_lack(manifest, manifest.checkpoint))
-    if manifest.base_checkpoint.source and not _is_pipeline(manifest.weights):
-        found.append(_lack(manifest, manifest.base_checkpoint))
+    found = [_lack(manifest, checkpoint) for checkpoint in used_checkpoints(manifest).values()]
     return tuple(lack for lack in found if lack is not None)
+
+
+def used_checkpoints(manifest: ModelManifest) -> dict[str, Checkpoint]:
+    """Return what a model with chosen weights loads of what its plugin.toml declares, by the field's name."""
+    if manifest.weights in ("", RANDOM):
+        return {}
+    used = {"checkpoint": manifest.checkpoint} if manifest.weights == FROM_HUB else {}
+    if manifest.base_checkpoint.source and not _is_pipeline(manifest.weights):
+        used["base_checkpoint"] = manifest.base_checkpoint
+    return used
 
 
 def _is_pipeline(weights: str) -> bool:
@@ -118,7 +122,7 @@ def _lack(manifest: ModelManifest, checkpoint: Checkpoint) -> Optional[Lack]:
                 f"{manifest.name}'s weights from {source}{_terms(manifest)}", ("get them there; then --weights /path",)
             )
         )
-    reason = "not in the cache" if place is None else incomplete(place)
+    reason = "not in the cache" if place is None else incomplete(place, str(manifest.settings.get("variant", "")))
     if not reason:
         return None
     revision = f" --revision {checkpoint.revision}" if checkpoint.revision else ""

@@ -7,7 +7,9 @@ that imports habitat_sim is here.
 
 from __future__ import annotations
 
+import gc
 import math
+import traceback
 from dataclasses import dataclass
 from typing import Any, Dict, List, Sequence, Tuple
 
@@ -16,7 +18,7 @@ import numpy.typing as npt
 
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Primitive
 from harness.contracts.cameras import Vec3
-from harness.contracts.errors import Refusal, ServiceError
+from harness.contracts.errors import EpisodeError, Refusal, ServiceError, WiwError
 from images.habitat.motion import Body, Steps
 from images.habitat.options import FROM_FILE, NavmeshSettings
 from images.habitat.rigs import DEPTH, IDS, RGB, Sensor
@@ -66,17 +68,38 @@ class Engine:
 
     @property
     def semantic_objects(self) -> List[Any]:
-        """The annotated objects of the open scene, as the simulator has them."""
-        return [item for item in self._open_simulator().semantic_scene.objects if item is not None]
+        """The annotated objects of the open scene, as the simulator has them; none in a scene without annotations.
+
+        Where a scene has none, the simulator has no semantic scene at all, or one without objects.
+        """
+        annotations = self._open_simulator().semantic_scene
+        return [] if annotations is None else [item for item in annotations.objects if item is not None]
 
     def open(self, scene: SceneFiles) -> None:
-        """Load ``scene`` and its walkable area. After an error no scene is open."""
-        configuration = self._configuration(scene)
-        if self._simulator is None:
-            self._simulator = self._habitat.Simulator(configuration)
-        else:
-            self._simulator.reconfigure(configuration)
-        self._load_navmesh(scene)
+        """Load ``scene`` and its walkable area. After an error no scene is open, and the next opens as if first.
+
+        Raises EpisodeError for a scene that the simulator cannot load. A simulator that failed to load one keeps half
+        of it, and believes that the scene before is still open: so it is closed, and the next scene makes a new one.
+        """
+        try:
+            configuration = self._configuration(scene)
+            if self._simulator is None:
+                self._simulator = self._habitat.Simulator(configuration)
+            else:
+                self._simulator.reconfigure(configuration)
+            self._load_navmesh(scene)
+        except WiwError:
+            self._discard()
+            raise
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            traceback.print_exc()
+            traceback.clear_frames(error.__traceback__)  # they hold a half-made simulator; two abort the process
+            self._discard()
+            raise EpisodeError(
+                f"the simulator cannot open scene {scene.name!r} ({scene.mesh}): {what}.",
+                "The file may be damaged or cut short: get it again, or leave the scene out.",
+            ) from None
 
     def place(self, body: Body) -> None:
         """Put the agent where ``body`` stands, and check that it stands there."""
@@ -132,9 +155,17 @@ class Engine:
 
     def close(self) -> None:
         """Close the simulator."""
-        if self._simulator is not None:
-            self._simulator.close()
-            self._simulator = None
+        simulator, self._simulator = self._simulator, None
+        if simulator is not None:
+            simulator.close()
+
+    def _discard(self) -> None:
+        """Close a simulator that failed; what it says about that helps nobody."""
+        try:
+            self.close()
+        except Exception:
+            traceback.print_exc()
+        gc.collect()
 
     def _open_simulator(self) -> Any:
         if self._simulator is None:

@@ -7,6 +7,7 @@ exactly where it stood.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from harness.contracts.actions import Action, Candidate, Primitive
 from harness.contracts.cameras import Vec3
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import Refusal
+from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
@@ -26,13 +27,15 @@ from harness.contracts.observations import (
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout, check_wanted
+from harness.contracts.scene_names import short_name
+from harness.contracts.walkable import ROOFS, SMALL, Walkable
 from harness.wire.sdk import Environment
 from images.habitat.engine import Engine, EngineOptions
 from images.habitat.motion import Body, Steps
-from images.habitat.navigation import Navigation, roof_islands, small_islands
+from images.habitat.navigation import Navigation, area_of, roof_islands, small_islands
 from images.habitat.options import navmesh_settings, rig_from_plain
 from images.habitat.rigs import CHANNELS, IDS, sensors
-from images.habitat.scenes import DATASET_CONFIGS, SceneFolder
+from images.habitat.scenes import DATASET_CONFIGS, SceneFiles, SceneFolder
 from images.habitat.semantics import object_boxes
 from images.habitat.views import SceneViews
 
@@ -57,6 +60,7 @@ class HabitatEnvironment(Environment):
         least_island_m2: float = 1.0,
         semantics: bool = False,
         face_pixels: int = 0,
+        navmesh_digests: Optional[Mapping[str, str]] = None,
     ) -> None:
         """Prepare the simulator; the first reset starts it.
 
@@ -64,7 +68,8 @@ class HabitatEnvironment(Environment):
         ``dataset_configs`` the configurations of the data sets in it (first folder of a name -> path below it).
         ``navmesh`` are values of `NavmeshSettings`. ``gpu_device_id`` is the CUDA device, -1 a machine without one.
         ``exclude_roofs`` needs a simulator with Bullet; walkable islands below ``least_island_m2`` do not count.
-        ``semantics`` loads annotations for ids and boxes.
+        ``semantics`` loads annotations for ids and boxes. ``navmesh_digests`` are the digests of the walkable areas
+        that a suite was made on, by scene name: another one is refused.
         ``face_pixels`` is the side of a panorama's cube faces (0: half its width).
         """
         self._rig = rig_from_plain(rig)
@@ -81,8 +86,10 @@ class HabitatEnvironment(Environment):
             EngineOptions(gpu_device_id, self._steps, self._navmesh, allow_sliding, exclude_roofs),
         )
         self._views = SceneViews(self._engine, self._steps, face_pixels, semantics)
+        self._navmesh_digests = {short_name(name): digest for name, digest in (navmesh_digests or {}).items()}
         self._scene = ""
         self._navigation: Optional[Navigation] = None
+        self._walkable: Optional[Walkable] = None
         self._body = Body((0.0, 0.0, 0.0), 0)
         self._collided = False
 
@@ -112,7 +119,9 @@ class HabitatEnvironment(Environment):
         body, goal = self._steps.body_at(episode.start), self._steps.body_at(episode.goal)
         self._scene, self._navigation = episode.scene, navigation
         self._body, self._collided = body, False
-        return ResetReply(self._observe(views), self._render(goal, goal_views))
+        assert self._walkable is not None
+        seen = replace(self._observe(views), info=self._walkable.to_info())
+        return ResetReply(seen, self._render(goal, goal_views))
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         """Execute ``actions``; return one observation after each. An unknown action moves nothing and is refused."""
@@ -164,7 +173,7 @@ class HabitatEnvironment(Environment):
 
     def close(self) -> None:
         """Close the simulator."""
-        self._scene, self._navigation = "", None
+        self._scene, self._navigation, self._walkable = "", None, None
         self._views.forget()
         self._engine.close()
 
@@ -175,11 +184,34 @@ class HabitatEnvironment(Environment):
         files = self._scenes.find(name)
         self._scene, self._navigation = "", None
         self._views.forget()
+        self._check_navmesh(name, files)
         self._engine.open(files)
         pathfinder = self._engine.pathfinder
-        roofs = roof_islands(pathfinder, self._engine.covered) if self._exclude_roofs else frozenset()
         small = small_islands(pathfinder, self._least_island_m2)
-        return Navigation(pathfinder, self._engine.path, roofs | small)
+        large = sorted(set(range(pathfinder.num_islands)) - small)
+        roofs = roof_islands(pathfinder, self._engine.covered, large) if self._exclude_roofs else frozenset()
+        navigation = Navigation(pathfinder, self._engine.path, roofs | small)
+        left_out = {ROOFS: area_of(pathfinder, roofs), SMALL: area_of(pathfinder, small)}
+        self._walkable = Walkable(self._navmesh_digest(files), navigation.area_m2, left_out)
+        said = self._walkable.sentence(f"scene {name!r}")
+        if said:
+            print(said, flush=True)
+        return navigation
+
+    def _navmesh_digest(self, files: SceneFiles) -> str:
+        rules = {"exclude_roofs": self._exclude_roofs, "least_island_m2": self._least_island_m2}
+        return self._scenes.navmesh_digest(files, self._navmesh, rules)
+
+    def _check_navmesh(self, name: str, files: SceneFiles) -> None:
+        """Raise SpecMismatch where the suite was made on another walkable area than this one."""
+        expected = self._navmesh_digests.get(short_name(name))
+        found = self._navmesh_digest(files) if expected is not None else None
+        if found != expected:
+            raise SpecMismatch(
+                f"the walkable area of scene {name!r} has the digest {found} (source {self._navmesh.source}, "
+                f"file {files.navmesh.name}), the suite was made on {expected}.",
+                "Get the navigation meshes that the suite's data were prepared with, or prepare the data again.",
+            )
 
     def _walk(self, actions: Sequence[Action], known: _Known) -> List[Tuple[Body, bool]]:
         """Return (body, collided) after each action from the present state, which stays as it is.

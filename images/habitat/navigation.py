@@ -1,15 +1,17 @@
 """The walkable area of the open scene: the simulator's navmesh, less what no body should stand on.
 
 A navmesh covers every surface that a body could stand on, roofs and the hollows of furniture included, in islands that
-no way connects. Left out are roofs, which are islands with open sky over most of them in a scene where others are
-covered, and islands too small to live on. The mesh's own functions move a position that is off it to the nearest place
-on it; here such a position has no distance.
+no way connects. Left out are roofs, which are islands with open sky over most of them and a storey below at least a
+quarter of them, and islands too small to live on. A room without a ceiling has open sky as well, but nothing below: it
+counts. The mesh's own functions move a position that is off it to the nearest place on it; here such a position has no
+distance.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, FrozenSet, List, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -24,8 +26,16 @@ MAP_CELL_M = 0.05
 
 FindPath = Callable[[Vec3, Vec3], Tuple[float, List[Vec3]]]
 
-_COVER_SAMPLES = 64
+LEAST_STOREY_M = 1.8
+"""How far below a roof its storey lies at least: no room is lower, and no table or loft bed stands as high."""
+
+_SAMPLES_A_SIDE = 10
 _LEAST_COVER = 0.5
+_LEAST_BELOW = 0.25
+"""Of a roof's places, how many have a storey straight below: eaves, walls and furniture take the rest."""
+
+_SLOPE_M = 1.0
+"""How far a sloping island may be from the height of its nearest corner."""
 
 
 class Navigation:
@@ -46,8 +56,7 @@ class Navigation:
     @property
     def area_m2(self) -> float:
         """The walkable area in square metres."""
-        islands = set(range(self._pathfinder.num_islands)) - self.left_out
-        return float(sum(self._pathfinder.island_area(island) for island in islands))
+        return area_of(self._pathfinder, set(range(self._pathfinder.num_islands)) - self.left_out)
 
     def is_navigable(self, position: Vec3) -> bool:
         """Say whether the body can stand at ``position``."""
@@ -95,11 +104,26 @@ class Navigation:
         return self._maps[storey]
 
 
-def roof_islands(pathfinder: Any, covered: Callable[[Vec3], bool]) -> FrozenSet[int]:
-    """Return the islands of a navmesh that are roofs; none in a scene that is open everywhere."""
-    shares = {island: _cover(pathfinder, island, covered) for island in range(pathfinder.num_islands)}
-    roofs = frozenset(island for island, share in shares.items() if share < _LEAST_COVER)
-    return roofs if len(roofs) < len(shares) else frozenset()
+def roof_islands(
+    pathfinder: Any, covered: Callable[[Vec3], bool], among: Optional[Sequence[int]] = None
+) -> FrozenSet[int]:
+    """Return the islands of a navmesh that are roofs: open sky over most of them, a storey below a quarter or more.
+
+    ``covered`` says whether anything of the scene lies above a place; ``among`` are the islands in question (None:
+    all). The lowest island is never one, so something always counts.
+    """
+    asked = range(pathfinder.num_islands) if among is None else among
+    corners = {island: _corners(pathfinder, island) for island in range(pathfinder.num_islands)}
+    roofs = []
+    for island in asked:
+        places = _places(pathfinder, island, corners[island])
+        if _share(covered, places) >= _LEAST_COVER:
+            continue
+        heights = sorted({_rounded(p[1]) for other, found in corners.items() if other != island for p in found})
+        below = partial(_storey_below, pathfinder, island, heights, covered)
+        if _share(below, places) >= _LEAST_BELOW:
+            roofs.append(island)
+    return frozenset(roofs)
 
 
 def small_islands(pathfinder: Any, least_m2: float) -> FrozenSet[int]:
@@ -109,8 +133,54 @@ def small_islands(pathfinder: Any, least_m2: float) -> FrozenSet[int]:
     return small if len(small) < len(islands) else frozenset()
 
 
-def _cover(pathfinder: Any, island: int, covered: Callable[[Vec3], bool]) -> float:
-    """Return the share of an island that has something above it, judged at corners of its mesh spread over it."""
-    corners = pathfinder.build_navmesh_vertices(island)
-    chosen = corners[:: max(1, len(corners) // _COVER_SAMPLES)]
-    return sum(covered((float(p[0]), float(p[1]), float(p[2]))) for p in chosen) / max(1, len(chosen))
+def area_of(pathfinder: Any, islands: Iterable[int]) -> float:
+    """Return the area of islands in square metres."""
+    return float(sum(pathfinder.island_area(island) for island in sorted(islands)))
+
+
+def _storey_below(
+    pathfinder: Any, island: int, heights: Sequence[float], covered: Callable[[Vec3], bool], place: Vec3
+) -> bool:
+    """Say whether one can stand under cover on another island straight below ``place``, at one of ``heights``."""
+    x, y, z = place
+    for height in heights:
+        if height > y - LEAST_STOREY_M:
+            return False
+        point = np.array((x, height, z), np.float32)
+        if not pathfinder.is_navigable(point, FLOOR_TOLERANCE_M) or pathfinder.get_island(point) == island:
+            continue
+        if covered((x, height, z)):
+            return True
+    return False
+
+
+def _places(pathfinder: Any, island: int, corners: Sequence[Vec3]) -> List[Vec3]:
+    """Return places spread evenly over an island; its corners where it is too thin for that.
+
+    Corners alone would not do: those of a roof lie over its eaves, with no storey below.
+    """
+    if not corners:
+        return []
+    points = np.array(corners)
+    low, high = points.min(axis=0), points.max(axis=0)
+    steps = (np.arange(_SAMPLES_A_SIDE) + 0.5) / _SAMPLES_A_SIDE
+    found: List[Vec3] = []
+    for x in low[0] + steps * (high[0] - low[0]):
+        for z in low[2] + steps * (high[2] - low[2]):
+            near = int(np.argmin((points[:, 0] - x) ** 2 + (points[:, 2] - z) ** 2))
+            point = np.array((x, points[near, 1], z), np.float32)
+            if pathfinder.is_navigable(point, _SLOPE_M) and pathfinder.get_island(point) == island:
+                found.append((float(x), float(points[near, 1]), float(z)))
+    return found or list(corners)
+
+
+def _corners(pathfinder: Any, island: int) -> List[Vec3]:
+    return [(float(p[0]), float(p[1]), float(p[2])) for p in pathfinder.build_navmesh_vertices(island)]
+
+
+def _share(holds: Callable[[Vec3], bool], places: Sequence[Vec3]) -> float:
+    return sum(holds(place) for place in places) / max(1, len(places))
+
+
+def _rounded(height: float) -> float:
+    return round(height / FLOOR_TOLERANCE_M) * FLOOR_TOLERANCE_M

@@ -47,6 +47,10 @@ class NavmeshSettings:
         return values
 
 
+PUBLISHED_NAVMESH: Mapping[str, Any] = {"source": FROM_FILE, "agent_height": 1.0, "agent_radius": 0.1}
+"""The walkable area that comes with the licensed scenes: for collection and evaluation alike."""
+
+
 def navmesh_settings(values: Optional[Mapping[str, Any]]) -> NavmeshSettings:
     """Return settings from plain values; a value that does not exist or fit raises Refusal."""
     given = dict(values or {})

@@ -1,8 +1,8 @@
 """Scene files: where they lie, which configuration goes with them, and whether their bytes are the suite's.
 
-A scene is named by its path below the scenes folder (``hm3d/val/00800-TEEsavR23oF/TEEsavR23oF.basis.glb``); a name
-without a suffix means a GLB. Scenes of a known data set are opened through that set's configuration. Any other scene
-needs a stage configuration beside it, because the simulator takes a bare GLB for one with z upwards.
+A scene is named by its path below the scenes folder (`harness.contracts.scene_names`). Scenes of a known data set are
+opened through that set's configuration. Any other scene needs a stage configuration beside it, because the simulator
+takes a bare GLB for one with z upwards.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Dict, Mapping, Optional, Union
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Union
 
+from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.scene_names import scene_file, short_name
+from images.habitat.options import FROM_FILE, NavmeshSettings
 
 DATASET_CONFIGS: Mapping[str, str] = {
     "hm3d": "hm3d/hm3d_annotated_basis.scene_dataset_config.json",
@@ -47,16 +50,14 @@ class SceneFolder:
     def __init__(self, folder: Union[str, Path], dataset_configs: Mapping[str, str], digests: Mapping[str, str]):
         self._folder = Path(folder).absolute()
         self._dataset_configs = dict(dataset_configs)
-        self._digests = dict(digests)
+        self._digests = {short_name(name): digest for name, digest in digests.items()}
         self._checked: Dict[str, str] = {}
 
     def find(self, name: str) -> SceneFiles:
         """Return the files of the scene called ``name``; raise Refusal with the steps where one is missing."""
-        parts = PurePosixPath(name).parts
-        if not parts or parts[0] == "/" or ".." in parts:
-            raise Refusal(f"{name!r} names no scene below {self._folder}.", "Name it by its path below that folder.")
-        mesh = self._folder / (name if PurePosixPath(name).suffix else f"{name}.glb")
-        family = parts[0] if parts[0] in self._dataset_configs else ""
+        mesh = scene_file(self._folder, name)
+        first = mesh.relative_to(self._folder).parts[0]
+        family = first if first in self._dataset_configs else ""
         if not mesh.is_file():
             raise _missing(f"scene {name!r} is not at {mesh}", family)
         config = self._folder / self._dataset_configs[family] if family else None
@@ -70,8 +71,15 @@ class SceneFolder:
         self._check_digest(name, mesh)
         return SceneFiles(name, mesh, config, mesh.with_suffix(NAVMESH_SUFFIX))
 
+    def navmesh_digest(self, files: SceneFiles, settings: NavmeshSettings, rules: Mapping[str, Any]) -> str:
+        """Return the SHA-256 of all that decides a scene's walkable area besides the scene: settings, rules, file."""
+        file = ""
+        if settings.source == FROM_FILE and files.navmesh.is_file():
+            file = file_digest(files.navmesh)
+        return digest({"settings": settings, "rules": dict(rules), "file": file})
+
     def _check_digest(self, name: str, mesh: Path) -> None:
-        expected = self._digests.get(name)
+        expected = self._digests.get(short_name(name))
         if expected is None:
             return
         if name not in self._checked:

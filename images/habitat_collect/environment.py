@@ -5,7 +5,7 @@ Everything is in `images.habitat`; this module only says what the published coll
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
@@ -14,28 +14,15 @@ from harness.contracts.cameras import Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import NotNavigable
 from harness.contracts.observations import ResetReply, ViewRequest
+from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS, COLLECTION_RIG
 from images.habitat.environment import HabitatEnvironment
 from images.habitat.navigation import Navigation
+from images.habitat.options import PUBLISHED_NAVMESH
 
-CAMERA_HEIGHT_M = 1.5
-"""As published; evaluation looks from 1.0 m."""
+FACE_PIXELS = COLLECTION_FACE_PIXELS
 
-FACE_PIXELS = 768
-
-RIG: Sequence[Mapping[str, Any]] = (
-    {
-        "name": "pano",
-        "kind": "equirect",
-        "height": 1000,
-        "width": 2000,
-        "hfov_deg": 360.0,
-        "height_m": CAMERA_HEIGHT_M,
-    },
-)
-
-NAVMESH: Mapping[str, Any] = {"source": "file", "agent_height": 1.0, "agent_radius": 0.1}
-"""The walkable area that comes with the licensed scenes."""
-
+RIG: Sequence[Mapping[str, Any]] = tuple(asdict(camera) for camera in COLLECTION_RIG.cameras)
+"""As published: from 1.5 m; evaluation looks from 1.0 m."""
 
 ANYWHERE = "anywhere"
 """Tag of an episode whose start is drawn here: a collector cannot name a position in a scene that is not open yet."""
@@ -53,8 +40,8 @@ class HabitatCollectEnvironment(HabitatEnvironment):
         face_pixels: int = FACE_PIXELS,
         **options: Any,
     ) -> None:
-        """Take the options of `HabitatEnvironment`."""
-        super().__init__(rig=rig, navmesh=NAVMESH if navmesh is None else navmesh, face_pixels=face_pixels, **options)
+        """Take the options of `HabitatEnvironment`; without ``navmesh``, the published walkable area."""
+        super().__init__(rig=rig, navmesh=navmesh or PUBLISHED_NAVMESH, face_pixels=face_pixels, **options)
 
     def reset(
         self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Optional, Sequence
 
 from images.habitat.environment import HabitatEnvironment
+from images.habitat.options import PUBLISHED_NAVMESH
 
 CAMERA_HEIGHT_M = 1.0
 
@@ -34,9 +35,6 @@ RIG: Sequence[Mapping[str, Any]] = (
 """Front view and panorama of image-goal navigation and recognition; the four views of embodied questions, tilted
 10 degrees down."""
 
-NAVMESH: Mapping[str, Any] = {"source": "file", "agent_height": 1.0, "agent_radius": 0.1}
-"""The walkable area that comes with the licensed scenes."""
-
 
 class HabitatEvalEnvironment(HabitatEnvironment):
     """habitat-sim with the published rig and walkable area unless the options say otherwise."""
@@ -47,5 +45,5 @@ class HabitatEvalEnvironment(HabitatEnvironment):
         navmesh: Optional[Mapping[str, Any]] = None,
         **options: Any,
     ) -> None:
-        """Take the options of `HabitatEnvironment`."""
-        super().__init__(rig=rig, navmesh=NAVMESH if navmesh is None else navmesh, **options)
+        """Take the options of `HabitatEnvironment`; without ``navmesh``, the published walkable area."""
+        super().__init__(rig=rig, navmesh=navmesh or PUBLISHED_NAVMESH, **options)

@@ -11,10 +11,13 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Tuple
 
 from harness.contracts.errors import Refusal
 from tasks.datasets.catalog import Dataset, DatasetFile
+
+if TYPE_CHECKING:
+    from tasks.official.files import OfficialFile
 
 LOCK_NAME = "datasets.lock.json"
 OK, RECORDED, MISSING, WRONG = "ok", "recorded", "missing", "wrong"
@@ -105,31 +108,43 @@ def check_file(file: DatasetFile, path: Path, data: Path, lock: Lock, on_bytes: 
 def describe_content(dataset: Dataset, data: Path) -> Tuple[str, ...]:
     """Read a dataset's episode file and goal images item by item; return what a person should know about them.
 
-    Raises Refusal with file, item and field where something is wrong. Scenes have nothing to read here.
+    An item with something wrong is told with its field, and Refusal raised where nothing can be read. Scenes have
+    nothing to read here.
     """
     from tasks.official.files import read_aeqa, read_ar, read_ignav
     from tasks.official.goal_images import ZIP_FILE, GoalImages
 
-    notes = []
+    notes: List[str] = []
     strays: Tuple[str, ...] = ()
     if dataset.name == "ar":
         ar = read_ar(data)
+        wrong = _wrong(ar)
         notes.append(f"{len(ar.items)} episodes in {len({item.scene_id for item in ar.items})} scenes")
         strays = ar.stray_files
     elif dataset.name == "aeqa":
         aeqa = read_aeqa(data)
+        wrong = _wrong(aeqa)
         notes.append(f"{len(aeqa.items)} questions in {len({item.scene_id for item in aeqa.items})} scenes")
         strays = aeqa.stray_files
     elif dataset.name == "ignav":
         ignav = read_ignav(data)
+        wrong = _wrong(ignav)
         images = GoalImages(data / ZIP_FILE)
         images.check(item.datum_id for item in ignav.items)
         scenes = len({item.scene_relpath for item in ignav.items})
         notes.append(f"{len(ignav.items)} episodes in {scenes} scenes, {len(images)} goal images")
         strays = ignav.stray_files
+    else:
+        wrong = []
+    notes += wrong
     if strays:
         notes.append(f"other files in the folder, not read: {', '.join(strays)}")
     return tuple(notes)
+
+
+def _wrong(official: OfficialFile[Any]) -> List[str]:
+    """Return what is wrong in a published file, a sentence an item, and what was read in another form."""
+    return [f"left out: {what}" for what in official.refused] + ([official.note] if official.note else [])
 
 
 def expected(file: DatasetFile, name: str, lock: Lock) -> Tuple[Fingerprint, str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Iterator, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from harness.contracts.cameras import Pose, Quaternion
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.walkable import Walkable, read_walkable
 from harness.wire.sdk import Environment
 from tasks.official.files import OfficialFile
 from tasks.official.records import UNIT_TOLERANCE, IGNavItem
@@ -26,19 +27,45 @@ def ignav_episodes(official: OfficialFile[IGNavItem], tier: str, split: str) -> 
     """Return the episodes of the published file, in its order.
 
     ``geodesic_m`` is the straight distance until `measure_distances` replaces it: no way is shorter. The unit of
-    clustering is the scene's folder, the building. The tag ``datum:<id>`` finds the published goal image.
+    clustering is the scene's folder, the building. The tag ``datum:<id>`` finds the published goal image. An item
+    that is no episode of a standing body is left out (`refused_items`); Refusal where nothing is left.
     """
-    return tuple(_episode(official, number, item, tier, split) for number, item in enumerate(official.items))
+    episodes, refused = _converted(official, tier, split)
+    if not episodes:
+        raise refused[0]
+    return episodes
 
 
-def measure_distances(episodes: Sequence[Episode], environment: Environment) -> Iterator[Episode]:
+def refused_items(official: OfficialFile[IGNavItem], tier: str, split: str) -> Tuple[str, ...]:
+    """Return what is wrong with each item that `ignav_episodes` leaves out, after those that the reader refused."""
+    return (*official.refused, *(refusal.what for refusal in _converted(official, tier, split)[1]))
+
+
+def _converted(
+    official: OfficialFile[IGNavItem], tier: str, split: str
+) -> Tuple[Tuple[Episode, ...], Tuple[Refusal, ...]]:
+    episodes: List[Episode] = []
+    refused: List[Refusal] = []
+    for number, item in enumerate(official.items):
+        try:
+            episodes.append(_episode(official, number, item, tier, split))
+        except Refusal as refusal:
+            refused.append(refusal)
+    return tuple(episodes), tuple(refused)
+
+
+def measure_distances(
+    episodes: Sequence[Episode], environment: Environment, grounds: Optional[Dict[str, Walkable]] = None
+) -> Iterator[Episode]:
     """Yield each episode with the environment's walkable distance from start to goal.
 
     Raises Refusal where there is no way: such an episode cannot be solved here, and the scene or its navigation mesh
-    is another than the published one.
+    is another than the published one. ``grounds`` is filled with what the environment tells of each scene.
     """
     for episode in episodes:
-        environment.reset(episode, 0, [], [])
+        walkable = read_walkable(environment.reset(episode, 0, [], []).observation.info)
+        if walkable is not None and grounds is not None:
+            grounds[episode.scene] = walkable
         distance = environment.geodesic_distance(episode.start.position, episode.goal.position)
         if not math.isfinite(distance) or distance <= 0.0:
             raise Refusal(

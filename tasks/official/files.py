@@ -1,8 +1,9 @@
 """Reads the published episode files: gzip JSON, checked item by item.
 
 An error names the file, the item (counted from 0) with its id, and the field, says what was found and what was
-expected. Only the file itself is read: the published reader opens whatever lies in the folder, so that one stray file
-breaks it; here other files are named and left alone.
+expected. An item that is wrong costs its episode and not the file; a value that can mean only one thing is read, with
+one note a file. Only the file itself is read: the published reader opens whatever lies in the folder, so that one stray
+file breaks it; here other files are named and left alone.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Generic, Mapping, Sequence, Set, Tuple, Type, TypeVar
+from typing import Any, Dict, Generic, List, Mapping, Sequence, Set, Tuple, Type, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from harness.contracts.errors import Refusal
-from tasks.official.records import AEQAItem, ARContainer, ARItem, IGNavContainer, IGNavItem
+from tasks.official.records import NOTES, AEQAItem, ARContainer, ARItem, IGNavContainer, IGNavItem
 
 EVALUATION_FOLDER = Path("WIW_datasets") / "eval_datasets"
 """Where the published episode files lie below the data folder."""
@@ -41,31 +42,37 @@ Container = TypeVar("Container", bound=BaseModel)
 
 @dataclass(frozen=True)
 class OfficialFile(Generic[Item]):
-    """The checked content of one file: its items in file order, its SHA-256, and what else lies in its folder."""
+    """The checked content of one file: its items in file order, its SHA-256, and what else lies in its folder.
+
+    ``refused`` says of each item that is left out what is wrong with it; ``note`` says what was read though it is
+    written in another form than the published one ("" for nothing).
+    """
 
     path: Path
     sha256: str
     items: Tuple[Item, ...]
     stray_files: Tuple[str, ...]
+    refused: Tuple[str, ...] = ()
+    note: str = ""
 
 
 def read_ar(data: Path) -> OfficialFile[ARItem]:
     """Return the episodes of active recognition below the data folder."""
     path = data / AR_FILE
     plain, sha256 = _read_json(path, "ar")
-    items = _container(ARContainer, plain, path, "ar").episodes
-    return _official(ARItem, items, path, sha256, "ar", ("episode_id",))
+    listed = _Listed(_container(ARContainer, plain, path, "ar", []).episodes, "episodes", ("episode_id",))
+    return _official(ARItem, listed, path, sha256, "ar")
 
 
 def read_ignav(data: Path) -> OfficialFile[IGNavItem]:
     """Return the episodes of image-goal navigation below the data folder."""
     path = data / IGNAV_FILE
     plain, sha256 = _read_json(path, "ignav")
-    container = _container(IGNavContainer, plain, path, "ignav")
+    notes: List[str] = []
+    container = _container(IGNavContainer, plain, path, "ignav", notes)
     known = (container.meta.img_zip_filename, "goal_imgs_unzipped")
-    found = _official(IGNavItem, container.data, path, sha256, "ignav", ("datum_id", "episode_id"), known)
-    _refuse_twice(path, "ignav", "episode_id", [(item.scene_relpath, item.episode_id) for item in found.items])
-    return found
+    listed = _Listed(container.data, "data", ("datum_id", "episode_id"), known, tuple(notes))
+    return _official(IGNavItem, listed, path, sha256, "ignav")
 
 
 def read_aeqa(data: Path) -> OfficialFile[AEQAItem]:
@@ -74,47 +81,74 @@ def read_aeqa(data: Path) -> OfficialFile[AEQAItem]:
     plain, sha256 = _read_json(path, "aeqa")
     if not isinstance(plain, list) or not plain:
         raise _refused(path, "aeqa", f"found {_shown(plain)}, expected a list of questions")
-    return _official(AEQAItem, plain, path, sha256, "aeqa", ("question_id",))
+    return _official(AEQAItem, _Listed(plain, "", ("question_id",)), path, sha256, "aeqa")
 
 
-def _official(
-    kind: Type[Item],
-    plain: Sequence[Any],
-    path: Path,
-    sha256: str,
-    name: str,
-    ids: Tuple[str, ...],
-    known: Tuple[str, ...] = (),
-) -> OfficialFile[Item]:
-    if len(plain) > MOST_ITEMS:
-        raise _refused(path, name, f"found {len(plain)} items, expected at most {MOST_ITEMS}")
-    items = tuple(_item(kind, value, number, path, name, ids) for number, value in enumerate(plain))
-    _refuse_twice(path, name, ids[0], [item.key for item in items])
-    return OfficialFile(path, sha256, items, _strays(path, known))
+@dataclass(frozen=True)
+class _Listed:
+    """The items of a file as they are written: under which name, what their ids are called, what is known."""
+
+    items: Sequence[Any]
+    field: str
+    ids: Tuple[str, ...]
+    known_files: Tuple[str, ...] = ()
+    notes: Tuple[str, ...] = ()
 
 
-def _item(kind: Type[Item], value: Any, number: int, path: Path, name: str, ids: Tuple[str, ...]) -> Item:
+def _official(kind: Type[Item], listed: _Listed, path: Path, sha256: str, name: str) -> OfficialFile[Item]:
+    if len(listed.items) > MOST_ITEMS:
+        raise _refused(path, name, f"found {len(listed.items)} items, expected at most {MOST_ITEMS}")
+    items: List[Item] = []
+    refused: List[str] = []
+    notes = list(listed.notes)
+    seen: Dict[Any, int] = {}
+    for number, value in enumerate(listed.items):
+        read: List[str] = []
+        try:
+            item = _item(kind, value, number, listed, read)
+            _once(item, number, listed.ids, seen)
+        except ValueError as error:
+            refused.append(str(error))
+            continue
+        notes += [f"item {number}: {what}" for what in read]
+        items.append(item)
+    if not items:
+        more = f" (so are the other {len(refused) - 1} items)" if len(refused) > 1 else ""
+        raise _refused(path, name, f"{refused[0].rstrip('.')}{more}")
+    note = f"{len(notes)} values were read in another form, such as {notes[0]}" if notes else ""
+    return OfficialFile(path, sha256, tuple(items), _strays(path, listed.known_files), tuple(refused), note)
+
+
+def _item(kind: Type[Item], value: Any, number: int, listed: _Listed, notes: List[str]) -> Item:
+    """Return one item; ValueError says what is wrong with it."""
+    if not isinstance(value, Mapping):
+        place = f"field {listed.field}.{number}: " if listed.field else ""
+        raise ValueError(f"item {number}: {place}found {_shown(value)}, expected an object")
     try:
-        return kind.model_validate(value)
+        return kind.model_validate(value, context={NOTES: notes})
     except ValidationError as error:
-        where = f"item {number}{_named(value, ids)}"
-        raise _refused(path, name, f"{where}: {_first_error(error)}") from error
+        raise ValueError(f"item {number}{_named(value, listed.ids)}: {_first_error(error)}") from error
 
 
-def _container(kind: Type[Container], plain: Any, path: Path, name: str) -> Container:
+def _once(item: Item, number: int, ids: Tuple[str, ...], seen: Dict[Any, int]) -> None:
+    """Remember what identifies an item; ValueError where one before it has the same."""
+    keys: Dict[str, Any] = {ids[0]: item.key}
+    if isinstance(item, IGNavItem):
+        keys["episode_id"] = (item.scene_relpath, item.episode_id)
+    for field, key in keys.items():
+        first = seen.get((field, key))
+        if first is not None:
+            raise ValueError(
+                f"item {number}: field {field}: found {key!r} again, expected it once (item {first} has it)"
+            )
+    seen.update(dict.fromkeys(keys.items(), number))
+
+
+def _container(kind: Type[Container], plain: Any, path: Path, name: str, notes: List[str]) -> Container:
     try:
-        return kind.model_validate(plain)
+        return kind.model_validate(plain, context={NOTES: notes})
     except ValidationError as error:
         raise _refused(path, name, _first_error(error)) from error
-
-
-def _refuse_twice(path: Path, name: str, field: str, keys: Sequence[Any]) -> None:
-    first: Dict[Any, int] = {}
-    for number, key in enumerate(keys):
-        if key in first:
-            found = f"item {number}: field {field}: found {key!r} again, expected it once (item {first[key]} has it)"
-            raise _refused(path, name, found)
-        first[key] = number
 
 
 def _read_json(path: Path, name: str) -> Tuple[Any, str]:

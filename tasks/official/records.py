@@ -6,12 +6,17 @@ used must be right, because a wrong one would play another episode than the one 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Dict, Literal, Mapping, Optional, Tuple, Union, get_args
+from typing import Annotated, Any, Literal, Mapping, Optional, Tuple, Union, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+
+Four = Tuple[float, float, float, float]
 
 UNIT_TOLERANCE = 1e-3
-"""How far a quaternion's length may be from 1: the files hold rounded decimals."""
+"""How far a quaternion's length may be from 1 and still be taken as it is: the files hold rounded decimals."""
+
+ROUNDED_TOLERANCE = 0.02
+"""How far it may be from 1 where decimals were rounded to two places; such a rotation is given the length 1."""
 
 _UPRIGHT_TOLERANCE = 1e-3
 
@@ -34,18 +39,45 @@ DIFFICULTIES = ("easy", "moderate", "hard")
 _MISSPELT, _CORRECT = "target_categrory", "target_category"
 
 
-def _unit_quaternion(value: Tuple[float, float, float, float]) -> Tuple[float, float, float, float]:
-    """Refuse what is no rotation, and what is one in the order x, y, z, w.
+NOTES = "notes"
+"""Under this name a reader gives a list in the validation's context: what was read in another form goes there."""
+
+
+def _read_as(info: ValidationInfo, found: Any, value: Any) -> Any:
+    if info.context is not None:
+        info.context[NOTES].append(f"{info.field_name} {found!r} as {value!r}")
+    return value
+
+
+def _unit_quaternion(value: Four, info: ValidationInfo) -> Four:
+    """Refuse what is no rotation, and what is one in the order x, y, z, w; give rounded decimals the length 1.
 
     A body stands upright, so x and z are 0 in the order w, x, y, z; where w and y are 0 instead, the order is wrong.
     """
     w, x, y, z = value
     length = (w * w + x * x + y * y + z * z) ** 0.5
-    if abs(length - 1.0) > UNIT_TOLERANCE:
+    if abs(length - 1.0) > ROUNDED_TOLERANCE:
         raise ValueError(f"expected a unit quaternion w, x, y, z; its length is {length:.4f}")
-    if max(abs(w), abs(y)) < _UPRIGHT_TOLERANCE:
+    if _reversed(value):
         raise ValueError("expected the order w, x, y, z; this looks like x, y, z, w")
-    return value
+    if abs(length - 1.0) <= UNIT_TOLERANCE:
+        return value
+    exact: Four = (w / length, x / length, y / length, z / length)
+    _read_as(info, list(value), [round(part, 6) for part in exact])
+    return exact
+
+
+def _in_our_order(value: Four, info: ValidationInfo) -> Four:
+    """Return a rotation in the order w, x, y, z also where it is in the other one: of a body both cannot be meant."""
+    if not _reversed(value):
+        return value
+    x, y, z, w = value
+    _read_as(info, list(value), [w, x, y, z])
+    return (w, x, y, z)
+
+
+def _reversed(value: Four) -> bool:
+    return max(abs(value[0]), abs(value[2])) < _UPRIGHT_TOLERANCE
 
 
 def _relative_path(value: str) -> str:
@@ -53,6 +85,29 @@ def _relative_path(value: str) -> str:
     if value.startswith(("/", "~")) or ".." in parts or "\0" in value:
         raise ValueError("expected a relative path that stays in its folder")
     return value
+
+
+def _whole(value: Any, info: ValidationInfo) -> Any:
+    """Return a whole number that is written as ``7.0`` or ``"7"`` as 7; anything else as it is, to be refused."""
+    value = _not_a_truth_value(value)
+    if isinstance(value, float) and value.is_integer():
+        return _read_as(info, value, int(value))
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return _read_as(info, value, int(value))
+    return value
+
+
+def _text_of_number(value: Any, info: ValidationInfo) -> Any:
+    """Return an id that is written as a number as text; anything else as it is."""
+    if isinstance(value, float) and value.is_integer():
+        return _read_as(info, value, str(int(value)))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _read_as(info, value, str(value))
+    return value
+
+
+def _text_of_version(value: Any, info: ValidationInfo) -> Any:
+    return _read_as(info, value, repr(value)) if isinstance(value, float) else value
 
 
 def _not_a_truth_value(value: Any) -> Any:
@@ -66,9 +121,15 @@ Coordinate = Annotated[
     float, BeforeValidator(_not_a_truth_value), Field(strict=True, allow_inf_nan=False, ge=-1e4, le=1e4)
 ]
 Position = Tuple[Coordinate, Coordinate, Coordinate]
-Rotation = Annotated[Tuple[Coordinate, Coordinate, Coordinate, Coordinate], AfterValidator(_unit_quaternion)]
+_Rotation = Tuple[Coordinate, Coordinate, Coordinate, Coordinate]
+Rotation = Annotated[_Rotation, AfterValidator(_unit_quaternion)]
+GoalRotation = Annotated[_Rotation, AfterValidator(_in_our_order), AfterValidator(_unit_quaternion)]
+"""The published evaluation uses no rotation of a goal, so nobody noticed its order."""
+
 RelativePath = Annotated[Text, AfterValidator(_relative_path)]
-Number = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+TextId = Annotated[Text, BeforeValidator(_text_of_number)]
+PathId = Annotated[RelativePath, BeforeValidator(_text_of_number)]
+Number = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, le=10**9)]
 
 
 class _Item(BaseModel):
@@ -86,7 +147,7 @@ class ARItem(_Item):
     episode_id: Number
     target_id: Union[Number, Text]
     target_category: ARClass
-    difficulty: Literal[0, 1, 2]
+    difficulty: Annotated[Literal[0, 1, 2], BeforeValidator(_whole)]
     start_position: Position
     start_rotation: Rotation
 
@@ -117,7 +178,7 @@ class IGNavItem(_Item):
     ``goal_rot_diff`` is read and not used, as in the published evaluation.
     """
 
-    datum_id: RelativePath
+    datum_id: PathId
     episode_id: Number
     scene_relpath: RelativePath
     goal_image_relpath: RelativePath
@@ -125,10 +186,10 @@ class IGNavItem(_Item):
     start_position: Position
     start_rotation: Rotation
     goal_position: Position
-    goal_rotation: Rotation
+    goal_rotation: GoalRotation
     goal_radius: Annotated[Coordinate, Field(gt=0.0, le=10.0)]
     goal_rot_diff: Optional[Coordinate] = None
-    step_to_goal: Annotated[int, Field(strict=True, ge=1, le=100_000)]
+    step_to_goal: Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=1, le=100_000)]
 
     @property
     def key(self) -> str:
@@ -142,7 +203,7 @@ class AEQAItem(_Item):
     question: Text
     answer: Text
     category: AEQACategory
-    question_id: Text
+    question_id: TextId
     episode_history: RelativePath
     extra_answers: Optional[Tuple[Text, ...]] = None
     scene_id: RelativePath
@@ -162,7 +223,7 @@ OfficialItem = Union[ARItem, IGNavItem, AEQAItem]
 class ARContainer(_Item):
     """The outer object of the active-recognition file."""
 
-    episodes: Tuple[Dict[str, Any], ...] = Field(min_length=1)
+    episodes: Tuple[Any, ...] = Field(min_length=1)
 
 
 class IGNavMeta(_Item):
@@ -175,10 +236,10 @@ class IGNavMeta(_Item):
 class IGNavContainer(_Item):
     """The outer object of the image-goal file."""
 
-    version: Literal["1.1"]
+    version: Annotated[Literal["1.1"], BeforeValidator(_text_of_version)]
     num_items: Number
     meta: IGNavMeta
-    data: Tuple[Dict[str, Any], ...] = Field(min_length=1)
+    data: Tuple[Any, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _count_is_right(self) -> IGNavContainer:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Iterable, List, Mapping, Sequence
 
 from harness.contracts.errors import Refusal
+from harness.contracts.scene_names import scene_file
 
 SCENES_FOLDER = "scene_datasets"
 HM3D_VAL = "hm3d/val"
@@ -47,7 +48,7 @@ def scene_name(scene_id: str) -> str:
 
 def scene_path(data: Path, name: str) -> Path:
     """Return where the scene called ``name`` belongs below the data folder."""
-    return data / SCENES_FOLDER / name
+    return scene_file(data / SCENES_FOLDER, name)
 
 
 def require_scenes(data: Path, names: Iterable[str]) -> None:

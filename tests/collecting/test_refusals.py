@@ -11,7 +11,8 @@ import pytest
 
 from harness.cli.collect import collect_command, describe
 from harness.collecting import guarding
-from harness.collecting.asking import Question, make_plan, parse_scenes
+from harness.collecting.asking import Question, make_plan
+from harness.collecting.choosing import parse_scenes
 from harness.collecting.layouts import WORK
 from harness.collecting.starting import check_folder
 from harness.collecting.work import CollectProgress

@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from harness.runtimes.images import declared
 from harness.runtimes.images.declared import DeclaredImage, declared_images, project_version
 from harness.wire.codec.messages import PROTOCOL_VERSION
 
@@ -131,6 +134,99 @@ def test_packages_come_from_locks_and_leave_no_caches(image: DeclaredImage) -> N
 def test_the_last_stage_has_no_compiler_and_installs_nothing_with_pip(image: DeclaredImage) -> None:
     lines = " ".join(final_lines(image))
     assert not re.search(r"build-essential|\bgcc\b|pip install|pip --python|\bgit\b", lines)
+
+
+IMPORTED_AS = {
+    "grpcio": "grpc", "grpcio-health-checking": "grpc_health.v1", "pillow": "PIL", "protobuf": "google.protobuf",
+}  # fmt: skip
+BESIDE_THE_LOCK = {
+    "habitat_eval": {"habitat_sim"},
+    "habitat_collect": {"habitat_sim"},
+    "rlbench": {"rlbench", "pyrep"},
+    "example_plugin": {"zoom_model"},
+}
+"""What an image holds that no lock names: its simulator, or its plugin."""
+
+
+def declared_packages(file: Path) -> set[str]:
+    """Return the names in a requirements file."""
+    return {re.split(r"[=<>]", line)[0].lower() for line in file.read_text().split()} if file.exists() else set()
+
+
+def imported(line: str) -> set[str]:
+    """Return the modules that the Python of a RUN line imports."""
+    return {name for names in re.findall(r"\bimport ([\w., ]+)", line) for name in re.split(r",\s*", names.strip())}
+
+
+@ANY_IMAGE
+def test_the_last_build_step_imports_every_package_in_the_stage_that_runs(image: DeclaredImage) -> None:
+    """An install without dependencies is complete only when everything can be imported, with the libraries there."""
+    (stage,) = [s for s in stages(image) if s.name == image.stage] if image.stage else stages(image)[-1:]
+    steps = [line for line in stage.lines if line.startswith(("RUN", "COPY", "ENV", "USER"))]
+    assert steps[-1].startswith("RUN"), f"{steps[-1]} comes after the last check"
+    wanted = {IMPORTED_AS.get(name, name) for name in declared_packages(ROOT / f"images/{image.name}/requirements.in")}
+    missing = (wanted | BESIDE_THE_LOCK.get(image.name, set())) - imported(steps[-1])
+    assert not missing, f"{image.dockerfile} does not import {sorted(missing)} in its last step"
+
+
+def test_the_stage_with_torch_imports_what_it_adds() -> None:
+    (stage,) = [s for s in stages(declared.find_image("wm_base")) if s.name == "torch"]
+    assert declared_packages(ROOT / "images/wm_base/torch.in") <= imported(stage.lines[-1])
+
+
+@pytest.mark.parametrize("name", ["habitat_eval", "habitat_collect"])
+def test_habitat_is_imported_where_its_libraries_are(name: str) -> None:
+    image = declared.find_image(name)
+    importing = [stage for stage in stages(image) if "habitat_sim" in " ".join(stage.lines).replace("habitat-sim", "")]
+    assert [stage.base for stage in importing] == ["graphics"]
+    (graphics,) = [stage for stage in stages(image) if stage.name == "graphics"]
+    assert {"libegl1", "libopengl0"} <= set(" ".join(graphics.lines).split())
+
+
+SOURCES_NEED = {"rlbench": {"cffi", "gymnasium", "natsort", "numpy", "pillow", "pyquaternion", "scipy"}}
+"""What packages import that are built from source: their own metadata name nothing."""
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES_NEED))
+def test_what_sources_import_is_declared(name: str) -> None:
+    assert SOURCES_NEED[name] <= declared_packages(ROOT / f"images/{name}/requirements.in")
+
+
+@pytest.mark.parametrize(
+    "lock", sorted(ROOT.glob("images/*/*.lock")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_a_lock_that_is_installed_without_dependencies_has_them_all(lock: Path) -> None:
+    """Every requirement that the metadata of a locked package names, where this environment has its metadata."""
+    python = "3.9" if lock.parent.name.startswith("habitat") else "3.11"
+    pins = locked(lock) | (locked(lock.with_name("requirements.lock")) if lock.stem != "requirements" else set())
+    lacking = {name: needs - pins for name in pins if (needs := required(name, python)) - pins}
+    assert not lacking, f"{lock} lacks {lacking}"
+
+
+def test_a_missing_dependency_is_found(tmp_path: Path) -> None:
+    whole = ROOT / "images/embedded/requirements.lock"
+    cut = tmp_path / "images" / "embedded" / "requirements.lock"
+    cut.parent.mkdir(parents=True)
+    cut.write_text(whole.read_text().replace("llvmlite==", "something-else=="))
+    with pytest.raises(AssertionError, match=r"lacks .*numba.*llvmlite"):
+        test_a_lock_that_is_installed_without_dependencies_has_them_all(cut)
+
+
+def locked(lock: Path) -> set[str]:
+    """Return the names of all pins of a lock."""
+    return set(re.findall(r"^([a-z0-9-]+)==", lock.read_text(), flags=re.MULTILINE))
+
+
+def required(name: str, python: str) -> set[str]:
+    """Return what the installed package of that name needs on Linux; nothing where it is not installed here."""
+    try:
+        lines = metadata.distribution(name).requires or []
+    except metadata.PackageNotFoundError:
+        return set()
+    place = {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
+    found = [Requirement(line) for line in lines]
+    needed = [r for r in found if r.marker is None or r.marker.evaluate(place)]
+    return {re.sub(r"[-_.]+", "-", requirement.name).lower() for requirement in needed}
 
 
 @ANY_IMAGE

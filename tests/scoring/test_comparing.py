@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import pytest
@@ -250,3 +251,40 @@ def test_gaps_are_compared_where_both_runs_have_them() -> None:
     assert "gap_ssim" not in {
         n.name for n in compare([synthetic_run("mini"), synthetic_run("none")]).contrasts[0].numbers
     }
+
+
+# ---- whether two runs are of the same world model
+
+
+CODE = {"code mine": "a" * 64}
+
+
+def notes_of(first: Mapping[str, str], second: Mapping[str, str], **changes: Any) -> str:
+    runs = [run_of("mine", states(5), seeds=(0,), wm_digests=digests, **changes) for digests in (first, second)]
+    named = [replace(run, record=replace(run.record, run_id=f"run-{i}")) for i, run in enumerate(runs)]
+    return " ".join(check_comparable(named, Terms()))
+
+
+def test_equal_bytes_are_the_same_world_model() -> None:
+    assert "noise of its own" in notes_of(CODE, CODE)
+
+
+@pytest.mark.parametrize("other", [{"code mine": "b" * 64}, {}, {**CODE, "checkpoint": "commit " + "c" * 40}])
+def test_other_or_unknown_bytes_are_never_called_the_same(other: Mapping[str, str]) -> None:
+    note = notes_of(CODE, other)
+    assert "noise of its own" not in note
+    if other:
+        changed = next(name for name in {**CODE, **other} if CODE.get(name) != other.get(name))
+        assert "NOT of the same world model" in note and changed in note
+    else:
+        assert "not known" in note
+
+
+def test_runs_of_before_digests_are_compared_and_nothing_is_claimed() -> None:
+    assert "not known" in notes_of({}, {})
+
+
+def test_a_model_without_bytes_of_its_own_is_the_same() -> None:
+    runs = [run_of("gtsim", states(5), wm_manifest={"kind": "environment"}) for _ in range(2)]
+    named = [replace(run, record=replace(run.record, run_id=f"run-{i}")) for i, run in enumerate(runs)]
+    assert "noise of its own" in " ".join(check_comparable(named, Terms()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 
 from harness.contracts.cameras import quaternion_to_yaw
 from harness.contracts.errors import Refusal
+from harness.contracts.observations import ResetReply
+from harness.contracts.walkable import ROOFS, SMALL, Walkable
 from tasks.official import files
-from tasks.official.episodes import ignav_episodes, measure_distances
+from tasks.official.episodes import ignav_episodes, measure_distances, refused_items
 from tasks.official.files import read_aeqa, read_ar, read_ignav
 from tasks.official.goal_images import GoalImages
 from tasks.official.records import AEQA_CATEGORIES, AR_CLASSES
@@ -45,12 +48,15 @@ def gz(text: bytes) -> bytes:
 
 
 def message(data: Path, task: str, items: List[Any]) -> str:
-    """Return what the reader of a task says about a file with these items."""
+    """Return what the reader of a task says about a file with these items: of those it leaves out, or of the file."""
     _, write, read = READERS_ALL[task]
     write(data, items)
-    with pytest.raises(Refusal) as refusal:
-        read(data)
-    return str(refusal.value)
+    try:
+        found = read(data)
+    except Refusal as refusal:
+        return str(refusal)
+    assert len(found.items) + len(found.refused) == len(items)
+    return "\n".join(found.refused)
 
 
 def test_the_published_numbers_of_classes_and_categories() -> None:
@@ -86,7 +92,13 @@ def test_both_spellings_of_the_target_are_read_and_must_agree(tmp_path: Path) ->
         ("ar", "scene_id", "data/scene_datasets/hm3d/x.glb", "mp3d"),
         ("ar", "scene_id", "/root/mp3d/x.glb", "relative path"),
         ("ar", "episode_id", -1, "greater than or equal to 0"),
-        ("ar", "episode_id", 1.0, "valid integer"),
+        ("ar", "episode_id", 1.5, "valid integer"),
+        ("ar", "episode_id", True, "expected a number"),
+        ("ar", "episode_id", "one", "valid integer"),
+        ("ar", "episode_id", "-1", "valid integer"),
+        ("ar", "episode_id", float("inf"), "valid integer"),
+        ("ar", "difficulty", 1.5, "0, 1 or 2"),
+        ("aeqa", "question_id", 1.5, "valid string"),
         ("ar", "start_position", [1.0, 2.0], "found"),
         ("ar", "start_position", [1.0, True, 2.0], "expected a number"),
         ("ar", "start_position", [1.0, float("nan"), 2.0], "found nan"),
@@ -94,7 +106,8 @@ def test_both_spellings_of_the_target_are_read_and_must_agree(tmp_path: Path) ->
         ("ar", "start_rotation", [1.0, 0.0, 1.0, 0.0], "length is 1.4142"),
         ("ar", "start_rotation", [0.0, HALF, 0.0, HALF], "looks like x, y, z, w"),
         ("ignav", "goal_radius", 0.0, "greater than 0"),
-        ("ignav", "goal_rotation", [0.0, 0.0, 0.0, 1.0], "looks like x, y, z, w"),
+        ("ignav", "start_rotation", [0.0, 0.0, 0.0, 1.0], "looks like x, y, z, w"),
+        ("ignav", "start_rotation", [0.6, 0.0, 0.6, 0.0], "length is 0.8485"),
         ("ignav", "step_to_goal", 0, "greater than or equal to 1"),
         ("ignav", "scene_relpath", "../../etc/passwd", "stays in its folder"),
         ("ignav", "datum_id", "..", "stays in its folder"),
@@ -111,10 +124,116 @@ def test_a_wrong_field_is_named_with_file_item_and_id(
     make, _, _ = READERS_ALL[task]
     wrong = make(7, **{field: value})
     said = message(tmp_path, task, [make(0), wrong])
-    assert f"{files.EVALUATION_FOLDER}" in said and ".json.gz: item 1 (" in said
+    assert said.startswith("item 1 (") and len(said.splitlines()) == 1
     assert field.replace("target_categrory", "target_cat") in said and "found" in said.replace("scene_id is", "found")
     assert expected in said
-    assert f"datasets fetch {task}" in said
+    alone = message(tmp_path, task, [wrong])
+    assert f"{files.EVALUATION_FOLDER}" in alone and ".json.gz: item 0 (" in alone
+    assert expected in alone and f"datasets fetch {task}" in alone
+
+
+@pytest.mark.parametrize(
+    ("task", "field", "value", "read"),
+    [
+        ("ar", "episode_id", 7.0, 7),
+        ("ar", "episode_id", "7", 7),
+        ("ar", "target_id", 41.0, 41),
+        ("ar", "difficulty", 2.0, 2),
+        ("ar", "start_position", [1, 2, -3], (1.0, 2.0, -3.0)),
+        ("ignav", "step_to_goal", 27.0, 27),
+        ("ignav", "episode_id", 3.0, 3),
+        ("ignav", "datum_id", 12, "12"),
+        ("ignav", "goal_radius", 1, 1.0),
+        ("aeqa", "question_id", 5.0, "5"),
+        ("aeqa", "hfov", 90, 90.0),
+        ("ar", "start_rotation", [0.71, 0.0, 0.71, 0.0], (HALF, 0.0, HALF, 0.0)),
+        ("ignav", "start_rotation", [0.99, 0, 0.1, 0], (0.994937, 0.0, 0.100499, 0.0)),
+        ("ignav", "goal_rotation", [0.0, 0.0, 0.0, 1.0], (1.0, 0.0, 0.0, 0.0)),
+        ("ignav", "goal_rotation", [0.0, 0.71, 0.0, 0.71], (HALF, 0.0, HALF, 0.0)),
+        ("ignav", "goal_rotation", [HALF, 0.0, HALF, 0.0], (HALF, 0.0, HALF, 0.0)),
+    ],
+)
+def test_what_can_mean_only_one_thing_is_read(tmp_path: Path, task: str, field: str, value: Any, read: Any) -> None:
+    make, write, reader = READERS_ALL[task]
+    write(tmp_path, [make(0), make(7, **{field: value})])
+    found = reader(tmp_path)
+    assert found.refused == () and len(found.items) == 2
+    stored = getattr(found.items[1], field)
+    assert stored == (pytest.approx(read, abs=1e-6) if isinstance(read, tuple) else read)
+    assert type(stored) is type(read)
+
+
+def test_other_forms_are_told_in_one_note_and_the_published_one_in_none(tmp_path: Path) -> None:
+    write_ignav(tmp_path, [ignav_item(n) for n in range(4)])
+    assert read_ignav(tmp_path).note == ""
+    write_ignav(tmp_path, [ignav_item(n, episode_id=float(n), step_to_goal=9.0) for n in range(4)], num_items=4.0)
+    assert read_ignav(tmp_path).note.startswith("9 values were read in another form, such as num_items 4.0 as 4")
+    write_ignav(tmp_path, [ignav_item(0)], version=1.1)
+    assert "version 1.1 as '1.1'" in read_ignav(tmp_path).note
+
+
+def test_a_wrong_item_costs_its_episode_and_not_the_file(tmp_path: Path) -> None:
+    bad = [ignav_item(1, goal_radius=-1.0), 3, ignav_item(0), ignav_item(5, goal_rotation=[HALF, HALF, 0.0, 0.0])]
+    write_ignav(tmp_path, [ignav_item(0), *bad, ignav_item(6)])
+    found = read_ignav(tmp_path)
+    assert [item.datum_id for item in found.items] == ["datum-0", "datum-5", "datum-6"]
+    assert [text.partition(":")[0].partition(" (")[0] for text in found.refused] == ["item 1", "item 2", "item 3"]
+    episodes = ignav_episodes(found, "published", "test")
+    assert [episode.tags[0] for episode in episodes] == ["datum:datum-0", "datum:datum-6"]
+    assert len(refused_items(found, "published", "test")) == 4
+    assert "rotation about y" in refused_items(found, "published", "test")[-1]
+
+
+def test_suite_data_are_made_of_the_right_episodes_and_say_what_is_left_out(tmp_path: Path) -> None:
+    loaded = load_suite("wiw-v1")
+    tier = replace(loaded.tier(), splits={"test": Split(1, 3)})
+    suite = replace(loaded, tiers={tier.name: tier}, folder=tmp_path / "suite")
+    suite.folder.mkdir()
+    items = [ignav_item(n, start_position=[0.0, 0.0, 0.0], goal_position=[0.0, 0.0, -2.0 - n]) for n in (0, 1, 2)]
+    items[1]["goal_radius"] = 0.0
+    write_ignav(tmp_path, items)
+    scene = scene_path(tmp_path, "hm3d/val/" + items[0]["scene_relpath"])
+    scene.parent.mkdir(parents=True)
+    scene.write_bytes(b"glb")
+    said: List[str] = []
+    episodes = make_ignav_data(suite, tmp_path, ToyEnvironment(), said.append)
+    assert [episode.tags[0] for episode in episodes] == ["datum:datum-0", "datum:datum-2"]
+    assert len(said) == 1 and "item 1" in said[0] and "goal_radius" in said[0]
+
+
+def test_the_walkable_areas_of_prepared_data_are_written_down(tmp_path: Path) -> None:
+    loaded = load_suite("wiw-v1")
+    tier = replace(loaded.tier(), splits={"test": Split(1, 1)})
+    suite = replace(loaded, tiers={tier.name: tier}, folder=tmp_path / "suite")
+    suite.folder.mkdir()
+    assert suite.navmesh_digests() == {}
+    items = [ignav_item(0, start_position=[0.0, 0.0, 0.0], goal_position=[0.0, 0.0, -2.0])]
+    write_ignav(tmp_path, items)
+    name = "hm3d/val/" + items[0]["scene_relpath"]
+    scene_path(tmp_path, name).parent.mkdir(parents=True)
+    scene_path(tmp_path, name).write_bytes(b"glb")
+    ground = Walkable("ab" * 32, 61.5, {ROOFS: 12.25, SMALL: 0.0})
+
+    class Telling(ToyEnvironment):
+        def reset(self, *asked: Any) -> ResetReply:
+            reply = super().reset(*asked)
+            return replace(reply, observation=replace(reply.observation, info=ground.to_info()))
+
+    said: List[str] = []
+    make_ignav_data(suite, tmp_path, Telling(), said.append)
+    assert suite.navmesh_digests() == {name: "ab" * 32}
+    assert len(said) == 1 and "12.2 m² (roofs" in said[0] and "61.5 m² are walkable" in said[0]
+
+
+def test_prepared_data_of_licensed_scenes_are_ignored_by_git() -> None:
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        pytest.skip("this is no checkout")
+    folder = "tasks/ignav/suites/wiw-v1"
+    paths = [f"{folder}/{name}" for name in ("published-test.json.gz", "homes.json", "navmeshes.json", "bank.zip")]
+    asked = ["git", "check-ignore", *paths, f"{folder}/suite.toml", "tasks/ignav/suites/embedded-v1/homes.json"]
+    done = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == paths
 
 
 @pytest.mark.parametrize("task", sorted(READERS_ALL))

@@ -14,7 +14,8 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.planning.evidence import IMAGINED, NOTHING
-from harness.planning.registry import make_proposer, make_reviser
+from harness.planning.registry import check_score, make_proposer, make_reviser
+from harness.planning.scores import lpips_metric
 from tasks import requirements, suite_files
 from tasks.registry import list_tasks, load_task
 from tasks.suite import TASKS_FOLDER, Suite, list_suites, load_suite, suite_hash
@@ -158,6 +159,14 @@ def test_unknown_names_are_refused_with_the_nearest(call: Callable[[], object], 
 def test_a_suite_that_cannot_run_here_says_why_and_what_would_work() -> None:
     with pytest.raises(Refusal, match=r"wiw-v1 cannot run here.*habitat_eval.*--suite embedded"):
         load_suite("wiw").require_runnable()
+
+
+def test_the_published_suite_says_that_torch_is_missing_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lpips_metric, "find_spec", lambda name: None if name == "torch" else name)
+    reasons = [missing.reason for missing in load_suite("wiw").missing()]
+    assert any("'torch'" in reason for reason in reasons), reasons
+    with pytest.raises(Refusal, match=r"needs the package 'torch'.*pip install torch"):
+        check_score(load_suite("wiw").tier().loop.score)
 
 
 def test_requirements_name_what_is_missing() -> None:

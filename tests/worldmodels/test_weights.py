@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,3 +130,77 @@ def test_models_without_weights_and_paths_that_do_not_exist() -> None:
 def test_hub_ids() -> None:
     assert is_hub_id("THUDM/CogVideoX-5b-I2V") and is_hub_id("a/b.c_d")
     assert not any(map(is_hub_id, ("", "a", "/a/b", "https://a/b", "a/b/c", "../b")))
+
+
+def component_files(**other: str) -> dict[str, str]:
+    """Return the files of a pipeline with a transformer, a text encoder and a scheduler, as its library saves them."""
+    models = {"transformer": ["diffusers", "T3DModel"], "text_encoder": ["transformers", "E"]}
+    index = {**models, "scheduler": ["diffusers", "S"]}
+    files = {
+        "model_index.json": json.dumps(index),
+        "transformer/config.json": "{}",
+        "transformer/diffusion_pytorch_model.safetensors": "weights",
+        "text_encoder/config.json": "{}",
+        "text_encoder/model.safetensors": "weights",
+        "scheduler/scheduler_config.json": "{}",
+    }
+    return {name: content for name, content in {**files, **other}.items() if content != GONE}
+
+
+GONE = "gone"
+TRANSFORMER, ENCODER = "transformer/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"
+NOT_HERE = {
+    "a configuration and no weights": {TRANSFORMER: GONE},
+    "no weights of the text encoder": {ENCODER: GONE},
+    "a file of no bytes": {TRANSFORMER: ""},
+    "a configuration of no bytes": {"transformer/config.json": ""},
+    "the pointer of a file": {TRANSFORMER: "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"},
+    "pickled weights only": {TRANSFORMER: GONE, TRANSFORMER.replace("safetensors", "bin"): "weights"},
+    "another variant": {TRANSFORMER: GONE, TRANSFORMER.replace(".safetensors", ".fp16.safetensors"): "weights"},
+    "another name": {TRANSFORMER: GONE, "transformer/ema.safetensors": "weights"},
+    "parts without their index": {TRANSFORMER: GONE, TRANSFORMER.replace(".s", "-00001-of-00002.s"): "weights"},
+}
+
+
+@pytest.mark.parametrize("kind", NOT_HERE)
+def test_what_does_not_load_is_absent(cache: Path, kind: str) -> None:
+    snapshot = cached(cache, "org/base", component_files(**NOT_HERE[kind]), "v1")
+    assert incomplete(snapshot) != ""
+    assert state(PUBLISHED) == ABSENT and lacks(choose_weights(PUBLISHED, "hub"))
+
+
+def test_what_loads_is_present(cache: Path) -> None:
+    assert incomplete(cached(cache, "org/base", component_files(), "v1")) == ""
+    assert state(PUBLISHED) == PRESENT
+
+
+def test_a_wanted_variant_is_present(cache: Path) -> None:
+    files = component_files(**NOT_HERE["another variant"])
+    cached(cache, "org/base", files, "v1")
+    assert state(replace(PUBLISHED, settings={"variant": "fp16"})) == PRESENT
+    assert state(replace(PUBLISHED, settings={"variant": "bf16"})) == ABSENT
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("config.json", "pytorch_model.bin"),
+        ("pytorch_model.bin",),
+        ("config.json", "diffusion_pytorch_model.fp16.safetensors"),
+        ("config.json",),
+    ],
+)
+def test_a_model_of_one_folder_that_does_not_load_is_absent(cache: Path, files: tuple[str, ...]) -> None:
+    assert incomplete(cached(cache, "org/base", dict.fromkeys(files, "{}"))) != ""
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("config.json", "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"),
+        ("wan2.2_lora.safetensors",),
+        ("config.json", "0100000.pth.tar"),
+    ],
+)
+def test_a_model_of_one_folder_that_loads_is_present(cache: Path, files: tuple[str, ...]) -> None:
+    assert incomplete(cached(cache, "org/base", dict.fromkeys(files, "{}"))) == ""

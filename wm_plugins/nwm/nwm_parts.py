@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint, ModelManifest, Setting
+from harness.contracts.tensor_names import match_names, shown
 
 CODE = OfficialCode(
     model="nwm",
@@ -98,7 +99,11 @@ def _load_denoiser(denoiser: Any, file: Path) -> None:
         else:
             with torch.serialization.safe_globals([argparse.Namespace]):
                 weights = torch.load(file, map_location="cpu", weights_only=True, mmap=True)[EMA]
-        denoiser.load_state_dict(weights)
+        match = match_names(weights, denoiser.state_dict().keys())
+        if not match.whole:
+            lost = f"missing {shown(match.missing) or 'none'}; unknown {shown(match.unexpected) or 'none'}"
+            raise ValueError(f"its tensors have other names: {lost}")
+        denoiser.load_state_dict({match.names[name]: tensor for name, tensor in weights.items()})
     except Exception as error:  # a damaged or foreign file may raise anything
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise Refusal(
@@ -138,11 +143,23 @@ def _from_cache(checkpoint: Checkpoint, name: str) -> str:
 
 def _load_vae(checkpoint: Checkpoint) -> Any:
     try:
-        return AutoencoderKL.from_pretrained(
-            checkpoint.source, revision=checkpoint.revision or None, local_files_only=True, torch_dtype=torch.float32
+        vae, info = AutoencoderKL.from_pretrained(
+            checkpoint.source,
+            revision=checkpoint.revision or None,
+            local_files_only=True,
+            torch_dtype=torch.float32,
+            output_loading_info=True,
         )
     except (OSError, ValueError) as error:
         raise _missing(checkpoint) from error
+    lost = [str(name) for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") for name in info[kind]]
+    if lost:
+        raise Refusal(
+            f"{checkpoint.source} does not hold the weights of the VAE of 'nwm': {len(lost)} tensors do not fit "
+            f"({shown(lost)}).",
+            "Give the published VAE, or one of its architecture as save_pretrained writes it.",
+        )
+    return vae
 
 
 def _missing(checkpoint: Checkpoint) -> Refusal:

@@ -18,9 +18,11 @@ from action_embedding import (
     sinusoids,
 )
 from diffusers import StableVideoDiffusionPipeline, UNetSpatioTemporalConditionModel
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from video_diffusion.base import DiffusersImageToVideo
 from video_diffusion.batching import Batch
+from video_diffusion.components import checked_state
 from video_diffusion.interception import Decoding
 from video_diffusion.loading import part_of
 from video_diffusion.prompts import Embedding
@@ -130,13 +132,15 @@ class FTSvd(Svd):
         actions = ActionEmbedding(width, self.numbers)
         if self.manifest.weights != RANDOM:
             file = self._action_file()
+            advice = f"The checkpoint needs {ACTION_FILE} beside the UNet's weights; see wm_plugins/svd/README.md."
             try:
-                actions.load_state_dict(load_file(file))
-            except (OSError, RuntimeError) as error:
+                state = load_file(file)
+            except (OSError, SafetensorError) as error:
                 raise Refusal(
                     f"{file} is not the embedding of actions of {self.manifest.name!r}: {str(error).splitlines()[0]}",
-                    f"The checkpoint needs {ACTION_FILE} beside the UNet's weights; see wm_plugins/svd/README.md.",
+                    advice,
                 ) from error
+            actions.load_state_dict(checked_state(state, actions, file, advice))
         actions.to(unet.dtype)
         return actions
 

@@ -18,6 +18,10 @@ from harness.contracts.errors import Refusal
 from harness.planning.scores.crops import Image
 
 PACKAGES = ("torch", "torchvision", "lpips")
+HOW_TO_GET = (
+    "Run `pip install torch torchvision lpips` and `python -c \"import lpips; lpips.LPIPS(net='alex')\"` "
+    "once with network, or choose metric classical in the suite's score."
+)
 ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
 """The name under which torchvision keeps AlexNet's ImageNet weights."""
 
@@ -30,6 +34,13 @@ def missing_part() -> Optional[str]:
     hub: Any = importlib.import_module("torch.hub")
     weights = Path(hub.get_dir()) / "checkpoints" / ALEXNET_FILE
     return None if weights.exists() else f"AlexNet's weights, which are not at {weights}"
+
+
+def require_lpips() -> None:
+    """Raise Refusal with what LPIPS lacks here and how to get it."""
+    missing = missing_part()
+    if missing is not None:
+        raise Refusal(f"the image metric lpips needs {missing}.", HOW_TO_GET)
 
 
 @contextlib.contextmanager
@@ -50,13 +61,7 @@ class Lpips:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        missing = missing_part()
-        if missing is not None:
-            raise Refusal(
-                f"the image metric lpips needs {missing}.",
-                "Run `pip install torch torchvision lpips` and `python -c \"import lpips; lpips.LPIPS(net='alex')\"` "
-                "once with network, or choose metric classical in the suite's score.",
-            )
+        require_lpips()
         with _explained():
             self._torch: Any = importlib.import_module("torch")
             package: Any = importlib.import_module("lpips")

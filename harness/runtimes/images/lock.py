@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts.errors import Refusal, ServiceError
+from harness.contracts.plain_json import parse_json
 from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.docker_labels import owner_labels
@@ -126,10 +127,21 @@ def write_lock(path: Path, images: Iterable[LockedImage]) -> None:
 def read_lock(path: Path) -> dict[str, LockedImage]:
     """Return the locked images by reference; Refusal if the file is not a lock of this format."""
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = parse_json(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, not {FORMAT}")
-        images = [LockedImage(**fields) for fields in content["images"]]
+        images = [_locked(fields) for fields in content["images"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(f"{path} is no lock of images: {error}.", "Make it anew: images lock") from error
     return {image.reference: image for image in images}
+
+
+def _locked(fields: Any) -> LockedImage:
+    image = LockedImage(**fields)
+    texts = (image.reference, image.id, image.repo_digest, image.source)
+    tables = (image.bases, image.packages, *image.packages.values()) if isinstance(image.packages, dict) else (None,)
+    if not all(isinstance(text, str) for text in texts) or type(image.size_bytes) is not int:
+        raise ValueError(f"an image is described as {str(fields)[:80]}")
+    if not all(isinstance(table, dict) and all(isinstance(key, str) for key in table) for table in tables):
+        raise ValueError(f"the packages or bases of {image.reference} are no tables")
+    return image

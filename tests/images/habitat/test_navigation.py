@@ -3,64 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, List, Sequence, Tuple
 
-import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.contracts.cameras import Vec3
 from harness.contracts.errors import NotNavigable, Refusal
 from images.habitat.navigation import Navigation, roof_islands, small_islands
-
-
-@dataclass(frozen=True)
-class Island:
-    """A rectangle of floor: x and z from 0 to its size, at height y."""
-
-    size_x: float
-    size_z: float
-    y: float
-
-
-class RectanglePathfinder:
-    """The part of the simulator's pathfinder that Navigation asks, over islands one above the other."""
-
-    is_loaded = True
-
-    def __init__(self, islands: Sequence[Island]) -> None:
-        self._islands = list(islands)
-        self.num_islands = len(islands)
-
-    def island_area(self, island: int) -> float:
-        return self._islands[island].size_x * self._islands[island].size_z
-
-    def build_navmesh_vertices(self, island: int) -> List[Any]:
-        one = self._islands[island]
-        return [np.array((x, one.y, z)) for x in (0.0, one.size_x) for z in (0.0, one.size_z)]
-
-    def get_island(self, point: Any) -> int:
-        return int(np.argmin([abs(point[1] - island.y) for island in self._islands]))
-
-    def is_navigable(self, point: Any, tolerance: float) -> bool:
-        one = self._islands[self.get_island(point)]
-        inside = 0.0 <= point[0] <= one.size_x and 0.0 <= point[2] <= one.size_z
-        return inside and abs(float(point[1]) - one.y) <= tolerance
-
-    def get_bounds(self) -> Tuple[Any, Any]:
-        return np.zeros(3), np.array([max(i.size_x for i in self._islands), 9.0, max(i.size_z for i in self._islands)])
-
-    def get_topdown_island_view(self, cell: float, height: float, tolerance: float) -> Any:
-        _, high = self.get_bounds()
-        rows, columns = int(high[2] / cell), int(high[0] / cell)
-        view = np.full((rows, columns), -1)
-        for row in range(rows):
-            for column in range(columns):
-                point = np.array((column * cell, height, row * cell))
-                if self.is_navigable(point, tolerance):
-                    view[row, column] = self.get_island(point)
-        return view
-
+from tests.images.habitat.rectangles import Island, RectanglePathfinder
 
 FLOOR, UPSTAIRS, ROOF = Island(4.0, 2.0, 0.0), Island(3.0, 2.0, 2.6), Island(5.0, 3.0, 5.2)
 
@@ -84,6 +36,51 @@ def test_the_uppermost_surface_of_a_house_is_its_roof() -> None:
 
 def test_a_scene_that_is_open_everywhere_has_no_roofs() -> None:
     assert roof_islands(RectanglePathfinder([FLOOR, UPSTAIRS]), lambda _: False) == frozenset()
+
+
+TABLE = Island(1.0, 1.0, 0.75)
+YARD = Island(30.0, 20.0, 0.0)
+
+
+def under(*slabs: Island) -> Any:
+    """Return a cover test over whole scenes: something lies above a point that is below and inside one of ``slabs``."""
+
+    def covered(position: Vec3) -> bool:
+        x, y, z = position
+        return any(y < s.y - 0.05 and 0.0 <= x <= s.size_x and 0.0 <= z <= s.size_z for s in slabs)
+
+    return covered
+
+
+@pytest.mark.parametrize(
+    ("islands", "slabs"),
+    [
+        ([Island(9.7, 10.0, 0.0), Island(1.6, 1.5, 0.1)], [TABLE]),
+        ([YARD, Island(2.0, 2.0, 0.2)], [TABLE]),
+        ([Island(9.7, 10.0, 0.0), Island(2.0, 2.0, 0.9)], [Island(2.0, 2.0, 0.9)]),
+    ],
+    ids=["a covered hollow", "a yard with a shelter", "a table to stand on"],
+)
+def test_a_room_without_a_ceiling_counts_though_other_islands_are_covered(
+    islands: Sequence[Island], slabs: Sequence[Island]
+) -> None:
+    assert 0 not in roof_islands(RectanglePathfinder(islands), under(*slabs))
+
+
+def test_a_roof_that_is_larger_than_its_house_is_a_roof() -> None:
+    """Its corners lie over the eaves, where nothing is below."""
+    house, roof = Island(6.0, 6.0, 0.0), Island(9.0, 9.0, 3.0)
+    assert roof_islands(RectanglePathfinder([house, roof]), under(roof)) == {1}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    floors=st.lists(st.tuples(st.floats(1.0, 30.0), st.floats(1.0, 30.0), st.floats(-9.0, 9.0)), min_size=1, max_size=5)
+)
+def test_the_lowest_floor_always_counts(floors: List[Tuple[float, float, float]]) -> None:
+    islands = [Island(*floor) for floor in floors]
+    lowest = min(range(len(islands)), key=lambda number: islands[number].y)
+    assert lowest not in roof_islands(RectanglePathfinder(islands), under(*islands))
 
 
 def test_a_floor_with_holes_in_its_ceiling_is_no_roof() -> None:

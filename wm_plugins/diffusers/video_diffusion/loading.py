@@ -8,17 +8,17 @@ from typing import Any
 
 import diffusers
 import transformers
+from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, Checkpoint, ModelManifest
+from video_diffusion.adapters import merge_adapters
+from video_diffusion.components import load_component, load_components
 from video_diffusion.devices import dtypes_of
 from video_diffusion.settings import PipelineSettings
 
 MODEL_INDEX = "model_index.json"
-LORA_FILE = "pytorch_lora_weights.safetensors"
-SECOND_EXPERT = "low_noise"
-"""In a LoRA folder for two experts: the file or folder of this name goes to the second (``transformer_2``)."""
 
 
 def pipeline_class(name: str) -> Any:
@@ -71,7 +71,10 @@ def load_pipeline(
     if part is not None and settings.part != "lora":
         components[settings.part] = _load_component(manifest, settings, base, part, component_class, dtypes)
     try:
-        pipeline = cls.from_pretrained(_source(base, manifest), torch_dtype=dtypes, **options, **components)
+        source = _source(base, manifest)
+        index = diffusers.DiffusionPipeline.load_config(source, **_where(base, settings))
+        components |= load_components(source, index, dtypes, options, components)
+        pipeline = cls.from_pretrained(source, torch_dtype=dtypes, **options, **components)
     except (OSError, HFValidationError, ValueError) as error:
         raise _missing(manifest, base, error) from error
     if part is not None and settings.part == "lora":
@@ -108,50 +111,28 @@ def _load_component(
     cls = component_class(name)
     source = _source(part, manifest)
     nested = (Path(source) / name).is_dir() if Path(source).is_absolute() else False
-    options = {"subfolder": name} if nested else {}
     try:
         if not cls:
             index = diffusers.DiffusionPipeline.load_config(_source(base, manifest), **_where(base, settings))
             cls = getattr(diffusers, index[name][1])
-        return cls.from_pretrained(
-            source,
-            torch_dtype=dtypes.get(name, dtypes["default"]),
-            use_safetensors=True,
-            **_where(part, settings),
-            **options,
-        )
+        where = {"use_safetensors": True, **_where(part, settings)}
+        return load_component(cls, source, dtypes.get(name, dtypes["default"]), name if nested else "", where)
     except (OSError, HFValidationError, ValueError) as error:
         raise _missing(manifest, part, error) from error
 
 
 def _load_lora(pipeline: Any, manifest: ModelManifest, settings: PipelineSettings, part: Checkpoint) -> None:
-    """Merge a low-rank adapter into the denoiser: a single safetensors file, or a folder that holds one.
-
-    Merged weights cost nothing at a step and compile like the originals.
-    """
+    """Merge a low-rank adapter into the denoiser: a single safetensors file, or a folder that holds one."""
     source = _source(part, manifest)
-    path = Path(source)
-    files = [(path, False)]
-    if path.is_dir():
-        found = sorted(path.glob("**/*.safetensors"))
-        files = [(file, SECOND_EXPERT in str(file.relative_to(path))) for file in found]
-    if path.is_absolute() and not files:
-        raise Refusal(f"{path} holds no safetensors file.", "Name the adapter's file or folder.")
-    second = getattr(pipeline, "transformer_2", None) is not None
-    for index, (file, low_noise) in enumerate(files):
-        options: dict[str, Any] = dict(_where(part, settings))
-        if low_noise and second:
-            options["load_into_transformer_2"] = True
-        if path.is_absolute():
-            options["weight_name"] = file.name
-        location = str(file.parent) if path.is_absolute() else source
+    place = Path(source)
+    if not place.is_absolute():
         try:
-            pipeline.load_lora_weights(location, adapter_name=f"part{index}", use_safetensors=True, **options)
+            place = Path(
+                snapshot_download(source, allow_patterns=["*.safetensors", "*.json"], **_where(part, settings))
+            )
         except (OSError, HFValidationError, ValueError) as error:
             raise _missing(manifest, part, error) from error
-    names = ["transformer", "transformer_2"] if second else ["transformer"]
-    pipeline.fuse_lora(components=names, lora_scale=settings.lora_scale)
-    pipeline.unload_lora_weights()
+    merge_adapters(pipeline, place, settings.lora_scale, manifest.name)
 
 
 def _missing(manifest: ModelManifest, checkpoint: Checkpoint, error: Exception) -> Refusal:

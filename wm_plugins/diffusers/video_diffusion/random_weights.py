@@ -34,7 +34,10 @@ def read_shapes(folder: Path, settings: PipelineSettings) -> Mapping[str, Any]:
     file = folder / settings.shapes
     if not settings.shapes or not file.is_file():
         raise Refusal("this world model has no architecture for random weights.", f"Write {folder}/shapes/NAME.toml.")
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"{file} is no TOML: {error}.", "Mend the file.") from error
 
 
 def random_pipeline(

@@ -1,0 +1,61 @@
+"""How tables and lists fill a terminal of any width: side by side where readable, else one under another."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+
+FILE_WIDTH = 160
+"""Columns of a table that goes to a file or pipe, where nothing tells a width."""
+
+READABLE = 24
+"""Columns that a cell of several words needs: narrower ones are towers of syllables."""
+
+GAP = 2
+"""Blank columns between two cells, and the indent of what stands under a name."""
+
+
+def width_of_output() -> int:
+    """Return the width of stdout: the terminal's, ``COLUMNS`` where it is set, else that of a file."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return max(20, shutil.get_terminal_size().columns)
+    return FILE_WIDTH
+
+
+def side_by_side(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Say whether a table is readable in ``width``: no cell is cut into pieces shorter than `READABLE`.
+
+    The first column, which names the row, is never broken.
+    """
+    natural = [len(column) for column in columns]
+    for row in rows:
+        natural = [max(known, *map(len, cell.splitlines()), 0) for known, cell in zip(natural, row, strict=True)]
+    needed = natural[0] + sum(min(content, READABLE) for content in natural[1:]) + GAP * (len(columns) - 1)
+    return needed <= width
+
+
+def stacked(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
+    """Return a table as lines, each row as its first cell and, under it, the others with their names."""
+    label = max((len(column) for column in columns[1:]), default=0)
+    lines = []
+    for first, *others in rows:
+        lines += wrapped(first, "", width)
+        for column, cell in zip(columns[1:], others, strict=True):
+            if cell:
+                lines += wrapped(cell, " " * GAP + f"{column:<{label}}" + " " * GAP, width)
+    return lines
+
+
+def wrapped(text: str, head: str, width: int) -> list[str]:
+    """Return ``text`` behind ``head``, its further lines indented as far; less far where that leaves no room."""
+    indent = len(head) if width - len(head) >= READABLE // 2 else GAP
+    lines: list[str] = []
+    for number, part in enumerate(text.splitlines() or [""]):
+        first = head if number == 0 else " " * indent
+        lines += textwrap.wrap(
+            part, width, initial_indent=first, subsequent_indent=" " * indent, break_on_hyphens=False
+        ) or [first.rstrip()]
+    return lines

@@ -1,0 +1,148 @@
+"""The runs of a folder: a table in the terminal, JSON, or one page (`runs --page`) with links to their reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.cli.columns import side_by_side, width_of_output
+from harness.cli.console import print_json, print_table, say
+from harness.contracts.results import ERROR, OK, PLANNED, PLAYED, TIMEOUT, EpisodeResult
+from harness.records.folder import RunFolder, list_runs
+
+COLUMNS = ("run", "model", "tier", "split", "success", "solved", "played", "state")
+COMPLETE, PARTIAL, NOT_BEGUN = "complete", "PARTIAL", "not begun"
+
+
+@dataclass(frozen=True)
+class ListedFolder:
+    """A run folder with one result an episode and seed, and what is to be said of it (``complete``, ``PARTIAL``)."""
+
+    folder: RunFolder
+    results: Sequence[EpisodeResult]
+    state: str
+
+
+def listed(out: Path) -> list[ListedFolder]:
+    """Return the runs below ``out``, oldest first."""
+    found = []
+    for folder in list_runs(out):
+        results = [row.result for row in folder.rows()]
+        found.append(ListedFolder(folder, results, state_of(results)))
+    return found
+
+
+def state_of(results: Sequence[EpisodeResult]) -> str:
+    """Return whether every planned episode was played to its end, or how far the run came."""
+    states = {result.state for result in results}
+    if states <= set(PLAYED):
+        return COMPLETE
+    return NOT_BEGUN if states == {PLANNED} else PARTIAL
+
+
+def plain(run: ListedFolder) -> dict[str, Any]:
+    """Return the row of a run for machines; ``success_rate`` counts every planned episode."""
+    identity = run.folder.identity
+    states = [result.state for result in run.results]
+    return {
+        "run": run.folder.path.name,
+        "wm": identity.wm,
+        "model": model_name(run),
+        "task": f"{identity.task}/{identity.tier}",
+        "tier": identity.tier,
+        "split": identity.split,
+        "stop": identity.stop,
+        "suite_hash": identity.suite_hash,
+        "planned": len(states),
+        "played": sum(state in PLAYED for state in states),
+        "solved": states.count(OK),
+        "errors": states.count(ERROR) + states.count(TIMEOUT),
+        "success_rate": states.count(OK) / len(states) if states else None,
+        "state": run.state,
+        "stamps": list(identity.stamps),
+    }
+
+
+def model_name(run: ListedFolder) -> str:
+    """Return the world model with what was changed of it."""
+    identity = run.folder.identity
+    changed = ", ".join(f"{name}={value}" for name, value in sorted(identity.wm_overrides.items()))
+    return f"{identity.wm} ({changed})" if changed else identity.wm
+
+
+def show_runs(out: Path, as_json: bool, page: bool = False) -> int:
+    """List the runs of a folder, oldest first, or write their page; return 0."""
+    runs = listed(out)
+    if page:
+        say(f"page    {write_page(out, runs)}")
+    elif as_json:
+        print_json({"runs": [plain(run) for run in runs]})
+    elif not runs:
+        say(f"no runs in {out}")
+    else:
+        columns, rows = _fitting([_cells(plain(run)) for run in runs], width_of_output())
+        print_table(f"Runs in {out}", columns, rows)
+        say(f"One page with links to the reports: python benchmark.py runs --page --out {out}")
+    return 0
+
+
+def write_page(out: Path, runs: Sequence[ListedFolder]) -> Path:
+    """Write the page of all runs into their folder; return its path."""
+    from harness.reporting.report import REPORT
+    from harness.reporting.run_page import RunEntry, write_run_page
+    from harness.scoring.metrics import rate, success_sample
+
+    entries = []
+    for run in runs:
+        identity, row = run.folder.identity, plain(run)
+        entries.append(
+            RunEntry(
+                folder=row["run"],
+                model=row["model"],
+                task=identity.task,
+                tier=identity.tier,
+                split=identity.split,
+                stop=identity.stop,
+                seeds=", ".join(map(str, identity.seeds)),
+                suite=identity.suite,
+                suite_hash=identity.suite_hash,
+                success=rate(success_sample(run.results)),
+                solved=row["solved"],
+                played=row["played"],
+                planned=row["planned"],
+                errors=row["errors"],
+                state=run.state,
+                stamps=identity.stamps,
+                created_at=run.folder.record.provenance.created_at,
+                reported=(run.folder.path / REPORT).is_file(),
+            )
+        )
+    return write_run_page(out, entries)
+
+
+def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the most columns that fit, and the rows cut to them: a run's name says its model and tier, too."""
+    for chosen in (COLUMNS, ("run", "split", "success", "played", "state"), ("run", "success", "played", "state")):
+        places = [COLUMNS.index(column) for column in chosen]
+        cut = [tuple(row[place] for place in places) for row in rows]
+        if side_by_side(chosen, cut, width):
+            break
+    return chosen, cut
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    success = "-" if row["success_rate"] is None or not row["played"] else f"{100 * row['success_rate']:.1f} %"
+    stamps = f" [{', '.join(row['stamps'])}]" if row["stamps"] else ""
+    errors = f", {row['errors']} in error" if row["errors"] else ""
+    return (
+        row["run"],
+        row["model"],
+        row["tier"],
+        row["split"],
+        success,
+        str(row["solved"]),
+        f"{row['played']}/{row['planned']}",
+        f"{row['state']}{errors}{stamps}",
+    )

@@ -1,0 +1,68 @@
+"""A simulator of its own process or container, and what is said when it fails.
+
+A call that fails because its service died knows only that the connection broke. Whoever collects is told why instead:
+how the service ended, the end of what it wrote, and where all of it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.collecting.machine import Machine
+from harness.contracts.errors import ServiceError
+from harness.runtimes.exits import ServiceLog
+from harness.runtimes.specs import ENVIRONMENT, ContainerSpec, Mount, ServiceLimits, ServiceSpec
+from harness.runtimes.start import start_service
+from harness.wire.client import Deadlines, EnvironmentClient
+
+START_S = 180.0
+SCENES_IN_CONTAINER = "/scenes"
+_DEATH_WAIT_S = 5.0
+"""How long a process is waited for that may be ending: aborting native code first writes its stack."""
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def service_spec(name: str, entry_point: str, machine: Machine, options: Mapping[str, Any]) -> ServiceSpec:
+    """Return how to start a simulator here: in a container of the machine's image, else under its interpreter.
+
+    A container sees the folder of scenes read-only, and the one GPU that was chosen.
+    """
+    if not machine.image_id:
+        variables = {"CUDA_VISIBLE_DEVICES": machine.gpu} if machine.gpu else {}
+        return ServiceSpec(ENVIRONMENT, name, entry_point, (), machine.python, dict(options), {}, variables)
+    mounts = (Mount(machine.scenes_dir, SCENES_IN_CONTAINER),) if machine.scenes_dir else ()
+    container = ContainerSpec(machine.image, machine.image_id, mounts, machine.gpu)
+    threads = dict.fromkeys(_ONE_THREAD, "1")
+    return ServiceSpec(ENVIRONMENT, name, entry_point, (), "", dict(options), {}, threads, container)
+
+
+class SimulatorService:
+    """A started simulator and its client; `stop` ends it."""
+
+    def __init__(self, spec: ServiceSpec, deadlines: Deadlines, log: Path) -> None:
+        """Start the service and wait until it is ready; what it says goes to ``log``."""
+        self._log = ServiceLog(log, log.stat().st_size if log.exists() else 0)
+        self._stack = ExitStack()
+        self._service = self._stack.enter_context(start_service(spec, ServiceLimits(start_s=START_S), log))
+        self.client = EnvironmentClient(self._service.socket, deadlines)
+
+    @contextmanager
+    def asked(self) -> Iterator[EnvironmentClient]:
+        """Lend the client; a failure of the service is told with its cause, the end of its log and the log's place."""
+        try:
+            yield self.client
+        except ServiceError as error:
+            death = self._service.death(_DEATH_WAIT_S)
+            if death is not None:
+                raise death from error
+            tail = self._log.tail()
+            said = f"Whole log: {self._log.path}\n{tail}" if tail else f"Whole log (empty): {self._log.path}"
+            raise type(error)(error.what, "\n".join(part for part in (error.next_step, said) if part)) from error
+
+    def stop(self) -> None:
+        """Stop the service."""
+        self._stack.close()

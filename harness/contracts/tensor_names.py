@@ -1,0 +1,81 @@
+"""Names of tensors in checkpoints: what trainers put around a model's own names, and how it is taken off again.
+
+``torch.compile`` calls the weights of a model ``_orig_mod.…``, parallel training ``module.…``, a class around it
+``model.…``, PEFT ``base_model.model.…``, and these come one inside another. A loader that does not know a name either
+leaves that weight as it was, or says nothing: both are a silent wrong result, so names are matched one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Collection, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+
+ANYWHERE = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""Segments that wrappers of single layers put into the middle of a name."""
+
+LEADING = ("module", "model", "base_model", "state_dict")
+"""Segments that wrappers of the whole model put before a name."""
+
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Match:
+    """How stored names stand for wanted ones: ``names`` maps stored to wanted, the rest found no partner."""
+
+    names: Mapping[str, str]
+    missing: Tuple[str, ...]
+    unexpected: Tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Say whether every name on either side has its partner."""
+        return not self.missing and not self.unexpected
+
+
+def match_names(stored: Iterable[str], wanted: Collection[str], prefixes: Sequence[str] = ()) -> Match:
+    """Return which wanted name each stored one stands for; a wanted name that two stand for counts as missing.
+
+    ``prefixes`` are further segments that may come before a name, such as that of the part (``unet``).
+    """
+    known = frozenset(wanted)
+    names: Dict[str, str] = {}
+    unexpected: List[str] = []
+    for name in stored:
+        found = unwrapped(name, known, prefixes)
+        if found is None:
+            unexpected.append(name)
+        else:
+            names[name] = found
+    twice = _doubled(names.values())
+    kept = {name: found for name, found in names.items() if found not in twice}
+    unexpected += [name for name, found in names.items() if found in twice]
+    missing = sorted(known - set(kept.values()))
+    return Match(kept, tuple(missing), tuple(sorted(unexpected)))
+
+
+def unwrapped(name: str, wanted: Collection[str], prefixes: Sequence[str] = ()) -> Optional[str]:
+    """Return the wanted name that ``name`` is with wrappers around it, or None."""
+    segments = name.split(".")
+    while True:
+        for candidate in (".".join(segments), ".".join(part for part in segments if part not in ANYWHERE)):
+            if candidate in wanted:
+                return candidate
+        if len(segments) < 2 or segments[0] not in (*ANYWHERE, *LEADING, *prefixes):
+            return None
+        segments = segments[1:]
+
+
+def shown(names: Sequence[str]) -> str:
+    """Return the first of ``names`` for a message, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _doubled(names: Iterable[str]) -> Collection[str]:
+    seen: Set[str] = set()
+    doubled: Set[str] = set()
+    for name in names:
+        (doubled if name in seen else seen).add(name)
+    return doubled

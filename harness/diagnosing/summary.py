@@ -1,0 +1,72 @@
+"""What all findings come to: the order in which a person should read them, and one sentence at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
+
+WEIGHTS, SUITE = "weights: ", "suite: "
+SUPPLIES = (WEIGHTS, "data: ", "image: ")
+"""How the findings about files begin that a user fetches or builds when they are wanted: their lack is no fault."""
+
+FIRST_RUN = "python benchmark.py --wm gtsim --task ignav"
+
+
+def by_weight(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings as a person reads them: problems, warnings of this machine, what is well, what is not fetched.
+
+    Weights that are not here are one finding, since `list wms` names the models.
+    """
+    return sorted(_weights_as_one(findings), key=_rank)
+
+
+def verdict(findings: Sequence[Finding]) -> list[str]:
+    """Return what can be done here, and what to do next: a line each."""
+    problems = [finding for finding in findings if finding.state == PROBLEM]
+    if problems:
+        names = ", ".join(finding.name for finding in problems)
+        step = next((finding.next_step for finding in problems if finding.next_step), "")
+        lines = [f"verdict: the embedded suite cannot run here ({names})"]
+        return [*lines, f"first:   {step}"] if step else lines
+    doubts = [finding.name for finding in findings if finding.state == WARNING and not _is_supply(finding)]
+    away = sorted({_what(finding) for finding in findings if finding.state == WARNING and _is_supply(finding)})
+    lines = [f"verdict: the embedded suite runs here: {FIRST_RUN}"]
+    if doubts:
+        lines.append(f"but:     {', '.join(doubts)} (first in the list above)")
+    if away:
+        lines.append(f"not here, and needed only for what they are for: {', '.join(away)}")
+    return lines
+
+
+def _weights_as_one(findings: Sequence[Finding]) -> list[Finding]:
+    lacking = [f for f in findings if f.name.startswith(WEIGHTS) and f.state == WARNING]
+    if len(lacking) < 2:
+        return list(findings)
+    names = ", ".join(finding.name.removeprefix(WEIGHTS) for finding in lacking)
+    one = replace(
+        lacking[0],
+        name="weights",
+        found=f"not here for {len(lacking)} world models: {names}",
+        meaning="these cannot run",
+        next_step="python benchmark.py list wms; each says what it needs: python benchmark.py --wm NAME --task ignav",
+    )
+    first = findings.index(lacking[0])
+    return [*findings[:first], one, *(f for f in findings[first:] if f not in lacking)]
+
+
+def _rank(finding: Finding) -> int:
+    if finding.state == WARNING and _is_supply(finding):
+        return 3
+    return {PROBLEM: 0, WARNING: 1, OK: 2, SKIPPED: 4}[finding.state]
+
+
+def _is_supply(finding: Finding) -> bool:
+    return finding.name == "weights" or finding.name.startswith((*SUPPLIES, SUITE))
+
+
+def _what(finding: Finding) -> str:
+    """Return a finding about something to be fetched in one word or two."""
+    kind = next((kind for kind in SUPPLIES if finding.name.startswith(kind)), "")
+    return {WEIGHTS: "weights", "data: ": "data", "image: ": "images"}.get(kind, finding.name.replace(": ", " "))

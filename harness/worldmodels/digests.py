@@ -1,0 +1,143 @@
+"""Digests of what a world model consists of: the code of its plugin, and its weights.
+
+A name and a version say what was meant to run. Two results are of the same model only where the same bytes ran: the
+files of the plugin's folders, or the image, and the resolved commits or the file hashes of its weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Dict, Iterator, Mapping, Sequence
+
+from harness.contracts.digest import digest
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint, ModelManifest
+from harness.worldmodels.file_hashes import Progress, hash_files, quiet
+from harness.worldmodels.hub_cache import find_snapshot, is_hub_id
+from harness.worldmodels.weight_files import data_files
+from harness.worldmodels.weights import used_checkpoints
+
+CODE, AUTHORS_CODE = "code", "authors' code"
+"""How the parts are called: ``code NAME`` for each folder of a plugin, ``authors' code`` for a checkout."""
+
+NO_CODE = ("__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".ipynb_checkpoints")
+NO_CODE_ENDINGS = (".pyc", ".pyo", ".nbi", ".nbc", ".swp", "~", ".DS_Store")
+"""What tools leave beside code: caches, which are made of it, and the history of a checkout."""
+
+COMMIT = "commit "
+_COMMIT = re.compile(f"{COMMIT}([0-9a-f]{{40}})")
+CARD = "README.md"
+_SMALL = 2**26
+"""Files up to this size are read each time: code may change within one tick of a clock."""
+
+
+def code_digests(folders: Sequence[Path], checkout: str = "") -> Dict[str, str]:
+    """Return the digest of each folder of a plugin (its own and those it shares), and of the authors' code if any."""
+    parts: Dict[str, str] = {}
+    for folder in folders:
+        name = f"{CODE} {folder.name}"
+        parts[name if name not in parts else f"{CODE} {folder}"] = folder_digest(folder)
+    if checkout:
+        parts[AUTHORS_CODE] = folder_digest(Path(checkout))
+    return parts
+
+
+def image_digests(image_id: str, checkout: str = "") -> Dict[str, str]:
+    """Return the digests of a world model whose code is that of a container image."""
+    return {CODE: f"image {image_id}", **({AUTHORS_CODE: folder_digest(Path(checkout))} if checkout else {})}
+
+
+def weights_digests(manifest: ModelManifest, progress: Progress = quiet) -> Dict[str, str]:
+    """Return the digests of a model's weights: the commit of what is from the hub, the hashes of what is a folder.
+
+    Everything in a folder counts, since configurations decide as much as weights do, but not its card.
+    """
+    parts: Dict[str, str] = {}
+    if manifest.weights not in ("", FROM_HUB, RANDOM):
+        parts["checkpoint"] = _content(Path(manifest.weights), progress)
+    for name, checkpoint in used_checkpoints(manifest).items():
+        found = _checkpoint(checkpoint, progress)
+        if found:
+            parts[name] = found
+    return parts
+
+
+def with_commits(manifest: ModelManifest, began: Mapping[str, str]) -> ModelManifest:
+    """Return the manifest with the commit that each hub reference stands for here in place of a branch or tag.
+
+    So the commit is in the manifest's hash. ``began`` holds the commits, by field, that a continued run began with:
+    those are loaded, wherever the branch has moved to.
+    """
+    resolved = {
+        name: replace(checkpoint, revision=began[name]) if name in began else _resolved(checkpoint)
+        for name, checkpoint in used_checkpoints(manifest).items()
+    }
+    return replace(manifest, **resolved)  # type: ignore[arg-type]
+
+
+def commits_of(digests: Mapping[str, str]) -> Dict[str, str]:
+    """Return the commits, by field of a manifest, among the digests of a run."""
+    found = {name: _COMMIT.fullmatch(value) for name, value in digests.items()}
+    return {name: match[1] for name, match in found.items() if match is not None}
+
+
+def folder_digest(folder: Path) -> str:
+    """Return the SHA-256 of a folder of code: names and contents of its files, caches left out.
+
+    Links are followed, each folder once. A file that cannot be read raises Refusal.
+    """
+    files = {str(path.relative_to(folder)): path for path in _files(folder)}
+    large = [path for path in files.values() if path.stat().st_size > _SMALL]
+    try:
+        hashes = hash_files(large)
+        known = {name: hashes.get(path) or _sha256(path) for name, path in sorted(files.items())}
+    except OSError as error:
+        raise Refusal(f"{error.filename} cannot be read ({error.strerror}).", "Mend its permissions.") from error
+    return digest(known)
+
+
+def _checkpoint(checkpoint: Checkpoint, progress: Progress) -> str:
+    if is_hub_id(checkpoint.source):
+        snapshot = find_snapshot(checkpoint.source, checkpoint.revision)
+        return "" if snapshot is None else f"{COMMIT}{snapshot.name}"
+    path = Path(checkpoint.source)
+    return _content(path, progress) if path.is_absolute() and path.exists() else ""
+
+
+def _content(path: Path, progress: Progress) -> str:
+    """Return the digest of a chosen folder or file of weights."""
+    if path.is_dir():
+        files = {str(file.relative_to(path)): file for file in _files(path) if str(file.relative_to(path)) != CARD}
+    else:
+        beside = (*data_files(path), *(path.parent.glob("adapter_config.json")))
+        files = {file.name: file for file in (path, *beside)}
+    hashes = hash_files(sorted(files.values()), progress)
+    return f"files {digest({name: hashes[file] for name, file in files.items()})}"
+
+
+def _resolved(checkpoint: Checkpoint) -> Checkpoint:
+    found = find_snapshot(checkpoint.source, checkpoint.revision) if is_hub_id(checkpoint.source) else None
+    return checkpoint if found is None else replace(checkpoint, revision=found.name)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    seen = set()
+    for place, inner, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            inner.clear()
+            continue
+        seen.add(real)
+        inner[:] = sorted(name for name in inner if name not in NO_CODE)
+        for name in sorted(names):
+            path = Path(place, name)
+            if not name.endswith(NO_CODE_ENDINGS) and path.is_file():
+                yield path
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

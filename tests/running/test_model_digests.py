@@ -1,0 +1,116 @@
+"""The bytes of a world model are part of what a run or a measurement asks, and looked at when it is started again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.banking.plan import outdated, unfinished
+from harness.cli.options import RunOptions, make_plan
+from harness.cli.play import reusable
+from harness.contracts.errors import SpecMismatch
+from harness.records.model_parts import changed_parts, same_name, unknown_parts
+from harness.running import runs
+from harness.running.model_digests import check_code
+from harness.running.plan import RunPlan
+from harness.running.plan_services import PlanServices
+from tasks.suite import load_suite
+
+MODEL = """
+from harness.wire.sdk import WorldModel
+
+class Mine(WorldModel):
+    def imagine(self, request):
+        raise NotImplementedError
+"""
+TOML = '[family]\nname = "mine"\nentry_point = "model:Mine"\nshared = ["../base"]\n[[model]]\nname = "mine"\n'
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    """A plugin with a folder that it shares."""
+    for name, files in {"mine": {"model.py": MODEL, "plugin.toml": TOML}, "base": {"part.py": "x = 1\n"}}.items():
+        (tmp_path / name).mkdir()
+        for file, content in files.items():
+            (tmp_path / name / file).write_text(content)
+    return tmp_path / "mine"
+
+
+def plan(plugin: Path, wm: str = "mine") -> RunPlan:
+    return make_plan(RunOptions(wm, "ignav", suite="embedded", episodes="2", plugins=(plugin,)))
+
+
+def test_an_edit_makes_another_identity_of_the_same_name(plugin: Path) -> None:
+    before = plan(plugin).identity
+    assert set(before.wm_digests) == {"code mine", "code base"} and plan(plugin).identity == before
+    (plugin.parent / "base" / "part.py").write_text("x = 2\n")
+    after = plan(plugin).identity
+    assert after.wm_manifest_hash == before.wm_manifest_hash and after != before
+    assert same_name(before, after) and [part.partition(" (")[0] for part in changed_parts(before, after)] == [
+        "code base"
+    ]
+
+
+@pytest.mark.parametrize("wm", ["none", "gtsim"])
+def test_a_model_without_code_of_its_own_has_no_digests(plugin: Path, wm: str) -> None:
+    identity = plan(plugin, wm).identity
+    assert identity.wm_digests == {} and unknown_parts(identity, identity) == ""
+
+
+def test_code_that_changes_while_a_run_is_played_ends_it(plugin: Path) -> None:
+    planned = plan(plugin)
+    assert planned.world_model is not None
+    check_code(planned.identity, planned.world_model)
+    (plugin / "model.py").write_text(f"{MODEL}\n")
+    with pytest.raises(SpecMismatch, match="code mine of world model 'mine' has changed"):
+        check_code(planned.identity, planned.world_model)
+    check_code(replace(planned.identity, wm_digests={}), planned.world_model)  # an old run wrote nothing down
+
+
+def test_a_worker_looks_at_the_code_that_it_started(plugin: Path, tmp_path: Path) -> None:
+    planned = plan(plugin)
+    suite = load_suite(planned.identity.suite, "ignav")
+    for text in (MODEL, f"{MODEL}\n"):
+        (plugin / "model.py").write_text(text)
+        services = PlanServices(planned, suite, tmp_path)
+        try:
+            if text == MODEL:
+                assert services.imaginer(None) is not None
+            else:
+                with pytest.raises(SpecMismatch, match="has changed"):
+                    services.imaginer(None)
+        finally:
+            services.close()
+
+
+def test_a_measurement_goes_on_with_the_same_bytes_alone(plugin: Path, tmp_path: Path) -> None:
+    first = plan(plugin)
+    folder = runs.create(first, tmp_path / "runs")
+    assert unfinished((folder,), first) is folder and outdated((folder,), first) is None
+    (plugin / "model.py").write_text(f"{MODEL}\n")
+    now = plan(plugin)
+    found = outdated((folder,), now)
+    assert unfinished((folder,), now) is None and found is not None
+    assert found[0] is folder and found[1][0].startswith("code mine (")
+    old = runs.create(replace(first, identity=replace(first.identity, wm_digests={})), tmp_path / "old")
+    assert unfinished((old,), now) is old  # nothing is known of it, and it must go on
+
+
+def test_references_are_reused_with_the_same_bytes_alone(plugin: Path, tmp_path: Path) -> None:
+    played = replace(plan(plugin), player="tests.running.fake:FakePlayer")
+    runs.start(played, tmp_path / "runs")
+    assert reusable(plan(plugin), tmp_path / "runs") is not None
+    (plugin / "model.py").write_text(f"{MODEL}\n")
+    assert reusable(plan(plugin), tmp_path / "runs") is None
+
+
+def test_identities_of_before_are_read(plugin: Path, tmp_path: Path) -> None:
+    identity = plan(plugin).identity
+    old = replace(identity, wm_digests={})
+    assert changed_parts(old, identity) == () and "does not say" in unknown_parts(old, identity)
+    image = replace(identity, wm_digests={"code": "image sha256:" + "a" * 64})
+    assert changed_parts(image, identity) == () and "image" in unknown_parts(image, identity)
+    other = replace(identity, wm_digests={"code": "image sha256:" + "b" * 64})
+    assert changed_parts(image, other) == ("code (image aaaaaaaaaaaa and image bbbbbbbbbbbb)",)

@@ -1,0 +1,82 @@
+"""The files of an adapter: which one applies, to which expert, and what its configuration says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from harness.contracts.errors import Refusal
+from harness.contracts.plain_json import parse_json, read_json
+
+CONFIG = "adapter_config.json"
+FIRST, SECOND = "transformer", "transformer_2"
+METADATA = "lora_adapter_metadata"
+"""Under this name diffusers keeps the configuration inside the safetensors file, each entry after its component."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_NOT_NOISE = ("rank", "res", "resolution", "quality", "mem", "memory", "vram")
+"""Words after which ``low`` and ``high`` do not speak of noise."""
+
+
+@dataclass(frozen=True)
+class AdapterFile:
+    """A file of adapters; ``expert`` is ``transformer`` or ``transformer_2`` where its path says so, else ""."""
+
+    path: Path
+    expert: str
+
+    def settings(self, expert: str) -> Mapping[str, Any]:
+        """Return the configuration of the adapter for ``expert``: of the file beside it, else inside it, else {}."""
+        beside = self.path.parent / CONFIG
+        if beside.is_file():
+            found = read_json(beside)
+            if not isinstance(found, dict):
+                raise Refusal(f"{beside} is no configuration of an adapter.", "Restore the one that peft saved.")
+            return found
+        try:
+            with safe_open(self.path, "pt") as file:
+                text = (file.metadata() or {}).get(METADATA, "")
+            inside = parse_json(text) if text else {}
+            if not isinstance(inside, dict):
+                raise ValueError(f"it is {type(inside).__name__}")
+        except (SafetensorError, ValueError) as error:
+            raise Refusal(
+                f"the configuration inside {self.path} is not understood: {error}.", "Save it again."
+            ) from error
+        return {
+            name.removeprefix(f"{expert}."): value for name, value in inside.items() if name.startswith(f"{expert}.")
+        }
+
+
+def adapter_files(place: Path, several: bool) -> tuple[AdapterFile, ...]:
+    """Return the adapter's files in ``place``; ``several`` says that a file for each of two experts may be there.
+
+    Refusal where there is none, or more than can apply: merging two would give a model that nobody trained.
+    """
+    found = sorted(place.rglob("*.safetensors")) if place.is_dir() else [place]
+    if not found:
+        raise Refusal(f"{place} holds no safetensors file.", "Name the adapter's file or folder.")
+    if len(found) > (2 if several else 1):
+        names = ", ".join(str(file.relative_to(place)) for file in found)
+        raise Refusal(f"{place} holds {len(found)} adapters, and one has to apply: {names}.", "Name one file.")
+    root = place if place.is_dir() else place.parent
+    return tuple(AdapterFile(file, expert_of(str(file.relative_to(root)))) for file in found)
+
+
+def expert_of(path: str) -> str:
+    """Return the expert that a path names: HIGH noise is the first, LOW noise the second; "" where it names none."""
+    parts = Path(path).parts
+    low, high = _speaks_of("low", path) or SECOND in parts, _speaks_of("high", path) or FIRST in parts
+    if low and high:
+        raise Refusal(f"{path} names both experts, high and low noise.", "Call it after the one that it is for.")
+    return SECOND if low else FIRST if high else ""
+
+
+def _speaks_of(level: str, path: str) -> bool:
+    words = [word.lower() for word in _WORD.findall(path)]
+    alone = any(w == level and after not in _NOT_NOISE for w, after in zip(words, [*words[1:], ""], strict=True))
+    return alone or f"{level}noise" in words
