@@ -19,7 +19,7 @@ from harness.cli.scenes import prepare_scenes
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE
-from harness.contracts.results import PLAYED
+from harness.contracts.results import FAILED, OK, PLANNED, PLAYED
 from harness.records.folder import RunFolder, list_runs
 from harness.records.model_parts import unknown_parts
 from harness.running.plan import RunPlan
@@ -33,7 +33,7 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     """Play one run, after its references where asked; return its exit code.
 
     With ``references`` a run of exactly this identity that was played to its end under ``out`` is taken as it is: what
-    was asked for is what it lacks.
+    was asked for is what it lacks. One that was not played to its end is to be continued, which Refusal says.
     """
     from harness.running import runs
 
@@ -42,8 +42,10 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     warn(plan)
     prepare_scenes(plan)
     if references:
-        play_references(options, plan, out)
         done = reusable(plan, out)
+        if done is None:
+            refuse_unfinished(plan, out)
+        play_references(options, plan, out)
         if done is not None:
             note(f"the run itself: reused from {done.path}")
             return tell(done, out, as_json)
@@ -131,13 +133,35 @@ def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
     One with an episode that broke would be refused as a reference, so reusing it would leave the reference out. A run
     from before digests were written down is taken at its manifest.
     """
+    for folder in same_runs(plan, out):
+        if all(row.result.state in PLAYED for row in folder.rows()):
+            return folder
+    return None
+
+
+def same_runs(plan: RunPlan, out: Path) -> Iterator[RunFolder]:
+    """Yield the runs under ``out`` with exactly the identity of a plan, finished or not."""
     for folder in list_runs(out):
         identity = folder.identity
         digests = identity.wm_digests or plan.identity.wm_digests
-        same = replace(identity, wm_digests=digests) == plan.identity
-        if same and all(row.result.state in PLAYED for row in folder.rows()):
-            return folder
-    return None
+        if replace(identity, wm_digests=digests) == plan.identity:
+            yield folder
+
+
+def refuse_unfinished(plan: RunPlan, out: Path) -> None:
+    """Raise Refusal where a run of this identity was begun under ``out``: what it has played is not played again."""
+    from harness.scoring.next_commands import continue_command
+
+    for folder in same_runs(plan, out):
+        states = {row.result.state for row in folder.rows()}
+        if not states & {OK, FAILED}:
+            continue  # nothing would be played twice
+        broken = bool(states - {OK, FAILED, PLANNED})
+        raise Refusal(
+            f"this run was begun in {folder.path} and not played to its end.",
+            f"Continue it: {continue_command(str(folder.path), broken)}\n"
+            "Then give this command again: it plays the references alone. To begin anew: another --out.",
+        )
 
 
 def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = False) -> int:

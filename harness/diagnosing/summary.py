@@ -23,21 +23,20 @@ def by_weight(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def verdict(findings: Sequence[Finding]) -> list[str]:
-    """Return what can be done here, and what to do next: a line each."""
+    """Return what is to be done or known, a line each, and as the last line what can be played here."""
     problems = [finding for finding in findings if finding.state == PROBLEM]
     if problems:
         names = ", ".join(finding.name for finding in problems)
-        step = next((finding.next_step for finding in problems if finding.next_step), "")
-        lines = [f"verdict: the embedded suite cannot run here ({names})"]
-        return [*lines, f"first:   {step}"] if step else lines
+        steps = [f"to do:   {finding.next_step}" for finding in problems if finding.next_step]
+        return [*steps[:1], f"verdict: the embedded suite cannot run here ({names})"]
     doubts = [finding.name for finding in findings if finding.state == WARNING and not _is_supply(finding)]
     away = sorted({_what(finding) for finding in findings if finding.state == WARNING and _is_supply(finding)})
-    lines = [f"verdict: the embedded suite runs here: {FIRST_RUN}"]
-    if doubts:
-        lines.append(f"but:     {', '.join(doubts)} (first in the list above)")
+    lines = []
     if away:
         lines.append(f"not here, and needed only for what they are for: {', '.join(away)}")
-    return lines
+    if doubts:
+        lines.append(f"look at: {', '.join(doubts)} (first in the list)")
+    return [*lines, f"verdict: the embedded suite runs here: {FIRST_RUN}"]
 
 
 def _weights_as_one(findings: Sequence[Finding]) -> list[Finding]:

@@ -11,6 +11,7 @@ import pytest
 
 from harness.cli import play
 from harness.cli.options import RunOptions, make_plan
+from harness.contracts.errors import Refusal
 from harness.contracts.results import ERROR, FAILED, PLANNED, EpisodeResult
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance
@@ -115,11 +116,15 @@ def test_a_finished_run_is_never_played_again_for_its_references(
     assert (first.path / "report.html").exists()
 
 
-def test_an_unfinished_run_is_not_taken_for_a_finished_one(tmp_path: Path, played: list[str]) -> None:
+@pytest.mark.parametrize(("state", "says"), [(PLANNED, "--resume"), (ERROR, "--retry-errors")])
+def test_an_unfinished_run_is_continued_not_played_again(
+    tmp_path: Path, played: list[str], state: str, says: str
+) -> None:
     asked = options("copy")
-    write(tmp_path, make_plan(asked), "first", PLANNED)
-    play.play(asked, tmp_path, as_json=False, references=True)
-    assert played.count("copy") == 1
+    first = write(tmp_path, make_plan(asked), "first", state)
+    with pytest.raises(Refusal) as refusal:
+        play.play(asked, tmp_path, as_json=False, references=True)
+    assert played == [] and str(first.path) in refusal.value.next_step and says in refusal.value.next_step
 
 
 @pytest.mark.parametrize(("changes", "episodes"), [({}, 18), (DEFAULT, 0), ({**DEFAULT, "seeds": "1"}, 6 * 24)])

@@ -27,12 +27,13 @@ def test_absent_weights_are_one_line_that_names_them() -> None:
 
 
 def test_a_machine_that_plays_is_told_what_to_play_and_what_it_lacks() -> None:
-    said = "\n".join(verdict([WELL, *WEIGHTS, SUITE, SLOW]))
-    assert "the embedded suite runs here: python benchmark.py --wm gtsim --task ignav" in said
+    *before, last = verdict([WELL, *WEIGHTS, SUITE, SLOW])
+    assert last == "verdict: the embedded suite runs here: python benchmark.py --wm gtsim --task ignav"
+    said = "\n".join(before)
     assert "machine" in said and "weights" in said and "suite wiw-v1" in said
 
 
 @pytest.mark.parametrize("others", [[], [WELL, SLOW, *WEIGHTS]])
 def test_a_problem_is_the_verdict_with_what_to_do(others: list[Finding]) -> None:
     said = verdict([*others, BROKEN])
-    assert "cannot run here (compiler)" in said[0] and "pip install numba" in said[1]
+    assert said[-1] == "verdict: the embedded suite cannot run here (compiler)" and "pip install numba" in said[-2]
