@@ -16,6 +16,7 @@ from harness.cli import again
 from harness.cli.paths import cache_root
 from harness.cli.progress import ReadingLine
 from harness.cli.scenes import choose_scenes
+from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
@@ -200,12 +201,12 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
     manifest = prepared.manifest
     trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
     if not plays_view(trial, manifest.view):
-        weights = " --weights random" if prepared.lacks else ""
-        return (f"Without all that, the model alone: python benchmark.py plugin check {manifest.name}{weights}",)
-    family = f" --suite {trial.family}"
-    weights = " --weights random" if prepared.lacks else ""
+        weights = ("--weights", "random") if prepared.lacks else ()
+        return (f"Without all that, the model alone: {command('plugin', 'check', manifest.name, *weights)}",)
+    weights = ("--weights", "random") if prepared.lacks else ()
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
-    return (f"Without all that, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}",)
+    words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *weights)
+    return (f"Without all that, {why}: {command(*words)}",)
 
 
 def make_plan(options: RunOptions) -> RunPlan:

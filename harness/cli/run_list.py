@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.cli.columns import side_by_side, width_of_output
 from harness.cli.console import print_json, print_table, say
+from harness.contracts.commands import command
 from harness.contracts.results import ERROR, OK, PLANNED, PLAYED, TIMEOUT, EpisodeResult
 from harness.records.folder import RunFolder, list_runs
 
@@ -84,7 +85,7 @@ def show_runs(out: Path, as_json: bool, page: bool = False) -> int:
     else:
         columns, rows = _fitting([_cells(plain(run)) for run in runs], width_of_output())
         print_table(f"Runs in {out}", columns, rows)
-        say(f"One page with links to the reports: python benchmark.py runs --page --out {out}")
+        say(f"One page with links to the reports: {command('runs', '--page', '--out', out)}")
     return 0
 
 
