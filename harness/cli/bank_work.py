@@ -28,6 +28,7 @@ from harness.records.banks import (
 )
 from harness.records.folder import RunFolder
 from harness.records.model_parts import unknown_parts
+from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
@@ -51,6 +52,7 @@ def measure(
     other = None if against is None else open_measurement(against)
     if other is not None:
         check_against(other, plan)
+    check_interpreters(plan)
     check_writable(out)
     warn(plan)
     for remark in remarks(plan):

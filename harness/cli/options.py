@@ -26,11 +26,10 @@ from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.action_spaces import check_actions
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import DOCKER, PROCESS, find_image, read_file
-from harness.running.interpreters import check_environment_python, check_model_python
 from harness.running.model_digests import model_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
-from harness.running.services import ENVIRONMENT_CLASSES, Placement, find_gpu, plan_environment, plan_world_model
+from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.running.views import check_view, plays_view
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
@@ -233,7 +232,6 @@ def make_plan(options: RunOptions) -> RunPlan:
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, ReadingLine())
     entry = replace(entry, manifest=prepared.manifest)
-    check_model_python(world_model.python, entry)
     unsandboxed = is_strangers(entry) and not options.wm_container
     identity = identify(options, suite, prepared, image, (UNSANDBOXED,) if unsandboxed else ())
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
@@ -260,7 +258,6 @@ def _environment(
     if suite.environment == HABITAT:
         files = {} if AT in suite.name else digests  # those of embedded homes are of homes; the exporter checks them
         return plan_habitat(suite, choose_scenes(options.scenes, suite), files, where)
-    check_environment_python(where.python, ENVIRONMENT_CLASSES[suite.environment])
     return plan_environment(suite.environment, cache_root(), digests, where)
 
 

@@ -22,6 +22,7 @@ from harness.contracts.manifests import NONE
 from harness.contracts.results import FAILED, OK, PLANNED, PLAYED
 from harness.records.folder import RunFolder, list_runs
 from harness.records.model_parts import unknown_parts
+from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
 from harness.worldmodels.preparing import Choice
@@ -38,6 +39,7 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     from harness.running import runs
 
     plan = make_plan(options)
+    check_interpreters(plan)
     check_writable(out)
     warn(plan)
     prepare_scenes(plan)
@@ -61,6 +63,7 @@ def resume(run: Path, continuation: Continuation, retry_errors: bool, as_json: b
 
     folder = RunFolder.open(run)
     plan = plan_again(folder, continuation)
+    check_interpreters(plan)
     warn(plan)
     if unknown := unknown_parts(folder.identity, plan.identity):
         note(f"whether the world model is still the one that the run began with is not known: {unknown}")
@@ -167,6 +170,7 @@ def refuse_unfinished(plan: RunPlan, out: Path) -> None:
 def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = False) -> int:
     """Print what would be played and what it would cost, from earlier runs where there are any."""
     plan = make_plan(options)
+    check_interpreters(plan)
     counted = reference_facts(options, plan, out) if references else {}
     identity = plan.identity
     rows = len(identity.keys())

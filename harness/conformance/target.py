@@ -11,7 +11,7 @@ from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
 from harness.records.identity import ImageRecord
 from harness.running.images import find_image, read_file
-from harness.running.interpreters import check_model_python
+from harness.running.interpreters import check_python
 from harness.running.plan import ServicePlan
 from harness.running.services import Placement, plan_world_model
 from harness.worldmodels import plugin_images
@@ -85,7 +85,7 @@ def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageReco
             f"To get them: {steps}." + (random if all(lack.learnt for lack in prepared.lacks) else ""),
         )
     chosen = replace(entry, manifest=check(prepared, choice).manifest)
-    check_model_python(where.python, chosen)
     plan, _ = plan_world_model(chosen, image, where, prepared.code)
     assert plan is not None  # models of kind plugin have a service
+    check_python(plan)
     return Target(chosen, plan, source)

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from harness.contracts.from_source import CHECKOUT
+from harness.running.plan import RunPlan, ServicePlan
 from harness.runtimes.interpreters import SERVICE, check_interpreter
-from harness.worldmodels.catalog import CatalogEntry
+from harness.runtimes.specs import WORLD_MODEL
 from harness.worldmodels.plugin_imports import imports_of
 
 ENV_PYTHON, WM_PYTHON = "--env-python", "--wm-python"
 
 
-def check_model_python(python: str, entry: CatalogEntry) -> None:
-    """Raise Refusal, once for all, where the interpreter of a world model lacks packages; "" names this one."""
-    if python:
-        found = imports_of(_module(entry.manifest.entry_point), (entry.folder, *entry.shared, CHECKOUT))
-        path = tuple(str(folder) for folder in (entry.folder, *entry.shared))
-        check_interpreter(python, WM_PYTHON, _others(found.first), _others(found.later), path)
+def check_interpreters(plan: RunPlan) -> None:
+    """Raise Refusal, once for all that is missing, where an interpreter that the user named cannot run its service."""
+    for service in (plan.environment, plan.world_model):
+        if service is not None:
+            check_python(service)
 
 
-def check_environment_python(python: str, entry_point: str) -> None:
-    """Raise Refusal, once for all, where the interpreter of an environment lacks packages; "" names this one."""
-    if python:
-        found = imports_of(_module(entry_point), (CHECKOUT,))
-        check_interpreter(python, ENV_PYTHON, _others(found.first), _others(found.later))
-
-
-def _module(entry_point: str) -> str:
-    return entry_point.partition(":")[0]
+def check_python(service: ServicePlan) -> None:
+    """Raise Refusal where the interpreter of one service lacks packages; that of the harness is not looked at."""
+    if service.python:
+        folders = (*map(Path, service.path), CHECKOUT)
+        found = imports_of(service.entry_point.partition(":")[0], folders)
+        option = WM_PYTHON if service.kind == WORLD_MODEL else ENV_PYTHON
+        check_interpreter(service.python, option, _others(found.first), _others(found.later), service.path)
 
 
 def _others(packages: Mapping[str, str]) -> dict[str, str]:
