@@ -8,6 +8,7 @@ from typing import Mapping, Optional, Protocol, Tuple, cast
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.judgements import Judge
 from harness.contracts.names import nearest
 from harness.contracts.trajectories import PlayedEpisode
 from harness.wire.sdk import Environment
@@ -32,11 +33,12 @@ class PlayEpisode(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """A task: its name, one line of what is asked, and how an episode is played."""
+    """A task: its name, one line of what is asked, how an episode is played, and how its record is judged."""
 
     name: str
     summary: str
     play_episode: PlayEpisode
+    judge: Judge
 
 
 _MODULES: Mapping[str, str] = {"ignav": "tasks.ignav.task"}
@@ -52,4 +54,4 @@ def load_task(name: str) -> Task:
     if name not in _MODULES:
         raise Refusal(f"there is no task {name!r}.", nearest(name, _MODULES))
     module = import_module(_MODULES[name])
-    return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode))
+    return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode), cast(Judge, module.judge))

@@ -18,7 +18,12 @@ ALLOWED = {
     "harness.records": {"harness.contracts"},
     "harness.scoring": {"harness.records", "harness.contracts"},
     "harness.reporting": {"harness.scoring", "harness.records", "harness.contracts"},
-    "harness.science": {"tasks", "harness.worldmodels", "harness.scoring", "harness.records", "harness.contracts"},
+    "harness.science": {
+        "harness.auditing", "tasks", "harness.worldmodels", "harness.scoring", "harness.records", "harness.contracts",
+    },
+    "harness.auditing": {
+        "harness.banking", "tasks", "harness.worldmodels", "harness.records", "harness.contracts",
+    },
     "harness.running": {
         "tasks", "harness.planning", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
         "harness.contracts",
@@ -37,7 +42,7 @@ ALLOWED = {
     "harness.collecting": {"harness.runtimes", "harness.wire", "harness.records", "harness.contracts"},
     "harness.training": {"harness.planning", "harness.contracts"},
     "harness.cli": {
-        "harness.banking",
+        "harness.auditing", "harness.banking",
         "harness.collecting",
         "harness.conformance", "harness.runtimes",
         "harness.diagnosing", "harness.running", "harness.reporting", "harness.science", "harness.scoring",

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Dict, Optional
 
 from harness.planning.agent import Choice
-from harness.planning.bank_states import DecisionState, regret_m
+from harness.planning.bank_states import KnownDistances, regret_m
+from harness.planning.revisers import STAY
 
 TRUTH_TIE_M = 1e-6
 """Ends whose true distances differ by less are equally good: far below a step, far above rounding."""
 
 
-def measures(state: DecisionState, forced: Choice, free: Choice) -> Dict[str, float]:
+def measures(state: KnownDistances, forced: Choice, free: Choice) -> Dict[str, float]:
     """Return the measures of a state by name.
 
     ``forced`` had to move, ``free`` could stay. ``regret_m`` and ``self_regret_m`` are theirs in metres, ``chance_m``
@@ -27,7 +28,7 @@ def measures(state: DecisionState, forced: Choice, free: Choice) -> Dict[str, fl
         "self_regret_m": regret_m(state, free),
         "chance_m": sum(state.end_distances_m) / len(state.ends) - best,
         "top_1": float(is_best(state, forced)),
-        "stayed": float(free.end is None),
+        "stayed": float(free.index == STAY),
         "ends": float(len(state.ends)),
         "rollouts": float(forced.rollouts),
     }
@@ -35,12 +36,12 @@ def measures(state: DecisionState, forced: Choice, free: Choice) -> Dict[str, fl
     return found if ranked is None else {**found, "rank_correlation": ranked}
 
 
-def is_best(state: DecisionState, choice: Choice) -> bool:
+def is_best(state: KnownDistances, choice: Choice) -> bool:
     """Say whether ``choice``, which moves, leads as near to the goal as any end does."""
     return state.end_distances_m[choice.index] <= min(state.end_distances_m) + TRUTH_TIE_M
 
 
-def rank_correlation(state: DecisionState, choice: Choice) -> Optional[float]:
+def rank_correlation(state: KnownDistances, choice: Choice) -> Optional[float]:
     """Return Spearman's rho between the scores of the ends and minus their true distances.
 
     None where nothing was scored, or where all ends are truly alike. Scores that are all equal give 0: they tell no

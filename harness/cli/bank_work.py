@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
+from harness.auditing.audit import audit
 from harness.banking.plan import outdated, plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
 from harness.cli.failures import failure_lines, retry_lines, telling_how_on
@@ -21,15 +22,17 @@ from harness.records.banks import (
     BANK_HASH,
     STATES,
     bank_hash,
-    list_measurements,
     measurement,
     new_bank_id,
     open_measurement,
+    read_measurements,
 )
+from harness.records.damage import lines_of
 from harness.records.folder import RunFolder
 from harness.records.model_parts import unknown_parts
 from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
+from harness.running.progress import BROKEN_CODE
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
 
@@ -52,6 +55,7 @@ def measure(
     other = None if against is None else open_measurement(against)
     if other is not None:
         check_against(other, plan)
+        audit(other).findings.raise_damage(measurement(other))
     check_interpreters(plan)
     check_writable(out)
     warn(plan)
@@ -61,13 +65,17 @@ def measure(
     with asking(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress, retry_errors=retry_errors)
     from harness.reporting.bank_exports import write_bank_results
+    from harness.scoring.data import checked_run
 
-    results = write_bank_results(folder, other)
+    found = audit(folder, outcome.damage)
+    results = write_bank_results(folder, other, checked_run(folder, found.rows, found.findings))
     if as_json:
         print_json(results)
     else:
-        for line in lines(results, folder):
+        for line in (*lines_of(found.findings), *lines(results, folder)):
             say(line)
+    if found.findings.damage:
+        return BROKEN_CODE
     if outcome.exit_code:
         for line in partial_lines(results["states"], outcome.stopped):
             note(line)
@@ -98,7 +106,10 @@ def remarks(plan: RunPlan) -> list[str]:
 
 def going_on(plan: RunPlan, out: Path, broken: bool = False) -> Optional[RunFolder]:
     """Return the measurement that stopped and goes on now, or None; say why where one cannot go on."""
-    measurements = list_measurements(out)
+    listing = read_measurements(out)
+    for passed in listing.passed_over:
+        note(str(passed))
+    measurements = listing.folders
     folder = unfinished(measurements, plan, broken)
     stopped = None if folder else outdated(measurements, plan)
     if stopped is not None:

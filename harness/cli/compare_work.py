@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from harness.cli.console import print_json, print_table, say
+from harness.auditing.audit import audit
+from harness.cli.console import note, print_json, print_table, say
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
 from harness.records.atomic import write_atomic
@@ -15,7 +16,7 @@ from harness.records.errors import disk_errors
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
 from harness.scoring.comparing_matching import Terms, check_comparable
-from harness.scoring.data import load_run
+from harness.scoring.data import RunData, checked_run
 from tasks.suite import load_suite
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def compare_runs(
     """Compare run folders, write the page and its numbers, and print them; return 0."""
     folders, at = choose_runs(paths, baseline)
     terms = terms_of(folders[0].identity, allow_partial, allow_prompts)
-    runs = [load_run(folder) for folder in folders]
+    runs = [sound_run(folder) for folder in folders]
     check_comparable(runs, terms)  # refuses before scipy and statsmodels are loaded, which takes seconds
     from harness.reporting.comparison import write_comparison
     from harness.scoring.comparing import as_plain, compare
@@ -54,6 +55,15 @@ def compare_runs(
         show(comparison)
         say(f"page    {page}")
     return 0
+
+
+def sound_run(folder: RunFolder) -> RunData:
+    """Return the data of a run; RecordError, which names the rows, for a damaged one: it is compared with nothing."""
+    found = audit(folder)
+    found.findings.raise_damage(folder.path)
+    for sentence in found.findings.unchecked:
+        note(f"{folder.path.name}: {sentence}")
+    return checked_run(folder, found.rows, found.findings)
 
 
 def choose_runs(paths: Sequence[Path], baseline: Optional[Path]) -> tuple[list[RunFolder], int]:
@@ -97,8 +107,8 @@ def show(comparison: Comparison) -> None:
     from harness.reporting.comparison_texts import number_rows, run_rows, sentence, test_rows
 
     baseline = comparison.runs[comparison.baseline].label
-    for note in comparison.notes:
-        say(f"note    {note}")
+    for remark in comparison.notes:
+        say(f"note    {remark}")
     say(f"pairs   {comparison.pairs} of {comparison.planned} (episode, seed) in {comparison.homes} homes")
     print_table("Runs", *run_rows(comparison))
     print_table(f"Success beside {baseline}", *test_rows(comparison))

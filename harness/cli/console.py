@@ -9,11 +9,9 @@ from typing import Any
 
 from harness.cli.columns import side_by_side, stacked, width_of_output
 from harness.contracts.errors import WiwError
+from harness.contracts.printing import one_line, printable
 
-
-def printable(text: str) -> str:
-    """Return ``text`` with control characters escaped: it may quote a stranger's program, and a terminal obeys them."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+__all__ = ["note", "print_error", "print_json", "print_table", "printable", "say"]
 
 
 def say(text: str) -> None:
@@ -40,19 +38,26 @@ def print_error(error: WiwError) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table, as wide as the terminal; one row under another where its columns would be too narrow to read."""
-    cells = [tuple(map(printable, row)) for row in rows]
+    cells = [tuple(map(one_line, row)) for row in rows]
     width = width_of_output()
     if not side_by_side(columns, cells, width):
-        for line in (title, *stacked(columns, cells, width)):
+        for line in (one_line(title), *stacked(columns, cells, width)):
             say(line)
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=Text(one_line(title)),
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+    )
     for i, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=i == 0)
+        table.add_column(Text(one_line(column)), overflow="fold", no_wrap=i == 0)
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a cell are no markup
     Console(width=width).print(table)

@@ -13,6 +13,7 @@ import typer
 
 from harness.cli.console import note, print_json, print_table, say
 from harness.contracts.errors import Refusal
+from harness.contracts.printing import one_line
 
 if TYPE_CHECKING:
     from harness.running.services import Placement
@@ -211,7 +212,7 @@ class ProgressNote:
         elif done != total and now - self._shown < (_LIVE_INTERVAL_S if self._live else _INTERVAL_S):
             return
         self._shown = now
-        line = progress_line(path, done, total, self._first, now - self._started)
+        line = one_line(progress_line(path, done, total, self._first, now - self._started))
         sys.stderr.write(f"\r\x1b[2K{line}" if self._live else f"{line}\n")
         sys.stderr.flush()
 

@@ -13,6 +13,7 @@ from harness.cli.paths import REPOSITORY
 from harness.cli.progress import clock
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import user_cache
+from harness.contracts.printing import one_line
 from harness.records.provenance import git_commit
 from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import Engine
@@ -56,7 +57,7 @@ class StepLines:
         passed = clock(time.monotonic() - self._started)
         line = f"{self._name} {passed:>6} {count:>6}  {step.text[:STEP_WIDTH]}"
         if self._live:
-            sys.stderr.write(f"\r\x1b[2K{line[: STEP_WIDTH + 20]}")
+            sys.stderr.write("\r\x1b[2K" + one_line(line[: STEP_WIDTH + 20]))
             sys.stderr.flush()
         else:
             note(line)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.auditing.audit import audit
 from harness.cli.console import note, print_json, say
 from harness.cli.continuing import Continuation, plan_again
 from harness.cli.failures import counts_of, partial_lines, resume_command, telling_how_on
@@ -20,11 +21,13 @@ from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE
 from harness.contracts.results import FAILED, OK, PLANNED, PLAYED
-from harness.records.folder import RunFolder, list_runs
+from harness.records.damage import DAMAGED, Damage
+from harness.records.folder import RunFolder
+from harness.records.listing import read_runs
 from harness.records.model_parts import unknown_parts
 from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
-from harness.running.progress import RunOutcome
+from harness.running.progress import BROKEN_CODE, RunOutcome
 from harness.worldmodels.preparing import Choice
 from harness.worldmodels.strangers import UNSANDBOXED, warning
 from tasks.suite import load_suite
@@ -138,13 +141,15 @@ def reusable(plan: RunPlan, out: Path) -> RunFolder | None:
     """
     for folder in same_runs(plan, out):
         if all(row.result.state in PLAYED for row in folder.rows()):
-            return folder
+            if not audit(folder).findings.damage:
+                return folder
+            note(f"{folder.path} is {DAMAGED}: it is not reused")
     return None
 
 
 def same_runs(plan: RunPlan, out: Path) -> Iterator[RunFolder]:
     """Yield the runs under ``out`` with exactly the identity of a plan, finished or not."""
-    for folder in list_runs(out):
+    for folder in read_runs(out).folders:
         identity = folder.identity
         digests = identity.wm_digests or plan.identity.wm_digests
         if replace(identity, wm_digests=digests) == plan.identity:
@@ -157,8 +162,8 @@ def refuse_unfinished(plan: RunPlan, out: Path) -> None:
 
     for folder in same_runs(plan, out):
         states = {row.result.state for row in folder.rows()}
-        if not states & {OK, FAILED}:
-            continue  # nothing would be played twice
+        if not states & {OK, FAILED} or states <= {OK, FAILED}:
+            continue  # nothing would be played twice; or it is complete and damaged
         broken = bool(states - {OK, FAILED, PLANNED})
         raise Refusal(
             f"this run was begun in {folder.path} and not played to its end.",
@@ -236,9 +241,10 @@ def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, 
 
 def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
     """Return the expected seconds of a run and the run that they come from: the latest of the same WM and tier."""
-    for folder in reversed(list_runs(out)):
+    for listed in reversed(read_runs(out).runs):
+        folder = listed.folder
         same = (folder.identity.wm, folder.identity.suite_hash) == (plan.identity.wm, plan.identity.suite_hash)
-        seconds = [row.result.timings.get("episode", 0.0) for row in folder.rows()] if same else []
+        seconds = [row.result.timings.get("episode", 0.0) for row in listed.rows] if same else []
         played = [s for s in seconds if s > 0.0]
         if played:
             total = sum(played) / len(played) * len(plan.identity.keys()) / plan.workers
@@ -268,20 +274,25 @@ def reported(folder: RunFolder, plan: RunPlan, as_json: bool) -> Iterator[Progre
 
 def conclude(outcome: RunOutcome, plan: RunPlan, out: Path, as_json: bool) -> int:
     """Score a run, write its exports and report, print the headline; return the exit code."""
-    tell(RunFolder.open(outcome.path), out, as_json)
+    code = tell(RunFolder.open(outcome.path), out, as_json, outcome.damage)
+    if code:
+        return code
     if outcome.exit_code:
         for text in partial_lines(outcome, resume_command(outcome.path, plan, outcome.counts)):
             note(text)
     return outcome.exit_code
 
 
-def tell(folder: RunFolder, out: Path, as_json: bool) -> int:
-    """Score a run that was played to its end, write its exports and report, print what it says; return 0."""
+def tell(folder: RunFolder, out: Path, as_json: bool, already: tuple[Damage, ...] = ()) -> int:
+    """Score a run that was played to its end, write its exports and report, print what it says; return 0, 1 if damaged.
+
+    ``already`` is what was found wrong with it while it was played.
+    """
     with telling_how_on(lambda: command("report", folder.path)):
-        files = finish(folder, out)
+        files = finish(folder, out, already)
     if as_json:
         print_json(files.results)
     else:
         for text in files.lines:
             say(text)
-    return 0
+    return BROKEN_CODE if files.summary.findings.damage else 0

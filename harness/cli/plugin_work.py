@@ -13,6 +13,7 @@ from harness.cli.progress import clock
 from harness.conformance.results import FAILED, Outcome, Report
 from harness.conformance.target import Target
 from harness.contracts.commands import command
+from harness.contracts.printing import one_line
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.scaffold import create_plugin
 from harness.worldmodels.strangers import is_strangers
@@ -113,7 +114,7 @@ class CheckLine:
         now = time.monotonic()
         text = f"{done}/{total} checks · {doing} · {clock(now - self._began)}"
         if self._live:
-            sys.stderr.write("\r\x1b[2K" + text)
+            sys.stderr.write("\r\x1b[2K" + one_line(text))
             sys.stderr.flush()
         elif doing.partition(":")[0] != self._shown or now - self._shown_at >= INTERVAL_S:
             note(text)

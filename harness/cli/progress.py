@@ -11,6 +11,7 @@ from types import TracebackType
 from harness.cli.console import note
 from harness.cli.failures import with_log
 from harness.contracts.failures import BROKEN, in_one_line, kind_of
+from harness.contracts.printing import one_line
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
 from harness.running.pace import PLAYING
 from harness.running.progress import Progress
@@ -50,10 +51,11 @@ class ProgressLine:
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         self._tell_failure(progress.last)
+        text = one_line(self._text(progress))
         if self._live:
-            sys.stderr.write("\r\x1b[2K" + self._text(progress))
+            sys.stderr.write("\r\x1b[2K" + text)
         elif progress.done == progress.total or progress.phase != self._phase or now - self._printed_at >= INTERVAL_S:
-            sys.stderr.write(self._text(progress) + "\n")
+            sys.stderr.write(text + "\n")
             self._printed_at = now
         self._phase = progress.phase
         sys.stderr.flush()

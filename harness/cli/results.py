@@ -7,15 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.console import say
+from harness.auditing.audit import audit
+from harness.cli.console import note, say
 from harness.cli.failures import failure_lines, retry_lines
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
-from harness.records.folder import RunFolder, list_runs
+from harness.records.damage import DAMAGED, NOTHING_FOUND, Damage, lines_of
+from harness.records.folder import RunFolder
+from harness.records.listing import ListedRun, read_runs
+from harness.running.progress import BROKEN_CODE
 from tasks.subsets import MINI
 from tasks.suite import load_suite
 
 if TYPE_CHECKING:  # scipy and statsmodels take seconds: a refusal never waits for them
+    from harness.scoring.data import RunData
     from harness.scoring.summary import Context, Summary
 
 TEST = "test"
@@ -30,41 +35,51 @@ class Finished:
     lines: Sequence[str]
 
 
-def finish(folder: RunFolder, out: Path) -> Finished:
-    """Score a run beside the references found under ``out``; write exports and report into its folder."""
+def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Finished:
+    """Score a run beside the references found under ``out``; write exports and report into its folder.
+
+    ``already`` is what was found wrong with it while it was played.
+    """
     from harness.reporting.report import write_report
+    from harness.scoring.data import checked_run
     from harness.scoring.summary import as_results
 
-    files = write_report(folder, context_of(folder, out))
+    found = audit(folder, already)
+    run = checked_run(folder, found.rows, found.findings)
+    files = write_report(folder, context_of(folder, out, run), run)
     summary = files.summary
-    lines = [headline(summary), *verdict_lines(summary), *reference_lines(summary), *worth_lines(summary)]
+    lines = [*lines_of(summary.findings), headline(summary)]
+    if not summary.findings.damage:  # nobody shall read a verdict on numbers that contradict each other
+        lines += [*verdict_lines(summary), *reference_lines(summary), *worth_lines(summary)]
     lines += split_lines(summary)
     lines += retry_lines(asdict(summary.retries), "episodes")
     lines += failure_lines(summary.failures, f"{summary.episodes['planned']} episodes", folder.path)
-    lines += [f"note    {note}" for note in summary.notes]
+    lines += [f"note    {remark}" for remark in summary.notes]
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
 
 
-def context_of(folder: RunFolder, out: Path) -> Context:
+def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Context:
     """Return what the suite says beside a run (references played under ``out`` or shipped, baseline, dose curves), and
-    how often its world model was run on test homes there."""
+    how often its world model was run on test homes there. Folders that cannot be read are named on stderr."""
     from harness.science.dose_files import read_curves
     from harness.science.reference_files import shipped_references
     from harness.scoring.data import load_run
-    from harness.scoring.references import matching_runs
     from harness.scoring.summary import Context
 
     identity = folder.identity
-    tested = [f for f in list_runs(out) if f.identity.wm == identity.wm and f.identity.split == TEST]
+    listing = read_runs(out)
+    for passed in listing.passed_over:
+        note(str(passed))
+    tested = [f for f in listing.folders if f.identity.wm == identity.wm and f.identity.split == TEST]
     try:
         suite = load_suite(identity.suite, identity.task)
     except Refusal:
         # a run can be reported where its suite's data are gone
         return Context({}, {}, "", len(tested), folder=str(folder.path))
-    others = [f for f in list_runs(out) if f.identity.suite_hash == identity.suite_hash]
-    runs = [load_run(f) for f in others if f.path.resolve() != folder.path.resolve()]
-    references = matching_runs(load_run(folder), runs, [r.wm for r in suite.references])
+    others = [f for f in listing.runs if f.folder.identity.suite_hash == identity.suite_hash]
+    others = [f for f in others if f.folder.path.resolve() != folder.path.resolve()]
+    references = sound_references(run or load_run(folder), others, [r.wm for r in suite.references])
     return Context(
         references,
         shipped_references(suite, identity),
@@ -74,6 +89,28 @@ def context_of(folder: RunFolder, out: Path) -> Context:
         suite.split_sizes(identity.tier),
         str(folder.path),
     )
+
+
+def sound_references(run: RunData, others: Sequence[ListedRun], names: Sequence[str]) -> dict[str, RunData]:
+    """Return the reference run for each name among ``others``; a damaged one is named on stderr, and another taken."""
+    from harness.scoring.data import checked_run
+    from harness.scoring.references import matching_runs
+
+    folders = {listed.folder.record.run_id: listed.folder for listed in others}
+    left = [checked_run(listed.folder, listed.rows, NOTHING_FOUND) for listed in others]
+    checked: set[str] = set()
+    while True:
+        found = matching_runs(run, left, names)
+        unchecked = [other for other in found.values() if other.record.run_id not in checked]
+        if not unchecked:
+            return found
+        for other in unchecked:
+            checked.add(other.record.run_id)
+            folder = folders[other.record.run_id]
+            damage = audit(folder).findings.damage
+            if damage:
+                note(f"reference {other.identity.wm}: {folder.path} is {DAMAGED} ({damage[0]}); it is passed over")
+                left.remove(other)
 
 
 def percent(metric: Metric) -> str:
@@ -87,6 +124,7 @@ def headline(summary: Summary) -> str:
     counts = summary.episodes
     subset = f" ({MINI})" if identity.episodes_subset == MINI else ""
     partial = f"  PARTIAL: {counts['ok'] + counts['failed']}/{counts['planned']} played" if summary.partial else ""
+    partial += f"  {DAMAGED}" if summary.findings.damage else ""
     stamps = f"  [{', '.join(summary.stamps)}]" if summary.stamps else ""
     return (
         f"success {percent(summary.metrics['success_rate'])}  {identity.wm} on {identity.task}/{identity.tier} "
@@ -136,9 +174,11 @@ def report(run: Path, as_json: bool) -> int:
     from harness.cli.console import print_json
 
     files = finish(RunFolder.open(run), run.absolute().parent)
+    damaged = bool(files.summary.findings.damage)
     if as_json:
         print_json(files.results)
     else:
         for line in files.lines:
             say(line)
+    return BROKEN_CODE if damaged else 0
     return 0

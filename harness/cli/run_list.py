@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.auditing.audit import audit
 from harness.cli.columns import side_by_side, width_of_output
-from harness.cli.console import print_json, print_table, say
+from harness.cli.console import note, print_json, print_table, say
 from harness.contracts.commands import command
 from harness.contracts.results import ERROR, OK, PLANNED, PLAYED, TIMEOUT, EpisodeResult
-from harness.records.folder import RunFolder, list_runs
+from harness.records.damage import DAMAGED, Damage
+from harness.records.folder import RunFolder
+from harness.records.listing import Listing, read_runs
 
 COLUMNS = ("run", "model", "tier", "split", "success", "solved", "played", "state")
 COMPLETE, PARTIAL, NOT_BEGUN = "complete", "PARTIAL", "not begun"
@@ -19,19 +22,23 @@ COMPLETE, PARTIAL, NOT_BEGUN = "complete", "PARTIAL", "not begun"
 
 @dataclass(frozen=True)
 class ListedFolder:
-    """A run folder with one result an episode and seed, and what is to be said of it (``complete``, ``PARTIAL``)."""
+    """A run folder with one result an episode and seed, and what is to be said of it (``complete``, ``PARTIAL``,
+    ``DAMAGED`` with what is wrong)."""
 
     folder: RunFolder
     results: Sequence[EpisodeResult]
     state: str
+    damage: Sequence[Damage] = ()
 
 
-def listed(out: Path) -> list[ListedFolder]:
-    """Return the runs below ``out``, oldest first."""
+def listed(folders: Sequence[RunFolder]) -> list[ListedFolder]:
+    """Return what is to be said of run folders; each is looked at before its numbers are believed."""
     found = []
-    for folder in list_runs(out):
-        results = [row.result for row in folder.rows()]
-        found.append(ListedFolder(folder, results, state_of(results)))
+    for folder in folders:
+        looked = audit(folder)
+        results = [row.result for row in looked.rows]
+        damage = looked.findings.damage
+        found.append(ListedFolder(folder, results, DAMAGED if damage else state_of(results), damage))
     return found
 
 
@@ -62,6 +69,7 @@ def plain(run: ListedFolder) -> dict[str, Any]:
         "errors": states.count(ERROR) + states.count(TIMEOUT),
         "success_rate": states.count(OK) / len(states) if states else None,
         "state": run.state,
+        "damage": [str(damage) for damage in run.damage],
         "stamps": list(identity.stamps),
     }
 
@@ -74,23 +82,37 @@ def model_name(run: ListedFolder) -> str:
 
 
 def show_runs(out: Path, as_json: bool, page: bool = False) -> int:
-    """List the runs of a folder, oldest first, or write their page; return 0."""
-    runs = listed(out)
+    """List the runs of a folder, oldest first, or write their page; return 0.
+
+    What is damaged says so, and what cannot be read is named and passed over.
+    """
+    listing = read_runs(out)
+    runs = listed(listing.folders)
     if page:
-        say(f"page    {write_page(out, runs)}")
+        say(f"page    {write_page(out, runs, remarks(runs, listing))}")
     elif as_json:
-        print_json({"runs": [plain(run) for run in runs]})
+        passed_over = [{"folder": str(passed.path), "why": passed.why} for passed in listing.passed_over]
+        print_json({"runs": [plain(run) for run in runs], "passed_over": passed_over})
     elif not runs:
         say(f"no runs in {out}")
     else:
         columns, rows = _fitting([_cells(plain(run)) for run in runs], width_of_output())
         print_table(f"Runs in {out}", columns, rows)
         say(f"One page with links to the reports: {command('runs', '--page', '--out', out)}")
+    if not as_json:
+        for remark in remarks(runs, listing):
+            note(remark)
     return 0
 
 
-def write_page(out: Path, runs: Sequence[ListedFolder]) -> Path:
-    """Write the page of all runs into their folder; return its path."""
+def remarks(runs: Sequence[ListedFolder], listing: Listing) -> list[str]:
+    """Return one line for each damaged run, with the first thing that is wrong, and for each folder passed over."""
+    damaged = [f"{DAMAGED} {run.folder.path.name}: {damage}" for run in runs for damage in run.damage[:1]]
+    return damaged + [str(passed) for passed in listing.passed_over]
+
+
+def write_page(out: Path, runs: Sequence[ListedFolder], notes: Sequence[str] = ()) -> Path:
+    """Write the page of all runs into their folder, ``notes`` above its table; return its path."""
     from harness.reporting.report import REPORT
     from harness.reporting.run_page import RunEntry, write_run_page
     from harness.scoring.metrics import rate, success_sample
@@ -120,7 +142,7 @@ def write_page(out: Path, runs: Sequence[ListedFolder]) -> Path:
                 reported=(run.folder.path / REPORT).is_file(),
             )
         )
-    return write_run_page(out, entries)
+    return write_run_page(out, entries, notes)
 
 
 def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

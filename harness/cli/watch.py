@@ -18,11 +18,12 @@ PERIOD_S = 1.0
 def watch(run: Path, once: bool) -> int:
     """Show a run's progress until every episode is committed; return the exit code that the run would have."""
     folder = RunFolder.open(run)
+    planned = set(folder.identity.keys())
     started = time.monotonic()
     first: int | None = None
     with ProgressLine(len(folder.identity.keys())) as line:
         while True:
-            found = Counter(row.result.state for row in folder.rows())
+            found = Counter(row.result.state for row in folder.rows() if row.key in planned)
             counts = {state: found.get(state, 0) for state in STATES}
             total = sum(counts.values())
             done = total - counts["planned"]

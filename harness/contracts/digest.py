@@ -7,12 +7,20 @@ equal digests on every machine and Python version.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
-from typing import Any, Iterable, List
+from typing import Any, Iterable, List, Tuple
 
 import numpy as np
 import numpy.typing as npt
+
+_SCALARS = (float, str, int, bool, type(None))
+
+
+@functools.cache
+def _field_names(kind: type) -> Tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def to_plain(value: Any) -> Any:
@@ -21,8 +29,10 @@ def to_plain(value: Any) -> Any:
     Dataclasses become dicts of their fields. Arrays and other objects raise TypeError: they are hashed
     by `array_digest` and referred to by digest.
     """
+    if type(value) in _SCALARS:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {name: to_plain(getattr(value, name)) for name in _field_names(type(value))}
     if isinstance(value, dict):
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -8,7 +8,7 @@ fewer states than episodes. The states come from the caller's side of a loop; wh
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from harness.contracts.actions import Action
 from harness.contracts.cameras import Pose
@@ -25,6 +25,22 @@ from harness.planning.revisers import STAY, Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
+
+
+class KnownDistances(Protocol):
+    """The truth of a state, in metres of walkable distance to the goal: after each end, and here."""
+
+    @property
+    def ends(self) -> Sequence[object]:
+        """Return the ends that may be chosen."""
+
+    @property
+    def end_distances_m(self) -> Tuple[float, ...]:
+        """Return the distance after each of them."""
+
+    @property
+    def distance_m(self) -> float:
+        """Return the distance in the state itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +143,12 @@ def may_stay(state: DecisionState, parts: Parts, choice: Choice, seed: int) -> C
     return replace(choice, end=end, index=index, actions=actions, imagined={})
 
 
-def regret_m(state: DecisionState, choice: Choice) -> float:
+def regret_m(state: KnownDistances, choice: Choice) -> float:
     """Return how many metres nearer to the goal the best choice in ``state`` would have come than ``choice``.
 
     Staying is among the choices that count as best only where it was one that could be made.
     """
-    if choice.end is None:
+    if choice.index == STAY:
         return state.distance_m - min(state.distance_m, *state.end_distances_m)
     return state.end_distances_m[choice.index] - min(state.end_distances_m)
 

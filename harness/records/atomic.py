@@ -13,8 +13,9 @@ TEMPORARY = ".tmp-"
 
 
 def write_synced(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` and wait until it is on the disk."""
-    with path.open("wb") as file:
+    """Write ``data`` to the new file ``path``, never through a link, and wait until it is on the disk."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -7,13 +7,14 @@ right choices is no success rate.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Tuple
 
 from harness.contracts.errors import Refusal
-from harness.records.errors import RecordError
 from harness.records.folder import RunFolder, new_run_id
 from harness.records.identity import RunIdentity
+from harness.records.listing import Listing, candidate_folders, list_folders
 
 STATES = "states"
 PREFIX = "bank-"
@@ -46,14 +47,12 @@ def open_measurement(path: Path) -> RunFolder:
     return RunFolder.open(path / STATES)
 
 
+def read_measurements(root: Path) -> Listing:
+    """Return the rows of every measurement below ``root``, oldest first, and those that cannot be read."""
+    found = list_folders([path / STATES for path in candidate_folders(root)])
+    return replace(found, runs=tuple(run for run in found.runs if bank_hash(run.folder)))
+
+
 def list_measurements(root: Path) -> Tuple[RunFolder, ...]:
-    """Return the rows of every measurement below ``root``, oldest first; folders that are none are passed over."""
-    found = []
-    for path in sorted(root.glob(f"*/{STATES}")):
-        try:
-            folder = RunFolder.open(path)
-        except (Refusal, RecordError):
-            continue
-        if bank_hash(folder):
-            found.append(folder)
-    return tuple(sorted(found, key=lambda folder: folder.record.provenance.created_at))
+    """Return the rows of every measurement below ``root`` that can be read, oldest first."""
+    return read_measurements(root).folders

@@ -6,11 +6,11 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from harness.contracts.digest import to_plain
+from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.results import EpisodeResult
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
@@ -18,12 +18,20 @@ from harness.records.atomic import TEMPORARY, sync_folder, write_synced
 from harness.records.errors import RecordError, disk_errors
 from harness.records.identity import EpisodeKey
 from harness.records.plain import from_plain
+from harness.records.safe_files import read_inside, read_json_inside
 
 TRAJECTORY = "trajectory.json"
 VIDEO = "video.mp4"
 GOAL = "goal.jpg"
 MAP = "map.png"
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+TRAJECTORY_BYTES = 8 << 20
+"""The largest ``trajectory.json`` that is read; that of a long episode has some 100 kB."""
+
+PICTURE_BYTES = 1 << 20
+"""The largest picture that is read: strips have 25 kB, maps a few."""
+
+_PLAY_AGAIN = "Remove the folder and resume the run."
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,10 @@ class MapInfo:
 
 @dataclass(frozen=True)
 class EpisodeRecord:
-    """The whole of ``trajectory.json``: enough to import the episode into a new journal."""
+    """The whole of ``trajectory.json``: enough to import the episode into a new journal.
+
+    ``record_digest`` is the hash of the rest, "" in files from before it was written.
+    """
 
     task: str
     tier: str
@@ -46,6 +57,7 @@ class EpisodeRecord:
     result: EpisodeResult
     trajectory: Trajectory
     map: MapInfo
+    record_digest: str = ""
 
     @property
     def key(self) -> EpisodeKey:
@@ -53,22 +65,47 @@ class EpisodeRecord:
         return EpisodeKey(self.task, self.tier, self.result.episode, self.result.seed)
 
 
+def record_digest(value: Mapping[str, Any]) -> str:
+    """Return the hash of a record, as read from JSON, but for its timings: state, metrics, and the whole trajectory.
+
+    The trajectory's own digest, which roots are made of, leaves out what differs between CPUs and what it was never
+    asked to hold: distances, gaps, state and metrics. Timings are completed after the file is written.
+    """
+    result = {name: item for name, item in value["result"].items() if name != "timings"}
+    return digest({**{name: item for name, item in value.items() if name != "record_digest"}, "result": result})
+
+
+def make_record(key: EpisodeKey, played: PlayedEpisode, result: EpisodeResult, attempts: int) -> EpisodeRecord:
+    """Return what ``trajectory.json`` says of a played episode, with its digest."""
+    check_name(key.episode)
+    rows, columns = played.map.walkable.shape
+    info = MapInfo(played.map.origin, played.map.cell_m, rows, columns)
+    record = EpisodeRecord(key.task, key.tier, attempts, result, played.trajectory, info)
+    # Of the values as they will be read: later versions may know more fields, and must find the same digest.
+    return replace(record, record_digest=record_digest(json.loads(_json(to_plain(record)))))
+
+
 def write_episode(episodes: Path, key: EpisodeKey, played: PlayedEpisode, result: EpisodeResult, attempts: int) -> Path:
-    """Write all files of a played episode below ``episodes`` and return its folder.
+    """Write all files of a played episode below ``episodes`` and return its folder."""
+    return write_record(episodes, make_record(key, played, result, attempts), played)
+
+
+def write_record(episodes: Path, record: EpisodeRecord, played: PlayedEpisode) -> Path:
+    """Write the files of a record and its pictures below ``episodes`` and return the episode's folder.
 
     They are written into a temporary folder, synced, and renamed at once: a folder with an episode's name is always
     complete, however the process ends. An earlier folder of the same episode (played, but killed before its row was
     committed) is replaced.
     """
-    check_name(key.episode)
-    final = episodes / key.folder_name
-    temporary = episodes / f"{TEMPORARY}{key.folder_name}-{os.getpid()}"
+    name = record.key.folder_name
+    final = episodes / name
+    temporary = episodes / f"{TEMPORARY}{name}-{os.getpid()}"
     with disk_errors(final):
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             temporary.mkdir(parents=True)
-            for name, data in _contents(key, played, result, attempts).items():
-                write_synced(temporary / name, data)
+            for file, data in _contents(record, played).items():
+                write_synced(temporary / file, data)
             sync_folder(temporary)
             _replace_folder(temporary, final)
             sync_folder(episodes)
@@ -80,21 +117,33 @@ def write_episode(episodes: Path, key: EpisodeKey, played: PlayedEpisode, result
 def read_episode(folder: Path) -> EpisodeRecord:
     """Return what ``trajectory.json`` in an episode's folder says.
 
-    Raise RecordError when it is missing, not of this format, or its trajectory has another digest than it claims.
+    Raise RecordError when it is missing, a link, too large, not of this format, or when its trajectory or the whole of
+    it has another digest than it claims.
     """
     path = folder / TRAJECTORY
     try:
-        record = from_plain(EpisodeRecord, json.loads(path.read_bytes()))
+        value = read_json_inside(folder.parent, f"{folder.name}/{TRAJECTORY}", TRAJECTORY_BYTES)
+        record = from_plain(EpisodeRecord, value)
     except (OSError, ValueError) as error:
-        raise RecordError(f"cannot read {path}: {error}.", "Remove the folder and resume the run.") from error
+        raise RecordError(f"cannot read {path}: {error}.", _PLAY_AGAIN) from error
     if record.trajectory.digest() != record.result.trajectory_digest:
-        raise RecordError(f"{path} does not match its own digest.", "Remove the folder and resume the run.")
+        raise RecordError(f"{path} does not match its own digest.", _PLAY_AGAIN)
+    if record.record_digest and record.record_digest != record_digest(value):
+        raise RecordError(f"{path} does not match its own digest: state, metrics or distances differ.", _PLAY_AGAIN)
     return record
 
 
 def read_trajectory(folder: Path) -> Trajectory:
     """Return the trajectory in an episode's folder; errors as in `read_episode`."""
     return read_episode(folder).trajectory
+
+
+def read_picture(folder: Path, name: str) -> Optional[bytes]:
+    """Return a picture's bytes from an episode's folder; None where there is none, or a link, or anything too large."""
+    try:
+        return read_inside(folder.parent, f"{folder.name}/{name}", PICTURE_BYTES)
+    except (OSError, RecordError):
+        return None
 
 
 def remove_leftovers(episodes: Path, pid: Optional[int] = None) -> int:
@@ -115,19 +164,15 @@ def check_name(episode: str) -> None:
         raise Refusal(f"episode id {episode!r} cannot name a folder.", "Use letters, digits, dot, dash and underscore.")
 
 
-def _contents(key: EpisodeKey, played: PlayedEpisode, result: EpisodeResult, attempts: int) -> Mapping[str, bytes]:
+def _contents(record: EpisodeRecord, played: PlayedEpisode) -> Mapping[str, bytes]:
     """Return every file's bytes by name. Pillow and PyAV are imported here: readers of records need neither."""
     from harness.records.pictures import map_png, strip_jpeg, view_jpeg
     from harness.records.video import encode_video
 
-    top_down = played.map
-    rows, columns = top_down.walkable.shape
-    info = MapInfo(top_down.origin, top_down.cell_m, rows, columns)
-    record = EpisodeRecord(key.task, key.tier, attempts, result, played.trajectory, info)
     files: Dict[str, bytes] = {
         TRAJECTORY: _json(to_plain(record)),
         GOAL: view_jpeg(played.goal),
-        MAP: map_png(top_down),
+        MAP: map_png(played.map),
     }
     for index, frames in enumerate(played.frames):
         files[f"decision-{index:02d}.jpg"] = strip_jpeg(frames)

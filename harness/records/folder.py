@@ -1,41 +1,63 @@
-"""The run folder: `run.json`, the journal, and one folder an episode."""
+"""The run folder: `run.json`, the journal, and one folder an episode.
+
+`RunFolder.open` is the one way to open a folder, of this machine or of a stranger: names are checked, links are not
+followed, sizes are bounded, and nothing that the folder names is run.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence, Tuple
+from typing import Any, Callable, Mapping, Tuple
 
-from harness.contracts.digest import to_plain
+from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.results import PLANNED, EpisodeResult
+from harness.contracts.seeds import MAX_SEED
 from harness.records.atomic import write_atomic
 from harness.records.episode_files import EpisodeRecord, check_name, read_episode, remove_leftovers
 from harness.records.errors import RecordError, disk_errors
 from harness.records.identity import FORMAT, EpisodeKey, Provenance, RunIdentity, RunRecord
-from harness.records.journal import Journal, JournalRow
+from harness.records.journal import MAX_ROWS, Journal, JournalRow
 from harness.records.lock import FolderLock
+from harness.records.notes import NOTES
 from harness.records.plain import from_plain
 from harness.records.roots import trajectory_root
+from harness.records.safe_files import UnsafeEntry, check_kind, read_json_inside, reason
 
 RECORD = "run.json"
 JOURNAL = "journal.sqlite"
 EPISODES = "episodes"
 LOGS = "logs"
+LOCK = "lock"
 SPENT = "spent.txt"
+
+RECORD_BYTES = 32 << 20
+"""The largest ``run.json`` that is read; one of a thousand episodes has half a megabyte."""
+
+_NAMES = ("suite", "task", "tier", "split", "stop", "view", "wm")
+"""Fields of an identity that name files and folders, here or in the suite's data."""
+
+_LAST_TIME = 2e11
+"""Seconds since 1970 that a calendar can still show."""
+
+_SAFE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}")
 
 
 class RunFolder:
     """One run on disk. Reading needs no lock; whoever plays holds `lock` and calls `journal_to_write`.
 
+    ``plan_digest`` is the hash of what `run.json` plans: the journal holds it too, so that neither can be exchanged.
     `run.json` is written first and never changed; everything else can be made again from it and from ``episodes/``.
     """
 
-    def __init__(self, path: Path, record: RunRecord) -> None:
+    def __init__(self, path: Path, record: RunRecord, plan_digest: str) -> None:
         self.path = path
         self.record = record
+        self.plan_digest = plan_digest
 
     @classmethod
     def create(
@@ -53,28 +75,34 @@ class RunFolder:
             (path / EPISODES).mkdir()
             (path / LOGS).mkdir()
         record = RunRecord(FORMAT, path.name, identity, execution, provenance)
-        write_atomic(path / RECORD, json.dumps(to_plain(record), indent=1, allow_nan=False).encode())
-        return cls(path, record)
+        data = json.dumps(to_plain(record), indent=1, allow_nan=False).encode()
+        write_atomic(path / RECORD, data)
+        return cls(path, record, _plan_digest(json.loads(data)))
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Open an existing run folder; raise Refusal when it is none, RecordError when `run.json` is damaged."""
         file = path / RECORD
         try:
-            value = json.loads(file.read_bytes())
+            value = read_json_inside(path, RECORD, RECORD_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             raise Refusal(f"{path} is not a run folder: it has no {RECORD}.", "See `list runs`.") from None
         except ValueError as error:
             raise RecordError(f"{file} is damaged: {error}.", "Restore it, or start a new run.") from error
+        except OSError as error:
+            raise RecordError(f"cannot read {file}: {reason(error)}.", "Check who may read the folder.") from error
         found = value.get("format") if isinstance(value, dict) else None
         if found != FORMAT:
             raise Refusal(
                 f"{file} has format {found!r}; this harness reads {FORMAT}.", "Use the version that wrote it."
             )
         try:
-            return cls(path, from_plain(RunRecord, value))
+            record = from_plain(RunRecord, value)
+            _check_record(record)
         except ValueError as error:
             raise RecordError(f"{file} is damaged: {error}.", "Restore it, or start a new run.") from error
+        _check_entries(path)
+        return cls(path, record, _plan_digest(value))
 
     @property
     def identity(self) -> RunIdentity:
@@ -110,16 +138,24 @@ class RunFolder:
 
     def rows(self) -> Tuple[JournalRow, ...]:
         """Return the journal's rows in the order of the plan, read-only; all planned where no journal exists yet."""
-        if not (self.path / JOURNAL).exists():
-            return tuple(
-                JournalRow(key, position, 0, EpisodeResult(key.episode, home, key.seed, PLANNED, {}, ""), None)
-                for position, (key, home) in enumerate(self._planned())
-            )
+        return self.account()[0]
+
+    def account(self) -> Tuple[Tuple[JournalRow, ...], str]:
+        """Return the journal's rows as `rows` does, and the plan's digest that the journal holds ("": none)."""
+        if not check_kind(self.path / JOURNAL):
+            return self.planned_rows(), self.plan_digest
         journal = Journal(self.path / JOURNAL, read_only=True)
         try:
-            return journal.rows()
+            return journal.rows(), journal.plan_digest
         finally:
             journal.close()
+
+    def planned_rows(self) -> Tuple[JournalRow, ...]:
+        """Return a planned row for each episode and seed, as a journal holds them before anything is played."""
+        return tuple(
+            JournalRow(key, position, 0, EpisodeResult(key.episode, home, key.seed, PLANNED, {}, ""), None)
+            for position, (key, home) in enumerate(self._planned())
+        )
 
     def trajectory_root(self) -> str:
         """Return the trajectory root of the run as it stands."""
@@ -136,13 +172,23 @@ class RunFolder:
             self.logs.mkdir(exist_ok=True)
             remove_leftovers(self.episodes)
         path = self.path / JOURNAL
-        journal = Journal(path) if path.exists() else Journal.create(path, self._planned())
+        journal = Journal(path) if path.exists() else Journal.create(path, self._planned(), self.plan_digest)
         try:
+            self._check_owner(journal)
             self._import_finished(journal)
         except BaseException:
             journal.close()
             raise
         return journal
+
+    def _check_owner(self, journal: Journal) -> None:
+        """Raise RecordError for the journal of another run, or of a `run.json` that was edited since."""
+        if journal.plan_digest not in ("", self.plan_digest):
+            raise RecordError(
+                f"{self.path} is DAMAGED: its journal belongs to another plan ({journal.plan_digest[:12]}) than "
+                f"{RECORD} ({self.plan_digest[:12]}).",
+                f"Restore the {RECORD} that the run began with, or start a new run.",
+            )
 
     def _planned(self) -> Tuple[Tuple[EpisodeKey, str], ...]:
         homes = {episode.id: episode.home for episode in self.identity.episodes}
@@ -163,7 +209,7 @@ class RunFolder:
             except RecordError:
                 continue  # it is planned, so it is played again and its folder replaced
             if record.key == row.key == self._key_of(record):
-                journal.commit(row.key, record.result, record.attempts)
+                journal.commit(row.key, record.result, record.attempts, record.record_digest)
 
 
 def new_run_id(identity: RunIdentity, created_at: float) -> str:
@@ -187,13 +233,52 @@ def _new_folder(root: Path, run_id: str, new_name: Callable[[], str]) -> Path:
         return path
 
 
-def list_runs(root: Path) -> Tuple[RunFolder, ...]:
-    """Return the run folders below ``root``, oldest first; folders that are none are passed over."""
-    folders: Sequence[Path] = sorted(root.iterdir()) if root.is_dir() else []
-    runs = []
-    for folder in folders:
+def _plan_digest(value: Mapping[str, Any]) -> str:
+    """Return the hash of run id and identity in a `run.json`, as read: versions may know more fields of them."""
+    return digest([value["run_id"], value["identity"]])
+
+
+def _check_record(record: RunRecord) -> None:
+    """Raise ValueError for names that would lead out of a folder, and for plans that no run has."""
+    identity = record.identity
+    words = {"run_id": record.run_id, **{name: getattr(identity, name) for name in _NAMES}}
+    for name, word in words.items():
+        if not _SAFE_WORD.fullmatch(word):
+            raise ValueError(f"{name} {word[:80]!r} can name no file")
+    if len(identity.episodes) * len(identity.seeds) > MAX_ROWS:
+        raise ValueError(f"it plans more than {MAX_ROWS} rows")
+    for episode in identity.episodes:
         try:
-            runs.append(RunFolder.open(folder))
+            check_name(episode.id)
+        except Refusal as refusal:
+            raise ValueError(refusal.what) from refusal
+    if not 0.0 <= record.provenance.created_at < _LAST_TIME:
+        raise ValueError(f"created_at {record.provenance.created_at:g} is no time")
+    if not all(0 <= seed <= MAX_SEED for seed in identity.seeds):
+        raise ValueError(f"its seeds are not in 0..{MAX_SEED}")
+    if len(set(identity.keys())) != len(identity.keys()):
+        raise ValueError("it plans an episode or a seed twice")
+
+
+def _check_entries(path: Path) -> None:
+    """Raise RecordError where something else than a file or folder stands in the place of one of a run's own."""
+    try:
+        for name in (JOURNAL, LOCK, SPENT, NOTES):
+            check_kind(path / name)
+        for name in (EPISODES, LOGS):
+            check_kind(path / name, folder=True)
+    except UnsafeEntry:
+        raise
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {reason(error)}.", "Check who may read the folder.") from error
+
+
+def list_runs(root: Path) -> Tuple[RunFolder, ...]:
+    """Return the run folders below ``root`` that can be opened, oldest first; `read_runs` also tells of the others."""
+    runs = []
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        try:
+            runs.append(RunFolder.open(path))
         except (Refusal, RecordError):
             continue
     return tuple(sorted(runs, key=lambda run: run.record.provenance.created_at))

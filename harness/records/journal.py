@@ -15,6 +15,7 @@ from harness.contracts.results import ERROR, PLANNED, STATES, TIMEOUT, EpisodeRe
 from harness.records.atomic import TEMPORARY, sync_folder
 from harness.records.errors import RecordError, corrupt, disk_errors, journal_errors
 from harness.records.identity import EpisodeKey
+from harness.records.safe_files import check_kind, parse_json
 
 _SCHEMA = f"""
 CREATE TABLE episodes (
@@ -31,25 +32,39 @@ CREATE TABLE episodes (
     metrics TEXT NOT NULL DEFAULT '{{}}',
     timings TEXT NOT NULL DEFAULT '{{}}',
     committed_at REAL,
+    record_digest TEXT NOT NULL DEFAULT '',
     UNIQUE (task, tier, episode, seed)
 )
 """
+_PLAN_SCHEMA = "CREATE TABLE plan (digest TEXT NOT NULL)"
+_RECORD_DIGEST = "record_digest"
 _COLUMNS = (
     "position, task, tier, episode, seed, home, state, attempts, trajectory_digest, error, metrics, timings, "
     "committed_at"
 )
 _BUSY_S = 30.0
 
+MAX_ROWS = 200_000
+"""More planned rows than any run has: a larger plan or journal is refused before it is read."""
+
+_MAX_BYTES = 1 << 29
+_MAX_TEXT = 1 << 20
+"""The longest text of one value in bytes."""
+
 
 @dataclass(frozen=True)
 class JournalRow:
-    """One planned or finished episode. ``committed_at`` is seconds since 1970 (UTC), None while planned."""
+    """One planned or finished episode. ``committed_at`` is seconds since 1970 (UTC), None while planned.
+
+    ``record_digest`` is that of the episode's record, "" in rows that were not played or are from before it was kept.
+    """
 
     key: EpisodeKey
     position: int
     attempts: int
     result: EpisodeResult
     committed_at: Optional[float]
+    record_digest: str = ""
 
 
 class Journal:
@@ -62,21 +77,28 @@ class Journal:
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self._path = path
         self._read_only = read_only
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            check_kind(path.with_name(path.name + suffix))
+        if path.exists() and path.stat().st_size > _MAX_BYTES:
+            raise corrupt(path, f"it has more than {_MAX_BYTES} bytes")
         with journal_errors(path):
             self._database = _connect(path, "ro" if read_only else "rw")
             try:
                 self._check()
+                self._has_record_digests = self._find_record_digests()
                 if not read_only:
                     self._database.execute("PRAGMA journal_mode = WAL")
                     self._database.execute("PRAGMA synchronous = FULL")
+                    self._add_record_digests()
             except BaseException:
                 self._database.close()
                 raise
 
     @classmethod
-    def create(cls, path: Path, planned: Iterable[Tuple[EpisodeKey, str]]) -> Journal:
+    def create(cls, path: Path, planned: Iterable[Tuple[EpisodeKey, str]], plan_digest: str = "") -> Journal:
         """Make the journal with a planned row for each (key, home) in order, and open it.
 
+        ``plan_digest`` says whose journal it is, so that one of another run is never taken for it.
         It is made under a temporary name and renamed, so that a reader never finds a journal without its rows.
         """
         rows = [
@@ -90,6 +112,8 @@ class Journal:
                 database.execute("PRAGMA synchronous = FULL")
                 database.execute("BEGIN")
                 database.execute(_SCHEMA)
+                database.execute(_PLAN_SCHEMA)
+                database.execute("INSERT INTO plan (digest) VALUES (?)", (plan_digest,))
                 database.executemany(
                     "INSERT INTO episodes (position, task, tier, episode, seed, home, state) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -101,22 +125,51 @@ class Journal:
         return cls(path)
 
     def _check(self) -> None:
-        """Raise CorruptJournal unless this is a sound database with the journal's table."""
+        """Raise CorruptJournal unless this is a sound database with the journal's table.
+
+        A view of that name could compute rows without end.
+        """
         verdict = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if verdict != "ok":
             raise corrupt(self._path, str(verdict))
-        if not self._database.execute("SELECT 1 FROM sqlite_master WHERE name = 'episodes'").fetchone():
+        if self._kind("episodes") != "table":
             raise corrupt(self._path, "it has no table of episodes")
 
-    def commit(self, key: EpisodeKey, result: EpisodeResult, attempts: int) -> None:
+    def _kind(self, name: str) -> str:
+        """Return whether ``name`` is a ``table`` or ``view`` of the database, "" where there is none."""
+        found = self._database.execute("SELECT type FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def _find_record_digests(self) -> bool:
+        columns = [row[1] for row in self._database.execute("PRAGMA table_info(episodes)").fetchall()]
+        return _RECORD_DIGEST in columns
+
+    def _add_record_digests(self) -> None:
+        """Give a journal from before the digests of records their column; its rows so far have none."""
+        if not self._has_record_digests:
+            self._database.execute(f"ALTER TABLE episodes ADD COLUMN {_RECORD_DIGEST} TEXT NOT NULL DEFAULT ''")
+            self._has_record_digests = True
+
+    @property
+    def plan_digest(self) -> str:
+        """Return whose journal this is, "" where it does not say, as those from before it was written."""
+        with journal_errors(self._path):
+            if self._kind("plan") != "table":
+                return ""
+            found = self._database.execute("SELECT digest FROM plan LIMIT 2").fetchall()
+        if len(found) != 1 or not isinstance(found[0][0], str):
+            raise corrupt(self._path, "its table of the plan has not one row")
+        return found[0][0]
+
+    def commit(self, key: EpisodeKey, result: EpisodeResult, attempts: int, record_digest: str = "") -> None:
         """Turn a planned row into a finished one; raise RecordError when it is not planned (any more)."""
         metrics = json.dumps(dict(result.metrics), sort_keys=True, allow_nan=False)
         timings = json.dumps(dict(result.timings), sort_keys=True, allow_nan=False)
-        values = (result.state, attempts, result.trajectory_digest, result.error, metrics, timings)
+        values = (result.state, attempts, result.trajectory_digest, result.error, metrics, timings, record_digest)
         with journal_errors(self._path):
             done = self._database.execute(
                 "UPDATE episodes SET state = ?, attempts = ?, trajectory_digest = ?, error = ?, metrics = ?, "
-                "timings = ?, committed_at = ? "
+                "timings = ?, record_digest = ?, committed_at = ? "
                 "WHERE task = ? AND tier = ? AND episode = ? AND seed = ? AND state = ?",
                 (*values, time.time(), key.task, key.tier, key.episode, key.seed, PLANNED),
             )
@@ -134,16 +187,23 @@ class Journal:
         with journal_errors(self._path):
             done = self._database.execute(
                 "UPDATE episodes SET state = ?, trajectory_digest = '', error = '', metrics = '{}', "
-                "timings = '{}', committed_at = NULL WHERE state IN (?, ?)",
+                "timings = '{}', record_digest = '', committed_at = NULL WHERE state IN (?, ?)",
                 (PLANNED, ERROR, TIMEOUT),
             )
         return done.rowcount
 
     def rows(self) -> Tuple[JournalRow, ...]:
-        """Return all rows in the order of the plan."""
+        """Return all rows in the order of the plan; raise CorruptJournal for a value that no row can have."""
+        columns = f"{_COLUMNS}, {_RECORD_DIGEST if self._has_record_digests else repr('')}"
+        query = f"SELECT {columns} FROM episodes ORDER BY position LIMIT {MAX_ROWS + 1}"
         with journal_errors(self._path):
-            found = self._database.execute(f"SELECT {_COLUMNS} FROM episodes ORDER BY position").fetchall()
-        return tuple(_row(values) for values in found)
+            found = self._database.execute(query).fetchall()
+        if len(found) > MAX_ROWS:
+            raise corrupt(self._path, f"it has more than {MAX_ROWS} rows")
+        try:
+            return tuple(_row(values) for values in found)
+        except ValueError as error:
+            raise corrupt(self._path, str(error)) from error
 
     def counts(self) -> Dict[str, int]:
         """Return the number of rows in each state, every state named."""
@@ -162,20 +222,46 @@ class Journal:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Open a database without Python's implicit transactions: each statement commits by itself."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=_BUSY_S, uri=True, isolation_level=None)
+    """Open a database without Python's implicit transactions: each statement commits by itself.
+
+    What a stranger's schema says is not trusted, and no value may be longer than a row's.
+    """
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    database = sqlite3.connect(uri, timeout=_BUSY_S, uri=True, isolation_level=None)
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT)
+    database.execute("PRAGMA trusted_schema = OFF")
+    return database
 
 
 def _row(values: Tuple[Any, ...]) -> JournalRow:
-    position, task, tier, episode, seed, home, state, attempts, digest, error, metrics, timings, committed_at = values
+    """Return a row of the journal; ValueError, which names it, for a value of another kind than its column's."""
+    position, task, tier, episode, seed, home, state, attempts, trajectory, error, metrics, timings, at, record = values
+    texts = (task, tier, episode, home, state, trajectory, error, metrics, timings, record)
+    if not all(isinstance(text, str) for text in texts) or not all(
+        isinstance(number, int) for number in (position, seed, attempts)
+    ):
+        raise ValueError(f"row {position!r} ({episode!r}, seed {seed!r}) holds values of another kind than it should")
+    if state not in STATES or not (at is None or isinstance(at, (int, float))):
+        raise ValueError(f"row {position} ({episode!r}, seed {seed}) has the state {state!r}, committed at {at!r}")
     result = EpisodeResult(
         episode=episode,
         home=home,
         seed=seed,
         state=state,
-        metrics=json.loads(metrics),
-        trajectory_digest=digest,
+        metrics=_numbers(metrics, f"the metrics of row {position} ({episode!r}, seed {seed})"),
+        trajectory_digest=trajectory,
         error=error,
-        timings=json.loads(timings),
+        timings=_numbers(timings, f"the timings of row {position} ({episode!r}, seed {seed})"),
     )
-    return JournalRow(EpisodeKey(task, tier, episode, seed), position, attempts, result, committed_at)
+    return JournalRow(EpisodeKey(task, tier, episode, seed), position, attempts, result, at, record)
+
+
+def _numbers(text: str, what: str) -> Dict[str, float]:
+    """Return finite numbers by name from JSON; ValueError, which says ``what`` they are, for anything else."""
+    try:
+        found = parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
+    if not isinstance(found, dict) or not all(type(number) in (int, float) for number in found.values()):
+        raise ValueError(f"{what} are no numbers by name: {text[:80]}")
+    return found

@@ -43,7 +43,7 @@ class FolderLock:
     def acquire(self) -> None:
         """Take the lock; raise Refusal at once when a living run holds it."""
         with disk_errors(self._path):
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             self._wait(descriptor)
             with disk_errors(self._path):

@@ -15,6 +15,9 @@ from harness.contracts.observations import RGB, TopDownMap
 from harness.contracts.trajectories import DecisionFrames
 
 STRIP_BYTES = 25_000
+MAX_PIXELS = 4096 * 4096
+"""A picture or map of more pixels is none of ours: a few kilobytes of file can decode to gigabytes."""
+
 _TILE_HEIGHT = 96
 _STRIP_WIDTH = 1152
 _MAX_TILES = 5
@@ -52,6 +55,15 @@ def view_jpeg(rgb: RGB) -> bytes:
 def map_png(top_down: TopDownMap) -> bytes:
     """Return the walkable area as a one-bit PNG, white where one can walk; row 0 is the smallest z."""
     return _saved(Image.fromarray(top_down.walkable.astype(np.uint8) * 255).convert("1"), "PNG", optimize=True)
+
+
+def is_small_jpeg(data: bytes) -> bool:
+    """Say whether ``data`` is a JPEG of at most `MAX_PIXELS`; only its head is looked at."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            return image.width * image.height <= MAX_PIXELS
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
 
 
 def resized(rgb: RGB, height: int, width: int) -> RGB:

@@ -6,9 +6,34 @@ import collections.abc
 import dataclasses
 import functools
 import typing
-from typing import Any, Dict, Mapping, Set, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, FrozenSet, Mapping, Tuple, Type, TypeVar, Union
 
 T = TypeVar("T")
+
+Reader = Callable[[Any], Any]
+"""Returns a value as the kind that the reader was made for; raises `_Misfit` where it does not fit."""
+
+
+_LARGEST = 2**1000
+"""Whole numbers above it have no place in a float."""
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:200]
+
+
+class _Misfit(Exception):
+    """A value that does not fit: ``where`` grows outwards from it, so that only a misfit costs building it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.where = ""
+
+    def within(self, part: str) -> _Misfit:
+        """Return the misfit, seen from a value that holds it under ``part``."""
+        self.where = part + self.where
+        return self
 
 
 def from_plain(kind: Type[T], value: Any) -> T:
@@ -18,73 +43,123 @@ def from_plain(kind: Type[T], value: Any) -> T:
     dataclasses, told apart by their field names, and of scalars, which keep their type. Every field without a default
     must be there and no other may be.
     """
-    return typing.cast(T, _read(kind, value, kind.__name__))
+    known: Any = kind
+    try:
+        return typing.cast(T, _reader(known)(value))
+    except _Misfit as misfit:
+        raise ValueError(f"{kind.__name__}{misfit.where}{misfit.text}") from None
 
 
-def _read(kind: Any, value: Any, where: str) -> Any:
+@functools.cache
+def _reader(kind: Any) -> Reader:
+    """Return the reader of a kind, made once: a run's trajectories hold the same few kinds a thousand times."""
     if kind is Any:
-        return value
+        return lambda value: value
     if dataclasses.is_dataclass(kind):
-        return _read_dataclass(kind, value, where)
-    origin = typing.get_origin(kind)
+        return functools.partial(_read_dataclass, kind)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Union:
-        return _read_union(typing.get_args(kind), value, where)
+        return _union_reader(arguments)
     if origin is tuple:
-        return _read_tuple(typing.get_args(kind), value, where)
+        return _tuple_reader(arguments)
     if origin in (dict, collections.abc.Mapping):
-        if not isinstance(value, dict):
-            raise ValueError(f"{where} is {value!r}, not an object")
-        inner = typing.get_args(kind)[1]
-        return {key: _read(inner, item, f"{where}.{key}") for key, item in value.items()}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return _mapping_reader(arguments[1])
+    return functools.partial(_read_scalar, kind)
+
+
+def _read_scalar(kind: Any, value: Any) -> Any:
+    found = type(value)
+    if found is kind:
+        return value
+    if kind is float and found is int and abs(value) <= _LARGEST:
         return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"{where} is {value!r}, not of type {kind.__name__}")
+    if not isinstance(value, kind) or (kind is int and found is bool):
+        raise _Misfit(f" is {_shown(value)}, not of type {kind.__name__}")
     return value
 
 
 @functools.cache
-def _hints(kind: Any) -> Dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _field_readers(kind: Any) -> Mapping[str, Reader]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: _reader(hints[field.name]) for field in dataclasses.fields(kind)}
 
 
-def _field_names(kind: Any) -> Set[str]:
-    return {field.name for field in dataclasses.fields(kind)}
-
-
-def _read_dataclass(kind: Any, value: Any, where: str) -> Any:
+def _read_dataclass(kind: Any, value: Any) -> Any:
     if not isinstance(value, dict):
-        raise ValueError(f"{where} is {value!r}, not an object")
-    unknown = sorted(set(value) - _field_names(kind))
+        raise _Misfit(f" is {_shown(value)}, not an object")
+    readers = _field_readers(kind)
+    unknown = sorted(set(value) - set(readers))
     if unknown:
-        raise ValueError(f"{where} has unknown fields: {', '.join(unknown)}")
-    hints: Dict[str, Any] = _hints(kind)
-    known = {name: _read(hints[name], item, f"{where}.{name}") for name, item in value.items()}
+        raise _Misfit(f" has unknown fields: {', '.join(unknown)}")
+    known = {}
+    for name, item in value.items():
+        try:
+            known[name] = readers[name](item)
+        except _Misfit as misfit:
+            raise misfit.within(f".{name}") from None
     try:
         return kind(**known)
     except TypeError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise _Misfit(f": {error}") from error
 
 
-def _read_tuple(kinds: Tuple[Any, ...], value: Any, where: str) -> Tuple[Any, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{where} is {value!r}, not a list")
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple(_read(kinds[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if len(kinds) != len(value):
-        raise ValueError(f"{where} has {len(value)} items, not {len(kinds)}")
-    return tuple(_read(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value)))
+def _mapping_reader(inner: Any) -> Reader:
+    read = _reader(inner)
+
+    def read_mapping(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _Misfit(f" is {_shown(value)}, not an object")
+        found = {}
+        for key, item in value.items():
+            try:
+                found[key] = read(item)
+            except _Misfit as misfit:
+                raise misfit.within(f".{key}") from None
+        return found
+
+    return read_mapping
 
 
-def _read_union(kinds: Tuple[Any, ...], value: Any, where: str) -> Any:
-    if value is None and type(None) in kinds:
-        return None
+def _tuple_reader(kinds: Tuple[Any, ...]) -> Reader:
+    endless = len(kinds) == 2 and kinds[1] is Ellipsis
+    readers = [_reader(kind) for kind in (kinds[:1] if endless else kinds)]
+
+    def read_tuple(value: Any) -> Tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)):
+            raise _Misfit(f" is {_shown(value)}, not a list")
+        if not endless and len(readers) != len(value):
+            raise _Misfit(f" has {len(value)} items, not {len(readers)}")
+        found = []
+        for index, item in enumerate(value):
+            try:
+                found.append((readers[0] if endless else readers[index])(item))
+            except _Misfit as misfit:
+                raise misfit.within(f"[{index}]") from None
+        return tuple(found)
+
+    return read_tuple
+
+
+@functools.cache
+def _names(kind: Any) -> FrozenSet[str]:
+    """Return the names of a dataclass's fields; none for any other kind."""
+    return frozenset(each.name for each in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else frozenset()
+
+
+def _union_reader(kinds: Tuple[Any, ...]) -> Reader:
     options = [kind for kind in kinds if kind is not type(None)]
-    if len(options) == 1:
-        return _read(options[0], value, where)
-    if type(value) in options:
-        return value
-    for kind in options:
-        if dataclasses.is_dataclass(kind) and isinstance(value, Mapping) and set(value) == _field_names(kind):
-            return _read_dataclass(kind, value, where)
-    raise ValueError(f"{where} is {value!r}, which fits none of {[kind.__name__ for kind in options]}")
+    only = _reader(options[0]) if len(options) == 1 else None
+
+    def read_union(value: Any) -> Any:
+        if value is None and type(None) in kinds:
+            return None
+        if only is not None:
+            return only(value)
+        if type(value) in options:
+            return value
+        for kind in options:
+            if _names(kind) and isinstance(value, dict) and set(value) == _names(kind):
+                return _read_dataclass(kind, value)
+        raise _Misfit(f" is {_shown(value)}, which fits none of {[kind.__name__ for kind in options]}")
+
+    return read_union

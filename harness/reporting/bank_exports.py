@@ -18,16 +18,19 @@ from harness.reporting.exports import (
     parquet_bytes,
 )
 from harness.scoring.bank import as_results, differences, differences_as_plain, measure_table
-from harness.scoring.data import load_run
+from harness.scoring.data import RunData, load_run
 from harness.scoring.references import row_name
 
 
-def write_bank_results(folder: RunFolder, against: Optional[RunFolder] = None) -> Dict[str, Any]:
+def write_bank_results(
+    folder: RunFolder, against: Optional[RunFolder] = None, run: Optional[RunData] = None
+) -> Dict[str, Any]:
     """Write the three files into a measurement's folder, each replaced whole; return ``results.json`` without rows.
 
-    ``against`` is another measurement on the same states: the paired differences to it are written too.
+    ``against`` is another measurement on the same states: the paired differences to it are written too. ``run`` are
+    the folder's rows with what was found wrong with them, if they were looked at.
     """
-    run = load_run(folder)
+    run = run or load_run(folder)
     results = as_results(run, measure_table(run.results))
     if against is not None:
         other = load_run(against)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from harness.contracts.printing import one_line
 from harness.contracts.results import OK
 from harness.records.atomic import write_atomic
 from harness.records.folder import RunFolder
@@ -32,7 +33,7 @@ from harness.reporting.embedding import (
     within,
 )
 from harness.reporting.maps import MapShape
-from harness.reporting.report import TEMPLATES
+from harness.reporting.report import TEMPLATES, shown
 from harness.scoring.comparing import Comparison
 
 PAGE = "compare.html"
@@ -64,6 +65,7 @@ def comparison_html(out: Path, folders: Sequence[RunFolder], comparison: Compari
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=shown,
     )
     environment.globals.update(number=labels.number, interval=labels.interval, percent=labels.METRICS["success_rate"])
     environment.globals.update(texts=texts, points=texts.POINTS)
@@ -160,7 +162,14 @@ def _table_row(pair: RowSet) -> List[Any]:
         for row in pair
         for name in NUMBERS
     ]
-    return [first.key.folder_name, first.result.episode, first.result.seed, first.result.home, *states, *numbers]
+    return [
+        first.key.folder_name,
+        first.result.episode,
+        first.result.seed,
+        one_line(first.result.home),
+        *states,
+        *numbers,
+    ]
 
 
 def _relative_url(folder: Path, out: Path) -> str:

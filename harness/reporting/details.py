@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from harness.contracts.cameras import Pose, quaternion_to_yaw
 from harness.contracts.episodes import Episode
 from harness.contracts.results import PLAYED, DecisionRecord
 from harness.contracts.trajectories import Trajectory
-from harness.records.episode_files import MAP, MapInfo, read_episode
+from harness.records.episode_files import MAP, MapInfo, read_episode, read_picture
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
 from harness.records.journal import JournalRow
@@ -26,14 +26,16 @@ class EpisodeReader:
     """Reads each episode's file once, for scoring (its trajectory) and for the page (its details, its map).
 
     Reading and verifying a trajectory is most of the cost of a report, so what scoring has read is kept as the few
-    kilobytes that the page needs. Each map is kept once: the episodes of a home share theirs.
+    kilobytes that the page needs. Each map is kept once: the episodes of a home share theirs. Rows that are
+    ``damaged`` (by the names of their folders) show nothing.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, damaged: Collection[str] = ()) -> None:
         self._folder = folder
+        self._damaged = frozenset(damaged)
         self._specified = {episode.id: episode for episode in folder.identity.episodes}
         self._details: Dict[EpisodeKey, Dict[str, Any]] = {}
-        self._map_index: Dict[str, int] = {}
+        self._map_index: Dict[str, int] = {}  # -1 for what is no map
         self._maps: List[MapShape] = []
 
     @property
@@ -47,7 +49,7 @@ class EpisodeReader:
         Raises RecordError where the file is damaged.
         """
         path = self._folder.episode_folder(row.key)
-        if row.result.state not in PLAYED or not path.is_dir():
+        if row.result.state not in PLAYED or row.key.folder_name in self._damaged or not path.is_dir():
             return None
         record = read_episode(path)
         details = trajectory_details(record.trajectory, self._specified[row.key.episode])
@@ -61,13 +63,14 @@ class EpisodeReader:
         return self._details.get(row.key)
 
     def _map(self, path: Path, info: MapInfo) -> int:
-        if not path.is_file():
+        png = read_picture(path.parent, path.name)
+        if png is None:
             return -1
-        png = path.read_bytes()
         name = hashlib.sha256(png + repr(info).encode()).hexdigest()
         if name not in self._map_index:
-            self._map_index[name] = len(self._maps)
-            self._maps.append(map_shape(png, info))
+            shape = map_shape(png, info)
+            self._map_index[name] = -1 if shape is None else len(self._maps)
+            self._maps += [] if shape is None else [shape]
         return self._map_index[name]
 
 

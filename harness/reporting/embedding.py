@@ -14,7 +14,8 @@ from typing import Any, Dict, Iterable, Tuple
 
 from markupsafe import Markup
 
-from harness.records.episode_files import GOAL
+from harness.records.episode_files import GOAL, read_picture
+from harness.records.pictures import is_small_jpeg
 
 LIMIT_BYTES = 20_000_000
 """The largest report, whatever the run."""
@@ -50,14 +51,15 @@ def decision_picture(index: int) -> str:
 def embedded_pictures(episodes: Iterable[Tuple[str, Path, int]], budget: int) -> Dict[str, str]:
     """Return data URIs by ``folder name/file name``, whole episodes in order until ``budget`` bytes are used.
 
-    ``episodes`` gives folder name, folder and number of decisions. A file that is missing is passed over: the page
-    then says that it is missing.
+    ``episodes`` gives folder name, folder and number of decisions. A file that is missing, that leads out of its folder
+    or that is no small JPEG is passed over: the page then says that it is missing.
     """
     chosen: Dict[str, str] = {}
     used = 0
     for name, folder, decisions in episodes:
         files = [GOAL, *(decision_picture(index) for index in range(decisions))]
-        found = {f"{name}/{file}": _data_uri(folder / file) for file in files if (folder / file).is_file()}
+        pictures = ((f"{name}/{file}", read_picture(folder, file)) for file in files)
+        found = {key: _data_uri(data) for key, data in pictures if data is not None and is_small_jpeg(data)}
         size = sum(len(key) + len(uri) + 6 for key, uri in found.items())
         if used + size > budget:
             break
@@ -78,5 +80,5 @@ def within(items: Iterable[Tuple[str, Any]], budget: int) -> Dict[str, Any]:
     return kept
 
 
-def _data_uri(path: Path) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
+def _data_uri(data: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()

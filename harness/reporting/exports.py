@@ -25,6 +25,9 @@ RESULTS_PARQUET = "results.parquet"
 IDENTITY_COLUMNS = ("episode", "seed", "home", "state", "attempts", "error", "trajectory_digest")
 INTEGER_COLUMNS = ("seed", "attempts")
 
+FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""What a formula begins with, in either width."""
+
 Cell = Union[str, int, float, None]
 
 
@@ -67,11 +70,14 @@ def json_bytes(results: Mapping[str, Any], table: EpisodeTable) -> bytes:
 
 
 def csv_bytes(table: EpisodeTable) -> bytes:
-    """Return the rows as CSV (RFC 4180, UTF-8) with a header; an empty cell is None (or an empty text)."""
+    """Return the rows as CSV (RFC 4180, UTF-8) with a header; an empty cell is None (or an empty text).
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front; numbers are left as they are.
+    """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    writer.writerow(table.columns)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in table.rows)
+    writer.writerow(_no_formula(column) for column in table.columns)
+    writer.writerows([_no_formula(cell) for cell in row] for row in table.rows)
     return buffer.getvalue().encode()
 
 
@@ -85,6 +91,15 @@ def parquet_bytes(table: EpisodeTable) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns, schema=pa.schema(fields)), buffer)
     return buffer.getvalue()
+
+
+def _no_formula(cell: Cell) -> Cell:
+    """Return a cell of a CSV file, with an apostrophe before texts that begin as formulas do."""
+    if not isinstance(cell, str):
+        return "" if cell is None else cell
+    return (
+        f"'{cell}" if cell.startswith(("\t", "\r", "\n")) or (cell.lstrip()[:1] in FORMULA and cell.strip()) else cell
+    )
 
 
 def _cells(row: JournalRow, metrics: List[str], phases: List[str]) -> Tuple[Cell, ...]:

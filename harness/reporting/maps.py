@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from harness.records.episode_files import MapInfo
+from harness.records.pictures import MAX_PIXELS
 
 Run = Tuple[int, int]
 
@@ -37,9 +38,24 @@ class MapShape:
         }
 
 
-def map_shape(png: bytes, info: MapInfo) -> MapShape:
-    """Return the shape of a one-bit map PNG (white: walkable)."""
-    walkable = np.asarray(Image.open(io.BytesIO(png)).convert("L")) > 127
+MAX_EDGES = 200_000
+"""More changes between walkable and not than any building has: such a map would take minutes to draw."""
+
+
+def map_shape(png: bytes, info: MapInfo) -> Optional[MapShape]:
+    """Return the shape of a one-bit map PNG (white: walkable); None where it is not the map that ``info`` describes.
+
+    Its size is compared before it is decoded: half a megabyte of PNG can hold a gigabyte of one colour.
+    """
+    try:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            if image.size != (info.columns, info.rows) or image.width * image.height > MAX_PIXELS:
+                return None
+            walkable = np.asarray(image.convert("L")) > 127
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    if np.count_nonzero(np.diff(walkable, axis=1)) > MAX_EDGES:
+        return None
     return MapShape(rectangles_path(walkable), info.origin, info.cell_m, info.rows, info.columns)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.contracts.digest import to_plain
+from harness.contracts.printing import one_line, printable
 from harness.records.atomic import write_atomic
 from harness.records.folder import RunFolder
 from harness.records.journal import JournalRow
@@ -46,13 +47,15 @@ class ReportFiles:
     exports: Tuple[Path, ...]
 
 
-def write_report(folder: RunFolder, context: Context = NO_CONTEXT) -> ReportFiles:
+def write_report(folder: RunFolder, context: Context = NO_CONTEXT, checked: Optional[RunData] = None) -> ReportFiles:
     """Score a run folder and write its exports and its report into it; older ones are replaced whole.
 
-    Works on a run that is still being played: episodes that are not there yet are shown as planned.
+    Works on a run that is still being played: episodes that are not there yet are shown as planned. ``checked`` are
+    the folder's rows with what was found wrong with them, if they were looked at.
     """
-    reader = EpisodeReader(folder)
-    run = replace(load_run(folder), trajectory=reader.trajectory)
+    run = checked or load_run(folder)
+    reader = EpisodeReader(folder, run.findings.where)
+    run = replace(run, trajectory=reader.trajectory)
     summary = summarise(run, context)
     exports = write_exports(folder.path, run, summary)
     html = report_html(folder, run, summary, reader).encode()
@@ -70,6 +73,7 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: Episo
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=shown,
     )
     environment.globals.update(number=labels.number, interval=labels.interval, label=labels.metric_label)
     environment.globals.update(gain=labels.RATIO, percent=labels.METRICS["success_rate"])
@@ -83,6 +87,11 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: Episo
         record=json.dumps(_record(run), indent=1, ensure_ascii=False),
         **_episode_data(folder, run, reader),
     )
+
+
+def shown(value: object) -> object:
+    """Return what the page prints of a value: text without characters that a browser would obey."""
+    return printable(value) if type(value) is str else value
 
 
 def _charts(summary: Summary) -> List[Tuple[str, GapChart]]:
@@ -129,8 +138,8 @@ def _table_row(row: JournalRow, columns: List[str]) -> List[Any]:
     """Return [folder, episode, seed, home, state, error, numbers...] of one episode."""
     result = row.result
     numbers = [_rounded(result.metrics.get(name), labels.COLUMNS[name].digits) for name in columns]
-    names = [row.key.folder_name, result.episode, result.seed, result.home, result.state]
-    return [*names, result.error[:ERROR_CHARACTERS], *numbers]
+    names = [row.key.folder_name, result.episode, result.seed, one_line(result.home), result.state]
+    return [*names, printable(result.error[:ERROR_CHARACTERS]), *numbers]
 
 
 def _rounded(value: Optional[float], digits: int) -> Optional[float]:

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.contracts.results import Metric
 from harness.records.atomic import write_atomic
 from harness.reporting import labels
-from harness.reporting.report import REPORT, TEMPLATES
+from harness.reporting.report import REPORT, TEMPLATES, shown
 
 PAGE = "index.html"
 
@@ -61,6 +61,7 @@ def run_page(title: str, entries: Sequence[RunEntry], notes: Sequence[str] = ())
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=shown,
     )
     environment.globals.update(number=labels.number, interval=labels.interval, percent=labels.METRICS["success_rate"])
     newest = sorted(entries, key=lambda entry: entry.created_at, reverse=True)

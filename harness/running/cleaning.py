@@ -10,7 +10,7 @@ from typing import Tuple
 from harness.contracts.errors import Refusal
 from harness.contracts.hosts import boot_id, is_local
 from harness.contracts.results import PLANNED
-from harness.records.folder import list_runs
+from harness.records.listing import read_runs
 from harness.runtimes.sockets import reap_stale
 
 
@@ -39,8 +39,9 @@ def remove_leftovers() -> Leftovers:
 def remove_unfinished(root: Path) -> Tuple[Path, ...]:
     """Remove the run folders below ``root`` with episodes still to be played, unless a living run plays them."""
     removed = []
-    for folder in list_runs(root):
-        if all(row.result.state != PLANNED for row in folder.rows()):
+    for listed in read_runs(root).runs:
+        folder = listed.folder
+        if all(row.result.state != PLANNED for row in listed.rows):
             continue
         lock = folder.lock()
         try:

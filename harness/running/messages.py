@@ -39,9 +39,13 @@ class Ready:
 
 @dataclass(frozen=True)
 class Finished:
-    """From a worker: the episode ended, and its files are written if it was played."""
+    """From a worker: the episode ended, and its files are written if it was played.
+
+    ``record_digest`` is that of the record in them, "" for an episode that was not played.
+    """
 
     result: EpisodeResult
+    record_digest: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Mapping, Optional
+from typing import Callable, Mapping, Optional, Tuple
 
 from harness.contracts.errors import Refusal
 from harness.contracts.results import ERROR, FAILED, OK, PLANNED, TIMEOUT, EpisodeResult
+from harness.records.damage import Damage
 
 COMPLETE_CODE = 0
 BROKEN_CODE = 1
@@ -44,7 +45,8 @@ ProgressCallback = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended: counts by state, the trajectory root, and whether it was interrupted.
+    """How a run ended: counts by state, the trajectory root, whether it was interrupted, and what somebody else changed
+    in its folder while it was played.
 
     ``stopped`` says why a run stopped itself, "" where it did not.
     """
@@ -54,12 +56,13 @@ class RunOutcome:
     trajectory_root: str
     interrupted: bool
     elapsed_s: float
+    damage: Tuple[Damage, ...] = ()
     stopped: str = ""
 
     @property
     def exit_code(self) -> int:
         """Return the exit code of a command that ends with this outcome."""
-        return exit_code(self.counts)
+        return BROKEN_CODE if self.damage else exit_code(self.counts)
 
 
 def exit_code(counts: Mapping[str, int]) -> int:

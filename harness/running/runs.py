@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from harness.records.damage import write_damage
 from harness.records.folder import RunFolder
 from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
@@ -88,9 +89,14 @@ def play(
             if retry_errors:
                 journal.plan_again()
             scheduler = Scheduler(folder, plan, journal, lock.descriptor, on_progress)
-            complete = scheduler.run(reorder)
-            rows, counts = journal.rows(), journal.counts()
+            try:
+                complete = scheduler.run(reorder)
+            finally:
+                damage = scheduler.account.compare(folder)
+                write_damage(folder.path, damage)
         finally:
             journal.close()
-    elapsed_s = time.monotonic() - began
-    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, elapsed_s, scheduler.stopped)
+    rows, counts, elapsed_s = scheduler.account.rows, scheduler.counts, time.monotonic() - began
+    return RunOutcome(
+        folder.path, counts, trajectory_root(rows), not complete, elapsed_s, damage, stopped=scheduler.stopped
+    )

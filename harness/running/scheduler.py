@@ -8,13 +8,14 @@ import threading
 import time
 from contextlib import contextmanager
 from types import FrameType
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
 from harness.contracts.errors import MachineError, Refusal, SpecMismatch, WiwError
 from harness.contracts.results import ERROR, PLANNED, TIMEOUT, EpisodeResult
 from harness.records.errors import DiskFull, RecordError
 from harness.records.folder import RunFolder
-from harness.records.journal import Journal
+from harness.records.journal import Journal, JournalRow
+from harness.running.account import Account
 from harness.running.episode_queue import EpisodeQueue, Task
 from harness.running.failure_streak import FailureStreak
 from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
@@ -43,6 +44,9 @@ class Scheduler:
     def __init__(
         self, folder: RunFolder, plan: RunPlan, journal: Journal, lock_descriptor: int, on_progress: ProgressCallback
     ) -> None:
+        rows = journal.rows()
+        self.account = Account(rows)
+        self._positions = {row.key: row.position for row in rows}
         self._folder = folder
         self._plan = plan
         self._journal = journal
@@ -59,6 +63,11 @@ class Scheduler:
         self._streak = FailureStreak(plan.max_failures)
         self.stopped = ""
         """Why the run was stopped before its end, "" where it was not."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return how many rows are in each state."""
+        return dict(self._counts)
 
     def run(self, reorder: Callable[[List[Task]], None] = lambda tasks: None) -> bool:
         """Play until nothing is planned; return False when a signal, or failures that repeat (`stopped`), ended it.
@@ -151,7 +160,7 @@ class Scheduler:
             self._queue.leave(task)
             self._assign(worker)
             if isinstance(message, Finished):
-                self._commit(task, message.result)
+                self._commit(task, message.result, message.record_digest)
             elif isinstance(message, Again):
                 self._try_again(task, message.error)
 
@@ -195,8 +204,9 @@ class Scheduler:
         error = f"given up after {attempts} attempts: {error}"
         self._commit(task, EpisodeResult(task.key.episode, task.home, task.key.seed, ERROR, {}, "", error))
 
-    def _commit(self, task: Task, result: EpisodeResult) -> None:
-        self._journal.commit(task.key, result, task.attempt)
+    def _commit(self, task: Task, result: EpisodeResult, record_digest: str = "") -> None:
+        self._journal.commit(task.key, result, task.attempt, record_digest)
+        self.account.commit(JournalRow(task.key, self._positions[task.key], task.attempt, result, None, record_digest))
         self._counts[PLANNED] -= 1
         self._counts[result.state] += 1
         self._report(result)

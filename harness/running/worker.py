@@ -38,7 +38,7 @@ from harness.contracts.errors import (
 from harness.contracts.manifests import NETWORK, SPENDING
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
 from harness.contracts.storage import storage_error
-from harness.records.episode_files import write_episode
+from harness.records.episode_files import make_record, write_record
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
@@ -98,7 +98,7 @@ class Worker:
         """Play one episode, record it, and say how it ended; no error escapes."""
         episode = self._plan.identity.episode(order.episode)
         try:
-            return Finished(self._play(episode, order))
+            return self._play(episode, order)
         except EpisodeError as error:
             log_traceback()
             return Finished(self._unplayed(episode, order, ERROR, error))
@@ -124,7 +124,7 @@ class Worker:
             self._player = make_player(self._plan, self._logs, lambda service: self._say(Starting(service)))
         return self._player
 
-    def _play(self, episode: Episode, order: Play) -> EpisodeResult:
+    def _play(self, episode: Episode, order: Play) -> Finished:
         try:
             player = self._ready_player()
         except SpecMismatch as error:  # started again, it is not what the run was planned with: no episode's fault
@@ -143,13 +143,15 @@ class Worker:
         )
         key = EpisodeKey(self._plan.identity.task, self._plan.identity.tier, episode.id, order.seed)
         played_at = time.monotonic()
+        record = make_record(key, played, result, order.attempt)
         try:
-            write_episode(self._folder.episodes, key, played, result, order.attempt)
-            add_notes(self._folder.path, played.notes)
+            write_record(self._folder.episodes, record, played)
         except Refusal as error:  # a folder that became read-only: nothing about the episode
             raise RecordError(error.what, "Mend that, then resume the run.") from error
+        add_notes(self._folder.path, played.notes)
         now = time.monotonic()
-        return replace(result, timings={**result.timings, "record": now - played_at, "episode": now - began})
+        timings = {**result.timings, "record": now - played_at, "episode": now - began}
+        return Finished(replace(result, timings=timings), record.record_digest)
 
     def _after_failure(self, episode: Episode, order: Play, error: Exception) -> Message:
         """Tell what is the episode's fault from what deserves another attempt or ends the run.

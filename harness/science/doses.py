@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import ENVIRONMENT, Setting
+from harness.contracts.printing import one_line, printable
 from harness.records.identity import RunIdentity
 from harness.records.roots import trajectory_root
 from harness.science.commands import command_of, play_command
@@ -145,13 +146,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         target = asked.out or suite.folder / DOSES
         write_doses(target, suite, doses.curves)
     except WiwError as error:
-        print(f"error: {error.what}\n{error.next_step}".rstrip(), file=sys.stderr)
+        print(printable(f"error: {error.what}\n{error.next_step}".rstrip()), file=sys.stderr)
         return 2
     for curve in doses.curves:
         told = ", ".join(f"{point.dose:g}: {100 * point.success:.1f} %" for point in curve.points)
         print(f"{curve.tier} {curve.setting}  {told}")
     for lacking in doses.missing:
-        print(f"missing  {lacking.what}  {lacking.command}".rstrip(), file=sys.stderr)
+        print(one_line(f"missing  {lacking.what}  {lacking.command}".rstrip()), file=sys.stderr)
     print(target)
     return 0
 

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 
+from harness.auditing.audit import audit
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
-from harness.records.banks import list_measurements
-from harness.records.folder import RunFolder, list_runs
+from harness.records.banks import read_measurements
+from harness.records.damage import DAMAGED
+from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
-from harness.scoring.data import RunData, load_run
+from harness.records.listing import PassedFolder, read_runs
+from harness.scoring.data import RunData, checked_run
 from harness.scoring.metrics import state_counts
 from harness.scoring.references import row_name
 from tasks.suite import Suite
@@ -75,12 +78,13 @@ def find_runs(roots: Sequence[Path], suite: Suite) -> Found:
     checker = _Checker(suite)
     runs: Dict[Tuple[str, str, str], RunData] = {}
     passed: List[PassedOver] = []
-    for folder in _folders(roots):
-        reason = checker.reason(folder)
-        if reason:
+    listed, unread = _folders(roots)
+    passed += [PassedOver(folder.path.name, folder.why) for folder in unread]
+    for folder in listed:
+        run, reason = sound_run(folder, checker.reason)
+        if run is None:
             passed.append(PassedOver(folder.record.run_id, reason))
             continue
-        run = load_run(folder)
         key = (run.identity.tier, run.identity.stop, row_name(run))
         kept, other = _better(run, runs.get(key))
         runs[key] = kept
@@ -89,14 +93,29 @@ def find_runs(roots: Sequence[Path], suite: Suite) -> Found:
     return Found(suite, runs, tuple(passed))
 
 
-def _folders(roots: Sequence[Path]) -> Tuple[RunFolder, ...]:
+def sound_run(folder: RunFolder, reason_of: Callable[[RunFolder], str]) -> Tuple[RunData | None, str]:
+    """Return the data of a run that may be used, or None and why it may not: ``reason_of`` it, or its damage."""
+    reason = reason_of(folder)
+    if reason:
+        return None, reason
+    found = audit(folder)
+    if found.findings.damage:
+        return None, f"{DAMAGED}: {found.findings.damage[0]}"
+    return checked_run(folder, found.rows, found.findings), ""
+
+
+def _folders(roots: Sequence[Path]) -> Tuple[Tuple[RunFolder, ...], Tuple[PassedFolder, ...]]:
+    """Return the runs below ``roots``, oldest first, and those that cannot be read."""
     folders: Dict[Path, RunFolder] = {}
+    unread: Dict[Path, PassedFolder] = {}
     for root in roots:
-        below = list_runs(root)
-        if not below and not list_measurements(root):
+        below = read_runs(root)
+        if not below.runs and not below.passed_over and not read_measurements(root).runs:
             raise Refusal(f"{root} holds no run folder.", "Give the folder that the runs' --out named.")
-        folders.update({folder.path.resolve(): folder for folder in below})
-    return tuple(sorted(folders.values(), key=lambda folder: folder.record.provenance.created_at))
+        folders.update({folder.path.resolve(): folder for folder in below.folders})
+        unread.update({passed.path.absolute(): passed for passed in below.passed_over})
+    ordered = sorted(folders.values(), key=lambda folder: folder.record.provenance.created_at)
+    return tuple(ordered), tuple(unread.values())
 
 
 def _better(run: RunData, other: RunData | None) -> Tuple[RunData, RunData | None]:

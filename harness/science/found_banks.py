@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, Mapping, Sequence, Tuple
 
 from harness.contracts.digest import to_plain
-from harness.records.banks import bank_hash, list_measurements, measurement
+from harness.records.banks import bank_hash, measurement, read_measurements
 from harness.records.folder import RunFolder
-from harness.science.found import PassedOver, incomplete
-from harness.scoring.data import RunData, load_run
+from harness.science.found import PassedOver, incomplete, sound_run
+from harness.scoring.data import RunData
 from harness.scoring.references import row_name
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import Suite
@@ -35,16 +35,18 @@ class FoundBanks:
 
 def find_banks(roots: Sequence[Path], suite: Suite) -> FoundBanks:
     """Return the usable measurements below ``roots``; of several of one world model and tier, the latest."""
-    folders = {folder.path.resolve(): folder for root in roots for folder in list_measurements(root)}
+    listings = [read_measurements(root) for root in roots]
+    folders = {folder.path.resolve(): folder for listing in listings for folder in listing.folders}
     ordered = sorted(folders.values(), key=lambda folder: folder.record.provenance.created_at, reverse=True)
     tiers: Dict[str, Dict[str, Measured]] = {}
-    passed: List[PassedOver] = []
+    unread = {folder.path.absolute(): folder for listing in listings for folder in listing.passed_over}
+    passed = [PassedOver(folder.path.parent.name, folder.why) for folder in unread.values()]
     checker = _Checker(suite)
     for folder in ordered:
         name = measurement(folder).name
-        reason = checker.reason(folder)
-        if not reason:
-            found = Measured(name, bank_hash(folder), load_run(folder))
+        run, reason = sound_run(folder, checker.reason)
+        if run is not None:
+            found = Measured(name, bank_hash(folder), run)
             of_tier = tiers.setdefault(folder.identity.tier, {})
             kept = of_tier.setdefault(row_name(found.data), found)
             reason = "" if kept is found else f"{kept.name} is taken in its place"

@@ -16,10 +16,11 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from harness.auditing.audit import audit
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.results import OK, PLAYED
-from harness.records.folder import list_runs
+from harness.records.listing import read_runs
 from harness.records.roots import trajectory_root
 from harness.science.found import SELF, Missing
 from harness.science.reference_files import (
@@ -29,7 +30,7 @@ from harness.science.reference_files import (
     reference_path,
     write_references,
 )
-from harness.scoring.data import RunData, load_run
+from harness.scoring.data import RunData, checked_run
 from tasks.suite import Suite, load_suite
 
 VALIDATION = "validation"
@@ -45,12 +46,14 @@ def find_references(
     wanted = {reference.wm for reference in suite.tier(tier).references}
     suite_hash = suite.hash(tier)
     found: Dict[str, RunData] = {}
-    for folder in (folder for root in roots for folder in list_runs(root)):
+    for folder in (folder for root in roots for folder in read_runs(root).folders):
         identity = folder.identity
         mine = (identity.suite_hash, identity.tier, identity.split, identity.stop, identity.seeds)
         if identity.wm not in wanted or identity.wm_overrides or mine != (suite_hash, tier, VALIDATION, SELF, (0,)):
             continue
-        run = load_run(folder)
+        rows = audit(folder)
+        rows.findings.raise_damage(folder.path)
+        run = checked_run(folder, rows.rows, rows.findings)
         if identity.episodes_subset == episodes and all(result.state in PLAYED for result in run.results):
             found[identity.wm] = run
     missing = [Missing(wm, _command(suite, tier, wm, episodes)) for wm in sorted(wanted - set(found))]

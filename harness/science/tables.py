@@ -14,6 +14,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import WiwError
+from harness.contracts.printing import one_line, printable
 from harness.records.atomic import write_atomic
 from harness.records.errors import disk_errors
 from harness.science.all_tables import Tables, make_tables
@@ -53,14 +54,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         tables = make_tables(load_suite(asked.suite, asked.task), asked.runs, command)
         files = write_tables(tables, asked.out)
     except WiwError as error:
-        print(f"error: {error.what}\n{error.next_step}".rstrip(), file=sys.stderr)
+        print(printable(f"error: {error.what}\n{error.next_step}".rstrip()), file=sys.stderr)
         return 2
     for file in files:
         print(file)
     for lacking in tables.missing:
-        print(f"missing  {lacking.what}  {lacking.command}".rstrip(), file=sys.stderr)
+        print(one_line(f"missing  {lacking.what}  {lacking.command}".rstrip()), file=sys.stderr)
     for passed in tables.passed_over:
-        print(f"not used {passed.run_id}: {passed.reason}", file=sys.stderr)
+        print(one_line(f"not used {passed.run_id}: {passed.reason}"), file=sys.stderr)
     return 0
 
 

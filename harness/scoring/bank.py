@@ -21,6 +21,7 @@ from harness.scoring.intervals import Sample, mean_interval
 from harness.scoring.metrics import mean, rate, state_counts, timings_table
 from harness.scoring.references import row_name
 from harness.scoring.retries import retries
+from harness.scoring.summary import findings_plain
 
 REGRET, SELF_REGRET, CHANCE = "regret_m", "self_regret_m", "chance_m"
 TOP_1, RANK = "top_1", "rank_correlation"
@@ -116,6 +117,7 @@ def as_results(run: RunData, measured: Mapping[str, Optional[Metric]]) -> Dict[s
         "simulator": simulator_role(run),
         "states": states,
         "partial": answered < counts["planned"],
+        **findings_plain(run.findings),
         "homes": len({result.home for result in run.results}),
         "measures": {name: None if metric is None else _plain(metric) for name, metric in sorted(measured.items())},
         "trajectory_root": trajectory_root(run.rows),

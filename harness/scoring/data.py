@@ -10,6 +10,7 @@ from typing import Callable, Optional, Tuple
 
 from harness.contracts.results import EpisodeResult, Metric
 from harness.contracts.trajectories import Trajectory
+from harness.records.damage import NOTHING_FOUND, Findings
 from harness.records.episode_files import read_trajectory
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity, RunRecord
@@ -28,12 +29,14 @@ class RunData:
     """One run: its ``run.json``, every planned episode in the order of the plan, and its trajectories.
 
     Episodes that nobody has played yet have the state ``planned``. ``trajectory`` reads one trajectory at a time
-    (None for episodes without one), so a large run never lies in memory whole.
+    (None for episodes without one), so a large run never lies in memory whole. ``findings`` is what was found wrong
+    with the folder when it was opened.
     """
 
     record: RunRecord
     rows: Tuple[JournalRow, ...]
     trajectory: Callable[[JournalRow], Optional[Trajectory]] = field(default=no_trajectory)
+    findings: Findings = NOTHING_FOUND
     notes: Tuple[str, ...] = ()
 
     @property
@@ -65,8 +68,18 @@ class ReferencePoint:
 
 
 def load_run(folder: RunFolder) -> RunData:
-    """Return the data of a run folder, also of one that is still being played or has not begun."""
-    return RunData(folder.record, folder.rows(), lambda row: _trajectory(folder, row), read_notes(folder.path))
+    """Return the data of a run folder as they stand, also of one that is still being played or has not begun."""
+    return checked_run(folder, folder.rows(), NOTHING_FOUND)
+
+
+def checked_run(folder: RunFolder, rows: Tuple[JournalRow, ...], findings: Findings) -> RunData:
+    """Return the data of a run folder whose ``rows`` were looked at; damaged ones show no trajectory."""
+    damaged = frozenset(findings.where)
+
+    def trajectory(row: JournalRow) -> Optional[Trajectory]:
+        return None if row.key.folder_name in damaged else _trajectory(folder, row)
+
+    return RunData(folder.record, rows, trajectory, findings, read_notes(folder.path))
 
 
 def _trajectory(folder: RunFolder, row: JournalRow) -> Optional[Trajectory]:

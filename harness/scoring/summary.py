@@ -11,6 +11,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.failures import Failures, distinct
 from harness.contracts.results import PLAYED, Metric
+from harness.records.damage import Findings
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.roots import trajectory_root
 from harness.scoring.data import ReferencePoint, RunData
@@ -79,6 +80,7 @@ class Summary:
     trajectory_root: str
     test_runs: int
     equivalents: Tuple[Equivalent, ...]
+    findings: Findings
     stamps: Tuple[str, ...]
     retries: Retries
     failures: Tuple[Failures, ...]
@@ -114,13 +116,14 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         retries=retries(run.rows),
         failures=distinct(run.results),
         verdict=judge(run, references, context.baseline, worth, context.splits, folder),
+        findings=run.findings,
         notes=run.notes,
     )
 
 
 def _curves(run: RunData, context: Context) -> Tuple[DoseCurve, ...]:
     """Return the dose curves that a run's success may be read on: none of a partial run, nor of the ceiling itself."""
-    played = all(result.state in PLAYED for result in run.results)
+    played = all(result.state in PLAYED for result in run.results) and not run.findings.damage
     is_ceiling = run.identity.wm == CEILING and not run.identity.wm_overrides
     if not played or is_ceiling or not run.results:
         return ()
@@ -143,6 +146,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "wm_image": _image_plain(summary.identity.wm_image),
             "seeds": list(summary.identity.seeds),
             "partial": summary.partial,
+            **findings_plain(summary.findings),
             "verdict": asdict(summary.verdict),
             "episodes": dict(summary.episodes),
             "episodes_subset": summary.identity.episodes_subset,
@@ -159,6 +163,15 @@ def as_results(summary: Summary) -> Dict[str, Any]:
         }
     )
     return plain
+
+
+def findings_plain(findings: Findings) -> Dict[str, Any]:
+    """Return what ``results.json`` says of a record that was looked at: its damage, and what was not checked."""
+    return {
+        "damaged": bool(findings.damage),
+        "damage": [asdict(damage) for damage in findings.damage],
+        "unchecked": list(findings.unchecked),
+    }
 
 
 def metric_plain(metric: Optional[Metric]) -> Optional[Dict[str, Any]]:

@@ -6,9 +6,8 @@ final heading does not count, and the goal's heading is not told.
 
 from __future__ import annotations
 
-import math
 import time
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional
 
 from harness.contracts.cameras import Pose
 from harness.contracts.digest import array_digest
@@ -22,7 +21,10 @@ from harness.planning.references.truth import TrueDistances
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
+from tasks.ignav.outcome import is_solved, judge, measure
 from tasks.suite import Tier
+
+__all__ = ["SUMMARY", "judge", "measure", "parts_of", "play_episode"]
 
 SUMMARY = "Image-goal navigation: reach the place where the goal view was taken."
 
@@ -69,38 +71,10 @@ def play_episode(
         decisions=played.decisions,
         stopped=played.stopped,
         final_distance_m=played.distances_m[-1],
-        solved=played.distances_m[-1] <= episode.radius_m,
+        solved=is_solved(episode, played.distances_m[-1]),
     )
-    metrics = measure(episode, trajectory, played.distances_m)
+    metrics = measure(episode, trajectory)
     return PlayedEpisode(trajectory, metrics, goal.rgb, played.frames, walkable, timings, gap.notes())
-
-
-def measure(episode: Episode, trajectory: Trajectory, distances_m: Tuple[float, ...]) -> Dict[str, float]:
-    """Return the metrics of a played episode by name.
-
-    SPL = S * L* / max(L, L*) (Anderson et al. 2018): ``spl`` counts actions, as the published results do, and
-    ``spl_m`` metres. ``reached`` is 1 when some decision end lay within the radius, wherever the agent ended.
-    """
-    success = float(trajectory.solved)
-    steps = [step for decision in trajectory.decisions for step in decision.steps]
-    path_m = _path_length([trajectory.start, *(step.pose for step in steps)])
-    metrics = {
-        "success": success,
-        "spl": success * episode.reference_actions / max(len(steps), episode.reference_actions),
-        "spl_m": success * episode.geodesic_m / max(path_m, episode.geodesic_m),
-        "path_m": path_m,
-        "actions": float(len(steps)),
-        "decisions": float(len(trajectory.decisions)),
-        "rollouts": float(sum(decision.rollouts for decision in trajectory.decisions)),
-        "collisions": float(sum(step.collided for step in steps)),
-        "final_distance_m": trajectory.final_distance_m,
-        "reached": float(min(distances_m) <= episode.radius_m),
-    }
-    for name in gap.NAMES:
-        values = [step.gap[name] for d in trajectory.decisions for step in d.moving_steps() if name in step.gap]
-        if values:
-            metrics[f"gap_{name}"] = sum(values) / len(values)
-    return metrics
 
 
 def parts_of(tier: Tier, wm: str) -> Parts:
@@ -112,11 +86,3 @@ def parts_of(tier: Tier, wm: str) -> Parts:
         registry.make_score(config.score),
         registry.make_reviser(config.reviser),
     )
-
-
-def _path_length(poses: List[Pose]) -> float:
-    """Return the length in metres of the polyline through the poses' positions."""
-    total = 0.0
-    for a, b in zip(poses, poses[1:]):
-        total += math.sqrt(sum((q - p) * (q - p) for p, q in zip(a.position, b.position)))
-    return total

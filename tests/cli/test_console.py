@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cli.console import print_error, printable, say
+from harness.cli.console import print_error, print_table, printable, say
 from harness.contracts.errors import ServiceError
 
 COMMANDS = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e"
@@ -28,3 +28,12 @@ def test_no_error_of_a_plugin_commands_the_terminal(capsys: pytest.CaptureFixtur
     out, errors = capsys.readouterr()
     assert not set(out + errors) & set(COMMANDS) - set(printable(COMMANDS))
     assert "\\x1b]0;owned\\x07" in out and "\\x1b]0;owned\\x07" in errors
+
+
+def test_no_cell_of_a_table_commands_the_terminal_or_poses_as_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(
+        f"Runs in {COMMANDS}", ["name", f"more {COMMANDS}"], [["evil\nsuccess 100 %\t", COMMANDS], ["[red]x", ""]]
+    )
+    out = capsys.readouterr().out
+    assert not set(out) & set(COMMANDS) - set(printable(COMMANDS)) and "\t" not in out
+    assert "evil\\nsuccess" in out and "[red]x" in out

@@ -12,12 +12,13 @@ import pytest
 from harness.cli import play
 from harness.cli.options import RunOptions, make_plan
 from harness.contracts.errors import Refusal
-from harness.contracts.results import ERROR, FAILED, PLANNED, EpisodeResult
+from harness.contracts.results import ERROR, FAILED, PLANNED
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance
 from harness.running import runs
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
+from tests.science.small_suite import commit
 
 SEVEN = {"none", "look", "homing", "oracle", "copy", "warp", "gtsim"}
 
@@ -27,17 +28,17 @@ def options(wm: str, **changes: Any) -> RunOptions:
 
 
 def write(root: Path, plan: RunPlan, run_id: str, state: str = FAILED) -> RunFolder:
-    """Write the run of a plan; its first episode ended in ``state``, the others were played."""
+    """Write the run of a plan; its first episode ended in ``state``, the others were played and not solved."""
     provenance = Provenance(1.79e9, (), {}, {}, "")
     folder = RunFolder.create(root, plan.identity, plan.execution(), provenance, run_id)
     with folder.lock():
         journal = folder.journal_to_write()
         for number, row in enumerate(folder.rows()):
             ended = state if number == 0 else FAILED
-            if ended != PLANNED:
-                planned = row.result
-                result = EpisodeResult(planned.episode, planned.home, planned.seed, ended, {}, "", "broke")
-                journal.commit(row.key, result, 1)
+            if ended == FAILED:
+                commit(folder, journal, row, solved=False)
+            elif ended != PLANNED:
+                journal.commit(row.key, replace(row.result, state=ended, error="broke"), 1)
         journal.close()
     return folder
 

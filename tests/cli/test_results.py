@@ -19,14 +19,14 @@ def changed(run: RunData, **facts: object) -> RunData:
 
 
 def test_test_runs_are_counted_by_world_model_whatever_the_tier(tmp_path: Path) -> None:
-    first = write_run(tmp_path, synthetic_run("mini", homes=4, per_home=2), with_files=0)
+    first = write_run(tmp_path, synthetic_run("mini", homes=4, per_home=2), with_pictures=0)
     runs = [
         synthetic_run("mini", homes=4, per_home=2, suite_hash="00" * 32),
         synthetic_run("mini", homes=4, per_home=2, split="validation"),
         synthetic_run("warp", homes=4, per_home=2),
     ]
     for number, run in enumerate(runs):
-        write_run(tmp_path, replace(run, record=replace(run.record, run_id=f"other-{number}")), with_files=0)
+        write_run(tmp_path, replace(run, record=replace(run.record, run_id=f"other-{number}")), with_pictures=0)
     assert context_of(first, tmp_path).test_runs == 2
     finished = finish(first, tmp_path)
     assert finished.results["test_runs"] == 2

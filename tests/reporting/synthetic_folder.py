@@ -8,26 +8,33 @@ import numpy as np
 
 from harness.contracts.observations import RGB, TopDownMap
 from harness.contracts.trajectories import DecisionFrames, PlayedEpisode, Trajectory
-from harness.records.episode_files import write_episode
+from harness.records.episode_files import make_record, write_record
 from harness.records.folder import RunFolder
 from harness.scoring.data import RunData
+from tests.records.written import write_trajectory
 from tests.scoring.synthetic import synthetic_run
 
 HEIGHT, WIDTH = 48, 96
 
 
-def write_run(root: Path, run: RunData, with_files: int = 1_000_000) -> RunFolder:
-    """Write a synthetic run as a folder; only the first ``with_files`` played episodes keep their files."""
+def write_run(root: Path, run: RunData, with_files: int = 1_000_000, with_pictures: int = 1_000_000) -> RunFolder:
+    """Write a synthetic run as a folder; only the first ``with_files`` played episodes keep their files, and only the
+    first ``with_pictures`` of them more than their trajectory."""
     record = run.record
     folder = RunFolder.create(root, record.identity, record.execution, record.provenance, record.run_id)
     with folder.lock():
         journal = folder.journal_to_write()
         for number, row in enumerate(run.rows):
             trajectory = run.trajectory(row)
-            if trajectory is not None and number < with_files:
+            record_digest = ""
+            if trajectory is not None and number < min(with_files, with_pictures):
                 played = played_episode(trajectory)
-                write_episode(folder.episodes, row.key, played, row.result, row.attempts)
-            journal.commit(row.key, row.result, row.attempts)
+                written = make_record(row.key, played, row.result, row.attempts)
+                write_record(folder.episodes, written, played)
+                record_digest = written.record_digest
+            elif trajectory is not None and number < with_files:
+                record_digest = write_trajectory(folder, row.key, trajectory, row.result, row.attempts)
+            journal.commit(row.key, row.result, row.attempts, record_digest)
         journal.close()
     return folder
 

@@ -11,11 +11,13 @@ import numpy as np
 
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
-from harness.contracts.results import ERROR, FAILED, OK, EpisodeResult
+from harness.contracts.results import ERROR, FAILED, OK, DecisionRecord, EpisodeResult
+from harness.contracts.trajectories import Trajectory
 from harness.records.banks import STATES
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance
 from tasks.suite import Suite
+from tests.records.written import write_trajectory
 from tests.science.small_suite import episodes, write_small_run
 
 HOMES, PER_HOME = 10, 4
@@ -62,8 +64,13 @@ def write_small_bank(
             state = ERROR if number < broken else OK if lost[number] < 0.1 else FAILED
             metrics = {} if number < broken else _metrics(lost[number], ranked)
             error = "it broke" if number < broken else ""
-            result = EpisodeResult(planned.episode, planned.home, 0, state, metrics, digest(lost[number]), error)
-            journal.commit(row.key, result, 1)
+            result = EpisodeResult(planned.episode, planned.home, 0, state, metrics, "", error)
+            record_digest = ""
+            if not error:
+                trajectory = _choice(identity.episode(planned.episode), wm, lost[number])
+                result = replace(result, trajectory_digest=trajectory.digest())
+                record_digest = write_trajectory(folder, row.key, trajectory, result)
+            journal.commit(row.key, result, 1, record_digest)
         journal.close()
     return folder
 
@@ -74,6 +81,14 @@ def small_states(tier: str) -> tuple[Episode, ...]:
     return tuple(
         replace(episode, id=f"{tier}-validation-{number:04d}-d0", home=f"validation-{number // PER_HOME:04d}")
         for number, episode in enumerate(episodes(tier)[:count])
+    )
+
+
+def _choice(state: Episode, wm: str, lost: float) -> Trajectory:
+    """Return one choice in a state, which comes to 1 m and what it lost from the goal."""
+    decision = DecisionRecord(0, 8, 24, 0, (0.5,) * 24, 0.4, "", 3.0, 8, ())
+    return Trajectory(
+        state.id, 0, wm, "oracle", state.start, digest(state.id), (decision,), "budget", 1.0 + lost, lost < 0.1
     )
 
 

@@ -13,12 +13,14 @@ from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.manifests import ENVIRONMENT, Setting
-from harness.contracts.results import FAILED, OK, PLANNED, EpisodeResult
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance, RunIdentity
+from harness.records.journal import Journal, JournalRow
 from harness.science.all_tables import Tables, make_tables
 from tasks.suite import Split, Suite, load_suite
 from tasks.suite_files import write_episodes, write_json
+from tests.records.written import write_trajectory
+from tests.scoring.synthetic import known_manifest, synthetic_result, synthetic_trajectory
 
 TIERS = ("precise", "detour")
 HOMES, PER_HOME = 30, 4
@@ -114,8 +116,8 @@ def write_small_run(
     ``changes`` replace fields of its identity.
     """
     loop = suite.tier(tier).loop_for(wm)
-    manifest = {"name": wm, "settings": {**(settings or {}), **(overrides or {})}}
-    manifest["kind"] = ENVIRONMENT if wm.startswith("gtsim") else "plugin"
+    kind = ENVIRONMENT if wm.startswith("gtsim") else "plugin"
+    manifest = {"kind": kind, **known_manifest(wm), "settings": {**(settings or {}), **(overrides or {})}}
     identity = RunIdentity(
         suite=suite.name,
         suite_hash=suite.hash(tier),
@@ -142,7 +144,7 @@ def write_small_run(
         journal = folder.journal_to_write()
         for number, row in enumerate(folder.rows()):
             if number % kept < played:
-                journal.commit(row.key, _result(row.result, solved[number % kept]), 1)
+                commit(folder, journal, row, solved[number % kept])
         journal.close()
     return folder
 
@@ -152,9 +154,11 @@ def small_tables(suite: Suite, *roots: Path) -> Tables:
     return make_tables(suite, roots, "the command", resamples=50)
 
 
-def _result(planned: EpisodeResult, solved: bool) -> EpisodeResult:
-    assert planned.state == PLANNED
-    metrics = {"success": float(solved), "reached": float(solved), "spl_m": 0.8 * solved, "final_distance_m": 1.0}
-    root = digest([planned.episode, planned.seed, solved])
-    state = OK if solved else FAILED
-    return EpisodeResult(planned.episode, planned.home, planned.seed, state, metrics, root, "", {"episode": 4.0})
+def commit(folder: RunFolder, journal: Journal, row: JournalRow, solved: bool) -> None:
+    """Write an episode that took 4 seconds, with its trajectory, into a run."""
+    identity = folder.identity
+    episode = identity.episode(row.key.episode)
+    rng = np.random.default_rng([row.position, int(solved)])
+    trajectory = synthetic_trajectory(rng, episode, identity.wm, solved, row.key.seed, identity.stop)
+    result = synthetic_result(trajectory, episode, seconds=4.0)
+    journal.commit(row.key, result, 1, write_trajectory(folder, row.key, trajectory, result))

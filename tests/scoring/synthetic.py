@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from typing import Any, Dict, Mapping, Tuple
+from dataclasses import replace
+from typing import Any, Dict, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, Primitive
 from harness.contracts.cameras import Pose, yaw_to_quaternion
-from harness.contracts.digest import digest
+from harness.contracts.digest import digest, to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.results import ERROR, FAILED, OK, DecisionRecord, EpisodeResult, StepRecord
 from harness.contracts.trajectories import Trajectory
 from harness.records.identity import EpisodeKey, Provenance, RunIdentity, RunRecord
 from harness.records.journal import JournalRow
 from harness.scoring.data import RunData
+from harness.worldmodels.catalog import load_catalog
+from tasks.ignav.outcome import measure
 
 
 def clustered_outcomes(
@@ -51,6 +55,13 @@ def synthetic_episodes(homes: int, per_home: int) -> Tuple[Episode, ...]:
     )
 
 
+@functools.cache
+def known_manifest(wm: str) -> Dict[str, Any]:
+    """Return the manifest of a world model of the catalog, or one that says its name alone."""
+    models = {entry.manifest.name: entry.manifest for entry in load_catalog(()).entries}
+    return dict(to_plain(models[wm])) if wm in models else {"name": wm}
+
+
 def synthetic_record(wm: str, episodes: Tuple[Episode, ...], **changes: Any) -> RunRecord:
     """Return a run.json; ``changes`` replace fields of its identity."""
     identity = RunIdentity(
@@ -62,8 +73,8 @@ def synthetic_record(wm: str, episodes: Tuple[Episode, ...], **changes: Any) -> 
         stop="self",
         view="panorama",
         wm=wm,
-        wm_manifest={"name": wm},
-        wm_manifest_hash=digest(wm),
+        wm_manifest=known_manifest(wm),
+        wm_manifest_hash=digest(known_manifest(wm)),
         planner="heuristic",
         seeds=(0,),
         episodes=episodes,
@@ -89,8 +100,8 @@ def synthetic_run(
     for number, episode in enumerate(episodes):
         key = EpisodeKey("ignav", "easy", episode.id, 0)
         if number < len(episodes) - errors:
-            trajectories[key] = synthetic_trajectory(rng, episode.id, wm, bool(outcomes[number]))
-            result = synthetic_result(trajectories[key], episode.home)
+            trajectories[key] = synthetic_trajectory(rng, episode, wm, bool(outcomes[number]))
+            result = synthetic_result(trajectories[key], episode)
         else:
             message = f"environment did not answer Step within 30 s (episode {episode.id})."
             result = EpisodeResult(episode.id, episode.home, 0, ERROR, {}, "", message)
@@ -99,12 +110,16 @@ def synthetic_run(
     return RunData(record, tuple(rows), lambda row: trajectories.get(row.key))
 
 
-def synthetic_trajectory(rng: np.random.Generator, episode: str, wm: str, solved: bool) -> Trajectory:
-    """Return a walk towards a goal three metres ahead; unsolved ones end early."""
-    distance = float(rng.uniform(1.5, 3.0))
+def synthetic_trajectory(
+    rng: np.random.Generator, specified: Episode, wm: str, solved: bool, seed: int = 0, stop: str = "self"
+) -> Trajectory:
+    """Return a walk that ends close to the goal where it is solved, and far from it else; distances fit the poses."""
+    episode, goal = specified.id, specified.goal.position
+    detour = float(rng.uniform(1.0, 1.5))
     yaw = float(rng.integers(16)) * 22.5
     x, z = float(rng.uniform(1.0, 3.0)), float(rng.uniform(4.0, 6.0))
     start = Pose((x, 0.0, z), yaw_to_quaternion(yaw))
+    distance = detour * math.hypot(x - goal[0], z - goal[2])
     decisions = []
     for index in range(int(rng.integers(2, 6))):
         steps = []
@@ -118,33 +133,22 @@ def synthetic_trajectory(rng: np.random.Generator, episode: str, wm: str, solved
             gap = {"ssim": ssim, "psnr": 12.0 + 10.0 * ssim} if wm != "none" else {}
             pose = Pose((x, 0.0, z), yaw_to_quaternion(yaw))
             steps.append(StepRecord(action, pose, bool(rng.random() < 0.05), digest([episode, index, number]), gap))
+        if solved:
+            end = Pose((goal[0], 0.0, goal[2] + 0.5 * specified.radius_m), steps[-1].pose.rotation)
+            steps[-1] = replace(steps[-1], pose=end)
+            x, _, z = end.position
         scores = tuple(round(float(s), 4) for s in rng.random(24))
         chosen = int(np.argmax(scores))
         decisions.append(DecisionRecord(index, 8, 24, chosen, scores, 0.4, "", distance, 8, tuple(steps)))
-        distance = max(0.2, distance - float(rng.uniform(0.1, 0.9)))
-    final = 0.5 if solved else max(1.2, distance)
+        distance = detour * math.hypot(x - goal[0], z - goal[2])
+    final = 0.5 * specified.radius_m if solved else max(1.2 * specified.radius_m, distance)
     stopped = "self" if solved else "budget"
-    return Trajectory(episode, 0, wm, "self", start, digest(episode), tuple(decisions), stopped, final, solved)
+    return Trajectory(episode, seed, wm, stop, start, digest(episode), tuple(decisions), stopped, final, solved)
 
 
-def synthetic_result(trajectory: Trajectory, home: str) -> EpisodeResult:
-    """Return the result that belongs to a trajectory."""
-    actions = float(sum(len(d.steps) for d in trajectory.decisions))
-    solved = float(trajectory.solved)
-    numbers: Mapping[str, float] = {
-        "success": solved,
-        "spl": solved * 0.7,
-        "spl_m": solved * 0.8,
-        "reached": solved,
-        "path_m": 0.12 * actions,
-        "actions": actions,
-        "decisions": float(len(trajectory.decisions)),
-        "rollouts": float(sum(d.rollouts for d in trajectory.decisions)),
-        "final_distance_m": trajectory.final_distance_m,
-    }
-    ssim = [step.gap["ssim"] for d in trajectory.decisions for step in d.steps if step.gap]
-    if ssim:
-        numbers = {**numbers, "gap_ssim": sum(ssim) / len(ssim)}
+def synthetic_result(trajectory: Trajectory, episode: Episode, seconds: float = 0.0) -> EpisodeResult:
+    """Return the result that belongs to a trajectory; ``seconds`` is how long the episode took, 0: nobody says."""
+    metrics = measure(episode, trajectory)
     state = OK if trajectory.solved else FAILED
-    timings = {"imagine": 0.5 + 0.01 * actions, "step": 0.1}
-    return EpisodeResult(trajectory.episode, home, 0, state, numbers, trajectory.digest(), "", timings)
+    timings = {"episode": seconds} if seconds else {"imagine": 0.5 + 0.01 * metrics["actions"], "step": 0.1}
+    return EpisodeResult(episode.id, episode.home, trajectory.seed, state, metrics, trajectory.digest(), "", timings)

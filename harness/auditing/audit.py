@@ -1,0 +1,63 @@
+"""Opens a run or a measurement for reading: its rows as planned, and everything that is wrong with them.
+
+Whoever shows, compares or tabulates a number opens folders here. A folder that contradicts itself is still read, so
+that its rows can be named, but it is DAMAGED.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from harness.auditing.identity_checks import check_bank, check_identity
+from harness.contracts.errors import Refusal
+from harness.contracts.judgements import Judge
+from harness.records.banks import BANK_HASH
+from harness.records.damage import Damage, Findings, read_damage
+from harness.records.folder import RunFolder
+from harness.records.journal import JournalRow
+from harness.records.row_checks import check_plan, check_rows, planned_only
+from tasks.registry import load_task
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A folder, one row for each planned episode and seed, and what was found."""
+
+    folder: RunFolder
+    rows: Tuple[JournalRow, ...]
+    findings: Findings
+
+
+def audit(folder: RunFolder, already: Tuple[Damage, ...] = ()) -> Audited:
+    """Read a run folder, or the rows of a measurement, and check all that can be checked here.
+
+    ``already`` is what the process that played it found. Raises CorruptJournal where there is no journal to read.
+    """
+    rows, plan_digest = folder.account()
+    judge, identity = _about(folder)
+    kept = planned_only(folder, rows)
+    damage = (*already, *read_damage(folder.path), *check_plan(folder, rows, plan_digest))
+    return Audited(folder, kept, identity + Findings((*damage, *check_rows(folder, kept, judge))))
+
+
+def _about(folder: RunFolder) -> Tuple[Optional[Judge], Findings]:
+    """Return how the rows are judged, None where nothing here knows how, and what is wrong with ``run.json``."""
+    identity = folder.identity
+    if BANK_HASH in identity.specs:
+        from harness.banking.judging import bank_judge
+
+        judge, findings = bank_judge(identity)
+        return judge, check_bank(identity) + findings
+    findings = check_identity(identity)
+    try:
+        return load_task(identity.task).judge, findings
+    except Refusal as refusal:
+        return None, findings + Findings((), (f"metrics were not worked out again: {refusal.what}",))
+
+
+def sound(folder: RunFolder) -> Tuple[JournalRow, ...]:
+    """Return the rows of a folder without damage; raise RecordError, which names it, for one with damage."""
+    found = audit(folder)
+    found.findings.raise_damage(folder.path)
+    return found.rows

@@ -1,0 +1,222 @@
+"""No number of a run is believed that its own files contradict: the run is DAMAGED, and the row is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.auditing.audit import audit
+from harness.cli.app import main
+from harness.contracts.digest import digest
+from harness.records.folder import RunFolder
+from tests.auditing.written_run import change, edit_json, edit_trajectory, written_run
+
+FIRST, SECOND = "validation-0000-00", "validation-0001-00"
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written_run(tmp_path_factory.mktemp("untouched")).path
+
+
+@pytest.fixture
+def run(untouched: Path, tmp_path: Path) -> RunFolder:
+    shutil.copytree(untouched, tmp_path / "run")
+    return RunFolder.open(tmp_path / "run")
+
+
+def edited(folder: RunFolder, name: str = "wm") -> Any:
+    return json.loads((folder.path / "run.json").read_bytes())["identity"][name]
+
+
+def forge_metric(folder: RunFolder) -> None:
+    """Write a better SPL into journal and file, with a digest that fits both."""
+
+    def better(value: Any) -> None:
+        value["result"]["metrics"]["spl"] = 1.0
+
+    found = edit_trajectory(folder, f"{SECOND}-s0", better)
+    metrics = json.loads((folder.episodes / f"{SECOND}-s0" / "trajectory.json").read_bytes())["result"]["metrics"]
+    text = json.dumps(metrics, sort_keys=True)
+    change(folder, "UPDATE episodes SET metrics = ?, record_digest = ? WHERE episode = ?", text, found, SECOND)
+
+
+def forge_success(folder: RunFolder) -> None:
+    """Turn a failure into a success everywhere, but for the place where the agent ended."""
+
+    def nearer(value: Any) -> None:
+        trajectory = value["trajectory"]
+        trajectory["solved"], trajectory["final_distance_m"] = True, 0.1
+        value["result"]["state"] = "ok"
+        from harness.contracts.trajectories import Trajectory
+        from harness.records.plain import from_plain
+        from tasks.ignav.outcome import measure
+
+        walked = from_plain(Trajectory, trajectory)
+        value["result"]["trajectory_digest"] = walked.digest()
+        value["result"]["metrics"] = measure(folder.identity.episode(SECOND), walked)
+
+    found = edit_trajectory(folder, f"{SECOND}-s0", nearer)
+    result = json.loads((folder.episodes / f"{SECOND}-s0" / "trajectory.json").read_bytes())["result"]
+    values = ("ok", json.dumps(result["metrics"], sort_keys=True), result["trajectory_digest"], found, SECOND)
+    change(
+        folder,
+        "UPDATE episodes SET state = ?, metrics = ?, trajectory_digest = ?, record_digest = ? WHERE episode = ?",
+        *values,
+    )
+
+
+def exchange_files(folder: RunFolder) -> None:
+    shutil.rmtree(folder.episodes / f"{SECOND}-s0")
+    shutil.copytree(folder.episodes / f"{FIRST}-s0", folder.episodes / f"{SECOND}-s0")
+
+
+def link_files(folder: RunFolder) -> None:
+    (folder.episodes / f"{SECOND}-s0").rename(folder.path / "elsewhere")
+    (folder.episodes / f"{SECOND}-s0").symlink_to(folder.path / "elsewhere")
+
+
+TAMPERINGS: dict[str, Callable[[RunFolder], object]] = {
+    "state": lambda f: change(f, "UPDATE episodes SET state = 'ok' WHERE episode = ?", SECOND),
+    "state hidden as an error": lambda f: change(f, "UPDATE episodes SET state = 'error' WHERE episode = ?", SECOND),
+    "state hidden as planned": lambda f: change(f, "UPDATE episodes SET state = 'planned' WHERE episode = ?", SECOND),
+    "metrics": lambda f: change(f, "UPDATE episodes SET metrics = '{\"success\": 1.0}' WHERE episode = ?", SECOND),
+    "metrics in both": forge_metric,
+    "success in both": forge_success,
+    "attempts": lambda f: change(f, "UPDATE episodes SET attempts = 3 WHERE episode = ?", SECOND),
+    "home": lambda f: change(f, "UPDATE episodes SET home = 'elsewhere' WHERE episode = ?", SECOND),
+    "digest": lambda f: change(f, "UPDATE episodes SET trajectory_digest = ? WHERE episode = ?", "ab" * 32, SECOND),
+    "record digest": lambda f: change(f, "UPDATE episodes SET record_digest = ? WHERE episode = ?", "ab" * 32, SECOND),
+    "no record digest": lambda f: change(f, "UPDATE episodes SET record_digest = '' WHERE episode = ?", SECOND),
+    "deleted row": lambda f: change(f, "DELETE FROM episodes WHERE episode = ?", SECOND),
+    "exchanged rows": lambda f: change(f, "UPDATE episodes SET position = 3 - position"),
+    "added row": lambda f: change(
+        f, "INSERT INTO episodes (position, task, tier, episode, seed, home, state) "
+        "VALUES (9, 'ignav', 'easy', 'validation-0001-00-more', 0, 'h', 'planned')"
+    ),
+    "files gone": lambda f: shutil.rmtree(f.episodes / f"{SECOND}-s0"),
+    "files exchanged": lambda f: exchange_files(f),
+    "state in the file": lambda f: edit_trajectory(f, f"{SECOND}-s0", lambda v: v["result"].update(state="ok")),
+    "distance in the file": lambda f: edit_trajectory(
+        f, f"{SECOND}-s0", lambda v: v["trajectory"].update(final_distance_m=0.1), sealed=False
+    ),
+    "world model in the file": lambda f: edit_trajectory(f, f"{SECOND}-s0", lambda v: v["trajectory"].update(wm="x")),
+    "linked files": lambda f: link_files(f),
+}  # fmt: skip
+
+
+def test_an_untouched_run_is_sound(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run.path)]) == 0
+    assert "DAMAGED" not in "".join(capsys.readouterr())
+    results = json.loads((run.path / "results.json").read_bytes())
+    assert (results["damaged"], results["damage"], results["unchecked"]) == (False, [], [])
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+def test_a_row_that_was_tampered_with_is_named_everywhere(
+    run: RunFolder, tampering: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TAMPERINGS[tampering](run)
+    assert main(["report", str(run.path)]) == 1
+    printed = capsys.readouterr().out
+    assert "DAMAGED" in printed and SECOND in printed
+    results = json.loads((run.path / "results.json").read_bytes())
+    assert results["damaged"] and any(SECOND in damage["where"] for damage in results["damage"])
+    page = (run.path / "report.html").read_text("utf-8")
+    assert "DAMAGED" in page and SECOND in page
+
+
+@pytest.mark.parametrize("tampering", ["state", "metrics in both", "deleted row", "files gone"])
+def test_a_damaged_run_is_compared_with_nothing(
+    run: RunFolder, untouched: Path, tampering: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TAMPERINGS[tampering](run)
+    other = written_run(tmp_path / "other", "copy")
+    assert main(["compare", str(other.path), str(run.path), "--out", str(tmp_path / "page")]) == 1
+    assert SECOND in capsys.readouterr().err
+
+
+def test_the_journal_of_another_run_is_noticed(run: RunFolder, tmp_path: Path) -> None:
+    other = written_run(tmp_path / "other", run_id="other")  # the same plan, the same walks, another run
+    shutil.copy(other.path / "journal.sqlite", run.path / "journal.sqlite")
+    assert audit(run).findings.where == ("journal.sqlite",)
+
+
+RUN_JSON: dict[str, Callable[[Any], object]] = {
+    "radius": lambda v: [episode.update(radius_m=5.0) for episode in v["identity"]["episodes"]],
+    "goal": lambda v: v["identity"]["episodes"][0]["goal"].update(position=[0.0, 0.0, 0.0]),
+    "fewer episodes": lambda v: v["identity"]["episodes"].pop(),
+    "other episodes": lambda v: v["identity"]["episodes"][0].update(id="validation-0009-00"),
+    "world model": lambda v: v["identity"].update(wm="gtsim"),
+    "world model and manifest": lambda v: (
+        v["identity"].update(wm="gtsim"), v["identity"]["wm_manifest"].update(name="gtsim"),
+        v["identity"].update(wm_manifest_hash=digest(v["identity"]["wm_manifest"])),
+    ),
+    "manifest": lambda v: v["identity"]["wm_manifest"].update(steps=50),
+    "manifest hash": lambda v: v["identity"].update(wm_manifest_hash="ab" * 32),
+    "stop rule": lambda v: v["identity"].update(stop="oracle"),
+    "loop": lambda v: v["identity"]["specs"]["loop"].update(decisions=99),
+    "split": lambda v: v["identity"].update(split="test"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["bound to its journal", "from before"])
+@pytest.mark.parametrize("edit", RUN_JSON)
+def test_an_edited_run_json_is_noticed(
+    edit: str, old: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = written_run(tmp_path, old=old)
+    edit_json(run.path / "run.json", RUN_JSON[edit])
+    assert main(["report", str(run.path)]) == 1
+    printed = capsys.readouterr().out
+    assert "DAMAGED" in printed and ("run.json" in printed or "validation-" in printed)
+
+
+def test_a_run_from_before_the_digests_of_records_still_opens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = written_run(tmp_path, old=True)
+    assert main(["report", str(run.path)]) == 0
+    assert "DAMAGED" not in capsys.readouterr().out
+    change(run, "UPDATE episodes SET state = 'ok' WHERE episode = ?", SECOND)
+    assert main(["report", str(run.path)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        ({"suite_hash": "ab" * 32}, "another version"),
+        ({"suite": "embedded-v0"}, "not checked"),
+        ({"wm": "stranger"}, "not installed here"),
+    ],
+)
+def test_what_cannot_be_checked_here_is_said_and_is_no_damage(
+    edit: dict[str, str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = written_run(tmp_path, old=True)
+
+    def moved(value: Any) -> None:
+        value["identity"].update(edit)
+        value["identity"]["wm_manifest"]["name"] = value["identity"]["wm"]
+        value["identity"]["wm_manifest_hash"] = digest(value["identity"]["wm_manifest"])
+
+    edit_json(run.path / "run.json", moved)
+    for row in run.rows():
+        edit_trajectory(
+            run, row.key.folder_name, lambda v: v["trajectory"].update(wm=edit.get("wm", "warp")), sealed=False
+        )
+    assert main(["report", str(run.path)]) == 0
+    printed = capsys.readouterr().out
+    assert says in printed and "DAMAGED" not in printed
+
+
+def test_damage_that_was_found_while_playing_is_kept(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    found = [{"where": f"{SECOND}-s0", "what": "its files were changed"}]
+    (run.path / "damage.json").write_text(json.dumps(found))
+    assert main(["report", str(run.path)]) == 1
+    assert SECOND in capsys.readouterr().out

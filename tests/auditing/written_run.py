@@ -1,0 +1,61 @@
+"""A run on real episodes of a frozen tier as a run leaves it, with synthetic walks that fit them: no simulator."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Callable
+
+from harness.cli.options import RunOptions, make_plan
+from harness.contracts.digest import digest
+from harness.records.folder import RunFolder
+from harness.records.identity import Provenance
+from tests.science.small_suite import commit
+
+EPISODES = 4
+
+
+def written_run(root: Path, wm: str = "warp", run_id: str = "run", seeds: str = "0", old: bool = False) -> RunFolder:
+    """Write a complete run: every other episode is solved; ``old``: as before digests of records and plan."""
+    plan = make_plan(RunOptions(wm, "ignav", suite="embedded-v1", episodes=str(EPISODES), seeds=seeds))
+    folder = RunFolder.create(root, plan.identity, plan.execution(), Provenance(1.79e9, (), {}, {}, ""), run_id)
+    with folder.lock():
+        journal = folder.journal_to_write()
+        for number, row in enumerate(journal.rows()):
+            commit(folder, journal, row, solved=number % 2 == 0)
+        journal.close()
+    if old:
+        change(folder, "ALTER TABLE episodes DROP COLUMN record_digest")
+        change(folder, "DROP TABLE plan")
+        for row in folder.rows():
+            edit_trajectory(folder, row.key.folder_name, lambda value: value.pop("record_digest"), sealed=False)
+    return folder
+
+
+def change(folder: RunFolder, statement: str, *values: object) -> None:
+    """Run one statement on the journal, as anybody can."""
+    with closing(sqlite3.connect(folder.path / "journal.sqlite")) as database, database:
+        database.execute(statement, values)
+
+
+def edit_json(path: Path, edit: Callable[[Any], Any]) -> None:
+    """Edit a JSON file in place."""
+    value = json.loads(path.read_bytes())
+    edit(value)
+    path.write_text(json.dumps(value))
+
+
+def edit_trajectory(folder: RunFolder, name: str, edit: Callable[[Any], Any], sealed: bool = True) -> str:
+    """Edit an episode's trajectory.json; ``sealed``: with a digest of the record that fits. Return that digest."""
+    path = folder.episodes / name / "trajectory.json"
+    edit_json(path, edit)
+    if not sealed:
+        return ""
+    value = json.loads(path.read_bytes())
+    value.pop("record_digest", None)
+    result = {key: item for key, item in value["result"].items() if key != "timings"}
+    value["record_digest"] = digest({**value, "result": result})
+    path.write_text(json.dumps(value))
+    return str(value["record_digest"])
