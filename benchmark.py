@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
+    _checkout = Path(__file__).resolve().parent
+    sys.path.insert(0, str(_checkout))  # `python -P` leaves it out
     # Before anything of the checkout is imported: bytecode that somebody left there is not read (see the file).
-    _file = Path(__file__).resolve().parent / "harness" / "contracts" / "from_source.py"
+    _file = _checkout / "harness" / "contracts" / "from_source.py"
     _from_source: dict[str, Any] = {"__name__": "from_source", "__file__": str(_file)}
     exec(compile(_file.read_bytes(), _file, "exec"), _from_source)
     _from_source["use_sources"]()

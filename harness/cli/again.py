@@ -7,9 +7,9 @@ opened on this machine, or that costs money. What it is believed about is checke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import FROM_HUB, NETWORK, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import RunRecord
 from harness.running.services import Placement
@@ -35,11 +35,11 @@ def words(
         WM_PYTHON: world_model.python,
         ENV_GPU: environment.gpu,
         WM_GPU: world_model.gpu,
-        SCENES: str(Path(options.scenes).expanduser().absolute()) if options.scenes else "",
+        SCENES: str(absolute(options.scenes)) if options.scenes else "",
         WEIGHTS: manifest.weights if is_path(manifest.weights) else "",
     }
     found = [f"{option}={value}" for option, value in given.items() if value]
-    found += [f"{PLUGINS}={folder.expanduser().absolute()}" for folder in options.plugins]
+    found += [f"{PLUGINS}={absolute(folder)}" for folder in options.plugins]
     patience = {"--max-failures": options.patience.max_failures, "--timeout": options.patience.timeout_s}
     found += [f"{option}={value:g}" for option, value in patience.items() if value is not None]
     for assignment in options.choice.assignments:

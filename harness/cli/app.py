@@ -19,6 +19,7 @@ from harness.cli.compare import compare_command
 from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
 from harness.cli.passing_on import PassingGroup
+from harness.cli.surroundings import from_home, settle
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
 from harness.contracts.storage import storage_error
@@ -189,7 +190,8 @@ app.command("collect")(collect_command)
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return 0 complete, 1 broken, 2 wrong usage, 3 partial."""
     try:
-        code = app(args=list(arguments), prog_name="benchmark.py", standalone_mode=False)
+        settle()
+        code = app(args=[from_home(word) for word in arguments], prog_name="benchmark.py", standalone_mode=False)
     except Refusal as error:
         print_error(error)
         return USAGE
@@ -228,7 +230,7 @@ def option_hint(message: str) -> str:
     unknown = re.search(r"No such option: (--[\w-]+)$", message)
     if not unknown:
         return ""
-    source = "".join(module.read_text() for module in Path(__file__).parent.glob("*.py"))
+    source = "".join(module.read_text(encoding="utf-8") for module in Path(__file__).parent.glob("*.py"))
     return " " + nearest(unknown.group(1), sorted(set(re.findall(r'"(--[\w-]+)"', source))))
 
 

@@ -20,6 +20,7 @@ from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
@@ -33,6 +34,7 @@ from harness.running.services import Placement, find_gpu, plan_environment, plan
 from harness.running.views import check_view, plays_view
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
+from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
 from harness.worldmodels.strangers import UNSANDBOXED, is_strangers
@@ -138,10 +140,10 @@ def interpreter(given: str, option: str) -> str:
     """Return the absolute path of an interpreter, "" for this one; Refusal where it does not exist."""
     if not given:
         return ""
-    found = shutil.which(Path(given).expanduser() if given.startswith("~") else given)
+    found = shutil.which(absolute(given) if given.startswith("~") else given)
     if found is None:
         raise Refusal(f"{option} {given!r} is not a program.", f"Give the path of a Python, such as {sys.executable}.")
-    return str(Path(found).absolute())  # a service starts in another folder; a link of a venv stays one
+    return str(absolute(found))  # a service starts in another folder; a link of a venv stays one
 
 
 def check_placement(options: RunOptions) -> None:
@@ -195,17 +197,20 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
 
 def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, ...]:
     """Return the command that plays without what is missing, or tries the model alone where none plays it, if any."""
-    if not all(lack.learnt for lack in prepared.lacks):
+    packages = any(lack.packages for lack in prepared.lacks)
+    learnt = any(lack.learnt for lack in prepared.lacks)
+    if not all(lack.learnt or lack.packages for lack in prepared.lacks) or not (learnt or suite.missing()):
         return ()
     manifest = prepared.manifest
     trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
+    without = "With those packages and without the rest" if packages else "Without all that"
+    weights = ("--weights", "random") if learnt else ()
     if not plays_view(trial, manifest.view):
-        weights = ("--weights", "random") if prepared.lacks else ()
-        return (f"Without all that, the model alone: {command('plugin', 'check', manifest.name, *weights)}",)
-    weights = ("--weights", "random") if prepared.lacks else ()
+        words = ("plugin", "check", manifest.name, *weights)
+        return (f"{without}, the model alone: {command(*words)}",)
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
     words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *weights)
-    return (f"Without all that, {why}: {command(*words)}",)
+    return (f"{without}, {why}: {command(*words)}",)
 
 
 def make_plan(options: RunOptions) -> RunPlan:
@@ -228,7 +233,8 @@ def make_plan(options: RunOptions) -> RunPlan:
     catalog = load_catalog(options.plugins)
     image = find_image(options.wm_image) if options.wm_image else None
     entry = choose_model(options, catalog, image)
-    prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from)
+    packages = () if options.wm_container else package_lacks(entry, world_model.python)
+    prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from, packages)
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, ReadingLine())
     entry = replace(entry, manifest=prepared.manifest)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 
 from harness.contracts.errors import Refusal
 from harness.running.views import check_view
 from harness.worldmodels.catalog import CatalogEntry
+from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.preparing import Choice, prepare
-from harness.worldmodels.weights import has_weights
 from tasks.suite import load_suite
 
 TASK = "ignav"
-
-LEARNT = ("torch", "diffusers")
-"""Packages that learnt world models are run with: the extra ``models``."""
 
 
 def obstacles(entry: CatalogEntry) -> tuple[str, ...]:
@@ -37,14 +33,8 @@ def obstacles(entry: CatalogEntry) -> tuple[str, ...]:
         lacks.append("its authors' code")
     if any(lack.learnt for lack in prepared.lacks):
         lacks.append("weights")
-    if has_weights(manifest) and not all(map(_is_installed, LEARNT)):
-        lacks.append("the extra models")
+    lacks += [f"the extra {entry.extra}" if entry.extra else "packages" for _ in package_lacks(entry)]
     return tuple(lacks)
-
-
-@functools.cache
-def _is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
 
 
 @functools.cache

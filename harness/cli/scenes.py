@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.cli.console import note
 from harness.cli.paths import cache_root
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.running.habitat import scenes_folder
 from harness.running.plan import RunPlan
 from tasks.suite import AT, EMBEDDED, HABITAT, Suite, load_suite
@@ -24,7 +25,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 def choose_scenes(given: str, suite: Suite) -> Path:
     """Return the folder of the scenes: the one given, else the cache's for embedded homes, the data folder's else."""
     if given:
-        return Path(given).expanduser()
+        return absolute(given)
     if suite.family == EMBEDDED:
         return cache_root() / HABITAT
     from tasks.datasets.catalog import data_folder

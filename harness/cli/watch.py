@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import Counter
 from pathlib import Path
 
+from harness.cli.console import note
 from harness.cli.progress import ProgressLine
 from harness.contracts.results import STATES
 from harness.records.folder import RunFolder
+from harness.records.lock import is_held
 from harness.running.pace import PLAYING
 from harness.running.progress import Progress, exit_code
 
 PERIOD_S = 1.0
+PATIENCE_S = 3.0
+"""How long a run may be played by nobody: from its folder to its start, or from a kill to a resume, takes a moment."""
 
 
 def watch(run: Path, once: bool) -> int:
-    """Show a run's progress until every episode is committed; return the exit code that the run would have."""
+    """Show a run's progress until every episode is committed or nobody plays it; return the exit code of the run."""
     folder = RunFolder.open(run)
     planned = set(folder.identity.keys())
-    started = time.monotonic()
+    started = free_since = time.monotonic()
     first: int | None = None
     with ProgressLine(len(folder.identity.keys())) as line:
         while True:
@@ -34,4 +39,13 @@ def watch(run: Path, once: bool) -> int:
             line(Progress(counts, total, elapsed, PLAYING, rate and rate * 60.0, eta, None))
             if once or done == total:
                 return exit_code(counts)
+            if is_held(folder.path):
+                free_since = time.monotonic()
+            elif time.monotonic() - free_since > PATIENCE_S:
+                break
             time.sleep(PERIOD_S)
+    note(
+        f"nobody plays {run} any more: {done} of {total} episodes are committed. Continue with  "
+        f"{shlex.join(['python', 'benchmark.py', '--resume', str(run)])}"
+    )
+    return exit_code(counts)

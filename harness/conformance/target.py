@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Sequence
 
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
 from harness.records.identity import ImageRecord
@@ -16,8 +17,10 @@ from harness.running.plan import ServicePlan
 from harness.running.services import Placement, plan_world_model
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, load_catalog, read_family
+from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, check, prepare
+from harness.worldmodels.weights import Lack
 
 AS_DECLARED = Choice()
 
@@ -40,10 +43,10 @@ def find_target(
     colon that are no folder are images; anything else that is neither folder nor name raises Refusal, and so do
     weights that are not here.
     """
-    folder = Path(named).expanduser()
+    folder = absolute(named)
     if folder.is_dir():
         entry = _of_folder(folder, model)
-        return _target(entry, str(folder), Placement(python=python), None, choice)
+        return _target(entry, named, Placement(python=python), None, choice)
     if "/" in named or ":" in named:
         image = find_image(named)
         content = read_file(image, MANIFEST_PATH)
@@ -69,6 +72,11 @@ def _of_folder(folder: Path, model: str) -> CatalogEntry:
     raise Refusal(f"{folder} has no world model {model!r}.", nearest(model, names))
 
 
+def _can_be_random(lacks: Sequence[Lack]) -> bool:
+    """Say whether random weights would do in place of some of what is missing, and nothing but packages is left."""
+    return any(lack.learnt for lack in lacks) and all(lack.learnt or lack.packages for lack in lacks)
+
+
 def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageRecord | None, choice: Choice) -> Target:
     if entry.manifest.kind != PLUGIN:
         raise Refusal(
@@ -76,13 +84,14 @@ def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageReco
             "Name a model of kind plugin (see: list wms).",
         )
     container = where.container or image is not None
-    prepared = prepare(entry.manifest, choice, container, entry.code_from)
+    packages = () if container else package_lacks(entry, where.python)
+    prepared = prepare(entry.manifest, choice, container, entry.code_from, packages)
     if prepared.lacks:
         steps = "; ".join(step for lack in prepared.lacks for step in lack.steps)
-        random = " Without them: --weights random checks all but what was learnt."
+        random = " Without the weights: --weights random checks all but what was learnt."
         raise Refusal(
             f"{entry.manifest.name} cannot be checked here: {'; '.join(lack.what for lack in prepared.lacks)}.",
-            f"To get them: {steps}." + (random if all(lack.learnt for lack in prepared.lacks) else ""),
+            f"To get them: {steps}." + (random if _can_be_random(prepared.lacks) else ""),
         )
     chosen = replace(entry, manifest=check(prepared, choice).manifest)
     plan, _ = plan_world_model(chosen, image, where, prepared.code)

@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 import os
+import stat
+import tempfile
 from pathlib import Path
+from typing import Optional, Union
+
+from harness.contracts.errors import Refusal
+
+
+def absolute(named: Union[str, os.PathLike[str]]) -> Path:
+    """Return a folder or file that somebody named as a path that holds in every working folder; ``~`` is the home.
+
+    Links are kept: the Python of a virtual environment is one.
+    """
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError as error:
+        raise Refusal(f"{os.fspath(named)!r} names a home folder that nobody knows.", "Give the whole path.") from error
+
+
+def home() -> Optional[Path]:
+    """Return the user's home folder; None where there is none, as for an id without a name in a container."""
+    try:
+        return Path.home()
+    except RuntimeError:  # HOME is not set, and no password entry says it
+        return None
 
 
 def user_cache() -> Path:
-    """Return ``wiw-bench`` in the user's cache: ``XDG_CACHE_HOME``, or ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wiw-bench"
+    """Return ``wiw-bench`` in the user's cache: ``XDG_CACHE_HOME``, or ``~/.cache``.
+
+    A user without a home, or with one that cannot be written, gets a folder of their own in the temporary one. Compiled
+    code is kept below it, so that one which anybody else may write to is refused.
+    """
+    named = os.environ.get("XDG_CACHE_HOME")
+    if named:
+        return absolute(named) / "wiw-bench"
+    base = home()
+    cache = None if base is None else base / ".cache" / "wiw-bench"
+    if cache is not None and os.access(_nearest(cache), os.W_OK | os.X_OK):
+        return cache
+    return _own_temporary_folder()
 
 
 def cache_root() -> Path:
@@ -17,4 +52,30 @@ def cache_root() -> Path:
     An environment is always told its folder, since it may run in a container that sees another one.
     """
     named = os.environ.get("WIW_CACHE")
-    return Path(named) if named else user_cache() / "homes"
+    return absolute(named) if named else user_cache() / "homes"
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the innermost part of a path that exists."""
+    return next(part for part in (folder, *folder.parents) if part.exists())
+
+
+def _own_temporary_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"wiw-bench-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise Refusal(
+            f"there is no home folder to keep homes in, and {folder} cannot be made: {error.strerror}.",
+            "Set WIW_CACHE and XDG_CACHE_HOME to folders that you can write.",
+        ) from error
+    status = folder.lstat()
+    private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
+    if not private:
+        raise Refusal(
+            f"there is no home folder to keep homes in, and {folder} is open to others or theirs.",
+            "Set WIW_CACHE and XDG_CACHE_HOME to folders of your own.",
+        )
+    return folder

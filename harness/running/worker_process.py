@@ -17,6 +17,7 @@ from harness.records.folder import RunFolder
 from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
 from harness.running.plan import RunPlan, encode_plan
+from harness.runtimes.process import LOGGED
 from harness.runtimes.python_start import module_command, python_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -158,6 +159,5 @@ class WorkerProcess:
 def _environment() -> Dict[str, str]:
     """Return this process's environment with one thread a library and the checkout importable."""
     environment = dict(os.environ)
-    environment.update(dict.fromkeys(ONE_THREAD, "1"))
-    environment["PYTHONPATH"] = python_path()
+    environment.update(dict.fromkeys(ONE_THREAD, "1"), PYTHONIOENCODING=LOGGED, PYTHONPATH=python_path())
     return environment

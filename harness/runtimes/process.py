@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from harness.contracts.errors import Refusal, ServiceError
+from harness.contracts.folders import home, user_cache
 from harness.runtimes import keeper
 from harness.runtimes.exits import LOG_LINES, ServiceLog, chosen_end, died_error, late_error
 from harness.runtimes.python_start import module_command, python_path
@@ -40,6 +41,9 @@ STACK_DUMP_S = 1.0
 
 DEATH_WAIT_S = 0.5
 KILL_WAIT_S = 10.0
+
+LOGGED = "utf-8:backslashreplace"
+"""How a service writes its log, whatever the user's terminal can show."""
 
 
 class RunningService:
@@ -233,7 +237,10 @@ def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[
 def _environment(spec: ServiceSpec) -> dict[str, str]:
     """Return the variables of a service: the harness's own, less what would mislead another interpreter."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
-    variables.update(PYTHONPATH=python_path(), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
+    variables.update(PYTHONPATH=python_path(), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1", PYTHONIOENCODING=LOGGED)
+    if home() is None:  # libraries look for a home and for a name, and some fail without
+        variables["HOME"] = str(user_cache())
+        variables.setdefault("LOGNAME", f"uid-{os.getuid()}")
     variables.update(spec.environment_variables)
     if BYTECODE in spec.environment_variables:  # a folder of its own is there to be written
         variables.pop("PYTHONDONTWRITEBYTECODE", None)

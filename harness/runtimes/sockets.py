@@ -8,6 +8,7 @@ dead one. The folder's name carries a process id and its start for people alone.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import stat
@@ -25,6 +26,12 @@ SPEC_NAME = "spec.json"
 MAX_SOCKET_PATH = 100
 """Bytes. Linux allows 107 in a socket address; gRPC's own prefix and other systems leave less."""
 
+MAX_BASE = 55
+"""Characters that a folder may have in which socket folders, with names of up to 39, are made."""
+
+OTHERS = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
+_ADDRESS = re.compile(rf"(?=.{{1,{MAX_BASE}}}\Z)/[A-Za-z0-9/._-]*", re.ASCII)
+
 OWNER_ONLY = 0o700
 
 _held: dict[Path, int] = {}
@@ -32,13 +39,30 @@ _held: dict[Path, int] = {}
 process's end, and no child inherits them."""
 
 
+def socket_base() -> Path:
+    """Return the folder that socket folders are made in: the temporary one, or another where no address can name it.
+
+    The address of a socket is short, and gRPC takes some characters of it for its own. Batch systems give jobs
+    temporary folders with long names. Nothing but sockets lies in the other one. Refusal where there is none.
+    """
+    temporary = Path(tempfile.gettempdir())
+    for base in (temporary, *OTHERS):
+        if _ADDRESS.fullmatch(str(base)) and os.access(base, os.W_OK | os.X_OK):
+            return base
+    raise Refusal(
+        f"no socket can have an address in {temporary}: a folder of at most {MAX_BASE} letters, digits, dots, dashes "
+        "and underscores can.",
+        "Set TMPDIR to such a folder that you can write.",
+    )
+
+
 def make_socket_folder(parent: Path | None = None) -> Path:
-    """Make a fresh folder of mode 0700 for one socket below ``parent`` (the system's temporary folder).
+    """Make a fresh folder of mode 0700 for one socket below ``parent`` (`socket_base`).
 
     It is checked with lstat (a folder, not a link, ours, closed to others). A path too long for a socket raises
     Refusal, because the system's own message does not say why binding failed.
     """
-    base = Path(tempfile.gettempdir()) if parent is None else parent
+    base = socket_base() if parent is None else parent
     folder = _claimed_folder(base)
     status = folder.lstat()
     private = stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == OWNER_ONLY
@@ -72,7 +96,7 @@ def reap_stale(parent: Path | None = None) -> list[Path]:
     Only folders of this user whose lock nobody holds are touched. This is the last line: a keeper process does the same
     at once when a harness dies, unless it was killed as well.
     """
-    base = Path(tempfile.gettempdir()) if parent is None else parent
+    base = socket_base() if parent is None else parent
     removed = []
     for lock in sorted(base.glob(f"{PREFIX}*-*-*{ownership.SUFFIX}")):
         folder = lock.with_name(lock.name[: -len(ownership.SUFFIX)])

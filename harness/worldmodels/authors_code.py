@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import ModelManifest
 from harness.worldmodels.weights import Lack
 
@@ -20,8 +21,8 @@ IN_IMAGE = Path("/code")
 def with_chosen_code(manifest: ModelManifest) -> ModelManifest:
     """Return the manifest with the folder that the user chose as an absolute path: a service starts elsewhere."""
     folder = str(manifest.settings[SETTING])
-    absolute = str(Path(folder).expanduser().absolute()) if folder else ""
-    return replace(manifest, settings={**manifest.settings, SETTING: absolute})
+    whole = str(absolute(folder)) if folder else ""
+    return replace(manifest, settings={**manifest.settings, SETTING: whole})
 
 
 def code_lacks(manifest: ModelManifest, container: bool, chosen: bool, code_from: str) -> tuple[Lack, ...]:

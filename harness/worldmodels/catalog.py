@@ -13,6 +13,7 @@ from typing import Any, Collection, Literal, Mapping, Optional, Sequence, Union
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
@@ -49,6 +50,8 @@ class _FamilyTable(_Table):
     shared: list[str] = []
     start_s: float = Field(default=0.0, ge=0.0, le=MAX_START_S)
     code_from: str = ""
+    packages: list[str] = []
+    extra: str = ""
 
 
 class _ModelTable(_Table):
@@ -100,6 +103,8 @@ class CatalogEntry:
     shared: tuple[Path, ...] = ()
     start_s: float = 0.0
     code_from: str = ""
+    packages: tuple[str, ...] = ()
+    extra: str = ""
 
     def service_spec(self, python: str) -> ServiceSpec:
         """Return how to start this model as a process under the interpreter ``python``.
@@ -146,7 +151,7 @@ def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Cat
     """
     files = sorted(built_in.glob(f"*/{MANIFEST_FILE}"))
     for folder in folders:
-        files.extend(_manifest_files(folder.resolve()))
+        files.extend(_manifest_files(absolute(folder).resolve()))
     entries = [entry for file in dict.fromkeys(files) for entry in read_family(file)]
     owners: dict[str, CatalogEntry] = {}
     for entry in entries:
@@ -188,6 +193,8 @@ def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntr
             shared,
             family.start_s if model.start_s is None else model.start_s,
             family.code_from,
+            tuple(family.packages),
+            family.extra,
         )
         for model in plugin.model
     ]

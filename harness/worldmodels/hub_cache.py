@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Iterator, Optional
 
+from harness.contracts.folders import absolute, home, user_cache
 from harness.worldmodels.weight_files import INDEX, is_weights, missing_data
 
 DEFAULT_REVISION = "main"
@@ -35,11 +36,12 @@ def cache_folder() -> Path:
     """Return the hub's cache folder, found as the hub's own client finds it."""
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser()
-    home = os.environ.get("HF_HOME")
-    if home:
-        return Path(home).expanduser() / "hub"
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface" / "hub"
+            return absolute(os.environ[variable])
+    named = os.environ.get("HF_HOME")
+    if named:
+        return absolute(named) / "hub"
+    caches = os.environ.get("XDG_CACHE_HOME")
+    return (absolute(caches) if caches else (home() or user_cache()) / ".cache") / "huggingface" / "hub"
 
 
 def repository_folder(source: str, cache: Optional[Path] = None) -> Path:

@@ -54,10 +54,16 @@ class Prepared:
     code: str = ""
 
 
-def prepare(manifest: ModelManifest, choice: Choice, container: bool = False, code_from: str = "") -> Prepared:
+def prepare(
+    manifest: ModelManifest,
+    choice: Choice,
+    container: bool = False,
+    code_from: str = "",
+    without: Sequence[Lack] = (),
+) -> Prepared:
     """Return what will be played, in a ``container`` or not; wrong choices raise Refusal. Reads no weights.
 
-    ``code_from`` is what the family says about getting its authors' code.
+    ``code_from`` is what the family says about getting its authors' code, ``without`` what is known to be missing.
     """
     _check_needs(manifest, container)
     changed, overrides = override(manifest, choice.assignments)
@@ -70,7 +76,7 @@ def prepare(manifest: ModelManifest, choice: Choice, container: bool = False, co
         template = template_of(planned)
         overrides = {**overrides, PROMPT_TEMPLATE: f"{template.name}-v{template.version} sha256:{template.sha256}"}
     stamps = (RANDOM_WEIGHTS,) if planned.weights == RANDOM else ()
-    missing = (*authors_code.code_lacks(planned, container, chosen, code_from), *lacks(planned))
+    missing = (*without, *authors_code.code_lacks(planned, container, chosen, code_from), *lacks(planned))
     code = str(planned.settings[authors_code.SETTING]) if chosen else ""
     return Prepared(planned, overrides, stamps, missing, code)
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts.actions import Action, Primitive
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
@@ -96,7 +97,7 @@ def _content(chosen: str) -> str:
     if "\n" in chosen:
         return chosen
     own = {path.stem: path for path in TEMPLATES.glob("*.toml")}
-    path = own.get(chosen, Path(chosen).expanduser())
+    path = own.get(chosen, absolute(chosen))
     if not path.is_file():
         raise Refusal(
             f"there is no prompt template {chosen!r}.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, Checkpoint, ModelManifest
 from harness.worldmodels.hub_cache import DEFAULT_REVISION, cache_folder, find_snapshot, incomplete, is_hub_id
 
@@ -20,12 +21,14 @@ NOT_APPLICABLE, PRESENT, ABSENT = "-", "present", "absent"
 class Lack:
     """A part that is not here: what, and the steps to get it.
 
-    ``learnt`` says that it is weights, in whose place random ones show that all else works.
+    ``learnt`` says that it is weights, in whose place random ones show that all else works; ``packages`` that it is
+    packages, which random weights need as well.
     """
 
     what: str
     steps: tuple[str, ...]
     learnt: bool = True
+    packages: bool = False
 
 
 def has_weights(manifest: ModelManifest) -> bool:
@@ -44,7 +47,7 @@ def choose_weights(manifest: ModelManifest, chosen: str) -> ModelManifest:
         return manifest
     if chosen in ("", FROM_HUB, RANDOM):
         return replace(manifest, weights=chosen or FROM_HUB)
-    path = Path(chosen).expanduser().absolute()
+    path = absolute(chosen)
     if not path.exists():
         raise Refusal(f"--weights {chosen!r} does not exist.", "Give hub, random, or the path of a checkpoint.")
     return replace(manifest, weights=str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +95,8 @@ def test_an_interpreter_of_a_folder_is_neither_started_nor_kept(
 def test_what_was_given_has_to_be_given_again_and_takes_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = create_plugin("mine", tmp_path / "p", set())
     python = tmp_path / "python"
-    python.symlink_to("/bin/true")
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
     options = RunOptions(
         "mine", "ignav", episodes="2", plugins=(plugin,), wm_python=str(python), env_python="/bin/true"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from harness.banking.plan import outdated, unfinished
 from harness.cli.options import RunOptions, make_plan
-from harness.cli.play import reusable
+from harness.cli.play import same_runs
 from harness.contracts.errors import SpecMismatch
 from harness.records.model_parts import changed_parts, same_name, unknown_parts
 from harness.running import runs
@@ -99,11 +99,13 @@ def test_a_measurement_goes_on_with_the_same_bytes_alone(plugin: Path, tmp_path:
 
 
 def test_references_are_reused_with_the_same_bytes_alone(plugin: Path, tmp_path: Path) -> None:
-    played = replace(plan(plugin), player="tests.running.fake:FakePlayer")
-    runs.start(played, tmp_path / "runs")
-    assert reusable(plan(plugin), tmp_path / "runs") is not None
+    first = plan(plugin)
+    runs.create(first, tmp_path / "runs")
+    old = runs.create(replace(first, identity=replace(first.identity, wm_digests={})), tmp_path / "old")
+    assert len(list(same_runs(plan(plugin), tmp_path / "runs"))) == 1
     (plugin / "model.py").write_text(f"{MODEL}\n")
-    assert reusable(plan(plugin), tmp_path / "runs") is None
+    assert list(same_runs(plan(plugin), tmp_path / "runs")) == []
+    assert [folder.path for folder in same_runs(plan(plugin), tmp_path / "old")] == [old.path]
 
 
 def test_identities_of_before_are_read(plugin: Path, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from harness.contracts.cameras import PINHOLE, Camera
 from harness.contracts.errors import DeadlineExceeded, Refusal, ServiceError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import RolloutRequest
+from harness.runtimes import process
+from harness.runtimes.ownership import lock_of
 from harness.runtimes.process import RunningService, start_process
 from harness.runtimes.sockets import process_start_time, processes_naming
 from harness.runtimes.specs import WORLD_MODEL, ServiceLimits, ServiceSpec
@@ -48,6 +50,32 @@ def spec(entry_point: str, **variables: str) -> ServiceSpec:
 
 def start(temp_folder: Path, service: ServiceSpec, limits: ServiceLimits = LIMITS) -> RunningService:
     return start_process(service, limits, temp_folder / "logs" / "service.log")
+
+
+@pytest.mark.parametrize("name", ["h#1", "h?2", "h%203", "h 4", "h,5", "ü", "d" * 120])
+def test_a_service_starts_whatever_the_temporary_folder_is_called(
+    name: str, temp_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = temp_folder / name
+    odd.mkdir()
+    monkeypatch.setenv("TMPDIR", str(odd))
+    monkeypatch.setattr("tempfile.tempdir", str(odd))
+    with start(temp_folder, spec("troubled:Echo")) as service:
+        assert len(os.fsencode(service.socket)) < 100
+        folder = service.socket.parent
+    assert not folder.exists() and not lock_of(folder).exists()
+    assert list(odd.iterdir()) == []
+
+
+def test_services_write_their_log_whatever_the_terminal_shows(
+    temp_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    monkeypatch.setattr("harness.runtimes.process.home", lambda: None)
+    monkeypatch.setattr("harness.runtimes.process.user_cache", lambda: temp_folder / "cache")
+    variables = process._environment(spec("troubled:Echo"))
+    assert variables["PYTHONIOENCODING"].startswith("utf-8")
+    assert variables["HOME"] == str(temp_folder / "cache") and variables["LOGNAME"]
 
 
 def left_behind(temp_folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.runtimes import ownership
+from harness.runtimes import ownership, sockets
 from harness.runtimes.ownership import lock_of
 from harness.runtimes.sockets import (
     make_socket_folder,
@@ -20,6 +20,7 @@ from harness.runtimes.sockets import (
     processes_naming,
     reap_stale,
     remove_socket_folder,
+    socket_base,
 )
 
 
@@ -153,3 +154,12 @@ def test_a_folder_is_removed_however_deep_and_closed_it_is(short_tmp_path: Path)
         assert not folder.exists() and (outside / "kept").exists()
     finally:
         subprocess.run(["rm", "-rf", folder], check=True)
+
+
+def test_no_address_is_refused_at_once(temp_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert socket_base() == temp_folder
+    monkeypatch.setattr("tempfile.tempdir", f"{temp_folder}/h#1")
+    assert socket_base() == Path("/tmp")
+    monkeypatch.setattr(sockets, "OTHERS", ())
+    with pytest.raises(Refusal, match=r"h#1.*Set TMPDIR"):
+        socket_base()

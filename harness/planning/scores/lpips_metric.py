@@ -10,12 +10,14 @@ import contextlib
 import importlib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Iterator, Optional
 
 import numpy as np
 
 from harness.contracts.errors import Refusal
-from harness.planning.scores.crops import Image
+
+if TYPE_CHECKING:  # whether it can run is asked before anything heavy is loaded
+    from harness.planning.scores.crops import Image
 
 PACKAGES = ("torch", "torchvision", "lpips")
 HOW_TO_GET = (
