@@ -52,7 +52,7 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
             refuse_unfinished(plan, out)
         play_references(options, plan, out)
         if done is not None:
-            note(f"the run itself: reused from {done.path}")
+            note(f"the run itself is not played again: {done.path}")
             return tell(done, out, as_json)
     folder = runs.create(plan, out)
     with reported(folder, plan, as_json) as progress:
@@ -92,12 +92,16 @@ class WantedReference:
 
 
 def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[WantedReference]:
-    """Return every reference of the suite but the run itself, and what gives it already: a run, or the suite's data."""
+    """Return every reference of the suite but the run itself, and what gives it already: a run, or the suite's data.
+
+    What the suite ships counts for all of its episodes together: whoever asks for the references of a few sees them
+    played.
+    """
     from harness.science.reference_files import shipped_references
 
     identity = plan.identity
     suite = load_suite(identity.suite, identity.task)
-    shipped = shipped_references(suite, identity)
+    shipped = shipped_references(suite, identity, whole=True)
     wanted = []
     for reference in suite.references:
         if reference.wm == identity.wm and not identity.wm_overrides:
@@ -110,7 +114,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
         given_by = "" if done is None else str(done.path)
         point = shipped.get(reference.wm)
         if point is not None and {result.seed for result in point.results} == set(its_plan.identity.seeds):
-            given_by = given_by or point.source
+            given_by = given_by or f"what is {point.source}"
         wanted.append(WantedReference(reference.name, its_plan, given_by))
     return wanted
 
@@ -121,7 +125,7 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
 
     for reference in wanted_references(options, plan, out):
         if reference.given_by:
-            note(f"reference {reference.name}: reused ({reference.given_by})")
+            note(f"reference {reference.name}: reused from {reference.given_by}")
             continue
         folder = runs.create(reference.plan, out)
         note(f"reference {reference.name}: playing")

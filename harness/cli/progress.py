@@ -52,12 +52,13 @@ class ProgressLine:
         now = time.monotonic()
         self._tell_failure(progress.last)
         text = one_line(self._text(progress))
+        phase = progress.phase.partition(":")[0]  # a line a phase, not one a count
         if self._live:
             sys.stderr.write("\r\x1b[2K" + text)
-        elif progress.done == progress.total or progress.phase != self._phase or now - self._printed_at >= INTERVAL_S:
+        elif progress.done == progress.total or phase != self._phase or now - self._printed_at >= INTERVAL_S:
             sys.stderr.write(text + "\n")
             self._printed_at = now
-        self._phase = progress.phase
+        self._phase = phase
         sys.stderr.flush()
 
     def _tell_failure(self, last: EpisodeResult | None) -> None:
@@ -102,6 +103,16 @@ def describe_states(progress: Progress) -> str:
     return _line(progress, "states", [])
 
 
+def _phase(progress: Progress) -> str:
+    """Return what a run does before it plays at its pace, with its time and, of homes, a count."""
+    if progress.phase_s is not None:
+        return f"{progress.phase} {clock(progress.phase_s)}"
+    preparing = progress.preparing
+    if preparing is None:
+        return progress.phase
+    return f"{progress.phase}, {preparing.homes} of {preparing.planned_homes} {clock(preparing.seconds)}"
+
+
 def _line(progress: Progress, things: str, outcomes: list[str]) -> str:
     counts = progress.counts
     parts = [f"{progress.done}/{progress.total} {things}", *outcomes]
@@ -109,7 +120,7 @@ def _line(progress: Progress, things: str, outcomes: list[str]) -> str:
     if broken:
         parts.append(f"{broken} in error")
     if progress.done < progress.total and progress.phase != PLAYING:
-        parts.append(progress.phase if progress.phase_s is None else f"{progress.phase} {clock(progress.phase_s)}")
+        parts.append(_phase(progress))
     if progress.episodes_per_minute is not None:
         parts.append(f"{progress.episodes_per_minute:.1f}/min")
     if progress.eta_s is not None:

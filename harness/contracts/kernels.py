@@ -10,9 +10,14 @@ import contextlib
 import fcntl
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, List, Optional
 
 from harness.contracts.kernel_folders import kernel_folder
+
+_known: List[Any] = []
+"""The kernels of this process, in the order of their definition."""
+_listeners: List[Callable[[], None]] = []
+"""Called before a kernel is compiled."""
 
 
 def compiled(function: Optional[Callable[..., Any]] = None, *, signature: str = "", error_model: str = "python") -> Any:
@@ -32,10 +37,31 @@ def compiled(function: Optional[Callable[..., Any]] = None, *, signature: str = 
     folder = kernel_folder(Path(function.__code__.co_filename), function.__module__, error_model)
     if folder is not None:
         dispatcher._cache = _kept_code(folder)(function)
+    _known.append(dispatcher)
     if signature:
         dispatcher.compile(signature)
         dispatcher.disable_compile()
     return dispatcher
+
+
+@contextlib.contextmanager
+def telling(report: Callable[[int, int], None]) -> Iterator[None]:
+    """Call ``report`` whenever a kernel is about to be compiled: with how many that is by now, and how many are known.
+
+    Those whose machine code was kept are not compiled. Where nothing can be kept, nothing is told.
+    """
+    count = 0
+
+    def tell() -> None:
+        nonlocal count
+        count += 1
+        report(count, max(count, len(_known)))
+
+    _listeners.append(tell)
+    try:
+        yield
+    finally:
+        _listeners.remove(tell)
 
 
 def _kept_code(folder: Path) -> Any:
@@ -63,11 +89,15 @@ def _kept_code(folder: Path) -> Any:
 
         def load_overload(self, signature: Any, target: Any) -> Any:
             try:
-                return super().load_overload(signature, target)
+                kept = super().load_overload(signature, target)
             except Exception:  # whatever damaged bytes raise while they are unpickled
                 with contextlib.suppress(OSError), _alone_in(folder):
                     self.flush()  # numba reads the index before it writes a new one
-                return None
+                kept = None
+            if kept is None:
+                for told in _listeners:
+                    told()
+            return kept
 
         def save_overload(self, signature: Any, code: Any) -> None:
             with contextlib.suppress(OSError), _alone_in(folder):

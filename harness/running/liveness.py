@@ -11,6 +11,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -31,7 +32,7 @@ from harness.contracts.observations import (
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout
-from harness.running.second_look import Look, SecondLook, believed
+from harness.running.second_look import Look, SecondLook, believed, open_and_plain
 from harness.wire.sdk import Environment
 
 BLACK, CONSTANT, FROZEN, STALE = "black", "constant", "frozen", "stale"
@@ -247,7 +248,7 @@ class LivenessGate(Environment):
     def _look(self, memories: dict[str, _Memory], name: str, label: str, view: View, pose: Pose) -> None:
         memory, doubt = self._doubted(memories, name, label, view, pose)
         if doubt is not None:
-            self._believe(memory, doubt, view.rgb, self._second.around(name))
+            self._believe(memory, doubt, view.rgb, *self._looks(name))
 
     def _look_at_goal(self, name: str, view: View, episode: Episode, seed: int) -> None:
         """Look at a goal view; a doubtful one again, from the goal, and back to the start."""
@@ -255,9 +256,9 @@ class LivenessGate(Environment):
         if doubt is None:
             return
         self._environment.reset(replace(episode, start=episode.goal), seed, [], [])
-        looks = self._second.around(name)
+        looks = self._looks(name)
         self._environment.reset(episode, seed, [], [])
-        self._believe(memory, doubt, view.rgb, looks)
+        self._believe(memory, doubt, view.rgb, *looks)
 
     def _doubted(
         self, memories: dict[str, _Memory], name: str, label: str, view: View, pose: Pose
@@ -270,12 +271,21 @@ class LivenessGate(Environment):
         memory.doubts = 0 if doubt is None else memory.doubts + 1
         return memory, doubt
 
-    def _believe(self, memory: _Memory, doubt: DeadFrame, rgb: RGB, looks: Sequence[Look] | None) -> None:
-        """Raise ``doubt`` unless a second look, the present direction last, shows that the frame is true."""
+    def _looks(self, camera: str) -> tuple[RGB | None, Sequence[Look] | None]:
+        """Return what the camera shows when it is asked again, and looks in four directions; None where none can be."""
+        looks = self._second.around(camera)
         if looks is None:
-            if memory.doubts >= DOUBTS_IN_A_ROW:
+            return None, None
+        return looks[-1].rgb, self._second.witnesses(camera, looks, len(looks) - 1, self._second.around)
+
+    def _believe(
+        self, memory: _Memory, doubt: DeadFrame, rgb: RGB, here: RGB | None, looks: Sequence[Look] | None
+    ) -> None:
+        """Raise ``doubt`` unless a second look shows that the frame is true."""
+        if here is None or looks is None:
+            if memory.doubts >= DOUBTS_IN_A_ROW or (here is not None and not np.array_equal(rgb, here)):
                 raise doubt
-        elif not believed(rgb, looks[-1].rgb, looks):
+        elif not believed(rgb, here, looks):
             raise doubt
 
     def _look_again(self, frame: _Doubted, camera: str) -> None:
@@ -286,11 +296,13 @@ class LivenessGate(Environment):
         looks = self._second.around_imagined(camera, frame.actions)
         if not looks:
             raise frame.doubt
-        if believed(frame.rgb, looks[0].rgb, looks):
+        ask = partial(self._second.around_imagined, actions=frame.actions)
+        seen = self._second.witnesses(camera, looks, 0, ask) or []
+        if seen and believed(frame.rgb, looks[0].rgb, seen):
             return
         here = self._second.around(camera) or []
-        alike = all(np.array_equal(look.rgb, frame.rgb) for look in (*looks, *here))
-        if not (here and alike and believed(frame.rgb, here[-1].rgb, here)):
+        alike = bool(here) and all(np.array_equal(look.rgb, here[-1].rgb) for look in (*looks, *here))
+        if not (alike and np.array_equal(frame.rgb, looks[0].rgb) and open_and_plain(here)):
             raise frame.doubt
 
     def _doubt_imagined(

@@ -25,9 +25,10 @@ class Play:
 
 @dataclass(frozen=True)
 class Starting:
-    """From a worker: it starts this service."""
+    """From a worker: it starts this service, which says that it is ``doing`` something ("": it says nothing)."""
 
     service: str
+    doing: str = ""
 
 
 @dataclass(frozen=True)

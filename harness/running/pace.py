@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Callable, Deque, Dict, Optional, Set
 
 STARTING = "starting services"
@@ -12,6 +13,15 @@ PLAYING = "playing"
 
 RECENT = 30
 """Episodes whose mean is the present pace: enough for a mixture of new and known homes."""
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """How long homes have been prepared, in how many of them something was played, and in how many it will be."""
+
+    seconds: float
+    homes: int
+    planned_homes: int
 
 
 class Pace:
@@ -29,16 +39,33 @@ class Pace:
         self._warm: Set[int] = set()
         self._seconds: Deque[float] = deque(maxlen=RECENT)
         self._ready = False
+        self._service = ""
         self._starting = STARTING
-        self._starting_since = clock()
+        self._since = clock()
+        self._homes: Set[str] = set()
+        self._planned_homes = 0
 
-    def starting(self, service: str) -> None:
-        """Note that a worker starts ``service``; of several that start at once the latest is told."""
-        self._starting = f"starting {service}"
-        self._starting_since = self._clock()
+    def starting(self, service: str, doing: str = "") -> None:
+        """Note that a worker starts ``service``, which says what it is ``doing`` (""): nothing.
+
+        Of several services that start at once the latest is told; its time counts from when it was first told of.
+        """
+        if service != self._service:
+            self._service, self._since = service, self._clock()
+        self._starting = f"starting {service}: {doing}" if doing else f"starting {service}"
+
+    def homes(self, count: int) -> None:
+        """Note in how many homes there is something to play."""
+        self._planned_homes = count
+
+    def prepared(self, home: str) -> None:
+        """Note that ``home`` has been played in."""
+        self._homes.add(home)
 
     def cold(self, worker: int) -> None:
         """Note that ``worker`` has just started, or starts its services anew: its next episode is a first one."""
+        if not self._ready:
+            self._since = self._clock()
         self._ready = True
         self._warm.discard(worker)
 
@@ -62,7 +89,14 @@ class Pace:
     @property
     def phase_s(self) -> Optional[float]:
         """Return for how many seconds a service has been starting, None where the run does something else."""
-        return None if self._seconds or self._ready else self._clock() - self._starting_since
+        return None if self._seconds or self._ready else self._clock() - self._since
+
+    @property
+    def preparing(self) -> Optional[Preparing]:
+        """Return how far the preparation is, None where the run does something else."""
+        if self._seconds or not self._ready:
+            return None
+        return Preparing(self._clock() - self._since, len(self._homes), self._planned_homes)
 
     @property
     def episodes_per_minute(self) -> Optional[float]:

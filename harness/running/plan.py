@@ -46,11 +46,14 @@ class ServicePlan:
 
 @dataclass(frozen=True)
 class PhaseDeadlines:
-    """Seconds until a phase counts as hung. ``start_s`` is for starting an environment, ``model_start_s`` for a world
+    """Seconds until a phase counts as hung. ``start_s`` is for starting an environment, and begins anew whenever it
+    says what it is doing (it compiles then, for minutes on a busy machine), up to ``longest_start_s``.
+    ``model_start_s`` is for a world
     model that does not declare its own limit: tens of gigabytes are loaded and compiled. ``episode_s`` is for playing
     and recording one episode (it covers a bake); the others are for single calls."""
 
-    start_s: float = 60.0
+    start_s: float = 120.0
+    longest_start_s: float = 1800.0
     model_start_s: float = 600.0
     reset_s: float = 300.0
     step_s: float = 30.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
@@ -19,6 +20,7 @@ from harness.running.player import Starting, unheard
 from harness.running.services import start
 from harness.running.submitted_model import SubmittedModel, starting_model
 from harness.runtimes.service import Service
+from harness.runtimes.specs import ENVIRONMENT as SERVICE_ENVIRONMENT
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.wire.sdk import Environment
 from harness.worldmodels.conditioning import view_request
@@ -111,7 +113,9 @@ class PlanServices:
     def _start(self, service: ServicePlan) -> Service:
         self._starting(service.name)
         log = self._logs / f"{service.kind}.log"
-        running = start(service, self._plan.start_s(service), log, self._plan.log_bytes())
+        told = partial(self._starting, service.name)
+        longest_s = self._plan.deadlines.longest_start_s if service.kind == SERVICE_ENVIRONMENT else 0.0
+        running = start(service, self._plan.start_s(service), log, self._plan.log_bytes(), told, longest_s)
         self._stack.callback(running.stop)
         return running
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Callable, Protocol
+from typing import Protocol
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.trajectories import PlayedEpisode
 from harness.running.plan import RunPlan
 
-Starting = Callable[[str], None]
-"""Called with the name of a service before it is started, which can take minutes."""
+
+class Starting(Protocol):
+    """Called with a service's name before it is started, which can take minutes, and with what it is doing then."""
+
+    def __call__(self, service: str, doing: str = "") -> None: ...
 
 
-def unheard(service: str) -> None:
+def unheard(service: str, doing: str = "") -> None:
     """Tell nobody."""
 
 

@@ -19,14 +19,14 @@ from harness.running.account import Account
 from harness.running.episode_queue import EpisodeQueue, Task
 from harness.running.failure_streak import FailureStreak
 from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
-from harness.running.pace import Pace
+from harness.running.pace import PLAYING, Pace
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback
 from harness.running.worker_process import WorkerProcess
 
 _TICK_S = 0.2
 _STARTING_S = 1.0
-"""How often the time that a service has been starting is told, where nothing else happens."""
+"""How often the time that something has been waited for is told, where nothing else happens."""
 
 _FINISH_S = 15.0
 _TERMINATE_S = 5.0
@@ -82,6 +82,7 @@ class Scheduler:
         ]
         reorder(tasks)
         self._queue = EpisodeQueue(tasks)
+        self._pace.homes(len({task.home for task in tasks}))
         self._report(None)
         with self._stop_on_signals():
             try:
@@ -101,7 +102,7 @@ class Scheduler:
                     self._listen(event.data, selector)
                 for worker in [worker for worker in self._workers.values() if worker.overdue()]:
                     self._overdue(worker, selector)
-                if self._pace.phase_s is not None and time.monotonic() - self._reported >= _STARTING_S:
+                if self._pace.phase != PLAYING and time.monotonic() - self._reported >= _STARTING_S:
                     self._report(None)
 
     def _busy(self) -> int:
@@ -139,7 +140,8 @@ class Scheduler:
         if isinstance(message, Abort):
             raise _ABORTS.get(message.kind, WiwError)(message.what, message.next_step)
         if isinstance(message, Starting):
-            self._pace.starting(message.service)
+            self._pace.starting(message.service, message.doing)
+            worker.wait_longer(self._plan.worker_start_s())
             self._report(None)
         elif isinstance(message, StartFailed):
             self._drop(worker, selector)
@@ -160,6 +162,7 @@ class Scheduler:
             self._queue.leave(task)
             self._assign(worker)
             if isinstance(message, Finished):
+                self._pace.prepared(task.home)
                 self._commit(task, message.result, message.record_digest)
             elif isinstance(message, Again):
                 self._try_again(task, message.error)
@@ -218,7 +221,9 @@ class Scheduler:
         elapsed = time.monotonic() - self._began
         pace, eta = self._pace, self._pace.eta_s(self._counts[PLANNED])
         speed = pace.episodes_per_minute
-        progress = Progress(dict(self._counts), self._total, elapsed, pace.phase, speed, eta, last, pace.phase_s)
+        progress = Progress(
+            dict(self._counts), self._total, elapsed, pace.phase, speed, eta, last, pace.phase_s, pace.preparing
+        )
         self._reported = time.monotonic()
         self._on_progress(progress)
 

@@ -4,16 +4,20 @@ A plain wall fills a view with one colour, a wide floor looks the same a step fu
 nothing in scenes without textures. A simulator that draws shows something else in another direction, and the same
 again where it stands; one that does not draw shows one picture in all directions. Only where depth says that the sky
 is in the same place all around may a plain picture be the same in all of them.
+
+A panorama is rolled when the body turns, so one that is not drawn any more differs in every direction too. Where the
+directions of a panorama are exact rolls of each other, a pinhole camera of the rig is the witness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.contracts.actions import STOP, TURN_LEFT, Action, Candidate, Primitive
+from harness.contracts.cameras import PINHOLE
 from harness.contracts.observations import RGB, Depth, ViewRequest
 from harness.wire.sdk import Environment
 
@@ -31,6 +35,9 @@ class Look:
 
     rgb: RGB
     depth: Depth | None = None
+
+
+Ask = Callable[[str], "list[Look] | None"]
 
 
 class SecondLook:
@@ -68,6 +75,20 @@ class SecondLook:
         rollouts = list(self._environment.imagine([turned], camera, [wanted]))
         return [Look(rgb) for rollout in rollouts for rgb in rollout.rgb]
 
+    def witnesses(self, camera: str, looks: list[Look], here: int, ask: Ask) -> list[Look] | None:
+        """Return looks that turning the body alone could not have made: ``looks``, or those of a pinhole camera.
+
+        ``here`` is the number of the look in the present direction, ``ask`` looks round with another camera. None where
+        the rig has no pinhole camera.
+        """
+        legs = self._legs()
+        assert legs is not None
+        alike = all(np.array_equal(look.rgb, looks[here].rgb) for look in looks)
+        if alike or not _rolled(looks, here, legs[0].magnitude, legs[1]):
+            return looks
+        pinholes = [other.name for other in self._environment.describe().rig.cameras if other.kind == PINHOLE]
+        return ask(pinholes[0]) if pinholes else None
+
     def _legs(self) -> tuple[Primitive, list[int]] | None:
         """Return the turn, and how many of it lead from one direction to the next, four times round to the first."""
         if not self._asked:
@@ -93,10 +114,23 @@ def believed(rgb: RGB, here: RGB, looks: Sequence[Look]) -> bool:
         return False
     if any(not np.array_equal(look.rgb, looks[0].rgb) for look in looks[1:]):
         return True
-    return _open_and_plain(looks)
+    return open_and_plain(looks)
 
 
-def _open_and_plain(looks: Sequence[Look]) -> bool:
+def _rolled(looks: Sequence[Look], here: int, turn_deg: float, legs: Sequence[int]) -> bool:
+    """Say whether all looks are one picture, rolled by as many columns as the body turned."""
+    base, width = looks[here].rgb, looks[here].rgb.shape[1]
+    turned = 0.0
+    order = [*looks[here:], *looks[:here]]
+    for look, leg in zip(order[1:], legs, strict=False):
+        turned += leg * turn_deg
+        columns = width * turned / 360.0
+        if not columns.is_integer() or not np.array_equal(look.rgb, np.roll(base, int(columns), axis=1)):
+            return False
+    return True
+
+
+def open_and_plain(looks: Sequence[Look]) -> bool:
     """Say whether views that are all alike show a wide plain floor under a sky: few colours, the sky in one place."""
     if len(np.unique(looks[0].rgb.reshape(-1, 3), axis=0)) not in range(2, PLAIN_COLOURS + 1):
         return False

@@ -10,7 +10,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Callable, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
@@ -18,6 +18,7 @@ from harness.records.identity import ImageRecord
 from harness.running.images import find_image, own_image
 from harness.running.plan import RUN_LOG_BYTES, ServicePlan
 from harness.running.worker_process import ONE_THREAD
+from harness.runtimes.exits import unheard
 from harness.runtimes.process import BYTECODE
 from harness.runtimes.service import Service
 from harness.runtimes.specs import (
@@ -180,8 +181,16 @@ def _catalog_image(entry: CatalogEntry) -> Tuple[str, Tuple[Path, ...]]:
     )
 
 
-def start(plan: ServicePlan, start_s: float, log: Path, log_bytes: int = RUN_LOG_BYTES) -> Service:
-    """Start a planned service and return it when it is ready, at most ``start_s`` later.
+def start(
+    plan: ServicePlan,
+    start_s: float,
+    log: Path,
+    log_bytes: int = RUN_LOG_BYTES,
+    told: Callable[[str], None] = unheard,
+    longest_start_s: float = 0.0,
+) -> Service:
+    """Start a planned service and return it when it is ready, at most ``start_s`` later; ``told`` gets what it says
+    until then, and each time it has ``start_s`` again, up to ``longest_start_s`` in all.
 
     ``log`` gets its output, of a container at most ``log_bytes`` with what earlier starts left there.
     """
@@ -198,7 +207,8 @@ def start(plan: ServicePlan, start_s: float, log: Path, log_bytes: int = RUN_LOG
         environment_variables=plan.variables,
         container=plan.container,
     )
-    return start_service(spec, ServiceLimits(start_s=start_s, log_bytes=log_bytes), log)
+    limits = ServiceLimits(start_s=start_s, log_bytes=log_bytes, longest_start_s=longest_start_s)
+    return start_service(spec, limits, log, told)
 
 
 def _prepare_mounts(container: ContainerSpec) -> None:

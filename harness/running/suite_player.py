@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.contracts.cameras import Rig
 from harness.contracts.episodes import Episode
 from harness.contracts.trajectories import PlayedEpisode
+from harness.planning.registry import make_score
+from harness.planning.warm_up import compile_score
 from harness.running.plan import RunPlan, check_suite
 from harness.running.plan_services import PlanServices
 from harness.running.player import Starting, unheard
@@ -31,9 +34,19 @@ class SuitePlayer:
         try:
             self._environment = self._services.environment()
             self._imaginer = self._services.imaginer(self._environment)
+            self._compile_score(suite.rig, starting)
         except BaseException:
             self._services.close()
             raise
+
+    def _compile_score(self, rig: Rig, starting: Starting) -> None:
+        loop = self._tier.loop
+        cameras = rig.camera(loop.agent_camera), rig.camera(loop.goal_camera)
+        starting("worker")
+        score = make_score(loop.score)
+        compile_score(
+            score, *cameras, lambda done, known: starting("worker", f"compiling the score, {done} of {known}")
+        )
 
     def play(self, episode: Episode, seed: int) -> PlayedEpisode:
         """Play ``episode``; a call that failed because its service died raises the reason of the death."""

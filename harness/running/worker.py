@@ -121,8 +121,11 @@ class Worker:
         if self._player is None:
             self._logs.mkdir(parents=True, exist_ok=True)
             self._has_played = False  # the new player has not: what it refuses concerns the whole run
-            self._player = make_player(self._plan, self._logs, lambda service: self._say(Starting(service)))
+            self._player = make_player(self._plan, self._logs, self._starting)
         return self._player
+
+    def _starting(self, service: str, doing: str = "") -> None:
+        self._say(Starting(service, doing))
 
     def _play(self, episode: Episode, order: Play) -> Finished:
         try:

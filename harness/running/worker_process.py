@@ -88,6 +88,11 @@ class WorkerProcess:
             self._process.stdin.write(encode(Play(task.key.episode, task.key.seed, task.attempt)))
             self._process.stdin.flush()
 
+    def wait_longer(self, start_s: float) -> None:
+        """Note that the worker, which is not ready yet, says that it goes on: from now it has ``start_s`` again."""
+        if not self.ready:
+            self.deadline = time.monotonic() + start_s
+
     def idle(self) -> Optional[Task]:
         """Note that the worker plays nothing (any more); return what it played."""
         task, self.task, self.deadline = self.task, None, None

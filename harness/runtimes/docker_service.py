@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from harness.runtimes.docker_folder import ContainerFolder
 from harness.runtimes.docker_labels import owner_labels
 from harness.runtimes.docker_logs import LogReader
 from harness.runtimes.docker_reaping import reap_stale_containers
-from harness.runtimes.exits import LOG_LINES, ServiceLog, chosen_end, late_error
+from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, late_error, unheard
 from harness.runtimes.sandbox import READ_ONLY_PATHS, creation_arguments, host_arguments
 from harness.runtimes.specs import ContainerSpec, ServiceLimits, ServiceSpec
 from harness.wire.host import STACK_SIGNAL
@@ -96,8 +97,8 @@ class ContainerService:
                 return None
             time.sleep(POLL_S)
 
-    def start(self) -> None:
-        """Create and start the container and wait until it is ready.
+    def start(self, told: Callable[[str], None] = unheard) -> None:
+        """Create and start the container and wait until it is ready; ``told`` gets what it says until then.
 
         Raises Refusal when the service refuses to start, ServiceError when it does not get there otherwise.
         """
@@ -118,7 +119,7 @@ class ContainerService:
         except (errors.DockerException, OSError) as error:  # OSError: a connection that breaks or is silent
             words = getattr(error, "explanation", None) or str(error)
             raise start_error(self.name, container, str(words)) from error
-        self._wait_ready()
+        self._wait_ready(told)
 
     def stop(self) -> None:
         """Stop the container: SIGTERM, then after ``stop_s`` kill and remove it, its volumes and its socket folder.
@@ -152,12 +153,13 @@ class ContainerService:
     ) -> None:
         self.stop()
 
-    def _wait_ready(self) -> None:
+    def _wait_ready(self, told: Callable[[str], None]) -> None:
         from harness.wire.client import check_health
 
-        deadline = time.monotonic() + self._limits.start_s
+        progress = StartProgress(self._log, self._limits, told)
         look_again = 0.0
         while True:
+            left = progress.left_s()
             if self._folder.take_socket() and check_health(self.socket, HEALTH_TIMEOUT_S):
                 return
             now = time.monotonic()
@@ -166,7 +168,7 @@ class ContainerService:
                 if end is not None:
                     raise self._start_error(end)
                 look_again = time.monotonic() + STATE_POLL_S
-            if now >= deadline:
+            if left <= 0.0:
                 self._dump_stack()
                 raise late_error(self.name, self._limits.start_s, self._log)
             time.sleep(POLL_S)
@@ -231,8 +233,10 @@ class ContainerService:
             self._keeper.wait()
 
 
-def start_container(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) -> ContainerService:
-    """Start ``spec`` in its container and return it when its health service answers.
+def start_container(
+    spec: ServiceSpec, limits: ServiceLimits, log_path: Path, told: Callable[[str], None] = unheard
+) -> ContainerService:
+    """Start ``spec`` in its container and return it when its health service answers; ``told`` hears its start.
 
     Output is appended to ``log_path``. Raises Refusal where no engine or image can be used or the service itself
     refuses, and ServiceError (DeadlineExceeded after ``limits.start_s``) with the cause, the end of the log and the
@@ -246,7 +250,7 @@ def start_container(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) ->
     log_path.parent.mkdir(parents=True, exist_ok=True)
     service = ContainerService(engine, spec, limits, log_path)
     try:
-        service.start()
+        service.start(told)
     except BaseException:
         service.stop()
         raise

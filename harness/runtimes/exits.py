@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import signal
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts.errors import DeadlineExceeded, MachineError, Refusal, ServiceError, WiwError
+from harness.runtimes.specs import ServiceLimits
 from harness.wire.host import ENVIRONMENT, MACHINE_FAILED
+from harness.wire.progress import last_told
 
 LOG_LINES = 20
 REFUSED = 2
@@ -19,6 +23,9 @@ _REFUSAL = "error: "
 _MANY_LINES = 400
 _LINES_BEFORE_CRASH = 5
 _TAIL_BYTES = 64 * 1024
+_PROGRESS_BYTES = 4096
+_LOOK_S = 0.25
+"""How often a log is read for progress."""
 _CRASH = "Fatal Python error:"
 _STACK = re.compile(r"(Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$")
 _WAITING_FRAME = re.compile(r'"<frozen|/lib/python3\.\d+/(?!site-packages|dist-packages)|/harness/wire/|/grpc/_')
@@ -45,15 +52,53 @@ class ServiceLog:
 
     def tail(self, lines: int = LOG_LINES) -> str:
         """Return the last ``lines`` non-empty lines; "" where there are none."""
+        kept = [line.rstrip() for line in self._end(_TAIL_BYTES).splitlines() if line.strip()]
+        return "\n".join(kept[-lines:])
+
+    def progress(self) -> str:
+        """Return what the process last said of its start (`harness.wire.progress`); "" where it said nothing."""
+        return last_told(self._end(_PROGRESS_BYTES))
+
+    def _end(self, most_bytes: int) -> str:
         try:
             with self.path.open("rb") as log:
                 size = log.seek(0, 2)
-                log.seek(max(self.start, size - _TAIL_BYTES))
-                text = log.read().decode("utf-8", errors="replace")
+                log.seek(max(self.start, size - most_bytes))
+                return log.read(most_bytes).decode("utf-8", errors="replace")
         except OSError:
             return ""
-        kept = [line.rstrip() for line in text.splitlines() if line.strip()]
-        return "\n".join(kept[-lines:])
+
+
+class StartProgress:
+    """Tells what a service says of its start, when it says something new, and knows when it is late.
+
+    Where the limits say so, a service that says something new has its time again from then on.
+    """
+
+    def __init__(self, log: ServiceLog, limits: ServiceLimits, told: Callable[[str], None]) -> None:
+        self._log = log
+        self._told = told
+        self._start_s = limits.start_s
+        self._last = ""
+        self._look_at = 0.0
+        self._deadline = time.monotonic() + limits.start_s
+        self._latest = time.monotonic() + max(limits.start_s, limits.longest_start_s)
+
+    def left_s(self) -> float:
+        """Read the log, unless that was done just now; return how long the service may still take."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_S
+            said = self._log.progress()
+            if said != self._last:
+                self._last = said
+                self._told(said)
+                self._deadline = max(self._deadline, min(now + self._start_s, self._latest))
+        return self._deadline - now
+
+
+def unheard(text: str) -> None:
+    """Tell nobody."""
 
 
 def describe_exit(returncode: int) -> tuple[str, str]:

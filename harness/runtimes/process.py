@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from harness.contracts.errors import Refusal, ServiceError
 from harness.contracts.folders import home, user_cache
 from harness.runtimes import keeper
-from harness.runtimes.exits import LOG_LINES, ServiceLog, chosen_end, died_error, late_error
+from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, died_error, late_error, unheard
 from harness.runtimes.python_start import module_command, python_path
 from harness.runtimes.sockets import (
     SOCKET_NAME,
@@ -97,20 +98,20 @@ class RunningService:
         code = self._exit_code()
         return None if code is None else died_error(self.name, code, self._log, "while in use")
 
-    def wait_ready(self) -> None:
-        """Wait until the health service answers.
+    def wait_ready(self, told: Callable[[str], None] = unheard) -> None:
+        """Wait until the health service answers; ``told`` gets what the service says of its start.
 
         Raises Refusal when the process refuses to start, ServiceError when it ends otherwise or takes too long.
         """
         from harness.wire.client import check_health
 
-        deadline = time.monotonic() + self._limits.start_s
+        progress = StartProgress(self._log, self._limits, told)
         while True:
+            left = progress.left_s()
             code = self._exit_code()
             if code is not None:
                 died = died_error(self.name, code, self._log, "while starting")
                 raise chosen_end(self._spec.kind, repr(self.name), code, self._log) or died
-            left = deadline - time.monotonic()
             if left <= 0.0:
                 self._dump_stack()
                 raise late_error(self.name, self._limits.start_s, self._log)
@@ -180,8 +181,10 @@ class RunningService:
         self._keeper.wait()
 
 
-def start_process(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) -> RunningService:
-    """Start ``spec`` as a process and return it when its health service answers.
+def start_process(
+    spec: ServiceSpec, limits: ServiceLimits, log_path: Path, told: Callable[[str], None] = unheard
+) -> RunningService:
+    """Start ``spec`` as a process and return it when its health service answers; ``told`` gets what it says until then.
 
     Output of the service is appended to ``log_path``. Raises Refusal where the service itself refuses, and
     ServiceError (DeadlineExceeded after ``limits.start_s``) with the exit code or signal, the end of the log and the
@@ -196,7 +199,7 @@ def start_process(spec: ServiceSpec, limits: ServiceLimits, log_path: Path) -> R
         remove_socket_folder(folder)
         raise
     try:
-        service.wait_ready()
+        service.wait_ready(told)
     except BaseException:
         service.stop()
         raise

@@ -77,9 +77,12 @@ class ServiceLimits:
     """Seconds that a service may take to become ready and to stop when asked, and how much a container may say.
 
     The time that each call may take is the client's (`harness.wire.client.Deadlines`), since only the caller can
-    give a call up. ``log_bytes`` is what is kept of a container's output, over all starts that share a log file.
+    give a call up. ``log_bytes`` is what is kept of a container's output, over all starts that share a log file. A
+    service that says what it does while it starts has ``start_s`` again each time, ``longest_start_s`` in all: for the
+    project's own, since a stranger's could say so for ever.
     """
 
     start_s: float = 60.0
     stop_s: float = 5.0
     log_bytes: int = 64 * 1024**2
+    longest_start_s: float = 0.0

@@ -40,6 +40,7 @@ from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.contracts.storage import storage_error
 from harness.wire.foreign_calls import end_on_foreign_calls
 from harness.wire.memory import keep_freed_memory
+from harness.wire.progress import tell
 
 ENVIRONMENT = "environment"
 WORLD_MODEL = "world_model"
@@ -129,7 +130,10 @@ def construct(spec: HostSpec) -> Any:
     kind = load_class(spec.entry_point, spec.path)
     if spec.kind == WORLD_MODEL:
         return service_of(kind(manifest_from_plain(spec.manifest)))
-    return service_of(kind(**spec.options))
+    made = kind(**spec.options)
+    service = service_of(made)
+    made.prepare(tell)
+    return service
 
 
 def _name_kernel_folder(spec: HostSpec) -> None:

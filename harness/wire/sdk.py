@@ -7,7 +7,7 @@ subclass of `Environment`. The server (`harness.wire.host`) does the talking: ne
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Iterator, List, Sequence, Tuple
+from typing import Callable, Iterator, List, Sequence, Tuple
 
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import Pose, Vec3
@@ -56,6 +56,12 @@ class Environment(ABC):
     Queries are for scoring, the oracle stop and the oracle reference alone; an agent never holds their client.
     A pose that is not navigable raises NotNavigable.
     """
+
+    def prepare(self, report: Callable[[str], None]) -> None:  # noqa: B027 - nothing need be done
+        """Do once what takes long and would else meet a call's deadline, such as compiling; called before any other.
+
+        The service can be reached when it returns. ``report`` tells the user what is being done, in a few words.
+        """
 
     @abstractmethod
     def describe(self) -> EnvironmentSpec:

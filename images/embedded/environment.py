@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -148,6 +148,12 @@ class EmbeddedEnvironment(Environment):
                 "Use the version of this project that the suite's data belong to, with the pinned packages.",
             )
         return home
+
+    def prepare(self, report: Callable[[str], None]) -> None:
+        """Compile what this version of the code has not compiled yet on this machine."""
+        from images.embedded.warm_up import compile_kernels
+
+        compile_kernels(report)
 
     def describe(self) -> EnvironmentSpec:
         """Return cameras, actions and abilities."""

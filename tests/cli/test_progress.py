@@ -8,7 +8,7 @@ import pytest
 
 from harness.cli.progress import ProgressLine, ReadingLine, describe, describe_states
 from harness.contracts.results import STATES
-from harness.running.pace import PLAYING, PREPARING, STARTING
+from harness.running.pace import PLAYING, PREPARING, STARTING, Preparing
 from harness.running.progress import Progress
 
 
@@ -19,6 +19,21 @@ def moment(done: int, phase: str, speed: float | None = None, eta_s: float | Non
 
 def test_no_time_is_told_while_code_is_compiled_and_homes_are_built() -> None:
     assert describe(moment(1, PREPARING)) == "1/24 episodes · 1 solved · 0 failed · compiling and preparing homes"
+
+
+def test_a_long_preparation_is_counted_and_timed() -> None:
+    preparing = replace(moment(1, PREPARING), preparing=Preparing(75.0, 1, 8))
+    assert describe(preparing).endswith(" · compiling and preparing homes, 1 of 8 1:15")
+    compiling = replace(moment(0, "starting embedded: compiling kernels, 3 of 60"), phase_s=12.0)
+    assert describe(compiling).endswith(" · starting embedded: compiling kernels, 3 of 60 0:12")
+
+
+def test_a_count_alone_is_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no terminal shows one live line: sixty kernels are not sixty lines."""
+    line = ProgressLine(24)
+    for number in range(60):
+        line(moment(0, f"starting embedded: compiling kernels, {number} of 60"))
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_states_of_a_bank_are_neither_solved_nor_failed() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.running.pace import PLAYING, PREPARING, RECENT, STARTING, Pace
+from harness.running.pace import PLAYING, PREPARING, RECENT, STARTING, Pace, Preparing
 
 
 class Clock:
@@ -53,6 +53,36 @@ def test_a_service_that_starts_is_named_with_its_time() -> None:
     assert (pace.phase, pace.phase_s) == ("starting ltx", 41.0)
     pace.cold(0)
     assert (pace.phase, pace.phase_s) == (PREPARING, None)
+
+
+def test_what_a_service_says_of_its_start_is_told_and_its_time_goes_on() -> None:
+    clock = Clock()
+    pace = Pace(1, clock)
+    pace.starting("embedded")
+    for said in ("compiling kernels, 1 of 60", "compiling kernels, 2 of 60"):
+        clock.now += 6.0
+        pace.starting("embedded", said)
+    assert (pace.phase, pace.phase_s) == ("starting embedded: compiling kernels, 2 of 60", 12.0)
+
+
+def test_homes_are_counted_and_timed_while_they_are_prepared() -> None:
+    clock = Clock()
+    pace = Pace(2, clock)
+    pace.homes(3)
+    pace.starting("embedded")
+    clock.now += 5.0
+    pace.cold(0)
+    clock.now += 7.0
+    assert (pace.phase, pace.preparing) == (PREPARING, Preparing(7.0, 0, 3))
+    pace.cold(1)
+    for _ in range(2):
+        pace.prepared("validation-0001")
+    clock.now += 1.0
+    assert (pace.phase, pace.preparing) == (PREPARING, Preparing(8.0, 1, 3))
+    pace.began(0)
+    pace.ended(0)
+    play(pace, clock, 0, 1.0)
+    assert (pace.phase, pace.preparing) == (PLAYING, None)
 
 
 def test_a_worker_that_starts_again_is_cold_again() -> None:

@@ -11,7 +11,7 @@ from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, Candidate,
 from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import DeadFrame
-from harness.contracts.observations import ViewRequest
+from harness.contracts.observations import View, ViewRequest
 from harness.running.liveness import LivenessGate
 from tests.images.embedded.tiny_environment import tiny_episode
 from tests.running.plain_world import PlainWorld
@@ -84,6 +84,28 @@ def test_a_picture_that_stands_still_in_a_closed_room_is_found(scene: str, dead_
     half, walls = SCENES[scene]
     with pytest.raises(DeadFrame, match=r"^(frozen|constant) frame"):
         walk(PlainWorld(half, walls, "frozen", 7, dead_depth), half, 1)
+
+
+class Stuck(PlainWorld):
+    """Draws only once a camera; its panorama is still rolled when the body turns, as real ones are."""
+
+    def __init__(self, half: float, walls: float) -> None:
+        super().__init__(half, walls)
+        self._once: dict[str, View] = {}
+
+    def _drawn(self, camera: str, x: float, z: float, yaw_deg: float) -> View:
+        first = self._once.setdefault(camera, super()._drawn(camera, x, z, 0.0))
+        draws = np.random.default_rng(1)
+        textured = replace(first, rgb=draws.integers(0, 256, first.rgb.shape, np.uint8))
+        return textured if camera == "front" else textured.rolled(round(yaw_deg / 22.5) * 2)
+
+
+def test_a_panorama_that_is_only_rolled_is_found() -> None:
+    """It differs in every direction, but was never drawn again: the front camera is the witness."""
+    gate = LivenessGate(Stuck(5.0, 3.0))
+    with pytest.raises(DeadFrame, match=r"^(frozen|stale) frame"):
+        gate.reset(episode(5.0, 2), 0, [ViewRequest("pano")], [])
+        gate.step([AHEAD, AHEAD], [ViewRequest("pano")])
 
 
 def test_who_cannot_turn_is_believed_once() -> None:
