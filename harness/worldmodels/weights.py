@@ -14,6 +14,9 @@ from harness.contracts.folders import absolute
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, Checkpoint, ModelManifest
 from harness.worldmodels.hub_cache import DEFAULT_REVISION, cache_folder, find_snapshot, incomplete, is_hub_id
 
+PIPELINE = "pipeline"
+"""The setting that names a pipeline of diffusers: such models load safetensors and nothing else."""
+
 NOT_APPLICABLE, PRESENT, ABSENT = "-", "present", "absent"
 
 
@@ -87,7 +90,8 @@ def declared_lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
 
 def lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
     """Return what a model with chosen weights lacks on this machine; () where it can start."""
-    found = [_lack(manifest, checkpoint) for checkpoint in used_checkpoints(manifest).values()]
+    found = [_chosen_lack(manifest)]
+    found += [_lack(manifest, checkpoint) for checkpoint in used_checkpoints(manifest).values()]
     return tuple(lack for lack in found if lack is not None)
 
 
@@ -104,6 +108,17 @@ def used_checkpoints(manifest: ModelManifest) -> dict[str, Checkpoint]:
 def _is_pipeline(weights: str) -> bool:
     """Say whether a chosen folder holds a whole pipeline, so that nothing else is loaded."""
     return weights != FROM_HUB and (Path(weights) / "model_index.json").is_file()
+
+
+def _chosen_lack(manifest: ModelManifest) -> Optional[Lack]:
+    """Return what a chosen folder lacks to be loaded as a pipeline or a part of one; other models look themselves."""
+    if manifest.weights in ("", FROM_HUB, RANDOM) or PIPELINE not in manifest.settings:
+        return None
+    folder = Path(manifest.weights)
+    reason = incomplete(folder, str(manifest.settings.get("variant", ""))) if folder.is_dir() else ""
+    if not reason:
+        return None
+    return Lack(f"weights in {folder}: {reason}", (f"save or fetch them again; then --weights {folder}",))
 
 
 def _lack(manifest: ModelManifest, checkpoint: Checkpoint) -> Optional[Lack]:

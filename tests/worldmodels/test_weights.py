@@ -204,3 +204,15 @@ def test_a_model_of_one_folder_that_does_not_load_is_absent(cache: Path, files: 
 )
 def test_a_model_of_one_folder_that_loads_is_present(cache: Path, files: tuple[str, ...]) -> None:
     assert incomplete(cached(cache, "org/base", dict.fromkeys(files, "{}"))) == ""
+
+
+@pytest.mark.parametrize("kind", ["pickled weights only", "another variant", "a file of no bytes"])
+def test_a_chosen_pipeline_that_does_not_load_is_refused_when_it_is_planned(tmp_path: Path, kind: str) -> None:
+    for name, content in component_files(**NOT_HERE[kind]).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    pipeline = replace(PUBLISHED, settings={"pipeline": "AnyPipeline"})
+    (lack,) = lacks(choose_weights(pipeline, str(tmp_path)))
+    assert str(tmp_path) in lack.what and "transformer" in lack.what
+    (tmp_path / TRANSFORMER).write_text("weights")
+    assert lacks(choose_weights(pipeline, str(tmp_path))) == ()
