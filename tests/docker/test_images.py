@@ -41,6 +41,7 @@ def run_in(engine: Engine, name: str, code: str) -> str:
         command=[code],
         network_mode="none",
         read_only=True,
+        tmpfs={"/tmp": ""},
         cap_drop=["ALL"],
         mem_limit="1g",
         remove=True,
