@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import Optional, Tuple
 
 from harness.contracts.episodes import Episode
+from harness.contracts.failures import BROKEN
 from harness.contracts.manifests import ENVIRONMENT, ModelManifest
+from harness.contracts.results import PLANNED
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
@@ -66,14 +68,15 @@ def needs_environment(identity: RunIdentity, suite: Suite) -> bool:
     return view_request(manifest, suite.rig, suite.tier(identity.tier).loop.agent_camera) is not None
 
 
-def unfinished(folders: Tuple[RunFolder, ...], plan: RunPlan) -> Optional[RunFolder]:
+def unfinished(folders: Tuple[RunFolder, ...], plan: RunPlan, broken: bool = False) -> Optional[RunFolder]:
     """Return the latest of the measurements that asks what ``plan`` asks and has states left to ask.
 
-    One from before digests were written down is taken at its manifest.
+    With ``broken``, states in which the world model failed are left too. A measurement from before digests were
+    written down is taken at its manifest.
     """
     for folder in reversed(folders):
         digests = folder.identity.wm_digests or plan.identity.wm_digests
-        if replace(folder.identity, wm_digests=digests) == plan.identity and _has_states_left(folder):
+        if replace(folder.identity, wm_digests=digests) == plan.identity and _has_states_left(folder, broken):
             return folder
     return None
 
@@ -88,5 +91,6 @@ def outdated(folders: Tuple[RunFolder, ...], plan: RunPlan) -> Optional[Tuple[Ru
     return None
 
 
-def _has_states_left(folder: RunFolder) -> bool:
-    return any(row.committed_at is None for row in folder.rows())
+def _has_states_left(folder: RunFolder, broken: bool = False) -> bool:
+    left = (PLANNED, *BROKEN) if broken else (PLANNED,)
+    return any(row.result.state in left for row in folder.rows())

@@ -70,7 +70,7 @@ class BankPlayer:
         kept = self._kept.get(episode.id)
         if kept is None:
             raise Refusal(f"{self._bank.path} has no state {episode.id!r}.", "Start a new measurement.")
-        with self._services.deaths_told():
+        with self._services.causes_told():
             began = time.perf_counter()
             state = frozen_state(self._bank, kept, self._parts, self._suite)
             further = self._stand_in(kept) if self._environment is not None else None

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from harness.cli import groups
-from harness.cli.arguments import RUNS, Json, Out, Plugins, Run
+from harness.cli.arguments import RUNS, Json, MaxFailures, Out, Plugins, Run
 from harness.cli.bank import bank_command
 from harness.cli.cite import cite_command
 from harness.cli.collect import collect_command
@@ -22,6 +22,7 @@ from harness.cli.passing_on import PassingGroup
 from harness.cli.surroundings import from_home, settle
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
+from harness.contracts.storage import storage_error
 
 BROKEN, USAGE, PARTIAL = 1, 2, 3
 
@@ -71,6 +72,10 @@ def main_command(
     dry: Annotated[bool, typer.Option("--dry-run", help="Say what would be played and its cost.")] = False,
     resume: Annotated[Optional[Path], typer.Option("--resume", help="Continue a run folder.")] = None,
     retry_errors: Annotated[bool, typer.Option("--retry-errors", help="With --resume: play errors again.")] = False,
+    max_failures: MaxFailures = None,
+    timeout: Annotated[
+        Optional[float], typer.Option("--timeout", help="Seconds that one call of the world model may take. [600]")
+    ] = None,
     out: Out = RUNS,
     as_json: Json = False,
 ) -> int:
@@ -79,6 +84,7 @@ def main_command(
         return 0
     if resume is not None:
         from harness.cli import continuing, play
+        from harness.running.plan import Patience
 
         continuing.check_options(given_options(context))
         continuation = continuing.Continuation(
@@ -92,6 +98,7 @@ def main_command(
             scenes=scenes,
             weights=weights,
             assignments=tuple(assignments or ()),
+            patience=Patience(max_failures, timeout),
         )
         return play.resume(resume, continuation, retry_errors, as_json)
     if retry_errors:
@@ -104,6 +111,7 @@ def main_command(
         raise Refusal("--seed and --seeds exclude each other.", "Give one of them.")
     from harness.cli import play
     from harness.cli.options import RunOptions, default_workers
+    from harness.running.plan import Patience
     from harness.worldmodels.preparing import Choice
 
     options = RunOptions(
@@ -126,6 +134,7 @@ def main_command(
         choice=Choice(tuple(assignments or ()), weights, allow_uncarded),
         environment=environment,
         scenes=scenes,
+        patience=Patience(max_failures, timeout),
     )
     if dry:
         return play.dry_run(options, out, as_json, references)
@@ -188,6 +197,12 @@ def main(arguments: Sequence[str]) -> int:
         return USAGE
     except WiwError as error:
         print_error(error)
+        return BROKEN
+    except OSError as error:
+        machine = storage_error(error)
+        if machine is None:
+            raise
+        print_error(machine)
         return BROKEN
     except KeyboardInterrupt:
         note("interrupted")

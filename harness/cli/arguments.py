@@ -13,4 +13,8 @@ Run = Annotated[Path, typer.Argument(help="A run folder, such as runs/20261123-1
 Plugins = Annotated[
     Optional[list[Path]], typer.Option("--plugins", help="Another folder of world-model plugins (repeatable).")
 ]
+MaxFailures = Annotated[
+    Optional[int],
+    typer.Option("--max-failures", min=0, help="Stop after so many equal failures in a row; 0: never. [3]"),
+]
 RUNS = Path("runs")

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.cli.arguments import RUNS, Json, Out, Plugins
+from harness.cli.arguments import RUNS, Json, MaxFailures, Out, Plugins
 from harness.contracts.errors import Refusal
 
 EXAMPLE = "For example: python benchmark.py bank --wm warp"
@@ -37,6 +37,13 @@ def bank_command(
     allow_uncarded: Annotated[
         bool, typer.Option("--allow-uncarded", help="Use weights without a complete card; stamped in the result.")
     ] = False,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Go on with the last measurement and ask again where it failed.")
+    ] = False,
+    max_failures: MaxFailures = None,
+    timeout: Annotated[
+        Optional[float], typer.Option("--timeout", help="Seconds that one call of the world model may take. [600]")
+    ] = None,
     out: Out = RUNS,
     as_json: Json = False,
 ) -> int:
@@ -48,6 +55,7 @@ def bank_command(
         raise Refusal("--wm missing.", EXAMPLE)
     from harness.cli.bank_work import measure
     from harness.cli.options import RunOptions, default_workers
+    from harness.running.plan import Patience
     from harness.worldmodels.preparing import Choice
 
     options = RunOptions(
@@ -65,5 +73,6 @@ def bank_command(
         wm_image=wm_image,
         wm_gpu=wm_gpu,
         choice=Choice(tuple(assignments or ()), weights, allow_uncarded),
+        patience=Patience(max_failures, timeout),
     )
-    return measure(options, out, file, against, as_json)
+    return measure(options, out, file, against, as_json, retry_errors)

@@ -11,10 +11,12 @@ from typing import Any, Optional
 from harness.auditing.audit import audit
 from harness.banking.plan import outdated, plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
+from harness.cli.failures import failure_lines, retry_lines, telling_how_on
 from harness.cli.options import RunOptions, make_plan
-from harness.cli.play import check_writable
+from harness.cli.play import check_writable, warn
 from harness.cli.progress import ProgressLine, describe_states
-from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.errors import Refusal
+from harness.contracts.failures import Failures
 from harness.contracts.manifests import ENVIRONMENT
 from harness.records.banks import (
     BANK_HASH,
@@ -28,14 +30,25 @@ from harness.records.banks import (
 from harness.records.damage import lines_of
 from harness.records.folder import RunFolder
 from harness.records.model_parts import unknown_parts
+from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
 
 
-def measure(options: RunOptions, out: Path, file: Optional[Path], against: Optional[Path], as_json: bool) -> int:
-    """Ask a world model in every state of a tier's bank; return the exit code (3: some state was not answered)."""
+def measure(
+    options: RunOptions,
+    out: Path,
+    file: Optional[Path],
+    against: Optional[Path],
+    as_json: bool,
+    retry_errors: bool = False,
+) -> int:
+    """Ask a world model in every state of a tier's bank; return the exit code (3: some state was not answered).
+
+    ``retry_errors`` goes on with the last measurement and asks again where it failed.
+    """
     from harness.running import runs
 
     plan = make_measurement(options, file)
@@ -43,12 +56,14 @@ def measure(options: RunOptions, out: Path, file: Optional[Path], against: Optio
     if other is not None:
         check_against(other, plan)
         audit(other).findings.raise_damage(measurement(other))
+    check_interpreters(plan)
     check_writable(out)
+    warn(plan)
     for remark in remarks(plan):
         note(remark)
-    folder = going_on(plan, out) or create(plan, out)
+    folder = going_on(plan, out, retry_errors) or create(plan, out)
     with asking(folder, as_json) as progress:
-        outcome = runs.play(folder, plan, progress)
+        outcome = runs.play(folder, plan, progress, retry_errors=retry_errors)
     from harness.reporting.bank_exports import write_bank_results
     from harness.scoring.data import checked_run
 
@@ -57,14 +72,13 @@ def measure(options: RunOptions, out: Path, file: Optional[Path], against: Optio
     if as_json:
         print_json(results)
     else:
-        for line in (*lines_of(found.findings), *lines(results, measurement(folder))):
+        for line in (*lines_of(found.findings), *lines(results, folder)):
             say(line)
     if found.findings.damage:
         return BROKEN_CODE
     if outcome.exit_code:
-        states = results["states"]
-        again = "the same command goes on" if states["pending"] else "the same command asks all of them anew"
-        note(f"PARTIAL: {states['answered']}/{states['planned']} states answered; {again}")
+        for line in partial_lines(results["states"], outcome.stopped):
+            note(line)
     return outcome.exit_code
 
 
@@ -90,13 +104,13 @@ def remarks(plan: RunPlan) -> list[str]:
     return told
 
 
-def going_on(plan: RunPlan, out: Path) -> Optional[RunFolder]:
+def going_on(plan: RunPlan, out: Path, broken: bool = False) -> Optional[RunFolder]:
     """Return the measurement that stopped and goes on now, or None; say why where one cannot go on."""
     listing = read_measurements(out)
     for passed in listing.passed_over:
         note(str(passed))
     measurements = listing.folders
-    folder = unfinished(measurements, plan)
+    folder = unfinished(measurements, plan, broken)
     stopped = None if folder else outdated(measurements, plan)
     if stopped is not None:
         where, changed = measurement(stopped[0]), "; ".join(stopped[1])
@@ -125,23 +139,29 @@ def create(plan: RunPlan, out: Path) -> RunFolder:
     return runs.create(plan, out / new_bank_id(plan.identity, time.time()), STATES)
 
 
+def partial_lines(states: Mapping[str, int], stopped: str) -> list[str]:
+    """Return why a measurement is not complete, and how it becomes so."""
+    again = "the same command goes on" if states["pending"] else "the same command asks all of them anew"
+    if states["error"]:
+        again += ", with --retry-errors it asks again in those that failed"
+    why = [f"STOPPED after {stopped}"] if stopped else []
+    return [*why, f"PARTIAL: {states['answered']}/{states['planned']} states answered; {again}"]
+
+
 @contextmanager
 def asking(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
     """Show progress while states are asked; an error says how to go on."""
     if not as_json:
         say(f"bank {measurement(folder)}")
-    try:
-        with ProgressLine(len(folder.identity.keys()), describe_states) as line:
-            yield line
-    except Refusal:
-        raise
-    except WiwError as error:
-        step = f"{error.next_step} Then go on with the same command.".strip()
-        raise WiwError(error.what, step) from error
+    with (
+        telling_how_on(lambda: "the same command"),
+        ProgressLine(len(folder.identity.keys()), describe_states, folder.path) as line,
+    ):
+        yield line
 
 
-def lines(results: Mapping[str, Any], folder: Path) -> list[str]:
-    """Return the measures for people, one a line."""
+def lines(results: Mapping[str, Any], folder: RunFolder) -> list[str]:
+    """Return the measures for people, one a line; ``folder`` holds the rows."""
     found, states = results["measures"], results["states"]
     told = [
         f"regret  {metres(found['regret_m'])}  {title(results)}",
@@ -151,9 +171,14 @@ def lines(results: Mapping[str, Any], folder: Path) -> list[str]:
         f"order   {ratio(found['rank_correlation'])}  Spearman's rho of scores and nearness, over the ends of a state",
     ]
     if states["error"]:
-        told.append(f"errors  {states['error']} of {states['planned']} states; their choices count as wrong in top-1")
+        told.append("        where the world model failed, its choice counts as wrong in top-1")
+        told += failure_lines(
+            [Failures(**kind) for kind in results["failures"]], f"{states['planned']} states", folder.path
+        )
+    told += retry_lines(results["retries"], "states")
     told += difference_lines(results.get("against"))
-    return [*told, f"states  {results['bank_hash']}", f"root    {results['trajectory_root']}", f"folder  {folder}"]
+    root = f"root    {results['trajectory_root']}"
+    return [*told, f"states  {results['bank_hash']}", root, f"folder  {measurement(folder)}"]
 
 
 def title(results: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
 from harness.running.images import DOCKER, PROCESS
-from harness.running.plan import RunPlan, check_suite
+from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.conditioning import PLAN_ACTIONS
 from harness.worldmodels.digests import commits_of
@@ -28,7 +28,8 @@ from harness.worldmodels.preparing import UNCARDED, Choice
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from tasks.suite import load_suite
 
-TAKEN = (*again.KNOWN, "--resume", "--retry-errors", "--workers", "--runtime", "--set", "--json")
+PATIENCE = ("--max-failures", "--timeout")
+TAKEN = (*again.KNOWN, "--resume", "--retry-errors", "--workers", "--runtime", "--set", "--json", *PATIENCE)
 """The options that mean something beside ``--resume``."""
 
 _AS_PLANNED = "--resume continues a run as it was planned"
@@ -50,6 +51,7 @@ class Continuation:
     scenes: str = ""
     weights: str = ""
     assignments: tuple[str, ...] = field(default=())
+    patience: Patience = UNCHANGED
 
     def options(self) -> dict[str, Any]:
         """Return what was given, by the option's name."""
@@ -106,6 +108,7 @@ def plan_again(folder: RunFolder, given: Continuation) -> RunPlan:
             wm_gpu=given.wm_gpu,
             choice=choice,
             scenes=given.scenes,
+            patience=given.patience,
         )
     )
     return replace(planned, identity=_with_episodes(planned.identity, identity))

@@ -16,6 +16,7 @@ from harness.cli import again
 from harness.cli.paths import cache_root
 from harness.cli.progress import ReadingLine
 from harness.cli.scenes import choose_scenes
+from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
@@ -28,7 +29,7 @@ from harness.running.action_spaces import check_actions
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import DOCKER, PROCESS, find_image, read_file
 from harness.running.model_digests import model_digests
-from harness.running.plan import RunPlan, ServicePlan
+from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.running.views import check_view, tier_for
@@ -37,6 +38,7 @@ from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
+from harness.worldmodels.strangers import UNSANDBOXED, is_strangers
 from tasks.registry import load_task
 from tasks.subsets import ALL, MINI, mini, subset_name
 from tasks.suite import AT, DRAFT, HABITAT, HABITAT_IMAGE, Suite, load_suite
@@ -79,6 +81,7 @@ class RunOptions:
     choice: Choice = field(default_factory=Choice)
     environment: str = ""
     scenes: str = ""
+    patience: Patience = UNCHANGED
 
     @property
     def env_container(self) -> bool:
@@ -202,13 +205,15 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
     manifest = prepared.manifest
     trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
     without = "With those packages and without the rest" if packages else "Without all that"
-    weights = " --weights random" if learnt else ""
+    weights = ("--weights", "random") if learnt else ()
     tier = tier_for(trial, manifest.view)
     if not tier:
-        return (f"{without}, the model alone: python benchmark.py plugin check {manifest.name}{weights}",)
-    family = f" --suite {trial.family}" + ("" if tier == trial.default_tier else f" --tier {tier}")
+        words = ("plugin", "check", manifest.name, *weights)
+        return (f"{without}, the model alone: {command(*words)}",)
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
-    return (f"{without}, {why}: python benchmark.py --wm {options.wm} --task {options.task}{family}{weights}",)
+    named = () if tier == trial.default_tier else ("--tier", tier)
+    words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *named, *weights)
+    return (f"{without}, {why}: {command(*words)}",)
 
 
 def make_plan(options: RunOptions) -> RunPlan:
@@ -236,7 +241,8 @@ def make_plan(options: RunOptions) -> RunPlan:
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, ReadingLine())
     entry = replace(entry, manifest=prepared.manifest)
-    identity = identify(options, suite, prepared, image)
+    unsandboxed = is_strangers(entry) and not options.wm_container
+    identity = identify(options, suite, prepared, image, (UNSANDBOXED,) if unsandboxed else ())
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
     digests = model_digests(model_plan, prepared.manifest, ReadingLine())
     identity = replace(identity, wm_digests=digests)
@@ -249,7 +255,7 @@ def make_plan(options: RunOptions) -> RunPlan:
         workers=options.workers,
         images={kind: image for kind, image in images.items() if image is not None},
         again=again.words(options, environment, world_model, entry.manifest),
-    )
+    ).with_patience(options.patience)
 
 
 def _environment(
@@ -264,8 +270,10 @@ def _environment(
     return plan_environment(suite.environment, cache_root(), digests, where)
 
 
-def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: ImageRecord | None) -> RunIdentity:
-    """Return what the run asks: all that decides its outcome."""
+def identify(
+    options: RunOptions, suite: Suite, prepared: Prepared, image: ImageRecord | None, stamps: tuple[str, ...] = ()
+) -> RunIdentity:
+    """Return what the run asks: all that decides its outcome; ``stamps`` are further ones of its result."""
     manifest = prepared.manifest
     tier = suite.tier(options.tier)
     stop = options.stop or tier.loop.stop_rules[0]
@@ -293,5 +301,5 @@ def identify(options: RunOptions, suite: Suite, prepared: Prepared, image: Image
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),
         wm_image=image,
         wm_overrides=prepared.overrides,
-        stamps=(*prepared.stamps, DRAFT_TIER) if tier.status == DRAFT else prepared.stamps,
+        stamps=(*prepared.stamps, *stamps, *((DRAFT_TIER,) if tier.status == DRAFT else ())),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,20 +12,24 @@ from typing import Any
 from harness.auditing.audit import audit
 from harness.cli.console import note, print_json, say
 from harness.cli.continuing import Continuation, plan_again
+from harness.cli.failures import counts_of, partial_lines, resume_command, telling_how_on
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.progress import ProgressLine
 from harness.cli.results import finish, headline
 from harness.cli.scenes import prepare_scenes
-from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.commands import command
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE
 from harness.contracts.results import FAILED, OK, PLANNED, PLAYED
 from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
 from harness.records.listing import read_runs
 from harness.records.model_parts import unknown_parts
+from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE, RunOutcome
 from harness.worldmodels.preparing import Choice
+from harness.worldmodels.strangers import UNSANDBOXED, warning
 from tasks.suite import load_suite
 
 
@@ -39,7 +42,9 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     from harness.running import runs
 
     plan = make_plan(options)
+    check_interpreters(plan)
     check_writable(out)
+    warn(plan)
     prepare_scenes(plan)
     if references:
         done = reusable(plan, out)
@@ -61,12 +66,20 @@ def resume(run: Path, continuation: Continuation, retry_errors: bool, as_json: b
 
     folder = RunFolder.open(run)
     plan = plan_again(folder, continuation)
+    check_interpreters(plan)
+    warn(plan)
     if unknown := unknown_parts(folder.identity, plan.identity):
         note(f"whether the world model is still the one that the run began with is not known: {unknown}")
     prepare_scenes(plan)
     with reported(folder, plan, as_json) as progress:
         outcome = runs.resume(run, plan, progress, retry_errors)
     return conclude(outcome, plan, run.absolute().parent, as_json)
+
+
+def warn(plan: RunPlan) -> None:
+    """Say before anything runs that a stranger's code is about to run outside a sandbox."""
+    if UNSANDBOXED in plan.identity.stamps:
+        note(warning(plan.identity.wm))
 
 
 @dataclass(frozen=True)
@@ -119,7 +132,8 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
         with reported(folder, reference.plan, as_json=True) as progress:
             outcome = runs.play(folder, reference.plan, progress)
         if outcome.interrupted:
-            raise Refusal(f"stopped while playing reference {reference.name}.", "Run the same command again.")
+            why = f" after {outcome.stopped}" if outcome.stopped else ""
+            raise Refusal(f"stopped{why} while playing reference {reference.name}.", "Run the same command again.")
         note(headline(finish(folder, out).summary))
 
 
@@ -165,6 +179,7 @@ def refuse_unfinished(plan: RunPlan, out: Path) -> None:
 def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = False) -> int:
     """Print what would be played and what it would cost, from earlier runs where there are any."""
     plan = make_plan(options)
+    check_interpreters(plan)
     counted = reference_facts(options, plan, out) if references else {}
     from harness.running.rollouts import rollouts_at_most
 
@@ -253,22 +268,11 @@ def check_writable(out: Path) -> None:
 @contextmanager
 def reported(folder: RunFolder, plan: RunPlan, as_json: bool) -> Iterator[ProgressLine]:
     """Show progress while a run is played; an error says how to continue."""
-    line = ProgressLine(len(folder.identity.keys()))
+    line = ProgressLine(len(folder.identity.keys()), folder=folder.path)
     if not as_json:
         say(f"run {folder.path}")
-    try:
-        with line:
-            yield line
-    except Refusal:
-        raise
-    except WiwError as error:
-        step = f"{error.next_step} Then continue with: {resume_command(folder.path, plan)}".strip()
-        raise WiwError(error.what, step) from error
-
-
-def resume_command(run: Path, plan: RunPlan) -> str:
-    """Return the command that continues a run, quoted for a shell."""
-    return shlex.join(["python", "benchmark.py", "--resume", str(run), *plan.again])
+    with telling_how_on(lambda: resume_command(folder.path, plan, counts_of(folder))), line:
+        yield line
 
 
 def conclude(outcome: RunOutcome, plan: RunPlan, out: Path, as_json: bool) -> int:
@@ -277,7 +281,8 @@ def conclude(outcome: RunOutcome, plan: RunPlan, out: Path, as_json: bool) -> in
     if code:
         return code
     if outcome.exit_code:
-        note(f"PARTIAL: continue with  {resume_command(outcome.path, plan)}")
+        for text in partial_lines(outcome, resume_command(outcome.path, plan, outcome.counts)):
+            note(text)
     return outcome.exit_code
 
 
@@ -286,7 +291,8 @@ def tell(folder: RunFolder, out: Path, as_json: bool, already: tuple[Damage, ...
 
     ``already`` is what was found wrong with it while it was played.
     """
-    files = finish(folder, out, already)
+    with telling_how_on(lambda: command("report", folder.path)):
+        files = finish(folder, out, already)
     if as_json:
         print_json(files.results)
     else:

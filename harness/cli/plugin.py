@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.cli.arguments import Json, Plugins
+from harness.cli.arguments import Json, MaxFailures, Plugins
 from harness.cli.passing_on import PassingGroup
 
 group = typer.Typer(cls=PassingGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -37,7 +37,10 @@ def check_command(
     named: Annotated[str, typer.Argument(metavar="PATH|NAME|IMAGE", help="A folder, a world model, or an image.")],
     model: Annotated[str, typer.Option("--model", help="Which model, where the plugin has several.")] = "",
     only: Annotated[Optional[list[str]], typer.Option("--only", help="Run this check alone (repeatable).")] = None,
-    deadline: Annotated[float, typer.Option("--deadline", min=0.1, help="Seconds that one call may take.")] = 600.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", "--deadline", min=0.1, help="Seconds that one call may take.")
+    ] = 600.0,
+    max_failures: MaxFailures = None,
     wm_python: Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")] = "",
     weights: Annotated[str, typer.Option("--weights", help="Weights: hub, random, or a path. [hub]")] = "",
     assignments: Annotated[
@@ -58,4 +61,4 @@ def check_command(
     choice = Choice(tuple(assignments or ()), weights, allow_uncarded)
     python = interpreter(wm_python, "--wm-python")
     target = find_target(named, model, python, tuple(plugins or ()), choice)
-    return plugin_work.check(target, tuple(only or ()), deadline, as_json)
+    return plugin_work.check(target, tuple(only or ()), timeout, max_failures, as_json)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from harness.cli.console import note, print_json, print_table, say
 from harness.cli.progress import clock
-from harness.conformance.results import FAILED, Report
+from harness.conformance.results import FAILED, Outcome, Report
 from harness.conformance.target import Target
+from harness.contracts.commands import command
 from harness.contracts.printing import one_line
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.scaffold import create_plugin
+from harness.worldmodels.strangers import is_strangers
 
 BROKEN = 1
 INTERVAL_S = 5.0
@@ -31,18 +33,21 @@ def new(name: str, into: Path | None, as_json: bool) -> int:
         return 0
     say(f"made {folder}: {', '.join(files)}")
     say("next:")
-    say(f"  python benchmark.py plugin check {folder}")
-    say(f"  python benchmark.py --wm {name} --task ignav" + (f" --plugins {folder}" if into else ""))
+    say(f"  {command('plugin', 'check', folder)}")
+    say(f"  {command('--wm', name, '--task', 'ignav', *(('--plugins', folder) if into else ()))}")
     return 0
 
 
-def check(target: Target, only: Sequence[str], deadline_s: float, as_json: bool) -> int:
+def check(target: Target, only: Sequence[str], deadline_s: float, max_failures: int | None, as_json: bool) -> int:
     """Run the conformance kit, print its table, and return 1 where a check failed."""
-    from harness.conformance.kit import check_plugin
+    from harness.conformance.kit import MAX_FAILURES, check_plugin
 
+    if target.plan.container is None and is_strangers(target.entry):
+        note(f"{target.entry.manifest.name} runs as a process of yours and is not sandboxed (docs/security.md).")
     began = time.monotonic()
     line = CheckLine()
-    report = check_plugin(target, line, deadline_s=deadline_s, only=only)
+    most = MAX_FAILURES if max_failures is None else max_failures
+    report = check_plugin(target, line, deadline_s=deadline_s, only=only, max_failures=most)
     line.end()
     seconds = time.monotonic() - began
     if as_json:
@@ -55,7 +60,7 @@ def check(target: Target, only: Sequence[str], deadline_s: float, as_json: bool)
 def as_plain(report: Report, seconds: float) -> dict[str, object]:
     """Return a report as plain data."""
     checks = [
-        {"name": result.name, **asdict(result.outcome), "seconds": round(result.seconds, 3)}
+        {"name": result.name, **_plain(result.outcome), "seconds": round(result.seconds, 3)}
         for result in report.results
     ]
     return {
@@ -64,9 +69,16 @@ def as_plain(report: Report, seconds: float) -> dict[str, object]:
         "manifest_hash": report.manifest_hash,
         "conforms": report.conforms,
         "failed": list(report.failed),
+        "stopped": report.stopped,
+        "log": str(report.log),
         "checks": checks,
         "seconds": round(seconds, 1),
     }
+
+
+def _plain(outcome: Outcome) -> dict[str, object]:
+    """Return an outcome as plain data; its error is in the note already, but for one that was told before."""
+    return {name: value for name, value in asdict(outcome).items() if name != "error"}
 
 
 def show(report: Report, seconds: float) -> None:
@@ -79,6 +91,9 @@ def show(report: Report, seconds: float) -> None:
     for result in report.results:
         if result.outcome.state == FAILED and result.outcome.next_step:
             say(f"{result.name}: {result.outcome.next_step}")
+    if report.stopped:
+        say(f"STOPPED: {report.stopped}")
+    say(f"log of its service: {report.log}")
     count = len(report.results)
     if report.conforms:
         say(f"{report.model} conforms: none of {count} checks failed, {seconds:.0f} s")

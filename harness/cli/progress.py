@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
+from harness.cli.console import note
+from harness.cli.failures import with_log
+from harness.contracts.failures import BROKEN, in_one_line, kind_of
 from harness.contracts.printing import one_line
-from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT
+from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
 from harness.running.pace import PLAYING
 from harness.running.progress import Progress
 
@@ -22,10 +26,13 @@ INTERVAL_S = 5.0
 class ProgressLine:
     """Called with every `Progress`; shows done, solved, what the run is doing, speed and the time left.
 
-    ``text`` makes the line; default: `describe`.
+    ``text`` makes the line; default: `describe`. With the ``folder`` of the run, the first failure of each kind is
+    told when it happens.
     """
 
-    def __init__(self, total: int, text: Callable[[Progress], str] | None = None) -> None:
+    def __init__(self, total: int, text: Callable[[Progress], str] | None = None, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._told: set[str] = set()
         self.total = total
         self._text = text or describe
         self._live = sys.stderr.isatty()
@@ -43,6 +50,7 @@ class ProgressLine:
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
+        self._tell_failure(progress.last)
         text = one_line(self._text(progress))
         phase = progress.phase.partition(":")[0]  # a line a phase, not one a count
         if self._live:
@@ -52,6 +60,14 @@ class ProgressLine:
             self._printed_at = now
         self._phase = phase
         sys.stderr.flush()
+
+    def _tell_failure(self, last: EpisodeResult | None) -> None:
+        if self._folder is None or last is None or last.state not in BROKEN or kind_of(last.error) in self._told:
+            return
+        self._told.add(kind_of(last.error))
+        if self._live:
+            sys.stderr.write("\r\x1b[2K")
+        note(f"{last.state} in {last.episode}: {with_log(in_one_line(last.error), self._folder)}")
 
 
 class ReadingLine:

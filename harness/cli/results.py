@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.auditing.audit import audit
 from harness.cli.console import note, say
+from harness.cli.failures import failure_lines, retry_lines
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
 from harness.records.damage import DAMAGED, NOTHING_FOUND, Damage, lines_of
@@ -51,6 +52,8 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
     if not summary.findings.damage:  # nobody shall read a verdict on numbers that contradict each other
         lines += [*verdict_lines(summary), *reference_lines(summary), *worth_lines(summary)]
     lines += split_lines(summary)
+    lines += retry_lines(asdict(summary.retries), "episodes")
+    lines += failure_lines(summary.failures, f"{summary.episodes['planned']} episodes", folder.path)
     lines += [f"note    {remark}" for remark in summary.notes]
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
@@ -122,8 +125,8 @@ def headline(summary: Summary) -> str:
     counts = summary.episodes
     subset = f" ({MINI})" if identity.episodes_subset == MINI else ""
     partial = f"  PARTIAL: {counts['ok'] + counts['failed']}/{counts['planned']} played" if summary.partial else ""
-    stamps = f"  [{', '.join(identity.stamps)}]" if identity.stamps else ""
     partial += f"  {DAMAGED}" if summary.findings.damage else ""
+    stamps = f"  [{', '.join(summary.stamps)}]" if summary.stamps else ""
     return (
         f"success {percent(summary.metrics['success_rate'])}  {identity.wm} on {identity.task}/{identity.tier} "
         f"({identity.suite}, {identity.split}, {identity.stop}-stop, {counts['planned']} episodes{subset} in "

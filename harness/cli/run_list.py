@@ -10,6 +10,7 @@ from typing import Any
 from harness.auditing.audit import audit
 from harness.cli.columns import side_by_side, width_of_output
 from harness.cli.console import note, print_json, print_table, say
+from harness.contracts.commands import command
 from harness.contracts.results import ERROR, OK, PLANNED, PLAYED, TIMEOUT, EpisodeResult
 from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
@@ -97,7 +98,7 @@ def show_runs(out: Path, as_json: bool, page: bool = False) -> int:
     else:
         columns, rows = _fitting([_cells(plain(run)) for run in runs], width_of_output())
         print_table(f"Runs in {out}", columns, rows)
-        say(f"One page with links to the reports: python benchmark.py runs --page --out {out}")
+        say(f"One page with links to the reports: {command('runs', '--page', '--out', out)}")
     if not as_json:
         for remark in remarks(runs, listing):
             note(remark)

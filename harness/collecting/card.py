@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, Dict, List, Mapping, Tuple
 
 from harness.collecting.plan import FOLDERS, LEROBOT, CollectPlan, rig_digest
+from harness.contracts.commands import command
 from harness.contracts.published_rigs import COLLECTION_RIG
 from harness.contracts.walkable import REASONS, read_row
 
@@ -35,7 +36,7 @@ def card(plan: CollectPlan, rows: List[Dict[str, Any]], used: Mapping[str, str])
     lines = [front, f"# {plan.name}", "", about, ""]
     lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]
     lines += ["", _ARM_ALIGNMENT if plan.whole else _ALIGNMENT, "", *_scene_lines(plan, rows, scenes)]
-    check = f"python benchmark.py collect --check {plan.name}"
+    check = command("collect", "--check", plan.name)
     lines += ["", f"Check it: `{check}`, or `sha256sum --check SHA256SUMS`.", ""]
     return "\n".join(lines).lstrip("\n")
 

@@ -19,6 +19,7 @@ from harness.collecting.layouts import WORK, unit_record_path
 from harness.collecting.machine import Machine
 from harness.collecting.plan import CollectPlan, Unit
 from harness.contracts.errors import ServiceError, WiwError
+from harness.runtimes.python_start import module_command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAX_ATTEMPTS = 3
@@ -53,7 +54,7 @@ class _Process:
         self.scene = ""
         self.log = folder / WORK / f"worker-{number}.log"
         service = folder / WORK / f"service-{number}.log"
-        command = [sys.executable, "-m", "harness.collecting.worker", "--folder", str(folder.absolute())]
+        command = [*module_command(sys.executable, "harness.collecting.worker"), "--folder", str(folder.absolute())]
         command += ["--machine", json.dumps(asdict(machine)), "--log", str(service.absolute())]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
@@ -20,8 +22,10 @@ from harness.conformance.questions import Questions, wants_large
 from harness.conformance.results import FAILED, CheckResult, Outcome, Report
 from harness.conformance.subject import Subject, explain
 from harness.conformance.target import Target
-from harness.contracts.errors import Refusal, ServiceError, WiwError
+from harness.contracts.errors import MachineError, Refusal, ServiceError, WiwError
+from harness.contracts.failures import kind_of
 from harness.contracts.names import nearest
+from harness.running.full_disks import disk_behind
 
 Check = Callable[[Subject], Outcome]
 Progress = Callable[[int, int, str], None]
@@ -29,6 +33,7 @@ Progress = Callable[[int, int, str], None]
 
 DEADLINE_S = 600.0
 START_S = 600.0
+MAX_FAILURES = 3
 
 CHECKS: Mapping[str, Check] = {
     "handshake": contract_checks.handshake,
@@ -65,12 +70,15 @@ def check_plugin(
     start_s: float = START_S,
     log: Path | None = None,
     only: Sequence[str] = (),
+    max_failures: int = MAX_FAILURES,
 ) -> Report:
     """Run all checks on ``target`` and return what they found.
 
     ``places`` are collected from the embedded homes where none are given. The service is started anew after a check
-    that broke it, so that one fault is not counted in every later check. ``log`` gets the output of the service.
-    ``only`` names the checks to run (`NAMES`); a plugin conforms when all of them were run.
+    that broke it, so that one fault is not counted in every later check. ``log`` gets the output of the service, a
+    file of its own in the temporary folder by default, which stays. After ``max_failures`` checks in a row that the
+    same error ended, no more is asked (0: never). ``only`` names the checks to run (`NAMES`); a plugin conforms when
+    all of them were run. MachineError where a disk of this machine fails under the check.
     """
     manifest = target.entry.manifest
     for name in only:
@@ -79,19 +87,21 @@ def check_plugin(
     if not places:
         progress(0, len(NAMES), "real views from the embedded homes")
         places = collect_places(wants_large(manifest))
-    with tempfile.TemporaryDirectory(prefix="wiw-check-") as folder:
-        subject = Subject(
-            target, Questions(manifest, places), deadline_s, start_s, log or Path(folder) / f"{manifest.name}.log"
-        )
-        try:
-            results = _run(subject, only or NAMES, progress)
-        finally:
-            subject.stop()
-    return Report(manifest.name, target.source, manifest.digest(), tuple(results))
+    log = log or Path(tempfile.mkdtemp(prefix="wiw-check-")) / f"{manifest.name}.log"
+    subject = Subject(target, Questions(manifest, places), deadline_s, start_s, log)
+    try:
+        results, stopped = _run(subject, only or NAMES, progress, max_failures)
+    finally:
+        subject.stop()
+    return Report(manifest.name, target.source, manifest.digest(), tuple(results), log, stopped)
 
 
-def _run(subject: Subject, names: Sequence[str], progress: Progress) -> list[CheckResult]:
+def _run(
+    subject: Subject, names: Sequence[str], progress: Progress, max_failures: int
+) -> tuple[list[CheckResult], str]:
+    """Run the named checks; return their results and why they were broken off, "" where they were not."""
     results: list[CheckResult] = []
+    told: dict[str, str] = {}
 
     def tell(doing: str) -> None:
         progress(len(results), len(names), doing)
@@ -107,20 +117,50 @@ def _run(subject: Subject, names: Sequence[str], progress: Progress) -> list[Che
             continue
         tell(name)
         began = time.monotonic()
-        outcome = _outcome(subject, check)
+        outcome = _told_once(name, _outcome(subject, check), told)
         results.append(CheckResult(name, outcome, time.monotonic() - began))
         if name == "handshake" and outcome.state == FAILED:
             break  # what does not start cannot be asked
+        if 0 < max_failures <= _equal_at_the_end(results):
+            left = [other for other in checks if other in names][len(results) :]
+            progress(len(results), len(names), "broken off")
+            return results, _why_stopped(results, left) if left else ""
     progress(len(results), len(names), "done")
-    return results
+    return results, ""
+
+
+def _told_once(name: str, outcome: Outcome, told: dict[str, str]) -> Outcome:
+    """Return the outcome of check ``name``; an error that ended an earlier one too is named after that one."""
+    if not outcome.error:
+        return outcome
+    first = told.setdefault(kind_of(outcome.error), name)
+    return outcome if first == name else replace(outcome, note=f"the same error as in: {first}", next_step="")
+
+
+def _equal_at_the_end(results: Sequence[CheckResult]) -> int:
+    """Return how many checks at the end were ended by the same error."""
+    if not results or not results[-1].outcome.error:
+        return 0
+    last = kind_of(results[-1].outcome.error)
+    return len(list(takewhile(lambda result: kind_of(result.outcome.error) == last, reversed(results))))
+
+
+def _why_stopped(results: Sequence[CheckResult], left: Sequence[str]) -> str:
+    many = f"{_equal_at_the_end(results)} checks in a row ended with the same error"
+    return f"{many}; not run: {', '.join(left)} (--max-failures 0 runs all)."
 
 
 def _outcome(subject: Subject, check: Check) -> Outcome:
     """Run one check; what it or the service raises is its failure."""
     try:
         return check(subject)
+    except MachineError:
+        raise
     except WiwError as error:
+        machine = disk_behind(error, subject.log.parent)
+        if machine is not None:
+            raise machine from error
         what, step = explain(error)
         if isinstance(error, ServiceError):
             subject.stop()  # late, dead or talking nonsense: the next check gets a fresh one
-        return Outcome(FAILED, note=what, next_step=step)
+        return Outcome(FAILED, note=what, next_step=step, error=str(error))

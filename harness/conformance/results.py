@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Sequence
 
 from harness.contracts.errors import WiwError
@@ -20,6 +21,8 @@ class Outcome:
     limit: str = ""
     note: str = ""
     next_step: str = ""
+    error: str = ""
+    """The error that ended the check, "" where it came to a verdict."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,17 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Report:
-    """All results of one model. ``source`` is what was checked: a folder or an image."""
+    """All results of one model. ``source`` is what was checked: a folder or an image. ``log`` is its service's output.
+
+    ``stopped`` says why not every check was run, "" where all were.
+    """
 
     model: str
     source: str
     manifest_hash: str
     results: tuple[CheckResult, ...]
+    log: Path
+    stopped: str = ""
 
     @property
     def conforms(self) -> bool:

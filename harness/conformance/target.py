@@ -12,6 +12,7 @@ from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
 from harness.records.identity import ImageRecord
 from harness.running.images import find_image, read_file
+from harness.running.interpreters import check_python
 from harness.running.plan import ServicePlan
 from harness.running.services import Placement, plan_world_model
 from harness.worldmodels import plugin_images
@@ -95,4 +96,5 @@ def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageReco
     chosen = replace(entry, manifest=check(prepared, choice).manifest)
     plan, _ = plan_world_model(chosen, image, where, prepared.code)
     assert plan is not None  # models of kind plugin have a service
+    check_python(plan)
     return Target(chosen, plan, source)

@@ -39,8 +39,31 @@ class DeadlineExceeded(ServiceError):
     """A service did not answer before its deadline."""
 
 
+class ModelFault(ServiceError):
+    """The service of the submitted world model failed: it died, broke off, or sent what is no answer.
+
+    Apart from other services' failures, because it is an error of its episode: a second try would count a world model
+    that fails now and then as one that does not.
+    """
+
+
+class ModelTimeout(ModelFault, DeadlineExceeded):
+    """The service of the submitted world model was not ready, or did not answer, before its deadline."""
+
+
+class MachineError(WiwError):
+    """The machine failed, not what runs on it: a disk that is full, read-only or broken.
+
+    It stops a run, which counts nothing for it and can be resumed.
+    """
+
+
 class EpisodeError(WiwError):
     """One episode cannot be played on; the run goes on with the next."""
+
+
+class RolloutError(EpisodeError):
+    """The submitted world model failed in a rollout or answered with another one; its service lives on."""
 
 
 class NotNavigable(EpisodeError):

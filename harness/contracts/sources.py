@@ -81,9 +81,8 @@ class _Searched:
         """
         key = (root, module)
         if key not in self._known:
-            top = module.partition(".")[0]
-            place = next((place for place in (root, *self._places) if _is_in(place, top)), None)
-            self._known[key] = None if place is None else [(file.resolve(), place) for file in _files(place, module)]
+            hits = ([(file.resolve(), place) for file in _files(place, module)] for place in (root, *self._places))
+            self._known[key] = next((found for found in hits if found), None)
         return self._known[key]
 
 
@@ -103,10 +102,6 @@ def _search_path() -> List[Path]:
         if folder.is_dir() and not str(folder).startswith(_INSTALLED) and folder not in places:
             places.append(folder)
     return places
-
-
-def _is_in(place: Path, top: str) -> bool:
-    return (place / top).is_dir() or (place / f"{top}.py").is_file()
 
 
 def _files(place: Path, module: str) -> Iterator[Path]:

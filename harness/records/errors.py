@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,7 +79,8 @@ def corrupt(path: Path, why: str) -> CorruptJournal:
     """Return the error for a journal that cannot be read, with the way out."""
     return CorruptJournal(
         f"the journal {path} is damaged: {' '.join(why.split())}. Nothing was changed.",
-        f"Move it away (mv {path} {path}.damaged; rm -f {path}-wal {path}-shm) and resume: finished episodes "
+        f"Move it away ({shlex.join(['mv', str(path), f'{path}.damaged'])}; "
+        f"{shlex.join(['rm', '-f', f'{path}-wal', f'{path}-shm'])}) and resume: finished episodes "
         f"are imported again from {path.parent / 'episodes'}, the others are played.",
     )
 

@@ -119,6 +119,10 @@ class RunFolder:
         """Return the folder of the workers' and services' logs."""
         return self.path / LOGS
 
+    def worker_log(self, number: int) -> Path:
+        """Return the log of one worker process."""
+        return self.logs / f"worker-{number}.log"
+
     @property
     def spent(self) -> Path:
         """Return the file in which a model that costs money keeps what this run has spent; others have none."""

@@ -180,10 +180,13 @@ class Journal:
             )
 
     def plan_again(self) -> int:
-        """Turn rows in error or timeout back into planned ones; return how many."""
+        """Turn rows in error or timeout back into planned ones; return how many.
+
+        Their attempts stay: an episode that was played again is never told as one that was played once.
+        """
         with journal_errors(self._path):
             done = self._database.execute(
-                "UPDATE episodes SET state = ?, attempts = 0, trajectory_digest = '', error = '', metrics = '{}', "
+                "UPDATE episodes SET state = ?, trajectory_digest = '', error = '', metrics = '{}', "
                 "timings = '{}', record_digest = '', committed_at = NULL WHERE state IN (?, ?)",
                 (PLANNED, ERROR, TIMEOUT),
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Deque, Iterable, Optional
 
 from harness.records.identity import EpisodeKey
@@ -11,11 +11,16 @@ from harness.records.identity import EpisodeKey
 
 @dataclass(frozen=True)
 class Task:
-    """One episode to play; ``attempt`` counts from 1."""
+    """One episode to play; ``attempt`` counts from 1, over all starts of the run, ``earlier`` of them before this."""
 
     key: EpisodeKey
     home: str
     attempt: int = 1
+    earlier: int = 0
+
+    def again(self) -> Task:
+        """Return the next attempt of the same episode."""
+        return replace(self, attempt=self.attempt + 1)
 
 
 class EpisodeQueue:

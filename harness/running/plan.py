@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
@@ -13,6 +13,8 @@ from harness.records.plain import from_plain
 from harness.runtimes.specs import WORLD_MODEL, ContainerSpec
 
 SUITE_PLAYER = "harness.running.suite_player:SuitePlayer"
+
+MAX_TIMEOUT_S = 86400.0
 
 _PYTHON_START_S = 30.0
 
@@ -59,6 +61,30 @@ class PhaseDeadlines:
     query_s: float = 30.0
     episode_s: float = 900.0
 
+    def with_calls(self, seconds: float) -> PhaseDeadlines:
+        """Return the deadlines with another one for a call that imagines.
+
+        Those of an episode and of reset, step and query stay, but where an episode would end before such a call.
+        """
+        return replace(self, imagine_s=seconds, episode_s=max(self.episode_s, seconds + self.reset_s))
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What a user says of failing: ``--max-failures`` and ``--timeout`` (seconds of a call); None keeps the plan's."""
+
+    max_failures: Optional[int] = None
+    timeout_s: Optional[float] = None
+
+    def __post_init__(self) -> None:
+        if self.timeout_s is not None and not 0.0 < self.timeout_s <= MAX_TIMEOUT_S:
+            raise Refusal(
+                f"--timeout {self.timeout_s:g} is not in 0..{MAX_TIMEOUT_S:g} seconds.", "Give what one call may take."
+            )
+
+
+UNCHANGED = Patience()
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -66,10 +92,11 @@ class RunPlan:
 
     Nothing but ``identity`` may change an outcome, so ``workers`` and ``deadlines`` may differ after a resume.
     ``player`` names the class that plays an episode, as ``module:Class``; ``options`` are its own. ``max_attempts`` is
-    how often an episode is started when its worker or a service dies. ``images`` says of each kind of service in a
-    container which image was found when the plan was made; the run's provenance keeps it. ``again`` are the words of
-    the command line, ``--option=value``, that a resume of the run needs once more: a run folder never says itself
-    what is to be executed.
+    how often an episode is started when its worker or its environment dies; what the world model does is never tried
+    again. After ``max_failures`` equal failures in a row the run stops (0: never). ``images`` says of each kind of
+    service in a container which image was found when the plan was made; the run's provenance keeps it. ``again`` are
+    the words of the command line, ``--option=value``, that a resume of the run needs once more: a run folder never
+    says itself what is to be executed.
     """
 
     identity: RunIdentity
@@ -79,6 +106,7 @@ class RunPlan:
     workers: int = 1
     deadlines: PhaseDeadlines = field(default_factory=PhaseDeadlines)
     max_attempts: int = 3
+    max_failures: int = 3
     options: Mapping[str, Any] = field(default_factory=dict)
     images: Mapping[str, ImageRecord] = field(default_factory=dict)
     again: Tuple[str, ...] = ()
@@ -88,6 +116,8 @@ class RunPlan:
             raise Refusal(f"{self.workers} workers cannot play a run.", "Give --workers 1 or more.")
         if self.max_attempts < 1:
             raise Refusal(f"{self.max_attempts} attempts an episode play nothing.", "Give 1 or more.")
+        if self.max_failures < 0:
+            raise Refusal(f"--max-failures {self.max_failures} is negative.", "Give 0 for no limit, or 1 and more.")
 
     def execution(self) -> Dict[str, Any]:
         """Return what `run.json` keeps of how the run is played, as plain data for people and for `again_options`.
@@ -99,6 +129,7 @@ class RunPlan:
             "workers": self.workers,
             "deadlines": to_plain(self.deadlines),
             "max_attempts": self.max_attempts,
+            "max_failures": self.max_failures,
             "environment": _told(self.environment),
             "world_model": _told(self.world_model),
             "again": sorted({option_of(word) for word in self.again}),
@@ -117,6 +148,12 @@ class RunPlan:
     def log_bytes(self) -> int:
         """Return a worker's share of what a run keeps of the output of one kind of container."""
         return RUN_LOG_BYTES // self.workers
+
+    def with_patience(self, patience: Patience) -> RunPlan:
+        """Return the plan with other limits; what ``patience`` leaves out is kept."""
+        most, call_s = patience.max_failures, patience.timeout_s
+        deadlines = self.deadlines if call_s is None else self.deadlines.with_calls(call_s)
+        return replace(self, max_failures=self.max_failures if most is None else most, deadlines=deadlines)
 
 
 def encode_plan(plan: RunPlan) -> bytes:

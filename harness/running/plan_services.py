@@ -8,15 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Optional
 
-from harness.contracts.errors import Refusal, ServiceError, SpecMismatch
+from harness.contracts.errors import EpisodeError, ModelFault, Refusal, ServiceError, SpecMismatch
 from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.records.plain import from_plain
+from harness.running.full_disks import disk_behind
 from harness.running.liveness import LivenessGate
 from harness.running.model_digests import check_code
 from harness.running.plan import RunPlan, ServicePlan
 from harness.running.player import Starting, unheard
 from harness.running.services import start
+from harness.running.submitted_model import SubmittedModel, starting_model
 from harness.runtimes.service import Service
 from harness.runtimes.specs import ENVIRONMENT as SERVICE_ENVIRONMENT
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
@@ -38,17 +40,18 @@ class PlanServices:
         self._suite = suite
         self._logs = logs
         self._starting = starting
-        self._running: list[Service] = []
+        self._environment: Optional[Service] = None
         self._stack = ExitStack()
 
     def environment(self) -> LivenessGate:
         """Start the plan's environment; Refusal where it names none."""
         if self._plan.environment is None:
             raise Refusal("the plan names no environment.", "Plan the run again.")
-        service = self._start(self._plan.environment)
-        client = EnvironmentClient(service.socket, self._deadlines())
-        self._stack.callback(client.close)
-        check_environment(client.describe(), self._suite)
+        with self._disks_told():
+            self._environment = self._start(self._plan.environment)
+            client = EnvironmentClient(self._environment.socket, self._deadlines())
+            self._stack.callback(client.close)
+            check_environment(client.describe(), self._suite)
         return LivenessGate(client)
 
     def imaginer(self, environment: Optional[Environment]) -> Optional[Imaginer]:
@@ -66,24 +69,41 @@ class PlanServices:
             return EnvironmentImaginer(environment, manifest.name, planted_errors(manifest))
         if self._plan.world_model is None:
             raise Refusal(f"the plan does not say how to start {manifest.name!r}.", "Plan the run again.")
-        service = self._start(self._plan.world_model)
-        check_code(identity, self._plan.world_model)
-        client = WorldModelClient(service.socket, self._deadlines(), expected=manifest)
-        self._stack.callback(client.close)
-        client.describe()
+        with self._disks_told(), starting_model():
+            service = self._start(self._plan.world_model)
+            check_code(identity, self._plan.world_model)
+            client = WorldModelClient(service.socket, self._deadlines(), expected=manifest)
+            self._stack.callback(client.close)
+            client.describe()
         further = view_request(manifest, self._suite.rig, self._suite.tier(identity.tier).loop.agent_camera)
-        return PluginImaginer(client, manifest, self._suite.action_space, further)
+        return PluginImaginer(SubmittedModel(client, service), manifest, self._suite.action_space, further)
 
     @contextmanager
-    def deaths_told(self) -> Iterator[None]:
-        """Give a call that fails because its service died the reason of the death."""
-        try:
-            yield
-        except ServiceError as error:
-            for service in self._running:
-                death = service.death()
+    def causes_told(self) -> Iterator[None]:
+        """Give a call of the environment that fails because it died the reason of its death.
+
+        What the world model failed at comes with its reason already (`SubmittedModel`). A full disk behind either is
+        told as such.
+        """
+        with self._disks_told():
+            try:
+                yield
+            except ModelFault:
+                raise
+            except ServiceError as error:
+                death = None if self._environment is None else self._environment.death()
                 if death is not None:
                     raise death from error
+                raise
+
+    @contextmanager
+    def _disks_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (ServiceError, EpisodeError) as error:
+            machine = disk_behind(error, self._logs)
+            if machine is not None:
+                raise machine from error
             raise
 
     def close(self) -> None:
@@ -97,7 +117,6 @@ class PlanServices:
         longest_s = self._plan.deadlines.longest_start_s if service.kind == SERVICE_ENVIRONMENT else 0.0
         running = start(service, self._plan.start_s(service), log, self._plan.log_bytes(), told, longest_s)
         self._stack.callback(running.stop)
-        self._running.append(running)
         return running
 
     def _deadlines(self) -> Deadlines:

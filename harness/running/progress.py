@@ -49,7 +49,10 @@ ProgressCallback = Callable[[Progress], None]
 @dataclass(frozen=True)
 class RunOutcome:
     """How a run ended: counts by state, the trajectory root, whether it was interrupted, and what somebody else changed
-    in its folder while it was played."""
+    in its folder while it was played.
+
+    ``stopped`` says why a run stopped itself, "" where it did not.
+    """
 
     path: Path
     counts: Mapping[str, int]
@@ -57,6 +60,7 @@ class RunOutcome:
     interrupted: bool
     elapsed_s: float
     damage: Tuple[Damage, ...] = ()
+    stopped: str = ""
 
     @property
     def exit_code(self) -> int:

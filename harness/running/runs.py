@@ -73,7 +73,10 @@ def play(
     shuffle: Optional[int] = None,
     retry_errors: bool = False,
 ) -> RunOutcome:
-    """Play every planned episode of a run folder while holding its lock."""
+    """Play every planned episode of a run folder while holding its lock.
+
+    MachineError where a disk fails: the run can be resumed.
+    """
 
     def reorder(tasks: List[Task]) -> None:
         if shuffle is not None:
@@ -93,5 +96,7 @@ def play(
                 write_damage(folder.path, damage)
         finally:
             journal.close()
-    rows, counts = scheduler.account.rows, scheduler.counts
-    return RunOutcome(folder.path, counts, trajectory_root(rows), not complete, time.monotonic() - began, damage)
+    rows, counts, elapsed_s = scheduler.account.rows, scheduler.counts, time.monotonic() - began
+    return RunOutcome(
+        folder.path, counts, trajectory_root(rows), not complete, elapsed_s, damage, stopped=scheduler.stopped
+    )

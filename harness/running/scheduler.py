@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
-from harness.contracts.errors import Refusal, SpecMismatch, WiwError
+from harness.contracts.errors import MachineError, Refusal, SpecMismatch, WiwError
 from harness.contracts.results import ERROR, PLANNED, TIMEOUT, EpisodeResult
 from harness.records.errors import DiskFull, RecordError
 from harness.records.folder import RunFolder
 from harness.records.journal import Journal, JournalRow
 from harness.running.account import Account
 from harness.running.episode_queue import EpisodeQueue, Task
+from harness.running.failure_streak import FailureStreak
 from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
 from harness.running.pace import PLAYING, Pace
 from harness.running.plan import RunPlan
@@ -30,7 +31,7 @@ _STARTING_S = 1.0
 _FINISH_S = 15.0
 _TERMINATE_S = 5.0
 _MAX_FAILED_STARTS = 3
-_ABORTS = {kind.__name__: kind for kind in (Refusal, SpecMismatch, RecordError, DiskFull)}
+_ABORTS = {kind.__name__: kind for kind in (Refusal, SpecMismatch, RecordError, DiskFull, MachineError)}
 
 
 class Scheduler:
@@ -59,6 +60,9 @@ class Scheduler:
         self._workers: Dict[int, WorkerProcess] = {}
         self._failed_starts = 0
         self._stopping = False
+        self._streak = FailureStreak(plan.max_failures)
+        self.stopped = ""
+        """Why the run was stopped before its end, "" where it was not."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -66,12 +70,16 @@ class Scheduler:
         return dict(self._counts)
 
     def run(self, reorder: Callable[[List[Task]], None] = lambda tasks: None) -> bool:
-        """Play until nothing is planned; return False when a signal ended it before.
+        """Play until nothing is planned; return False when a signal, or failures that repeat (`stopped`), ended it.
 
         ``reorder`` may change the order of the tasks in place (a test's proof that order does not matter). Raises
         WiwError when the run cannot go on; it can be resumed after any of these.
         """
-        tasks = [Task(row.key, row.result.home) for row in self._journal.rows() if row.result.state == PLANNED]
+        tasks = [
+            Task(row.key, row.result.home, row.attempts + 1, row.attempts)
+            for row in self._journal.rows()
+            if row.result.state == PLANNED
+        ]
         reorder(tasks)
         self._queue = EpisodeQueue(tasks)
         self._pace.homes(len({task.home for task in tasks}))
@@ -84,11 +92,11 @@ class Scheduler:
                 raise
             finally:
                 self._end_workers()
-        return not self._stopping
+        return not (self._stopping or self.stopped)
 
     def _loop(self) -> None:
         with selectors.DefaultSelector() as selector:
-            while not self._stopping and (len(self._queue) or self._busy()):
+            while not (self._stopping or self.stopped) and (len(self._queue) or self._busy()):
                 self._fill(selector)
                 for event, _ in selector.select(_TICK_S):
                     self._listen(event.data, selector)
@@ -178,7 +186,7 @@ class Scheduler:
             self._start_failed(f"a worker was not ready after {self._plan.worker_start_s():g} s; see {worker.log}")
             return
         self._queue.leave(task)
-        error = f"not finished after {self._plan.deadlines.episode_s:g} s; the worker was killed"
+        error = f"not finished after {self._plan.deadlines.episode_s:g} s; the worker was killed (log: {worker.log})"
         self._commit(task, EpisodeResult(task.key.episode, task.home, task.key.seed, TIMEOUT, {}, "", error))
 
     def _drop(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> int:
@@ -192,10 +200,11 @@ class Scheduler:
             raise WiwError(f"{self._failed_starts} workers in a row did not start. The last one: {why}")
 
     def _try_again(self, task: Task, error: str) -> None:
-        if task.attempt < self._plan.max_attempts:
-            self._queue.put_back(Task(task.key, task.home, task.attempt + 1))
+        attempts = task.attempt - task.earlier
+        if attempts < self._plan.max_attempts:
+            self._queue.put_back(task.again())
             return
-        error = f"given up after {task.attempt} attempts: {error}"
+        error = f"given up after {attempts} attempts: {error}"
         self._commit(task, EpisodeResult(task.key.episode, task.home, task.key.seed, ERROR, {}, "", error))
 
     def _commit(self, task: Task, result: EpisodeResult, record_digest: str = "") -> None:
@@ -204,6 +213,9 @@ class Scheduler:
         self._counts[PLANNED] -= 1
         self._counts[result.state] += 1
         self._report(result)
+        why = self._streak.note(result)
+        if why and self._counts[PLANNED] and not self.stopped:
+            self.stopped = why
 
     def _report(self, last: Optional[EpisodeResult]) -> None:
         elapsed = time.monotonic() - self._began
@@ -217,9 +229,10 @@ class Scheduler:
 
     def _end_workers(self) -> None:
         """Let every worker close its services (at once, if the run is being stopped), then make sure it is gone."""
+        stopping = self._stopping or bool(self.stopped)
         for worker in self._workers.values():
-            worker.terminate() if self._stopping else worker.finish()
-        give_up = time.monotonic() + (_TERMINATE_S if self._stopping else _FINISH_S)
+            worker.terminate() if stopping else worker.finish()
+        give_up = time.monotonic() + (_TERMINATE_S if stopping else _FINISH_S)
         for worker in self._workers.values():
             worker.wait(give_up - time.monotonic())
         self._workers.clear()

@@ -19,6 +19,7 @@ from harness.running.images import find_image, own_image
 from harness.running.plan import RUN_LOG_BYTES, ServicePlan
 from harness.running.worker_process import ONE_THREAD
 from harness.runtimes.exits import unheard
+from harness.runtimes.process import BYTECODE
 from harness.runtimes.service import Service
 from harness.runtimes.specs import (
     ENVIRONMENT,
@@ -32,6 +33,7 @@ from harness.runtimes.start import start_service
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.hub_cache import is_hub_id, repository_folder
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
+from harness.worldmodels.strangers import bytecode_folder, is_strangers
 from harness.worldmodels.weight_files import weight_files
 
 ENVIRONMENT_CLASSES = {"embedded": "images.embedded.environment:EmbeddedEnvironment"}
@@ -109,6 +111,9 @@ def plan_world_model(
     fields = asdict(manifest)
     if image is None and not where.container:
         path = tuple(str(folder.absolute()) for folder in (entry.folder, *entry.shared))
+        variables = _gpu_variables(where.gpu)
+        if is_strangers(entry):
+            variables[BYTECODE] = str(bytecode_folder(entry))
         plan = ServicePlan(
             WORLD_MODEL,
             manifest.name,
@@ -116,7 +121,7 @@ def plan_world_model(
             path,
             where.python,
             manifest=fields,
-            variables=_gpu_variables(where.gpu),
+            variables=variables,
             start_s=entry.start_s,
         )
         return plan, None

@@ -51,7 +51,7 @@ class SuitePlayer:
     def play(self, episode: Episode, seed: int) -> PlayedEpisode:
         """Play ``episode``; a call that failed because its service died raises the reason of the death."""
         identity = self._identity
-        with self._services.deaths_told():
+        with self._services.causes_told():
             return self._task.play_episode(
                 self._environment, self._imaginer, episode, self._tier, seed, identity.wm, identity.stop
             )

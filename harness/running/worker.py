@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,13 +28,16 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import (
     DeadlineExceeded,
     EpisodeError,
+    ModelFault,
     Refusal,
+    RolloutError,
     ServiceError,
     SpecMismatch,
     WiwError,
 )
 from harness.contracts.manifests import NETWORK, SPENDING
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
+from harness.contracts.storage import storage_error
 from harness.records.episode_files import make_record, write_record
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
@@ -53,6 +57,7 @@ from harness.running.messages import (
 )
 from harness.running.plan import RunPlan, decode_plan
 from harness.running.player import Player, make_player
+from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL
 
 _PR_SET_PDEATHSIG = 1
 _LAST_WORDS_S = 5.0
@@ -65,6 +70,7 @@ class Worker:
         self._folder = folder
         self._say = say
         self._plan = plan
+        self._number = number
         self._logs = folder.logs / f"services-{number}"
         self._player: Optional[Player] = None
         self._has_played = False
@@ -77,7 +83,12 @@ class Worker:
         try:
             self._ready_player()
         except Exception as error:
-            traceback.print_exc()
+            log_traceback()
+            if isinstance(error, ModelFault):  # another worker would only start the same
+                return Abort(WiwError.__name__, error.what, error.next_step)
+            machine = storage_error(error)
+            if machine is not None:
+                return _abort(machine)
             if isinstance(error, (Refusal, SpecMismatch, RecordError)):
                 return _abort(error)
             return StartFailed(_sentence(error))
@@ -89,10 +100,10 @@ class Worker:
         try:
             return self._play(episode, order)
         except EpisodeError as error:
-            traceback.print_exc()
-            return Finished(_unplayed(episode, order, ERROR, error))
+            log_traceback()
+            return Finished(self._unplayed(episode, order, ERROR, error))
         except Exception as error:
-            traceback.print_exc()
+            log_traceback()
             self.close()
             return self._after_failure(episode, order, error)
 
@@ -104,7 +115,7 @@ class Worker:
         try:
             player.close()
         except Exception:
-            traceback.print_exc()
+            log_traceback()
 
     def _ready_player(self) -> Player:
         if self._player is None:
@@ -117,7 +128,10 @@ class Worker:
         self._say(Starting(service, doing))
 
     def _play(self, episode: Episode, order: Play) -> Finished:
-        player = self._ready_player()
+        try:
+            player = self._ready_player()
+        except SpecMismatch as error:  # started again, it is not what the run was planned with: no episode's fault
+            raise RecordError(error.what, error.next_step) from error
         began = time.monotonic()
         played = player.play(episode, order.seed)
         self._has_played = True
@@ -133,7 +147,10 @@ class Worker:
         key = EpisodeKey(self._plan.identity.task, self._plan.identity.tier, episode.id, order.seed)
         played_at = time.monotonic()
         record = make_record(key, played, result, order.attempt)
-        write_record(self._folder.episodes, record, played)
+        try:
+            write_record(self._folder.episodes, record, played)
+        except Refusal as error:  # a folder that became read-only: nothing about the episode
+            raise RecordError(error.what, "Mend that, then resume the run.") from error
         add_notes(self._folder.path, played.notes)
         now = time.monotonic()
         timings = {**result.timings, "record": now - played_at, "episode": now - began}
@@ -142,20 +159,46 @@ class Worker:
     def _after_failure(self, episode: Episode, order: Play, error: Exception) -> Message:
         """Tell what is the episode's fault from what deserves another attempt or ends the run.
 
-        A refusal before anything was played concerns the whole run (a model of the wrong size); after that, it
-        concerns the episode, and the run goes on.
+        A disk that fails ends the run, whatever it met first. What the submitted world model does is the episode's: a
+        second try would count a model that fails now and then as one that does not. A refusal before anything was
+        played concerns the whole run (a model of the wrong size); after that, it concerns the episode, and the run
+        goes on. What is left are the harness's own faults.
         """
+        if isinstance(error, DeadlineExceeded):
+            return Finished(self._unplayed(episode, order, TIMEOUT, error))
+        if isinstance(error, ModelFault):
+            return Finished(self._unplayed(episode, order, ERROR, error))
         if isinstance(error, RecordError) or (isinstance(error, (Refusal, SpecMismatch)) and not self._has_played):
             return _abort(error)
-        if isinstance(error, DeadlineExceeded):
-            return Finished(_unplayed(episode, order, TIMEOUT, error))
-        if isinstance(error, ServiceError):
-            return Again(_sentence(error))
-        return Finished(_unplayed(episode, order, ERROR, error))
+        machine = storage_error(error)
+        if machine is not None:
+            return _abort(machine)
+        if isinstance(error, (ServiceError, OSError, MemoryError)):
+            return Again(self._told(error))
+        return Finished(self._unplayed(episode, order, ERROR, error))
+
+    def _unplayed(self, episode: Episode, order: Play, state: str, error: Exception) -> EpisodeResult:
+        return EpisodeResult(episode.id, episode.home, order.seed, state, {}, "", self._told(error))
+
+    def _told(self, error: Exception) -> str:
+        """Return an error in words, with the log that says more, below the run folder."""
+        sentence = _sentence(error)
+        log = self._logs / f"{_failed_service(error)}.log"
+        log = log if log.exists() else self._folder.worker_log(self._number)
+        return sentence if str(log) in sentence else f"{sentence} (log: {log.relative_to(self._folder.path)})"
 
 
-def _unplayed(episode: Episode, order: Play, state: str, error: Exception) -> EpisodeResult:
-    return EpisodeResult(episode.id, episode.home, order.seed, state, {}, "", _sentence(error))
+def _failed_service(error: Exception) -> str:
+    """Return the kind of service whose log explains ``error``; "" for none."""
+    if isinstance(error, (ModelFault, RolloutError)):
+        return WORLD_MODEL
+    return ENVIRONMENT if isinstance(error, (ServiceError, EpisodeError)) else ""
+
+
+def log_traceback() -> None:
+    """Write the present exception to the worker's log; one that cannot be written must not become another failure."""
+    with suppress(OSError):
+        traceback.print_exc()
 
 
 def _sentence(error: Exception) -> str:

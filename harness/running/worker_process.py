@@ -18,6 +18,7 @@ from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
 from harness.running.plan import RunPlan, encode_plan
 from harness.runtimes.process import LOGGED
+from harness.runtimes.python_start import module_command, python_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ONE_THREAD = (
@@ -44,13 +45,13 @@ class WorkerProcess:
     def __init__(self, folder: RunFolder, plan: RunPlan, number: int, lock_descriptor: int) -> None:
         self._folder = folder
         self.number = number
-        self.log = folder.logs / f"worker-{number}.log"
+        self.log = folder.worker_log(number)
         self.ready = False
         self.task: Optional[Task] = None
         self.home: Optional[str] = None
         self.deadline: Optional[float] = time.monotonic() + plan.worker_start_s()
         self._buffer = b""
-        command = [sys.executable, "-m", "harness.running.worker", "--run", str(folder.path.absolute())]
+        command = [*module_command(sys.executable, "harness.running.worker"), "--run", str(folder.path.absolute())]
         command += ["--worker", str(number), "--parent", str(os.getpid())]
         with self.log.open("ab") as log, tempfile.TemporaryFile() as told:
             told.write(encode_plan(plan))
@@ -163,7 +164,5 @@ class WorkerProcess:
 def _environment() -> Dict[str, str]:
     """Return this process's environment with one thread a library and the checkout importable."""
     environment = dict(os.environ)
-    environment.update(dict.fromkeys(ONE_THREAD, "1"), PYTHONIOENCODING=LOGGED)
-    paths = [str(CHECKOUT), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    environment.update(dict.fromkeys(ONE_THREAD, "1"), PYTHONIOENCODING=LOGGED, PYTHONPATH=python_path())
     return environment

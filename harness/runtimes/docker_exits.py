@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.contracts.errors import ServiceError
+from harness.contracts.errors import MachineError, ServiceError
 from harness.runtimes.exits import ServiceLog, describe_exit, ended_error
 from harness.runtimes.sandbox import describe_limits
 from harness.runtimes.specs import ContainerSpec
 
 LOG_LINES = 400
 _BUS_ERROR = 135
+_NO_SPACE = "no space left"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ _CAUSES = (
     ),
     _cause(
         r"No space left on device|Errno 28\b",
-        "no space left",
+        _NO_SPACE,
         "Only /tmp and /dev/shm can be written, and they are small: write less, or raise their limits; if the host's "
         "own disk is full, look at `docker system df`.",
     ),
@@ -154,10 +155,15 @@ def ended_container_error(
     return ended_error(f"{name!r} (image {container.image})", how, hint, log, when)
 
 
-def start_error(name: str, container: ContainerSpec, words: str) -> ServiceError:
-    """Return the error for a container that the engine refused to create or to start, with the engine's words."""
+def start_error(name: str, container: ContainerSpec, words: str) -> ServiceError | MachineError:
+    """Return the error for a container that the engine refused to create or to start, with the engine's words.
+
+    A full disk is the machine's: the engine has not run anything of the image yet.
+    """
     cause, next_step = find_cause(words)
     said = " ".join(words.split()).rstrip(".")
     what = f"the engine did not start service {name!r} (image {container.image}): "
     what += f"{cause}: {said}." if cause else f"{said}."
+    if cause == _NO_SPACE:
+        return MachineError(what, "The engine's disk is full: look at `docker system df`, and free some space.")
     return ServiceError(what, next_step or "Try the image by hand: docker run --rm --network none IMAGE")

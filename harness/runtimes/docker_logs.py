@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -73,7 +74,11 @@ class LogReader:
         if self._left <= 0:
             return
         kept = part[: self._left]
-        log.write(kept)
+        with suppress(OSError):  # a full disk: the output is still read, so that the service goes on
+            log.write(kept)
         self._left -= len(kept)
         if self._left <= 0:
-            log.write(f"\n[log: cut here after {self._limit} bytes; the service's further output is lost]\n".encode())
+            with suppress(OSError):
+                log.write(
+                    f"\n[log: cut here after {self._limit} bytes; the service's further output is lost]\n".encode()
+                )

@@ -24,7 +24,7 @@ from harness.runtimes.docker_folder import ContainerFolder
 from harness.runtimes.docker_labels import owner_labels
 from harness.runtimes.docker_logs import LogReader
 from harness.runtimes.docker_reaping import reap_stale_containers
-from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, late_error, refusal_of, unheard
+from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, late_error, unheard
 from harness.runtimes.sandbox import READ_ONLY_PATHS, creation_arguments, host_arguments
 from harness.runtimes.specs import ContainerSpec, ServiceLimits, ServiceSpec
 from harness.wire.host import STACK_SIGNAL
@@ -187,7 +187,8 @@ class ContainerService:
 
     def _start_error(self, end: ContainerEnd) -> WiwError:
         died = self._death_error(end, "while starting")  # reads the log to its end
-        return refusal_of(f"{self.name!r} (image {self._container_spec().image})", end.exit_code, self._log) or died
+        service = f"{self.name!r} (image {self._container_spec().image})"
+        return chosen_end(self._spec.kind, service, end.exit_code, self._log) or died
 
     def _death_error(self, end: ContainerEnd, when: str) -> ServiceError:
         if self._reader is not None:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contracts.errors import DeadlineExceeded, Refusal, ServiceError
+from harness.contracts.errors import DeadlineExceeded, MachineError, Refusal, ServiceError, WiwError
 from harness.runtimes.specs import ServiceLimits
+from harness.wire.host import ENVIRONMENT, MACHINE_FAILED
 from harness.wire.progress import last_told
 
 LOG_LINES = 20
@@ -131,12 +132,29 @@ def refusal_of(service: str, returncode: int, log: ServiceLog) -> Refusal | None
 
     ``service`` is its name as it shall appear. The whole reason is passed on: it may have several lines.
     """
+    said = _said(log)
+    if returncode != REFUSED or not said:
+        return None
+    return Refusal(f"service {service} refused to start: {said}", f"Whole log: {log.path}")
+
+
+def chosen_end(kind: str, service: str, returncode: int, log: ServiceLog) -> WiwError | None:
+    """Return the refusal or the failed disk that a service of ``kind`` ended with; None for any other end.
+
+    Only an environment is believed that a disk failed: a world model could stop any run by saying so.
+    """
+    said = _said(log)
+    if kind == ENVIRONMENT and returncode == MACHINE_FAILED:
+        why = said or "a disk failed, and its log cannot be written either."
+        return MachineError(f"service {service} could not start: {why}", f"Whole log: {log.path}")
+    return refusal_of(service, returncode, log)
+
+
+def _said(log: ServiceLog) -> str:
+    """Return the reason that a service gave last, all its lines; "" where it gave none."""
     lines = log.tail(_MANY_LINES).splitlines()
     begins = [number for number, line in enumerate(lines) if line.startswith(_REFUSAL)]
-    if returncode != REFUSED or not begins:
-        return None
-    said = "\n".join(lines[begins[-1] :]).removeprefix(_REFUSAL)
-    return Refusal(f"service {service} refused to start: {said}", f"Whole log: {log.path}")
+    return "\n".join(lines[begins[-1] :]).removeprefix(_REFUSAL) if begins else ""
 
 
 def late_error(name: str, seconds: float, log: ServiceLog) -> DeadlineExceeded:

@@ -19,7 +19,8 @@ from types import TracebackType
 from harness.contracts.errors import Refusal, ServiceError
 from harness.contracts.folders import home, user_cache
 from harness.runtimes import keeper
-from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, died_error, late_error, refusal_of, unheard
+from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, died_error, late_error, unheard
+from harness.runtimes.python_start import module_command, python_path
 from harness.runtimes.sockets import (
     SOCKET_NAME,
     SPEC_NAME,
@@ -31,6 +32,9 @@ from harness.runtimes.sockets import (
 from harness.runtimes.specs import ServiceLimits, ServiceSpec
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
+BYTECODE = "PYTHONPYCACHEPREFIX"
+"""The variable that names the folder in which an interpreter keeps its bytecode."""
+
 POLL_S = 0.01
 HEALTH_TIMEOUT_S = 1.0
 STACK_DUMP_S = 1.0
@@ -107,7 +111,7 @@ class RunningService:
             code = self._exit_code()
             if code is not None:
                 died = died_error(self.name, code, self._log, "while starting")
-                raise refusal_of(repr(self.name), code, self._log) or died
+                raise chosen_end(self._spec.kind, repr(self.name), code, self._log) or died
             if left <= 0.0:
                 self._dump_stack()
                 raise late_error(self.name, self._limits.start_s, self._log)
@@ -214,7 +218,7 @@ def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[
         "parent_pid": os.getpid(),
     }
     spec_file.write_text(json.dumps(content), encoding="utf-8")
-    command = [spec.python, "-m", "harness.wire.host", "--spec", str(spec_file)]
+    command = [*module_command(spec.python, "harness.wire.host"), "--spec", str(spec_file)]
     try:
         with log_path.open("ab") as log:
             return subprocess.Popen(
@@ -236,11 +240,13 @@ def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[
 def _environment(spec: ServiceSpec) -> dict[str, str]:
     """Return the variables of a service: the harness's own, less what would mislead another interpreter."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
-    variables.update(PYTHONPATH=str(REPO_ROOT), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1", PYTHONIOENCODING=LOGGED)
+    variables.update(PYTHONPATH=python_path(), PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1", PYTHONIOENCODING=LOGGED)
     if home() is None:  # libraries look for a home and for a name, and some fail without
         variables["HOME"] = str(user_cache())
         variables.setdefault("LOGNAME", f"uid-{os.getuid()}")
     variables.update(spec.environment_variables)
+    if BYTECODE in spec.environment_variables:  # a folder of its own is there to be written
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)
     return variables
 
 

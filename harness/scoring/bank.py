@@ -6,10 +6,11 @@ its choice counts as wrong. Means of metres and correlations are over the states
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from harness.contracts.errors import Refusal
+from harness.contracts.failures import distinct
 from harness.contracts.manifests import ENVIRONMENT
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.records.banks import BANK_HASH
@@ -19,6 +20,7 @@ from harness.scoring.data import RunData
 from harness.scoring.intervals import Sample, mean_interval
 from harness.scoring.metrics import mean, rate, state_counts, timings_table
 from harness.scoring.references import row_name
+from harness.scoring.retries import retries
 from harness.scoring.summary import findings_plain
 
 REGRET, SELF_REGRET, CHANCE = "regret_m", "self_regret_m", "chance_m"
@@ -107,7 +109,9 @@ def as_results(run: RunData, measured: Mapping[str, Optional[Metric]]) -> Dict[s
         "wm_manifest_hash": identity.wm_manifest_hash,
         "wm_digests": dict(identity.wm_digests),
         "wm_overrides": dict(identity.wm_overrides),
-        "stamps": list(identity.stamps),
+        "stamps": list(run.stamps),
+        "retries": asdict(retries(run.rows)),
+        "failures": [asdict(failures) for failures in distinct(run.results)],
         "planner": identity.planner,
         "seed": identity.seeds[0],
         "simulator": simulator_role(run),

@@ -178,7 +178,7 @@ def _compared_run(run: RunData, label: str, results: Sequence[EpisodeResult]) ->
         wm=identity.wm,
         wm_manifest_hash=identity.wm_manifest_hash,
         overrides=dict(identity.wm_overrides),
-        stamps=identity.stamps,
+        stamps=run.stamps,
         success=rate(success_sample(results)),
     )
 

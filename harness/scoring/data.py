@@ -16,6 +16,7 @@ from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity, RunRecord
 from harness.records.journal import JournalRow
 from harness.records.notes import read_notes
+from harness.scoring.retries import retries
 
 
 def no_trajectory(row: JournalRow) -> Optional[Trajectory]:
@@ -47,6 +48,11 @@ class RunData:
     def results(self) -> Tuple[EpisodeResult, ...]:
         """Return one result an episode and seed, in the order of the plan."""
         return tuple(row.result for row in self.rows)
+
+    @property
+    def stamps(self) -> Tuple[str, ...]:
+        """Return what a reader must not overlook: of how the run was planned, and of how it was played."""
+        return (*self.identity.stamps, *retries(self.rows).stamps)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import List, Sequence
 
+from harness.contracts.commands import command
 from harness.contracts.manifests import Setting
 from harness.records.identity import RunRecord
-
-PLAY = ("python", "benchmark.py")
 
 KEPT = (
     "--plugins",
@@ -33,7 +31,7 @@ def setting_text(value: Setting) -> str:
 
 def continue_command(folder: str, errors: bool) -> str:
     """Return the command that plays the rest of a run; ``errors``: those that ended in error, too."""
-    return _quoted([*PLAY, "--resume", folder, *(["--retry-errors"] if errors else [])])
+    return command("--resume", folder, *(["--retry-errors"] if errors else []))
 
 
 def reference_command(record: RunRecord) -> str:
@@ -50,9 +48,8 @@ def larger_command(record: RunRecord, split: str) -> str:
 def _play(record: RunRecord, split: str, episodes: str) -> str:
     identity = record.identity
     image = () if identity.wm_image is None else ("--wm-image", identity.wm_image.reference)
-    return _quoted(
-        [
-            *PLAY,
+    return command(
+        *[
             *image,
             *("--wm", identity.wm, "--task", identity.task, "--suite", identity.suite, "--tier", identity.tier),
             *("--split", split, "--episodes", episodes, "--stop", identity.stop),
@@ -74,17 +71,13 @@ def _seeds(seeds: Sequence[int]) -> Sequence[str]:
     return ("--seed", str(seeds[0])) if len(seeds) == 1 else ("--seeds", ",".join(map(str, seeds)))
 
 
-def _kept(command: Sequence[str]) -> Sequence[str]:
+def _kept(recorded: Sequence[str]) -> Sequence[str]:
     """Return the options of a recorded command that must be given again, in either of the forms that a shell takes."""
     kept: List[str] = []
-    for place, word in enumerate(command):
+    for place, word in enumerate(recorded):
         name, equals, _ = word.partition("=")
         if word in KEPT_FLAGS or (name in KEPT and equals):
             kept.append(word)
-        elif word in KEPT and place + 1 < len(command):
-            kept += [word, command[place + 1]]
+        elif word in KEPT and place + 1 < len(recorded):
+            kept += [word, recorded[place + 1]]
     return kept
-
-
-def _quoted(words: Sequence[str]) -> str:
-    return " ".join(map(shlex.quote, words))

@@ -9,6 +9,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+from harness.contracts.failures import Failures, distinct
 from harness.contracts.results import PLAYED, Metric
 from harness.records.damage import Findings
 from harness.records.identity import ImageRecord, RunIdentity
@@ -18,6 +19,7 @@ from harness.scoring.dose_curves import DoseCurve, Equivalent, equivalents
 from harness.scoring.gap import Gap, gap_rows, gaps
 from harness.scoring.metrics import metrics_table, state_counts, timings_table
 from harness.scoring.references import CEILING, ReferenceRow, reference_table
+from harness.scoring.retries import Retries, retries
 from harness.scoring.verdict import Verdict, judge
 
 SCHEMA_VERSION = 1
@@ -79,6 +81,9 @@ class Summary:
     test_runs: int
     equivalents: Tuple[Equivalent, ...]
     findings: Findings
+    stamps: Tuple[str, ...]
+    retries: Retries
+    failures: Tuple[Failures, ...]
     verdict: Verdict
     notes: Tuple[str, ...] = ()
 
@@ -107,6 +112,9 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         trajectory_root=trajectory_root(run.rows),
         test_runs=context.test_runs,
         equivalents=worth,
+        stamps=run.stamps,
+        retries=retries(run.rows),
+        failures=distinct(run.results),
         verdict=judge(run, references, context.baseline, worth, context.splits, folder),
         findings=run.findings,
         notes=run.notes,
@@ -131,7 +139,9 @@ def as_results(summary: Summary) -> Dict[str, Any]:
     plain.update({key: getattr(summary.identity, key) for key in IDENTITY})
     plain.update(
         {
-            "stamps": list(summary.identity.stamps),
+            "stamps": list(summary.stamps),
+            "retries": asdict(summary.retries),
+            "failures": [asdict(failures) for failures in summary.failures],
             "wm_facts": {name: summary.identity.wm_manifest.get(name) for name in FACTS},
             "wm_image": _image_plain(summary.identity.wm_image),
             "seeds": list(summary.identity.seeds),

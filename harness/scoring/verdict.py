@@ -18,7 +18,7 @@ from harness.scoring.next_commands import continue_command, larger_command, refe
 from harness.scoring.references import CEILING, ReferenceRow
 
 HELPS, HURTS, OPEN, WORTH = "helps", "hurts", "open", "worth"
-PARTIAL, MISSING, REFERENCE = "partial", "missing", "reference"
+PARTIAL, MISSING, REFERENCE, DAMAGED = "partial", "missing", "reference", "damaged"
 
 TEST = "test"
 
@@ -29,7 +29,8 @@ class Verdict:
 
     ``kind``: ``helps`` or ``hurts`` (the gain's interval lies above or below zero), ``open`` (it holds zero, or there
     is no room between the references), ``worth`` (no gain, but a dose curve), ``missing`` (references), ``partial``,
-    or ``reference`` (nothing to judge). ``next_step`` is the command that would tell more, "" where there is none.
+    ``damaged``, or ``reference`` (nothing to judge). ``next_step`` is the command that would tell more, "" where there
+    is none.
     """
 
     kind: str
@@ -51,11 +52,18 @@ def judge(
     the run's folder as a command names it.
     """
     return (
-        _partial(run, folder)
+        _damaged(run)
+        or _partial(run, folder)
         or _reference(run, rows, baseline)
         or _without_gain(run, rows, baseline, equivalents, splits)
         or _by_gain(run, _mine(rows).gain, baseline, splits)
     )
+
+
+def _damaged(run: RunData) -> Optional[Verdict]:
+    if not run.findings.damage:
+        return None
+    return Verdict(DAMAGED, "not told: the record of this run is DAMAGED, so nothing in it is to be believed")
 
 
 def _partial(run: RunData, folder: str) -> Optional[Verdict]:

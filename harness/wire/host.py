@@ -15,6 +15,7 @@ beside the socket instead, which the kernel releases when the harness dies.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import faulthandler
 import fcntl
@@ -36,6 +37,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from harness.contracts.errors import Refusal
 from harness.contracts.kernel_folders import name_folder_of_service
 from harness.contracts.manifests import Checkpoint, ModelManifest
+from harness.contracts.storage import storage_error
 from harness.wire.foreign_calls import end_on_foreign_calls
 from harness.wire.memory import keep_freed_memory
 from harness.wire.progress import tell
@@ -48,6 +50,9 @@ CLOSE_S = 3.0
 POLL_S = 0.2
 STUCK_S = 900.0
 """No call may hold the interpreter lock longer: the longest default deadline is 600 s."""
+
+MACHINE_FAILED = 74
+"""The exit status of a service that ended because a disk failed (EX_IOERR of sysexits.h)."""
 
 STACK_SIGNAL = signal.SIGUSR1
 """On this signal the process writes the Python stack of every thread, and lives on. The init process of a container
@@ -233,22 +238,33 @@ def serve(spec: HostSpec) -> None:
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command line; return the exit status: 0 ended in order, 1 the object failed, 2 the spec is wrong."""
+    """Run the command line; return the exit status.
+
+    0 ended in order, 1 the object failed, 2 the spec is wrong or the object refuses, `MACHINE_FAILED` a disk failed.
+    """
     parser = argparse.ArgumentParser(prog="python -m harness.wire.host", description="Serve one object.")
     parser.add_argument("--spec", type=Path, required=True, help="JSON file that says what to serve and where")
     try:
         serve(read_spec(parser.parse_args(arguments).spec))
     except Refusal as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Exception:  # the object's code may raise anything
-        traceback.print_exc(file=sys.stderr)
-        return 1
+        machine = storage_error(error)
+        with contextlib.suppress(OSError):
+            print(f"error: {machine or error}", file=sys.stderr)
+        return 2 if machine is None else MACHINE_FAILED
+    except Exception as error:  # the object's code may raise anything
+        with contextlib.suppress(OSError):  # the log may lie on the disk that failed
+            traceback.print_exc(file=sys.stderr)
+            machine = storage_error(error)
+            if machine is None:
+                return 1
+            print(f"error: {machine}", file=sys.stderr)
+        return MACHINE_FAILED
     return 0
 
 
 if __name__ == "__main__":
     status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(status)  # a call that never ends must not keep the process

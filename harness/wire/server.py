@@ -7,8 +7,6 @@ client has gone before its turn is dropped unexecuted.
 
 from __future__ import annotations
 
-import sys
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -17,11 +15,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from harness.contracts.errors import WiwError
+from harness.contracts.storage import storage_error
 from harness.wire.buffers import widen_send_buffers
 from harness.wire.channel import COMMON_OPTIONS, HANDSHAKE
 from harness.wire.limits import REQUEST_BYTES
 from harness.wire.services import Service
-from harness.wire.statuses import abort, from_user_code
+from harness.wire.statuses import abort, from_user_code, log_traceback
 
 MAX_WAITING_CALLS = 64
 _HEALTH_THREADS = 2
@@ -30,8 +29,8 @@ _HEALTH_THREADS = 2
 def _report(context: Any, error: BaseException, method: str) -> None:
     """Log an exception of a method and end its call with it."""
     if not isinstance(error, WiwError):
-        traceback.print_exc(file=sys.stderr)
-    abort(context, from_user_code(error, method))
+        log_traceback()
+    abort(context, storage_error(error) or from_user_code(error, method))
 
 
 def _unary(method: str, answer: Callable[[bytes], bytes]) -> Callable[[bytes, Any], bytes]:
@@ -40,7 +39,7 @@ def _unary(method: str, answer: Callable[[bytes], bytes]) -> Callable[[bytes, An
             return b""
         try:
             return answer(data)
-        except (Exception, SystemExit) as error:  # whatever the object raises becomes an error reply
+        except BaseException as error:  # whatever the object raises becomes an error reply: gRPC would never end it
             _report(context, error, method)
         return b""
 
@@ -52,7 +51,9 @@ def _streaming(method: str, answer: Callable[[bytes], Iterator[bytes]]) -> Calla
         try:
             if context.is_active():
                 yield from answer(data)
-        except (Exception, SystemExit) as error:  # whatever the object raises becomes an error reply
+        except GeneratorExit:  # the client has gone
+            raise
+        except BaseException as error:  # whatever the object raises becomes an error reply: gRPC would never end it
             _report(context, error, method)
 
     return behavior

@@ -25,7 +25,7 @@ from harness.wire.codec.wanted import read_planted
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import check_protocol
 from harness.wire.sdk import Environment, WorldModel
-from harness.wire.statuses import MAX_ERROR_TEXT, from_user_code
+from harness.wire.statuses import MAX_ERROR_TEXT, from_user_code, log_traceback
 
 _KEPT_BYTES = 1024
 
@@ -156,7 +156,10 @@ class WorldModelMethods:
                 if request is not None:
                     yield from self._answer(rollout, request)
             reason = "the model answered without this rollout."
-        except (Exception, SystemExit) as error:  # the author's code may raise anything
+        except GeneratorExit:  # the client has gone
+            raise
+        except BaseException as error:  # the author's code may raise anything
+            log_traceback()
             reason = _reason(error, self._model)
         for request in due.values():
             yield from _parts(failed_rollout(request.id, request.camera, reason))
@@ -166,6 +169,7 @@ class WorldModelMethods:
         try:
             first = next(parts)  # all checks come before the first part
         except Exception as error:  # a rollout that is not one
+            log_traceback()
             reason = _reason(error, self._model)
             parts = _parts(failed_rollout(request.id, request.camera, reason))
             first = next(parts)

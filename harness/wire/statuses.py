@@ -6,7 +6,9 @@ look at the service with other tools. Whatever else goes wrong becomes a `Servic
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import traceback
 from pathlib import Path
 from typing import Any, Dict, Optional, Type
@@ -30,6 +32,7 @@ _CODES: Dict[Type[WiwError], grpc.StatusCode] = {
     errors.EpisodeError: grpc.StatusCode.ABORTED,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.ServiceError: grpc.StatusCode.INTERNAL,
+    errors.MachineError: grpc.StatusCode.UNAVAILABLE,
 }
 _CLASSES: Dict[str, Type[WiwError]] = {kind.__name__: kind for kind in _CODES}
 
@@ -52,8 +55,21 @@ def from_user_code(error: BaseException, doing: str) -> WiwError:
         return error
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
-    message = f"{type(error).__name__}: {error}"
+    message = f"{type(error).__name__}: {_words(error)}"
     return ServiceError(f"{doing} failed with {message}{place}.", "The service's log has the traceback.")
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # the author's code again
+        return f"(its message cannot be read: {type(broken).__name__})"
+
+
+def log_traceback() -> None:
+    """Write the whole traceback of the present exception to the service's log; a log that is full stops nothing."""
+    with contextlib.suppress(Exception):
+        traceback.print_exc(file=sys.stderr)
 
 
 def abort(context: Any, error: WiwError) -> None:

@@ -11,7 +11,7 @@ from typing import Collection, Iterator, Mapping, Optional, Protocol, Sequence
 
 from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, Camera
-from harness.contracts.errors import EpisodeError, Refusal
+from harness.contracts.errors import EpisodeError, Refusal, RolloutError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.motion_errors import NO_ERROR, MotionError
 from harness.contracts.observations import View, ViewRequest
@@ -318,24 +318,28 @@ class PluginImaginer:
             self.rollouts += len(batch)
             answers = self._model.imagine_batch(batch)
             wanted = {request.id: request.frames for request in batch}
-            imagined.update(_collect(self._manifest.name, answers, wanted, batch[0].camera))
+            imagined.update(_collect(self._manifest.name, answers, wanted, batch[0].camera, RolloutError))
         return imagined
 
 
 def _collect(
-    name: str, rollouts: Iterator[Rollout], wanted: Mapping[int, Sequence[int]], camera: Camera
+    name: str,
+    rollouts: Iterator[Rollout],
+    wanted: Mapping[int, Sequence[int]],
+    camera: Camera,
+    fault: type[EpisodeError] = EpisodeError,
 ) -> dict[int, Imagined]:
-    """Return the frames by rollout id; raise EpisodeError for a failed, missing, double or misshapen rollout."""
+    """Return the frames by rollout id; raise ``fault`` for a failed, missing, double or misshapen rollout."""
     collected: dict[int, Imagined] = {}
     for rollout in rollouts:
         if rollout.error:
-            raise EpisodeError(f"world model {name!r} failed on rollout {rollout.id}: {rollout.error}")
+            raise fault(f"world model {name!r} failed on rollout {rollout.id}: {rollout.error}")
         if rollout.id not in wanted or rollout.id in collected:
-            raise EpisodeError(f"world model {name!r} answered rollout {rollout.id}, which was not asked (again).")
+            raise fault(f"world model {name!r} answered rollout {rollout.id}, which was not asked (again).")
         indices = wanted[rollout.id]
         expected = (len(indices), camera.height, camera.width, 3)
         if rollout.rgb.shape != expected or rollout.camera.kind != camera.kind:
-            raise EpisodeError(
+            raise fault(
                 f"world model {name!r} answered {rollout.camera.kind} {list(rollout.rgb.shape)} where "
                 f"{camera.kind} {list(expected)} was asked.",
                 "The plugin must return exactly the frames asked for, in the size of the request's view.",
@@ -343,7 +347,7 @@ def _collect(
         collected[rollout.id] = {i: View(rollout.camera, rgb) for i, rgb in zip(indices, rollout.rgb, strict=True)}
     missing = sorted(set(wanted) - set(collected))
     if missing:
-        raise EpisodeError(f"world model {name!r} did not answer the rollouts {missing}.")
+        raise fault(f"world model {name!r} did not answer the rollouts {missing}.")
     return collected
 
 

@@ -15,8 +15,8 @@ import pytest
 from harness.cli import again
 from harness.cli.app import main
 from harness.cli.continuing import Continuation, plan_again
+from harness.cli.failures import resume_command
 from harness.cli.options import RunOptions, make_plan
-from harness.cli.play import resume_command
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
@@ -105,7 +105,7 @@ def test_what_was_given_has_to_be_given_again_and_takes_effect(tmp_path: Path, m
         plan_again(folder, Continuation())
     with pytest.raises(Refusal, match=r"with --env-python, --wm-python,"):
         plan_again(folder, Continuation(plugins=(plugin,)))
-    words = shlex.split(resume_command(folder.path, plan))
+    words = shlex.split(resume_command(folder.path, plan, {}))
     assert words[2:4] == ["--resume", str(folder.path)]
     assert f"--wm-python={python}" in words and f"--plugins={plugin}" in words
     given = Continuation(plugins=(plugin,), wm_python=str(python), env_python="/bin/echo")

@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from harness.contracts import kernel_folders
+from harness.contracts import kernel_folders, sources
 
 ROOT = Path(__file__).parents[2]
 
@@ -143,6 +143,18 @@ def test_a_plugin_that_calls_numba_itself_runs_what_is_written(tmp_path: Path) -
     assert run(tmp_path, serve, keep) == ["3.0", "1"]
     (plugin / "helper.py").write_text(HELPER.replace("2.0", "5.0"))
     assert run(tmp_path, serve, keep) == ["6.0", "0"]
+
+
+def test_a_folder_that_happens_to_be_called_like_a_package_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as numba's own folder of machine code, in the directory that a service runs in."""
+    (tmp_path / "small.py").write_text(SMALL)
+    before = sources.closure([tmp_path / "small.py"])
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numpy").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert sources.closure([tmp_path / "small.py"]) == before and "numba" in before[1]
 
 
 def small(folder: Path) -> dict[str, str]:

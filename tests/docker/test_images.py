@@ -41,6 +41,7 @@ def run_in(engine: Engine, name: str, code: str) -> str:
         command=[code],
         network_mode="none",
         read_only=True,
+        tmpfs={"/tmp": ""},
         cap_drop=["ALL"],
         mem_limit="1g",
         remove=True,
@@ -71,6 +72,17 @@ def test_an_image_holds_contracts_and_wire_and_no_other_room(engine: Engine, nam
     attributes(engine, name)
     rooms = "import pathlib; print(*(p.name for p in pathlib.Path('/opt/wiw/harness').iterdir() if p.is_dir()))"
     assert set(run_in(engine, name, rooms).split()) - {"__pycache__"} == {"contracts", "wire"}
+
+
+COMPILES = """
+from images.embedded.warm_up import compile_kernels
+compile_kernels(lambda text: print("compiles", text))
+print("ready")
+"""
+
+
+def test_the_embedded_image_brings_its_machine_code(engine: Engine) -> None:
+    assert run_in(engine, "embedded", COMPILES).split() == ["ready"]
 
 
 def test_a_lock_names_the_base_and_every_package(engine: Engine, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """A player without simulator or model: small random frames, drawn from the seed, at a chosen speed.
 
 Options of the plan: ``play_s`` (seconds an episode), ``misbehave`` (episode id -> ``error`` | ``crash`` | ``hang`` |
-``refuse`` | ``bug`` | ``service`` | ``service_once`` | ``disk_full``) and ``start`` (``refuse`` | ``fail``).
+``refuse`` | ``bug`` | ``service`` | ``service_once`` | ``model`` | ``model_late`` | ``no_space`` |
+``disk_full``) and ``start`` (``refuse`` | ``fail``).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -18,7 +20,7 @@ from harness.contracts.actions import FORWARD, Primitive
 from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.digest import array_digest
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import EpisodeError, Refusal, ServiceError
+from harness.contracts.errors import EpisodeError, ModelFault, ModelTimeout, Refusal, ServiceError
 from harness.contracts.observations import RGB, TopDownMap
 from harness.contracts.results import DecisionRecord, StepRecord
 from harness.contracts.seeds import generator
@@ -91,6 +93,9 @@ class FakePlayer:
             raise Refusal("the fake refuses.", "Ask a real one.")
         if self._options.get("start") == "fail":
             raise ServiceError("the fake service did not start.")
+        if self._options.get("start") == "model":
+            print("the model starts")
+            raise ModelFault("the fake model did not start.")
 
     def play(self, episode: Episode, seed: int) -> PlayedEpisode:
         """Play ``episode``, or misbehave as the plan says."""
@@ -112,6 +117,12 @@ class FakePlayer:
             time.sleep(600)
         if how == "service":
             raise ServiceError("the service died.")
+        if how == "model":
+            raise ModelFault(f"the model died of {episode}.")
+        if how == "model_late":
+            raise ModelTimeout("the model was late.")
+        if how == "no_space":
+            raise OSError(errno.ENOSPC, "No space left on device", "/some/cache")
         if how == "disk_full":
             raise DiskFull("no space left.", "Free some space.")
         if how == "service_once":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from harness.contracts.results import Metric
 from harness.records.identity import ImageRecord
@@ -43,3 +44,13 @@ def test_the_image_of_a_submitted_world_model_is_named() -> None:
     image = ImageRecord("lab/wm:1", "sha256:" + "a" * 64)
     plain = as_results(summarise(synthetic_run(wm_image=image)))
     assert plain["wm_image"] == {"reference": "lab/wm:1", "id": image.id, "repo_digest": ""}
+
+
+def test_more_than_one_attempt_is_told_and_stamped() -> None:
+    run = synthetic_run(errors=1)
+    assert "retried" not in summarise(run).stamps
+    rows = (replace(run.rows[0], attempts=3), replace(run.rows[1], attempts=2), *run.rows[2:])
+    plain = as_results(summarise(replace(run, rows=rows)))
+    assert plain["retries"] == {"episodes": 2, "most": 3}
+    assert plain["stamps"] == ["retried"]
+    assert plain["failures"][0]["count"] == 1

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.contracts.results import Metric
+from harness.records.damage import Damage, Findings
 from harness.scoring.data import RunData
 from harness.scoring.dose_curves import DoseCurve, DosePoint
 from harness.scoring.summary import Context, as_results, summarise
-from harness.scoring.verdict import HELPS, HURTS, MISSING, OPEN, PARTIAL, REFERENCE, WORTH, Verdict
+from harness.scoring.verdict import DAMAGED, HELPS, HURTS, MISSING, OPEN, PARTIAL, REFERENCE, WORTH, Verdict
 from tests.scoring.synthetic import synthetic_run
 
 SPLITS = {"validation": 100, "test": 400}
@@ -157,3 +158,9 @@ def test_random_weights_say_nothing_of_the_trained_model() -> None:
 def test_results_hold_the_verdict() -> None:
     summary = summarise(run_of("FTmini", 0.7), Context({"homing": HOMING, "gtsim": GTSIM}, {}, "homing", 0))
     assert as_results(summary)["verdict"] == dataclasses.asdict(summary.verdict)
+
+
+def test_a_damaged_record_tells_nothing() -> None:
+    damaged = dataclasses.replace(run_of("FTmini", 0.7), findings=Findings((Damage("easy-test-0001-s0", "flipped"),)))
+    verdict = judged(damaged, HOMING, GTSIM)
+    assert verdict.kind == DAMAGED and "DAMAGED" in verdict.text and "%" not in verdict.text

@@ -5,13 +5,15 @@ They run in a process of their own, so what they do is chosen by their arguments
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import signal
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
@@ -114,6 +116,8 @@ class GridEnvironment(Environment):
                 pass
         if self.mischief == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.mischief == "no space":
+            raise OSError(errno.ENOSPC, "No space left on device", "/the/cache")
         if self.mischief == "raise":
             raise ValueError("the floor is lava\ud800")
         if self.mischief == "exit":
@@ -220,6 +224,26 @@ class PaintModel(WorldModel):
         if request.prompt == "none":
             return None  # type: ignore[return-value]
         return Rollout(request.id, rgb, camera, confidence, {"paint": 0.5})
+
+
+class Unreadable(Exception):
+    """An error whose message cannot be read either."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class RaisingModel(PaintModel):
+    """Raises what is no Exception, or what cannot be told."""
+
+    def imagine(self, request: RolloutRequest) -> Rollout:
+        """Raise what the prompt says."""
+        kinds: Dict[str, BaseException] = {
+            "interrupt": KeyboardInterrupt(),
+            "cancelled": asyncio.CancelledError(),
+            "unreadable": Unreadable(),
+        }
+        raise kinds[request.prompt]
 
 
 class BatchModel(PaintModel):

@@ -10,7 +10,7 @@ import pytest
 
 from harness.contracts.actions import Candidate, navigation_space
 from harness.contracts.cameras import Camera, Rig
-from harness.contracts.errors import DeadlineExceeded, NotNavigable, Refusal, ServiceError, SpecMismatch
+from harness.contracts.errors import DeadlineExceeded, MachineError, NotNavigable, Refusal, ServiceError, SpecMismatch
 from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import ViewRequest
 from harness.wire import client as client_module
@@ -226,3 +226,10 @@ def test_another_protocol_version_is_refused_with_both_sides(grid: Hosted, monke
     ):
         EnvironmentClient(grid.socket).describe()
     assert time.monotonic() - start < 1.0
+
+
+def test_a_full_disk_under_the_simulator_is_told_as_the_machines() -> None:
+    with hosted("environment", "GridEnvironment", options={"mischief": "no space"}) as host:
+        client = EnvironmentClient(host.socket, Deadlines(step_s=20.0))
+        with pytest.raises(MachineError, match=r"/the/cache.*No space left"):
+            client.step([FORWARD], ALL)

@@ -125,3 +125,21 @@ def test_a_model_that_dies_is_named() -> None:
     for client in serve("PaintModel"):
         with pytest.raises(ServiceError, match="cannot be reached for Imagine"):
             client.imagine(request(0, "die"))
+
+
+def test_what_a_model_raises_is_in_its_log_with_the_whole_traceback() -> None:
+    with hosted("world_model", "PaintModel", manifest=to_plain(MANIFEST)) as host:
+        client = WorldModelClient(host.socket, Deadlines(imagine_s=20.0))
+        assert "no paint left" in client.imagine(request(0, "raise")).error
+        client.close()
+        log = host.log.read_text()
+    assert "Traceback (most recent call last)" in log and log.rstrip().endswith("ValueError: no paint left")
+    assert 'objects.py", line' in log
+
+
+@pytest.mark.parametrize("prompt", ["interrupt", "cancelled", "unreadable"])
+def test_whatever_a_model_raises_ends_the_call(prompt: str) -> None:
+    with hosted("world_model", "RaisingModel", manifest=to_plain(MANIFEST)) as host:
+        client = WorldModelClient(host.socket, Deadlines(imagine_s=10.0))
+        assert "imagine failed with" in client.imagine(request(0, prompt)).error
+        client.close()

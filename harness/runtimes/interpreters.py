@@ -1,0 +1,89 @@
+"""What another interpreter lacks to run a service: found out before anything starts, and told all at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.contracts.errors import Refusal
+from harness.runtimes.python_start import python_path
+
+OLDEST = (3, 9)
+SERVICE = {
+    "numpy": "numpy>=1.21",
+    "grpc": "grpcio>=1.62",
+    "google.protobuf": "protobuf>=4.25",
+    "grpc_health": "grpcio-health-checking>=1.62",
+}
+"""What every service imports, and what to install for it."""
+
+_PROBE = """
+import json, sys
+from importlib.util import find_spec
+def here(name):
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
+print(json.dumps([list(sys.version_info[:2]), [name for name in sys.argv[1:] if not here(name)]]))
+"""
+_PROBE_S = 60.0
+
+
+def check_interpreter(
+    python: str,
+    option: str,
+    needed: Mapping[str, str],
+    likely: Mapping[str, str] | None = None,
+    path: tuple[str, ...] = (),
+) -> None:
+    """Raise Refusal unless ``python``, which ``option`` named, can import what a service and ``needed`` name.
+
+    ``needed`` and ``likely`` map modules to what pip installs for them. What is only ``likely`` needed is no reason to
+    refuse, but is named with the rest. ``path`` are folders that the service imports from as well.
+    """
+    likely = likely or {}
+    wanted = {**SERVICE, **needed, **likely}
+    version, missing = _ask(python, option, tuple(wanted), path)
+    if version < OLDEST:
+        raise Refusal(
+            f"{option} {python} is Python {version[0]}.{version[1]}; services need {OLDEST[0]}.{OLDEST[1]} or later.",
+            "Name a newer interpreter.",
+        )
+    if all(name in likely for name in missing):
+        return
+    packages = list(dict.fromkeys(wanted[name] for name in missing))
+    paths = f" (PYTHONPATH={os.environ['PYTHONPATH']} was looked through)" if os.environ.get("PYTHONPATH") else ""
+    raise Refusal(
+        f"{option} {python} (Python {version[0]}.{version[1]}) lacks {', '.join(missing)}{paths}.",
+        f"Install it all: {shlex.join([python, '-m', 'pip', 'install', *packages])}",
+    )
+
+
+def _ask(
+    python: str, option: str, modules: tuple[str, ...], path: tuple[str, ...]
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Return the version of an interpreter and which of ``modules`` it cannot find; Refusal where it is none."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
+    variables["PYTHONPATH"] = os.pathsep.join([python_path(), *path])
+    try:
+        done = subprocess.run(
+            [python, "-c", _PROBE, *modules],
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_S,
+            env=variables,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+        version, missing = json.loads(done.stdout.strip().splitlines()[-1])
+        return (int(version[0]), int(version[1])), tuple(str(name) for name in missing)
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError, TypeError) as error:
+        said = done.stderr.strip().splitlines()[-1:] if "done" in locals() else [str(error)]
+        raise Refusal(
+            f"{option} {python} does not work as a Python interpreter: {''.join(said) or error}.",
+            "Give the path of a Python of 3.9 or later.",
+        ) from error

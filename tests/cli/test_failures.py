@@ -1,0 +1,26 @@
+"""What the terminal says of failures: each kind once, with its log, and a command that a shell reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.cli.failures import failure_lines, resume_command
+from harness.contracts.failures import Failures
+from tests.running import fake
+
+PLAN = fake.plan(2)
+
+
+def test_errors_are_only_played_again_where_that_is_said() -> None:
+    assert resume_command(Path("my runs/a"), PLAN, {"planned": 2}) == "python benchmark.py --resume 'my runs/a'"
+    assert resume_command(Path("a"), PLAN, {"error": 1}).endswith("--resume a --retry-errors")
+    assert resume_command(Path("a"), PLAN, {"planned": 3, "timeout": 1}).endswith("--retry-errors")
+
+
+def test_each_kind_of_failure_is_told_once_with_its_number_and_the_path_of_its_log() -> None:
+    failures = [Failures("boom (log: logs/services-0/world_model.log)", "e0", 4), Failures("late", "e3", 1)]
+    lines = failure_lines(failures, "24 episodes", Path("runs/a"))
+    assert lines[0] == "errors  5 of 24 episodes"
+    assert lines[1].strip() == "4 × boom (log: runs/a/logs/services-0/world_model.log)"
+    assert lines[-1] == "logs    runs/a/logs"
+    assert failure_lines([], "24 episodes", Path("runs/a")) == []
