@@ -207,13 +207,14 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
     without = "With those packages and without the rest" if packages else "Without all that"
     weights = ("--weights", "random") if learnt else ()
     tier = tier_for(trial, manifest.view)
+    alone = f"{without}, the model alone: {command('plugin', 'check', manifest.name, *weights)}"
     if not tier:
-        words = ("plugin", "check", manifest.name, *weights)
-        return (f"{without}, the model alone: {command(*words)}",)
+        return (alone,)
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
     named = () if tier == trial.default_tier else ("--tier", tier)
     words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *named, *weights)
-    return (f"{without}, {why}: {command(*words)}",)
+    played = f"{without}, {why}: {command(*words)}"
+    return (played, alone) if named else (played,)
 
 
 def make_plan(options: RunOptions) -> RunPlan:

@@ -44,16 +44,16 @@ def _can_judge(tier: Tier, name: str, kind: str, view: str) -> bool:
 
 
 def _able(manifest: ModelManifest, suite: Suite) -> str:
-    """Return where such a model can be played: in this suite, else in others, else alone."""
-    view = manifest.view
+    """Return where such a model can be played, in this suite and in others, or how to try it alone."""
     able = [
         f"--suite {suite.family} --tier {name}"
         for name, tier in suite.tiers.items()
-        if _can_judge(tier, manifest.name, PLUGIN, view)
+        if _can_judge(tier, manifest.name, PLUGIN, manifest.view)
     ]
-    if not able:
-        others = [load_suite(name, suite.task) for name in list_suites(suite.task) if name != suite.name]
-        found = [(other.family, tier_for(other, view)) for other in others]
-        able = [f"--suite {family} --tier {name}" for family, name in found if name]
+    others = (load_suite(name, suite.task) for name in list_suites(suite.task) if name != suite.name)
+    for other in others:
+        tier = tier_for(other, manifest.view)
+        if tier:
+            able.append(f"--suite {other.family}" + ("" if tier == other.default_tier else f" --tier {tier}"))
     known = f"Play it with {' or '.join(able)}, or try" if able else "Try"
     return f"{known} the model alone: python benchmark.py plugin check {manifest.name}"

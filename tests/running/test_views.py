@@ -28,7 +28,7 @@ def test_a_perspective_model_plays_front_views_and_is_shown_the_way_from_panoram
     check_view(manifest, SUITE, SUITE.tier("easy-front"))
     with pytest.raises(Refusal, match="compares panoramas") as refused:
         check_view(manifest, SUITE, SUITE.tier("precise"))
-    assert refused.value.next_step.startswith("Play it with --suite embedded --tier easy-front, or try")
+    assert refused.value.next_step.startswith("Play it with --suite embedded --tier easy-front or --suite wiw, or try")
 
 
 @pytest.mark.parametrize("wm", ["warp", "copy", "FTltx"])
