@@ -26,7 +26,7 @@ from harness.contracts.observations import RGB
 from harness.contracts.wrong_fields import wrong_fields
 from harness.planning.bank_states import DecisionState
 from harness.planning.proposals import End, Proposal
-from tasks.suite import Suite, Tier
+from tasks.suite import PANORAMA, Suite, Tier
 from tasks.suite_files import Finite, Name, PoseData
 
 BANK = "bank.zip"
@@ -142,6 +142,14 @@ def bank_path(suite: Suite) -> Path:
     return suite.folder / BANK
 
 
+def file_of(path: Path, view: str) -> Path:
+    """Return the file of the bank in ``path`` that holds the tiers of one kind of view.
+
+    Those with perspective views lie in a file beside that of the panoramas, which stays as it was frozen.
+    """
+    return path if view == PANORAMA else path.with_name(f"{path.stem}-{view}{path.suffix}")
+
+
 def make_command(suite: Suite) -> str:
     """Return the command that makes a suite's bank."""
     return f"python -m tasks.{suite.task}.make_bank --suite {suite.name}"
@@ -181,6 +189,7 @@ def read_bank(suite: Suite, tier: Tier, path: Path) -> Bank:
     Refusal where there is no bank, where it is damaged or holds another content than it says, and where the states
     were made of other data than the tier's present ones.
     """
+    path = file_of(path, tier.view)
     if not path.is_file():
         raise Refusal(f"there is no decision bank {path}.", f"Make it: {make_command(suite)}")
     data = _read_index(path, path.stat().st_mtime_ns)

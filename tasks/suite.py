@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Tuple
 
 from harness.contracts.actions import ActionSpace
-from harness.contracts.cameras import Rig
+from harness.contracts.cameras import PINHOLE, Rig
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
@@ -34,6 +34,9 @@ HABITAT_IMAGE = "image:habitat_eval"
 
 FROZEN, DRAFT = "frozen", "draft"
 
+PANORAMA, PERSPECTIVE = "panorama", "perspective"
+"""What the agent of a tier sees, and what world models imagine for it."""
+
 AT = "@"
 """Stands between the name of a suite and an environment that is not its own."""
 
@@ -42,12 +45,15 @@ AT = "@"
 class Reference:
     """A named configuration that gives a number its meaning: a world model, and the reviser it is played with.
 
-    ``reviser`` is "" where the tier's own is used.
+    ``reviser`` is "" where the tier's own is used. ``view`` is the kind of view of the tiers that it is for ("": both),
+    ``camera`` what its agent looks with where that is not the tier's agent camera.
     """
 
     name: str
     wm: str
     reviser: str = ""
+    view: str = ""
+    camera: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,9 @@ class Tier:
 
     ``episodes_of`` names the tier whose episodes are played: another one where this is a variant with another score.
 
+    ``view`` is ``perspective`` where the agent looks ahead through a pinhole, else ``panorama``. ``baseline`` names the
+    reference that the normalised gain starts from.
+
     ``status`` is ``frozen`` where nothing may change any more but by a new version, else ``draft``: its hash still may.
     No part of the hash, so that a tier is frozen as it was tried.
     """
@@ -86,13 +95,17 @@ class Tier:
     least_detour: float = 1.0
     homes: str = ""
     status: str = FROZEN
+    view: str = PANORAMA
+    baseline: str = ""
 
     def loop_for(self, wm: str) -> LoopConfig:
-        """Return the loop that ``wm`` is played with: the tier's, or with the reviser of the reference of that name."""
+        """Return the loop that ``wm`` is played with: the tier's, or that of the reference of that name."""
+        loop = self.loop
         for reference in self.references:
-            if reference.wm == wm and reference.reviser:
-                return with_reviser(self.loop, reference.reviser)
-        return self.loop
+            if reference.wm == wm:
+                loop = with_reviser(loop, reference.reviser) if reference.reviser else loop
+                loop = replace(loop, agent_camera=reference.camera or loop.agent_camera)
+        return loop
 
     def check_stop(self, stop: str) -> None:
         """Raise Refusal unless the stop rule is one that this tier allows."""
@@ -110,7 +123,8 @@ class Suite:
     ``name`` is ``<family>-v<version>``, followed by ``@<environment>`` where the suite is played in another environment
     than its own: the name enters the hash, so results of two simulators are never taken for each other. ``environment``
     plays it; ``navmesh`` are the settings of the walkable area there, where the suite fixes them. ``requires`` lists
-    what has to be here before it can run. ``baseline`` names the reference that the normalised gain starts from.
+    what has to be here before it can run. ``baseline`` names the reference that the normalised gain starts from, where
+    a tier names no other.
     """
 
     name: str
@@ -252,8 +266,12 @@ def load_suite(name: str = "embedded", task: str = "ignav", root: Path = TASKS_F
 @functools.lru_cache(maxsize=8)
 def _load(folder: Path) -> Suite:
     data = read_suite(folder / "suite.toml")
-    references = tuple(Reference(r.name, r.wm, r.reviser) for r in data.references)
-    space = data.space()
+    references = tuple(Reference(r.name, r.wm, r.reviser, r.view, r.camera) for r in data.references)
+    space, rig = data.space(), data.cameras()
+    views = {
+        name: PERSPECTIVE if rig.camera(tier.loop.agent_camera).kind == PINHOLE else PANORAMA
+        for name, tier in data.tiers.items()
+    }
     tiers: Dict[str, Tier] = {
         name: Tier(
             name=name,
@@ -264,11 +282,13 @@ def _load(folder: Path) -> Suite:
             radius_m=tier.radius_m,
             splits={split: Split(size.homes, size.episodes) for split, size in tier.splits.items()},
             loop=tier.loop.config(),
-            references=references,
+            references=tuple(r for r in references if r.view in ("", views[name])),
             action_space=space,
             least_detour=tier.least_detour,
             homes=tier.homes,
             status=tier.status,
+            view=views[name],
+            baseline=tier.baseline or data.baseline,
             episodes_of=name,
         )
         for name, tier in data.tiers.items()
@@ -283,7 +303,7 @@ def _load(folder: Path) -> Suite:
         family=data.name.rpartition("-v")[0],
         task=data.task,
         requires=data.requires,
-        rig=data.cameras(),
+        rig=rig,
         action_space=space,
         tiers=tiers,
         references=references,

@@ -86,7 +86,8 @@ class SplitData(_File):
 class TierData(_File):
     """One tier. ``least_detour`` is the least ratio of geodesic to straight distance that an episode has.
 
-    ``homes`` says which homes of the generator its splits are made of: a prefix of their names' split.
+    ``homes`` says which homes of the generator its splits are made of: a prefix of their names' split. ``baseline`` is
+    the suite's where the tier names none.
     """
 
     description: str
@@ -95,6 +96,7 @@ class TierData(_File):
     least_detour: float = Field(default=1.0, ge=1.0, allow_inf_nan=False)
     radius_m: Positive
     homes: str = ""
+    baseline: str = ""
     splits: Dict[str, SplitData] = Field(min_length=1)
     loop: LoopData
 
@@ -113,11 +115,16 @@ class VariantData(_File):
 
 
 class ReferenceData(_File):
-    """One reference; ``reviser`` names another reviser than the tier's."""
+    """One reference; ``reviser`` and ``camera`` name another reviser and agent camera than the tier's.
+
+    ``view`` says which tiers it is for: those whose agent sees panoramas, those with perspective views, or all ("").
+    """
 
     name: Name
     wm: Name
     reviser: str = ""
+    view: Literal["", "panorama", "perspective"] = ""
+    camera: str = ""
 
 
 class ActionData(_File):
@@ -157,7 +164,12 @@ class SuiteData(_File):
             raise ValueError(f"default_tier {self.default_tier!r} is not one of {sorted(self.tiers)}")
         if self.baseline not in {reference.name for reference in self.references}:
             raise ValueError(f"baseline {self.baseline!r} is not a reference")
+        for reference in self.references:
+            if reference.camera not in {"", *cameras}:
+                raise ValueError(f"reference {reference.name}: camera {reference.camera!r} is not in the rig")
         for name, tier in self.tiers.items():
+            if tier.baseline not in {"", *(reference.name for reference in self.references)}:
+                raise ValueError(f"tiers.{name}: baseline {tier.baseline!r} is not a reference")
             if self.default_split not in tier.splits:
                 raise ValueError(f"tiers.{name}: default_split {self.default_split!r} is not among its splits")
             for camera in (tier.loop.agent_camera, tier.loop.goal_camera):
@@ -228,7 +240,7 @@ def read_suite(path: Path) -> SuiteData:
 def read_episodes(path: Path, task: str, suite: str) -> Tuple[Episode, ...]:
     """Return the checked episodes of a gzip JSON file, in its order."""
     if not path.exists():
-        tier = path.name.partition("-")[0]
+        tier = path.name.rpartition("-")[0]
         raise Refusal(
             f"the episode file {path} does not exist.",
             f"Run `python -m tasks.{task}.make_episodes --suite {suite} --tier {tier}`.",

@@ -47,7 +47,12 @@ def collect_command(
         typer.Option("--policy", help="waypoints (the default), waypoints-upstream, random; several: dealt in turn."),
     ] = "",
     camera: Annotated[
-        str, typer.Option("--camera", help="Camera of the rig. [front; of the published rig: pano]", show_default=False)
+        str,
+        typer.Option(
+            "--camera",
+            help="Camera of the rig: front for perspective models, pano for panoramas. [front; published rig: pano]",
+            show_default=False,
+        ),
     ] = "",
     rig: Annotated[
         str, typer.Option("--rig", help="suite, or published: the published collection's panorama from 1.5 m.")
@@ -128,12 +133,39 @@ def _told(folder: Path, plan: CollectPlan, fresh: bool, seconds: float, as_json:
     frames = sum(row["length"] for row in read_rows(folder, plan))
     scenes = f"{len(plan.scenes)} {'tasks or variations' if plan.whole else 'homes'}"
     if as_json:
-        print_json({"folder": str(folder), "clips": plan.clips, "frames": frames, "plan_digest": plan.digest()})
+        facts = {"folder": str(folder), "clips": plan.clips, "frames": frames, "plan_digest": plan.digest()}
+        print_json({**facts, "view": view_of(plan)})
     elif fresh:
         say(f"{folder}: {plan.clips} clips, {frames} frames of {scenes} in {seconds:.0f} s")
     else:
         say(f"{folder} is complete already: {plan.clips} clips, {frames} frames")
+    if not as_json:
+        say(meant_for(plan))
     return 0
+
+
+def view_of(plan: CollectPlan) -> str:
+    """Return the kind of view that was recorded, and that a model trained on it imagines."""
+    from harness.contracts.cameras import EQUIRECT
+    from tasks.suite import PANORAMA, PERSPECTIVE
+
+    return PANORAMA if plan.camera.kind == EQUIRECT else PERSPECTIVE
+
+
+def meant_for(plan: CollectPlan) -> str:
+    """Return which models the data are for, and the tier of their suite that plays such models, if one does."""
+    from harness.running.views import tier_for
+    from tasks.suite import load_suite
+
+    view = view_of(plan)
+    told = f"for {view} models (camera {plan.camera.name})"
+    if plan.whole:
+        return told
+    suite = load_suite(plan.suite)
+    if plan.camera not in suite.rig.cameras:  # the published rig: no tier looks through it
+        return told
+    tier = tier_for(suite, view)
+    return f"{told}: --suite {suite.name} --tier {tier}" if tier else f"{told}; no tier of {suite.name} plays them"
 
 
 class CollectLine:

@@ -91,7 +91,7 @@ def terms_of(identity: RunIdentity, allow_partial: bool, allow_prompts: bool) ->
     except Refusal:
         return terms
     tier = suite.tier(identity.tier)
-    loops = {reference.wm: tier.loop_for(reference.wm) for reference in suite.references}
+    loops = {reference.wm: tier.loop_for(reference.wm) for reference in tier.references}
     own: dict[str, Any] = {wm: to_plain(loop) for wm, loop in loops.items() if loop != tier.loop}
     return Terms(allow_partial, allow_prompts, to_plain(tier.loop), own)
 

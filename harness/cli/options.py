@@ -21,6 +21,7 @@ from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import absolute
+from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
@@ -31,7 +32,7 @@ from harness.running.model_digests import model_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
-from harness.running.views import check_view, plays_view
+from harness.running.views import check_view, tier_for
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.packages import package_lacks
@@ -205,11 +206,13 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
     trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
     without = "With those packages and without the rest" if packages else "Without all that"
     weights = ("--weights", "random") if learnt else ()
-    if not plays_view(trial, manifest.view):
+    tier = tier_for(trial, manifest.view)
+    if not tier:
         words = ("plugin", "check", manifest.name, *weights)
         return (f"{without}, the model alone: {command(*words)}",)
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
-    words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *weights)
+    named = () if tier == trial.default_tier else ("--tier", tier)
+    words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *named, *weights)
     return (f"{without}, {why}: {command(*words)}",)
 
 
@@ -287,7 +290,7 @@ def identify(
         tier=tier.name,
         split=split,
         stop=stop,
-        view=manifest.view,
+        view=manifest.view if manifest.kind == PLUGIN else tier.view,
         wm=manifest.name,
         wm_manifest=asdict(manifest),
         wm_manifest_hash=manifest.digest(),

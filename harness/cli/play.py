@@ -103,7 +103,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
     suite = load_suite(identity.suite, identity.task)
     shipped = shipped_references(suite, identity, whole=True)
     wanted = []
-    for reference in suite.references:
+    for reference in suite.tier(identity.tier).references:
         if reference.wm == identity.wm and not identity.wm_overrides:
             continue
         chosen = replace(
@@ -181,12 +181,11 @@ def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = Fa
     plan = make_plan(options)
     check_interpreters(plan)
     counted = reference_facts(options, plan, out) if references else {}
+    from harness.running.rollouts import rollouts_at_most
+
     identity = plan.identity
     rows = len(identity.keys())
-    loop = identity.specs["loop"]
-    proposer = loop["proposer"]["params"]
-    candidates = int(proposer.get("headings") or proposer.get("candidates") or 1)
-    per_episode = 0 if identity.wm_manifest["kind"] == NONE else candidates * int(loop["decisions"])
+    per_episode = 0 if identity.wm_manifest["kind"] == NONE else rollouts_at_most(identity)
     seconds, source = estimate(plan, out)
     started = [service.kind for service in (plan.environment, plan.world_model) if service is not None]
     images = {kind: {"runtime": "docker", **asdict(image)} for kind, image in plan.images.items()}

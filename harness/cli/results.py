@@ -74,16 +74,17 @@ def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Cont
     tested = [f for f in listing.folders if f.identity.wm == identity.wm and f.identity.split == TEST]
     try:
         suite = load_suite(identity.suite, identity.task)
+        tier = suite.tier(identity.tier)
     except Refusal:
-        # a run can be reported where its suite's data are gone
+        # a run can be reported where its suite's data, or its tier, are gone
         return Context({}, {}, "", len(tested), folder=str(folder.path))
     others = [f for f in listing.runs if f.folder.identity.suite_hash == identity.suite_hash]
     others = [f for f in others if f.folder.path.resolve() != folder.path.resolve()]
-    references = sound_references(run or load_run(folder), others, [r.wm for r in suite.references])
+    references = sound_references(run or load_run(folder), others, [r.wm for r in tier.references])
     return Context(
         references,
         shipped_references(suite, identity),
-        suite.baseline,
+        tier.baseline,
         len(tested),
         read_curves(suite),
         suite.split_sizes(identity.tier),

@@ -21,6 +21,7 @@ PROPOSERS = {
     "dog-legs": "harness.planning.proposers.dog_legs:DogLegs",
     "heading-fan": "harness.planning.proposers.heading_fan:HeadingFan",
     "heuristic": "harness.planning.proposers.heuristic:Heuristic",
+    "look-fan": "harness.planning.proposers.look_fan:LookFan",
 }
 SCORES = {
     "classical": "harness.planning.scores.classical:Classical",

@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import ModelManifest
+from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.planning.registry import judges
-from tasks.suite import Suite, Tier, list_suites, load_suite
+from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
 
 
 def check_view(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
     """Raise Refusal where the tier's score cannot judge what the model imagines; say which tiers can.
 
-    Comparing only the one heading that a perspective model shows would be another score under the same suite hash.
+    Comparing only the one heading that a perspective model shows would be another score under the same suite hash, and
+    a front view cut out of a panorama is what no perspective model could have imagined: each kind has tiers of its own.
     """
-    if judges(tier.loop_for(manifest.name), manifest.view):
-        return
-    able = [f"--suite {suite.family} --tier {name}" for name in _able(suite, manifest.view)]
+    if not _can_judge(tier, manifest.name, manifest.kind, manifest.view):
+        raise Refusal(
+            f"{manifest.name} imagines {manifest.view} views, but {suite.name}/{tier.name} compares "
+            f"{'front views' if tier.view == PERSPECTIVE else 'panoramas'} (score {tier.loop.score.name!r}).",
+            _able(manifest, suite),
+        )
+    camera = suite.rig.camera(tier.loop.agent_camera)
+    if tier.view == PERSPECTIVE and manifest.kind == PLUGIN:
+        height, width = manifest.height or camera.height, manifest.width or camera.width
+        if height * camera.width != width * camera.height:
+            raise Refusal(
+                f"{manifest.name} imagines views of {height} x {width}, whose shape is not that of the camera "
+                f"{camera.name!r} ({camera.height} x {camera.width}) of {suite.name}/{tier.name}.",
+                f"Give it the same shape: --set height={width * camera.height // camera.width} --set width={width}",
+            )
+
+
+def tier_for(suite: Suite, view: str) -> str:
+    """Return the tier to try models of this kind of view on: the default one if it can be, else the first, else ""."""
+    able = [name for name in (suite.default_tier, *suite.tiers) if _can_judge(suite.tier(name), "", PLUGIN, view)]
+    return able[0] if able else ""
+
+
+def _can_judge(tier: Tier, name: str, kind: str, view: str) -> bool:
+    if kind != PLUGIN:  # the simulator imagines what the agent sees
+        return tier.view == PERSPECTIVE or judges(tier.loop_for(name), view)
+    return (tier.view, view) != (PERSPECTIVE, PANORAMA) and judges(tier.loop_for(name), view)
+
+
+def _able(manifest: ModelManifest, suite: Suite) -> str:
+    """Return where such a model can be played: in this suite, else in others, else alone."""
+    view = manifest.view
+    able = [
+        f"--suite {suite.family} --tier {name}"
+        for name, tier in suite.tiers.items()
+        if _can_judge(tier, manifest.name, PLUGIN, view)
+    ]
     if not able:
         others = [load_suite(name, suite.task) for name in list_suites(suite.task) if name != suite.name]
-        able = [f"--suite {other.family}" for other in others if plays_view(other, manifest.view)]
+        found = [(other.family, tier_for(other, view)) for other in others]
+        able = [f"--suite {family} --tier {name}" for family, name in found if name]
     known = f"Play it with {' or '.join(able)}, or try" if able else "Try"
-    raise Refusal(
-        f"{manifest.name} imagines {manifest.view} views, but {suite.name}/{tier.name} compares panoramas "
-        f"(score {tier.loop.score.name!r}).",
-        f"{known} the model alone: python benchmark.py plugin check {manifest.name}",
-    )
-
-
-def plays_view(suite: Suite, view: str) -> bool:
-    """Say whether the suite's default tier can be played with models of this kind of view."""
-    return judges(suite.tier().loop, view)
-
-
-def _able(suite: Suite, view: str) -> list[str]:
-    return [name for name, tier in suite.tiers.items() if judges(tier.loop, view)]
+    return f"{known} the model alone: python benchmark.py plugin check {manifest.name}"

@@ -21,21 +21,25 @@ from tasks.suite import Suite
 
 @dataclass(frozen=True)
 class TierFact:
-    """Which data a tier's numbers belong to."""
+    """Which data a tier's numbers belong to.
+
+    ``solved_at_start`` is the share of episodes whose start lies within the goal's radius: what never moving solves.
+    """
 
     name: str
     status: str
     suite_hash: str
     episodes: int
     homes: int
+    solved_at_start: float
 
 
 @dataclass(frozen=True)
 class Tables:
     """All tables of one suite.
 
-    ``repeats`` are the declared errors on the tiers where they are looked for again. ``curves`` are dose curves as in
-    ``doses.json``.
+    ``repeats`` are the declared errors on the tiers where they are looked for again, ``later`` those declared later.
+    ``curves`` are dose curves as in ``doses.json``.
     """
 
     suite: str
@@ -48,6 +52,7 @@ class Tables:
     ranges: Tuple[RangeLine, ...]
     resolution: Family
     repeats: Family
+    later: Family
     curves: Tuple[Dict[str, Any], ...]
     mini: Tuple[MiniTable, ...]
     bank: Tuple[BankTable, ...]
@@ -74,6 +79,7 @@ def make_tables(suite: Suite, roots: Sequence[Path], command: str = "", resample
         ranges=range_lines(found, declared.ranges),
         resolution=resolve(declared.errors, found, missing),
         repeats=resolve(declared.repeated(), found, missing),
+        later=resolve(declared.later, found, missing),
         curves=tuple(curve.model_dump(mode="json") for curve in dose_curves(declared.curves, found, missing)),
         mini=mini_tables(found, missing, resamples),
         bank=bank_tables(banks, found, missing, resamples),
@@ -87,7 +93,12 @@ def make_tables(suite: Suite, roots: Sequence[Path], command: str = "", resample
 def _tier_fact(suite: Suite, name: str) -> TierFact:
     episodes = suite.episodes(name, SPLIT)
     return TierFact(
-        name, suite.tier(name).status, suite.hash(name), len(episodes), len({episode.home for episode in episodes})
+        name,
+        suite.tier(name).status,
+        suite.hash(name),
+        len(episodes),
+        len({episode.home for episode in episodes}),
+        sum(episode.geodesic_m <= episode.radius_m for episode in episodes) / len(episodes),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Dict, Literal, Tuple
 
 import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.contracts.errors import Refusal
 from harness.contracts.wrong_fields import wrong_fields
@@ -57,21 +57,25 @@ class WantedCurve(_Part):
 
 
 class Declared(_Part):
-    """A whole ``resolution.toml``. ``repeats`` maps a tier to another on which its errors are looked for again."""
+    """A whole ``resolution.toml``. ``repeats`` maps a tier to another on which its errors are looked for again.
+
+    ``later`` are errors that were thought of after ``errors`` had been played: a family of their own, so that adding to
+    it changes no p-value that was told before.
+    """
 
     ranges: Tuple[WantedRange, ...] = ()
     errors: Tuple[PlantedError, ...] = ()
+    later: Tuple[PlantedError, ...] = ()
     repeats: Dict[str, str] = {}
     curves: Tuple[WantedCurve, ...] = ()
 
-    @field_validator("errors")
-    @classmethod
-    def _once(cls, errors: Tuple[PlantedError, ...]) -> Tuple[PlantedError, ...]:
-        names = [error.wm for error in errors]
+    @model_validator(mode="after")
+    def _once(self) -> Declared:
+        names = [error.wm for error in (*self.errors, *self.later)]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"{name!r} is named twice; each error has one tier")
-        return errors
+        return self
 
     def repeated(self) -> Tuple[PlantedError, ...]:
         """Return the errors on the tiers where they are looked for again."""

@@ -13,6 +13,7 @@ from harness.science.markdown_parts import (
     code_block,
     grid,
     in_points,
+    number,
     p_value,
     percent,
     ratio,
@@ -49,8 +50,19 @@ def page(tables: Tables) -> str:
 
 def _tiers(tables: Tables) -> Iterator[str]:
     yield "## Tiers"
-    rows = [[f"`{t.name}`", t.status, str(t.episodes), str(t.homes), f"`{t.suite_hash}`"] for t in tables.tiers]
-    yield grid(["tier", "status", "episodes", "homes", "suite hash"], rows)
+    yield "Solved at the start: per cent of episodes that an agent which never moves solves."
+    rows = [
+        [
+            f"`{t.name}`",
+            t.status,
+            str(t.episodes),
+            str(t.homes),
+            number(100.0 * t.solved_at_start, 1),
+            f"`{t.suite_hash}`",
+        ]
+        for t in tables.tiers
+    ]
+    yield grid(["tier", "status", "episodes", "homes", "solved at the start", "suite hash"], rows)
 
 
 def _references(tables: Tables) -> Iterator[str]:
@@ -124,6 +136,10 @@ def _resolution(tables: Tables) -> Iterator[str]:
         "80 % power."
     )
     yield from _family(tables.resolution)
+    if tables.later.declared:
+        yield "### Declared later"
+        yield "Errors that nobody had thought of when those above were declared; a family of its own."
+        yield from _family(tables.later)
     if tables.repeats.declared:
         yield "### Repeated on other tiers"
         yield "The same errors looked for again where the suite declares it; a family of its own."

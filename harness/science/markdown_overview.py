@@ -7,7 +7,7 @@ from typing import Iterator, List, Optional
 from harness.contracts.results import Metric
 from harness.science.all_tables import Tables
 from harness.science.found import SELF
-from harness.science.markdown_parts import NOTHING, grid, p_value, percent, ratio
+from harness.science.markdown_parts import NOTHING, grid, number, p_value, percent, ratio
 from harness.science.resolution import Finding
 from harness.scoring.references import CEILING
 
@@ -32,6 +32,17 @@ def overview(tables: Tables) -> Iterator[str]:
         "written down before."
     )
     yield _errors(tables)
+    if tables.later.findings:
+        yield (
+            "Errors that were thought of later, and what they cost; Holm's p over all of this table. Of every tier, "
+            "the share of episodes that is solved at the start: "
+            + ", ".join(f"`{tier.name}` {number(100.0 * tier.solved_at_start, 1)} %" for tier in tables.tiers)
+            + "."
+        )
+        yield grid(
+            ["error", "expected", "tier", "cost", "p"],
+            [[f"`{f.wm}`", f.expected, *_cost(f)] for f in tables.later.findings],
+        )
 
 
 def _references(tables: Tables) -> str:

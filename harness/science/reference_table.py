@@ -14,13 +14,14 @@ from harness.science.paired import lead, size
 from harness.scoring.data import RunData
 from harness.scoring.metrics import metrics_table
 from harness.scoring.references import CEILING
+from tasks.suite import PANORAMA, PERSPECTIVE
 
 UNIFORM = "uniform"
 POOLED = " --seeds 0-4"
 """A reference that draws its choices is played with several seeds."""
 
-RIVALS = ("none", "warp")
-"""Chance, and geometry without learning: what a learnt model has to beat."""
+RIVALS = {PANORAMA: ("none", "warp"), PERSPECTIVE: ("none", "warp-front")}
+"""Chance, and geometry without learning: what a learnt model has to beat, by what it imagines."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,17 @@ def reference_lines(found: Found, missing: List[Missing]) -> Tuple[ReferenceLine
 
 
 def range_lines(found: Found, wanted: Sequence[WantedRange]) -> Tuple[RangeLine, ...]:
-    """Return the simulator's lead over the suite's baseline and over `RIVALS`, where both were played."""
+    """Return the simulator's lead over the tier's baseline and over `RIVALS`, where both were played."""
     least = {(each.tier, SELF, each.over): each.points / 100.0 for each in wanted}
     lines = []
-    for tier in found.suite.tiers:
+    for tier in found.suite.tiers.values():
         for stop in (SELF, ORACLE):
-            ceiling = found.run(CEILING, tier, stop)
-            for name in dict.fromkeys((found.suite.baseline, *RIVALS)):
-                other = found.run(name, tier, stop)
+            ceiling = found.run(CEILING, tier.name, stop)
+            for name in dict.fromkeys((tier.baseline, *RIVALS[tier.view])):
+                other = found.run(name, tier.name, stop)
                 if ceiling is not None and other is not None:
                     points, homes = lead(ceiling, other), size(ceiling)[1]
-                    lines.append(RangeLine(tier, stop, name, points, homes, least.get((tier, stop, name))))
+                    lines.append(RangeLine(tier.name, stop, name, points, homes, least.get((tier.name, stop, name))))
     return tuple(lines)
 
 

@@ -45,6 +45,7 @@ WORDINGS = {
     ),
     "blur_px": Wording("gtsim with {} px of blur", "blur"),
     "hue_deg": Wording("gtsim with hues turned by {} degrees", "turned hues", 1),
+    "pitch_deg": Wording("gtsim whose views are pitched by {} degrees", "pitch", 1),
 }
 """The planted errors that a curve can be made of. ``through_obstacles`` is there or not; in between, the dose is the
 share of episodes in which it is there, for which the straight line between both rates is exact."""

@@ -27,6 +27,9 @@ ACTION_SPACE = "action_space"
 DEPTH = "depth"
 """The setting of a model that needs the depth of the conditioning view."""
 
+FRONT_PER_PANORAMA = 4
+"""How many views of 90 degrees go round."""
+
 
 @dataclass(frozen=True)
 class Conditioning:
@@ -69,17 +72,18 @@ def view_request(manifest: ModelManifest, rig: Rig, agent_camera: str) -> Option
     """Return which further view of the rig the model imagines from; None where it is the agent's own.
 
     A model gets the smallest panorama of the rig that is at least as large as it works at, so that a small agent's
-    camera does not blur a large model's input; where none is, the agent's, enlarged. Perspective models crop theirs
-    out of it: a quarter of its columns is a crop of 90 degrees.
+    camera does not blur a large model's input; where none is, the largest, enlarged. Perspective models crop theirs
+    out of it, a quarter of its columns being a crop of 90 degrees: an agent that looks ahead through a pinhole has
+    turned on the spot, for real, to see where a candidate sets out.
     """
     own = rig.camera(agent_camera)
     depth = bool(manifest.settings.get(DEPTH, False))
-    share = 1 if manifest.view == "panorama" else 4
-    wanted = manifest.width * share
-    larger = [c for c in rig.cameras if c.kind == EQUIRECT and c.width > own.width]
+    least = own.width if own.kind == EQUIRECT else FRONT_PER_PANORAMA * own.width
+    wanted = manifest.width * (1 if manifest.view == "panorama" else FRONT_PER_PANORAMA) or least
+    larger = [c for c in rig.cameras if c.kind == EQUIRECT and c.width > (own.width if own.kind == EQUIRECT else 0)]
     enough = [camera for camera in larger if camera.width >= wanted]
     chosen = own
-    if wanted > own.width and larger:
+    if larger and (wanted > own.width or own.kind != EQUIRECT):
         chosen = min(enough or larger, key=lambda camera: camera.width if enough else -camera.width)
     if chosen == own and not depth:
         return None

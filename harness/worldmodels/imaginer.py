@@ -137,15 +137,15 @@ class EnvironmentImaginer:
         _check_asked(candidates, frames, seeds)
         if not candidates:
             return []
-        wanted = [tuple(indices) for indices in frames]
-        motion, image = self._errors.motion, self._errors.image
+        motion, image, answered = self._errors.motion, self._errors.image, self._errors.answers
+        wanted = answered.asked(candidates, frames)
         if motion == NO_ERROR:
             answers = self._environment.imagine(candidates, view.camera.name, wanted)
         else:
             answers = self._environment.imagine_wrongly(candidates, view.camera.name, wanted, motion, seeds)
         self.rollouts += len(candidates)
         by_id = _collect(self._name, answers, dict(enumerate(wanted)), view.camera)
-        rollouts = [by_id[index] for index in range(len(candidates))]
+        rollouts = answered.answered(candidates, frames, [by_id[index] for index in range(len(candidates))])
         return [{i: image.applied(seen) for i, seen in rollout.items()} for rollout in rollouts]
 
 
@@ -155,7 +155,8 @@ class PluginImaginer:
     Panorama models see the panorama rolled by the leading turns, at the size they work at, and their frames are brought
     to the size of the agent's view, so that all models are compared with the same real views. Perspective models see a
     front crop of their own size and answer with pinhole views; so are the real views in their results, since the two
-    kinds are never compared with each other. ``further_view`` is what `conditioning.view_request` chose.
+    kinds are never compared with each other. Where the agent looks through a pinhole itself, their views too are
+    brought to the size of its own. ``further_view`` is what `conditioning.view_request` chose.
     """
 
     def __init__(
@@ -195,7 +196,6 @@ class PluginImaginer:
         """Return the wanted frames of each candidate; only what follows the first move comes from the model."""
         _check_asked(candidates, frames, seeds)
         source = view if further is None else further
-        self._check_view(view)
         self._check_view(source)
         folded = [self._fold(candidate) for candidate in candidates]
         shared = share(folded, frames, seeds)
@@ -206,7 +206,9 @@ class PluginImaginer:
         results: list[Imagined] = []
         for index, (fold_, wanted) in enumerate(zip(folded, frames, strict=True)):
             core_views = imagined.get(shared.rollout_of[index], {})
-            results.append({i: self._resolve(real, core_views, fold_.sources[i]) for i in wanted})
+            seen = {i: self._resolve(real, core_views, fold_.sources[i]) for i in wanted}
+            alike = self._panorama == (view.camera.kind == EQUIRECT)
+            results.append(_as_large_as(view, seen, seen) if alike else seen)
         return results
 
     def _fold(self, candidate: Candidate) -> FoldedCandidate:

@@ -13,32 +13,62 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT, ModelManifest, Setting
 from harness.contracts.motion_errors import NO_ERROR, MotionError
 from harness.contracts.names import nearest
-from harness.contracts.observations import View
+from harness.contracts.observations import RGB, View
+from harness.worldmodels.answer_errors import NO_ANSWER_ERROR, AnswerError
+from harness.worldmodels.geometry_errors import coarse, mirrored, pitched, stretched, with_ghost
 from harness.worldmodels.image_errors import blur, turn_hue
 
 MAX_BLUR_PX = 16.0
+MAX_PITCH_DEG = 30.0
+LEAST_RESOLUTION = 1.0 / 64.0
+MAX_STRETCH = 2.0
 
 
 @dataclass(frozen=True)
 class ImageError:
-    """What is wrong with imagined images: a Gaussian blur (standard deviation in pixels) and a turn of all hues."""
+    """What is wrong with imagined images; the defaults are nothing.
+
+    ``blur_px``: a Gaussian blur of this standard deviation in pixels. ``hue_deg``: a turn of all hues. ``pitch_deg``:
+    every heading is seen as by a camera that looks up by so much. ``resolution``: the part of height and width that the
+    images are made at. ``row_stretch``: how many times too far from the horizon everything is seen, in rows.
+    ``mirrored``: the part of the columns, from the right, that is mirrored in its place. ``ghost_box``: the side, as a
+    part of the height, of a box straight ahead that is not there.
+    """
 
     blur_px: float = 0.0
     hue_deg: float = 0.0
+    pitch_deg: float = 0.0
+    resolution: float = 1.0
+    row_stretch: float = 1.0
+    mirrored: float = 0.0
+    ghost_box: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
             ("blur_px", self.blur_px, 0.0, MAX_BLUR_PX),
             ("hue_deg", self.hue_deg, -180.0, 180.0),
+            ("pitch_deg", self.pitch_deg, -MAX_PITCH_DEG, MAX_PITCH_DEG),
+            ("resolution", self.resolution, LEAST_RESOLUTION, 1.0),
+            ("row_stretch", self.row_stretch, 1.0 / MAX_STRETCH, MAX_STRETCH),
+            ("mirrored", self.mirrored, 0.0, 1.0),
+            ("ghost_box", self.ghost_box, 0.0, 1.0),
         ):
             if not low <= value <= high:
                 raise Refusal(f"{name} {value:g} is not in {low:g}..{high:g}.", "Choose a value in this range.")
 
     def applied(self, view: View) -> View:
-        """Return the view with this error, its colours turned before it is blurred."""
-        rgb = view.rgb if self.hue_deg == 0.0 else turn_hue(view.rgb, self.hue_deg)
+        """Return the view with this error: what is there, then where it is seen, its colours, and how sharply."""
+        rgb = self._moved(view)
+        rgb = rgb if self.hue_deg == 0.0 else turn_hue(rgb, self.hue_deg)
         rgb = rgb if self.blur_px == 0.0 else blur(View(view.camera, rgb), self.blur_px)
         return view if rgb is view.rgb else replace(view, rgb=rgb)
+
+    def _moved(self, view: View) -> RGB:
+        rgb = view.rgb if self.ghost_box == 0.0 else with_ghost(view.rgb, self.ghost_box)
+        rgb = rgb if self.mirrored == 0.0 else mirrored(rgb, self.mirrored)
+        rgb = rgb if self.pitch_deg == 0.0 else pitched(View(view.camera, rgb), self.pitch_deg)
+        rgb = rgb if self.row_stretch == 1.0 else stretched(rgb, self.row_stretch)
+        return rgb if self.resolution == 1.0 else coarse(rgb, self.resolution)
 
 
 @dataclass(frozen=True)
@@ -47,6 +77,7 @@ class PlantedErrors:
 
     motion: MotionError = NO_ERROR
     image: ImageError = ImageError()
+    answers: AnswerError = NO_ANSWER_ERROR
 
 
 NOTHING = PlantedErrors()
@@ -54,7 +85,7 @@ NOTHING = PlantedErrors()
 
 def own_settings() -> Dict[str, Setting]:
     """Return every setting of a model of kind ``environment`` with its default."""
-    parts = (NOTHING.motion, NOTHING.image)
+    parts = (NOTHING.motion, NOTHING.image, NOTHING.answers)
     return {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
 
 
@@ -73,6 +104,7 @@ def planted_errors(manifest: ModelManifest) -> PlantedErrors:
     return PlantedErrors(
         MotionError(**_chosen(manifest.settings, MotionError)),  # type: ignore[arg-type]
         ImageError(**_chosen(manifest.settings, ImageError)),  # type: ignore[arg-type]
+        AnswerError(**_chosen(manifest.settings, AnswerError)),  # type: ignore[arg-type]
     )
 
 

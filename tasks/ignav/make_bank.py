@@ -27,11 +27,12 @@ from tasks.bank_files import (
     bank_bytes,
     bank_path,
     encoded,
+    file_of,
     read_bank,
     state_data,
 )
 from tasks.ignav.task import parts_of
-from tasks.suite import EMBEDDED, TASKS_FOLDER, Suite, Tier, load_suite
+from tasks.suite import EMBEDDED, PANORAMA, PERSPECTIVE, TASKS_FOLDER, Suite, Tier, load_suite
 
 TASK = "ignav"
 
@@ -76,13 +77,19 @@ def states_of_home(job: HomeJob) -> HomeStates:
     return HomeStates(job.tier.name, job.home, tuple(kept), images)
 
 
-def home_jobs(suite: Suite, cache: str) -> Tuple[HomeJob, ...]:
-    """Return a job for each home of each tier that has episodes of its own, in the order of the suite's files."""
+VIEWS = (PANORAMA, PERSPECTIVE)
+
+
+def own_tiers(suite: Suite, views: Sequence[str] = VIEWS) -> Tuple[Tier, ...]:
+    """Return the tiers of these kinds of view that have episodes of their own."""
+    return tuple(tier for tier in suite.tiers.values() if tier.episodes_of == tier.name and tier.view in views)
+
+
+def home_jobs(suite: Suite, cache: str, views: Sequence[str] = VIEWS) -> Tuple[HomeJob, ...]:
+    """Return a job for each home of each of the `own_tiers`, in the order of the suite's files."""
     known = suite.scene_digests()
     jobs = []
-    for tier in suite.tiers.values():
-        if tier.episodes_of != tier.name:
-            continue
+    for tier in own_tiers(suite, views):
         by_home: Dict[str, List[Episode]] = defaultdict(list)
         for episode in suite.episodes(tier.name, SPLIT):
             by_home[episode.home].append(episode)
@@ -92,9 +99,9 @@ def home_jobs(suite: Suite, cache: str) -> Tuple[HomeJob, ...]:
     return tuple(jobs)
 
 
-def make_bank(suite: Suite, workers: int, cache: str) -> bytes:
-    """Return the whole bank of a suite; progress goes to stderr."""
-    jobs = home_jobs(suite, cache)
+def make_bank(suite: Suite, workers: int, cache: str, view: str = PANORAMA) -> bytes:
+    """Return the file with the states of all tiers of one kind of view; progress goes to stderr."""
+    jobs = home_jobs(suite, cache, (view,))
     states: Dict[str, List[StateData]] = defaultdict(list)
     images: Dict[str, bytes] = {}
     began = time.monotonic()
@@ -129,6 +136,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--suite", default="embedded-v1")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, help="the file (default: the suite's own bank)")
+    parser.add_argument("--views", nargs="+", choices=VIEWS, default=VIEWS)
     parser.add_argument("--cache", default=str(cache_root()), help="folder of baked homes (default: the user's cache)")
     parser.add_argument("--root", type=Path, default=TASKS_FOLDER, help="folder that holds the tasks' suites")
     chosen = parser.parse_args(arguments)
@@ -137,15 +145,17 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if suite.environment != EMBEDDED:
             raise Refusal(f"no bank is made of {suite.name}: {suite.environment} plays it.", "Name an embedded suite.")
         out = chosen.out or bank_path(suite)
-        _write(out, make_bank(suite, chosen.workers, chosen.cache))
-        tiers = [tier for tier in suite.tiers.values() if tier.episodes_of == tier.name]
-        banks = [read_bank(suite, tier, out) for tier in tiers]
+        views = [view for view in VIEWS if view in chosen.views and own_tiers(suite, (view,))]
+        for view in views:
+            _write(file_of(out, view), make_bank(suite, chosen.workers, chosen.cache, view))
+        banks = [read_bank(suite, tier, out) for tier in own_tiers(suite, views)]
     except WiwError as error:
         print(error, file=sys.stderr)
         return 2
     for bank in banks:
         print(f"{bank.tier:<12} {len(bank.states)} states  {bank.hash}")
-    print(f"{out}  {out.stat().st_size / 1e6:.1f} MB")
+    for path in (file_of(out, view) for view in views):
+        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from harness.contracts.episodes import Episode
 from harness.planning.scores.learnt import load_network
-from tasks.suite import DRAFT, FROZEN, TASKS_FOLDER, load_suite
+from tasks.suite import DRAFT, FROZEN, PERSPECTIVE, TASKS_FOLDER, load_suite
 
 SUITE = load_suite("embedded-v1")
 TIERS = sorted(SUITE.tiers)
@@ -45,6 +45,11 @@ def test_every_episode_lies_in_the_band_of_its_tier(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TIERS)
+def test_no_episode_is_solved_at_its_start(name: str) -> None:
+    assert [e.id for e in episodes_of(name) if e.geodesic_m <= e.radius_m] == []
+
+
+@pytest.mark.parametrize("name", TIERS)
 def test_splits_have_their_sizes_and_every_home_as_many_episodes(name: str) -> None:
     for split, size in SUITE.tier(name).splits.items():
         homes = Counter(episode.home for episode in SUITE.episodes(name, split))
@@ -71,12 +76,12 @@ def test_precise_has_the_starts_and_goals_of_easy() -> None:
     def places(name: str) -> list[tuple[object, ...]]:
         return [(e.home, e.split, e.start, e.goal, e.geodesic_m) for e in episodes_of(name)]
 
-    assert places("precise") == places("easy")
+    assert places("precise") == places("easy-front") == places("easy")
 
 
 def test_variants_differ_in_the_score_and_in_what_is_measured_by_it() -> None:
     variants = [name for name in TIERS if name not in OWN]
-    assert variants == ["detour-classical", "easy-learnt", "ood-classical", "precise-classical"]
+    assert variants == ["detour-classical", "easy-learnt", "ood-classical", "precise-classical", "precise-learnt-v2"]
     for name in variants:
         tier = SUITE.tier(name)
         own = SUITE.tier(tier.episodes_of)
@@ -92,16 +97,21 @@ def test_an_agent_stops_within_metres_only_where_its_score_is_in_metres() -> Non
         assert "stop_within_m" not in loop.reviser.params or loop.score.name == "learnt"
         radius = SUITE.tier(name).radius_m
         assert loop.reviser.params.get("stop_within_m", radius) == radius
-        for reference in SUITE.references:
+        for reference in SUITE.tier(name).references:
             played = SUITE.tier(name).loop_for(reference.wm).reviser
             assert played.params == ({} if played.name == "uniform" else loop.reviser.params)
 
 
 def test_the_learnt_score_is_of_the_weights_that_are_shipped() -> None:
     scores = [SUITE.tier(name).loop.score for name in TIERS if SUITE.tier(name).loop.score.name == "learnt"]
-    assert len(scores) == 4 and len(set(map(str, scores))) == 1
-    params = scores[0].params
-    assert load_network(str(params["weights"]), str(params["sha256"])) is not None
+    assert len(scores) == 5 and len(set(map(str, scores))) == 2
+    for score in scores:
+        assert load_network(str(score.params["weights"]), str(score.params["sha256"])) is not None
+
+
+def test_the_next_learnt_score_is_a_tier_of_its_own() -> None:
+    scores = {name: SUITE.tier(name).loop.score.params.get("weights") for name in TIERS}
+    assert {name for name, weights in scores.items() if weights == "learnt-v2"} == {"precise-learnt-v2"}
 
 
 @pytest.mark.slow
@@ -116,7 +126,7 @@ def test_distances_and_digests_are_those_of_the_homes(home: str) -> None:
     assert home_digest(built) == SUITE.scene_digests()[home]
     navigator = make_scene(home, built).navigator
     found = [episode for name in OWN for episode in episodes_of(name) if episode.home == home]
-    assert len(found) == (4 if home.startswith("ood") else 12)
+    assert len(found) == (4 if home.startswith("ood") else 16)
     for episode in found:
         assert navigator.geodesic_distance(episode.start.position, episode.goal.position) == episode.geodesic_m
 
@@ -150,6 +160,7 @@ def test_the_page_has_the_constants_of_every_tier() -> None:
         row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
         low, high = tier.geodesic_m
         wanted = [f"{low:g}-{high:g} m", f"{tier.radius_m:g} m", f"{tier.loop.decisions}", f"`{tier.loop.score.name}`"]
+        wanted += [tier.view] if tier.view == PERSPECTIVE else []
         wanted += [f"`{tier.loop.proposer.name}`" if name in OWN else f"as `{tier.episodes_of}`", tier.status]
         assert all(f"| {cell} |" in row or f" {cell}" in row for cell in wanted), (row, wanted)
 

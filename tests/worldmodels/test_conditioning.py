@@ -147,3 +147,17 @@ RIG = Rig(
 )
 def test_a_large_model_imagines_from_a_large_view(fields: dict[str, object], further: ViewRequest | None) -> None:
     assert view_request(replace(TEXT, **fields), RIG, "pano") == further  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"view": "perspective"},
+        {"view": "perspective", "height": 480, "width": 480},
+        {"view": "perspective", "width": 32},
+    ],
+)
+def test_an_agent_that_looks_ahead_turns_on_the_spot_for_a_perspective_model(fields: dict[str, object]) -> None:
+    """It starts from a crop of the smallest panorama that is sharp enough, for real, wherever a candidate leads."""
+    wanted = "pano" if fields.get("width") == 32 else "pano_large"
+    assert view_request(replace(TEXT, **fields), RIG, "front") == ViewRequest(wanted)  # type: ignore[arg-type]

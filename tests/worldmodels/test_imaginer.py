@@ -20,7 +20,7 @@ from harness.wire.limits import MIB
 from harness.worldmodels.imaginer import EarlierView, EnvironmentImaginer, PluginImaginer
 from harness.worldmodels.panorama import front_crop
 from harness.worldmodels.resizing import resize
-from tests.worldmodels.toy_world import AHEAD, LEFT, PANO, RIGHT, ToyEnvironment, ToyModel, toy_view
+from tests.worldmodels.toy_world import AHEAD, LEFT, PANO, RIGHT, ToyEnvironment, ToyModel, play, toy_view
 
 MANIFEST = ModelManifest(name="toy", family="toy", kind="plugin", entry_point="toy:Toy", every_frame=False)
 SPACE = navigation_space()
@@ -261,3 +261,23 @@ def test_earlier_views_are_as_large_as_the_conditioning_view() -> None:
     (context,) = model.requests[0].context
     np.testing.assert_array_equal(context.rgb, front_crop(toy_view(1), (24, 24), 90.0).rgb)
     assert quaternion_to_yaw(context.pose.rotation) == pytest.approx(-22.5)
+
+
+def test_front_views_of_a_perspective_model_have_the_size_of_the_agents_camera() -> None:
+    """The agent looks ahead; the model works at another size, and starts from crops of the panorama around."""
+    front = Camera("front", PINHOLE, 6, 6, 90.0, 1.25)
+    around = toy_view()
+    ahead = View(front, np.zeros((6, 6, 3), np.uint8))
+    manifest = replace(MANIFEST, view="perspective", height=12, width=12)
+    model = ToyModel()
+    imaginer = PluginImaginer(model, manifest, SPACE, ViewRequest("pano"))
+    candidate = Candidate((LEFT, LEFT, AHEAD, RIGHT))
+    answer = imaginer.imagine(ahead, [candidate], [(0, 2, 3, 4)], [7], around)[0]
+    assert {i: (seen.camera.kind, seen.rgb.shape) for i, seen in answer.items()} == dict.fromkeys(
+        (0, 2, 3, 4), (PINHOLE, (6, 6, 3))
+    )
+    request = model.batches[0][0]
+    assert request.view.shape == (12, 12, 3) and request.candidate.actions == (AHEAD, RIGHT)
+    assert np.array_equal(request.view, front_crop(around, (12, 12), 90.0, 45.0).rgb)
+    assert np.array_equal(answer[2].rgb, resize(request.view, 6, 6))
+    assert np.array_equal(answer[3].rgb, resize(play(request.view, (AHEAD,))[1], 6, 6))

@@ -16,6 +16,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT
 from harness.contracts.motion_errors import NO_ERROR, MotionError
 from harness.contracts.observations import View
+from harness.worldmodels.answer_errors import AnswerError
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.image_errors import blur, gaussian_weights, turn_hue
 from harness.worldmodels.imaginer import EnvironmentImaginer
@@ -42,6 +43,11 @@ def test_the_planted_models_of_the_suite_are_there() -> None:
         "gtsim-heading-11": {"heading_error_deg": 11.25}, "gtsim-heading-22": {"heading_error_deg": 22.5},
         "gtsim-walls": {"through_obstacles": True}, "gtsim-blur-1": {"blur_px": 1.0}, "gtsim-blur-3": {"blur_px": 3.0},
         "gtsim-hue-10": {"hue_deg": 10.0}, "gtsim-hue-30": {"hue_deg": 30.0}, "gtsim-null-1cm": {"jitter_m": 0.01},
+        "gtsim-motion-130": {"motion_scale": 1.3}, "gtsim-pitch-1": {"pitch_deg": 1.40625},
+        "gtsim-pitch-3": {"pitch_deg": 2.8125}, "gtsim-pitch-8": {"pitch_deg": 8.4375},
+        "gtsim-half-resolution": {"resolution": 0.5}, "gtsim-stretch-110": {"row_stretch": 1.1},
+        "gtsim-mirror-half": {"mirrored": 0.5}, "gtsim-ghost-box": {"ghost_box": 0.25},
+        "gtsim-frozen": {"frozen": True}, "gtsim-swapped": {"swapped": True},
     }  # fmt: skip
     for manifest in PLANTED:
         assert planted_errors(manifest) != NOTHING
@@ -50,10 +56,11 @@ def test_the_planted_models_of_the_suite_are_there() -> None:
 
 def test_gtsim_takes_every_error_by_set_and_its_own_manifest_stays() -> None:
     gtsim = CATALOG.find("gtsim").manifest
-    prepared = prepare(gtsim, Choice(("jitter_m=0.4", "through_obstacles=true", "hue_deg=10")))
-    assert prepared.overrides == {"jitter_m": 0.4, "through_obstacles": True, "hue_deg": 10.0}
+    prepared = prepare(gtsim, Choice(("jitter_m=0.4", "through_obstacles=true", "hue_deg=10", "frozen=true")))
+    assert prepared.overrides == {"jitter_m": 0.4, "through_obstacles": True, "hue_deg": 10.0, "frozen": True}
     errors = planted_errors(prepared.manifest)
-    assert errors == PlantedErrors(MotionError(through_obstacles=True, jitter_m=0.4), ImageError(hue_deg=10.0))
+    motion = MotionError(through_obstacles=True, jitter_m=0.4)
+    assert errors == PlantedErrors(motion, ImageError(hue_deg=10.0), AnswerError(frozen=True))
     assert prepared.manifest.digest() != gtsim.digest()
     assert gtsim.settings == {}
     named = prepare(CATALOG.find("gtsim-motion-50").manifest, Choice(("motion_scale=0.75",)))
@@ -62,7 +69,9 @@ def test_gtsim_takes_every_error_by_set_and_its_own_manifest_stays() -> None:
 
 @pytest.mark.parametrize(
     ("assignment", "match"),
-    [("jitter=0.4", "no fact or setting 'jitter'"), ("settings.jiter_m=1", "no setting 'jiter_m'"),
+    [("pitch_deg=40", "pitch_deg 40 is not in"), ("resolution=0", "resolution 0 is not in"),
+     ("swapped=1", "not true or false"), ("jitter=0.4", "no fact or setting 'jitter'"),
+     ("settings.jiter_m=1", "no setting 'jiter_m'"),
      ("jitter_m=-1", "jitter_m -1 is not in"), ("blur_px=99", "blur_px 99 is not in"),
      ("through_obstacles=0.5", "not true or false"), ("motion_scale=nan", "not a number")],
 )  # fmt: skip

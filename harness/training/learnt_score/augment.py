@@ -1,7 +1,7 @@
 """How views are spoilt for training, so that the score measures where something was seen more than how sharply.
 
-World models blur, compress and shift colours. Each spoiling takes its own share of a batch, in fixed numbers, so that
-nothing on the device has to be counted. Images are float32 [B, 3, H, W] in 0..1; sizes divide by 8.
+World models blur, compress, shift colours and lose the horizon. Each spoiling takes its own share of a batch, in fixed
+numbers, so that nothing on the device has to be counted. Images are float32 [B, 3, H, W] in 0..1; sizes divide by 8.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ _LUMINANCE = (
     (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99),
 )  # fmt: skip
 """Quantisation of JPEG at quality 50 (ITU-T T.81, table K.1)."""
+BAND_DEG = 90.0
+"""How high a band of a panorama is."""
+
 _TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 _FROM_YCC = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
 @dataclass(frozen=True)
 class Spoiling:
-    """Shares of a batch and the largest strengths; blur in pixels, hue in degrees, the others as factors.
+    """Shares of a batch and the largest strengths; blur in pixels, hue and pitch in degrees, the others as factors.
 
     ``masked`` views show one quarter of a panorama, as a reference sees that looks round and imagines nothing.
     """
@@ -41,9 +44,11 @@ class Spoiling:
     brightness: float = 0.2
     contrast: float = 0.2
     masked: float = 0.0
+    pitched: float = 0.0
+    pitch_deg: float = 8.5
 
 
-PANORAMAS = Spoiling(masked=0.04)
+PANORAMAS = Spoiling(masked=0.04, pitched=0.4)
 GOALS = Spoiling(blurred=0.2, blur_px=2.0, compressed=0.1, shrunk=0.05, coloured=0.3)
 
 OTHER_PAINT = Spoiling(coloured=0.5, hue_deg=180.0, brightness=0.15, contrast=0.15)
@@ -53,6 +58,9 @@ OTHER_PAINT = Spoiling(coloured=0.5, hue_deg=180.0, brightness=0.15, contrast=0.
 def spoil(images: Tensor, how: Spoiling, circular: bool, generator: torch.Generator) -> Tensor:
     """Return ``images`` with every spoiling done to its share of them; goals are not ``circular``, panoramas are."""
     images = images.clone()
+    if how.pitched:
+        chosen = _chosen(images, how.pitched, generator)
+        images[chosen] = pitch(images[chosen], how.pitch_deg * _signed(len(chosen), images, generator))
     chosen = _chosen(images, how.coloured, generator)
     images[chosen] = _coloured(images[chosen], how, generator)
     chosen = _chosen(images, how.blurred, generator)
@@ -94,6 +102,18 @@ def _blur_matrix(length: int, sigma: Tensor, circular: bool) -> Tensor:
         apart = torch.minimum(apart, length - apart)
     weights = torch.exp(-0.5 * (apart / sigma.clamp(min=0.05)[:, None, None]) ** 2)
     return weights / weights.sum(2, keepdim=True)
+
+
+def pitch(images: Tensor, degrees: Tensor) -> Tensor:
+    """Return bands of panoramas as if they had been seen ``degrees`` [B] too far up: their rows sink.
+
+    A band has the rows within 45 degrees of the horizon; beyond it the outermost row is repeated.
+    """
+    height = images.shape[2]
+    place = torch.arange(height, device=degrees.device, dtype=torch.float32)
+    source = (place[None] - degrees[:, None] * height / BAND_DEG).clamp(0.0, height - 1.0)
+    weights = (1.0 - (source[:, :, None] - place[None, None]).abs()).clamp(min=0.0)
+    return weights[:, None] @ images
 
 
 def shrink(images: Tensor, factor: int) -> Tensor:

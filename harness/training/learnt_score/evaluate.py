@@ -8,7 +8,7 @@ from typing import Callable, Dict, List, Mapping
 import torch
 from torch import Tensor
 
-from harness.training.learnt_score.augment import blur, turn_hue
+from harness.training.learnt_score.augment import blur, pitch, turn_hue
 from harness.training.learnt_score.batches import Homes, as_images, halved
 from harness.training.learnt_score.network import DistanceNetwork
 
@@ -16,13 +16,15 @@ BANDS_M = ((0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0), (2.0, 3.0), (3.0, 4.0
 REACH_M = 4.0
 EACH = 16
 
-CLEAN = "clean"
+CLEAN, PITCHED = "clean", "pitch 3 deg"
 CONDITIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     CLEAN: lambda images: images,
     "blur 1 px": lambda images: blur(images, images.new_full((len(images),), 1.0), True),
     "blur 3 px": lambda images: blur(images, images.new_full((len(images),), 3.0), True),
     "hue 10 deg": lambda images: turn_hue(images, images.new_full((len(images),), 10.0)),
     "hue 30 deg": lambda images: turn_hue(images, images.new_full((len(images),), 30.0)),
+    PITCHED: lambda images: pitch(images, images.new_full((len(images),), 2.8125)),
+    "pitch 8 deg": lambda images: pitch(images, images.new_full((len(images),), 8.4375)),
 }
 """What is done to the panoramas; goals stay clean, as they are in an episode."""
 

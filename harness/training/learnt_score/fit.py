@@ -15,10 +15,10 @@ from torch.nn import functional
 from harness.contracts.errors import Refusal
 from harness.training.learnt_score.augment import GOALS, OTHER_PAINT, PANORAMAS, repaint, spoil
 from harness.training.learnt_score.batches import Homes, as_images, halved
-from harness.training.learnt_score.evaluate import CLEAN, errors_on
+from harness.training.learnt_score.evaluate import CLEAN, PITCHED, errors_on
 from harness.training.learnt_score.network import FARTHEST_M, DistanceNetwork
 
-CHOSEN_BY = (CLEAN, "blur 1 px", "hue 10 deg")
+CHOSEN_BY = (CLEAN, "blur 1 px", "hue 10 deg", PITCHED)
 """A checkpoint is chosen by its mean error over bands and these conditions."""
 
 

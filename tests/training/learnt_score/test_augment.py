@@ -14,6 +14,7 @@ from harness.training.learnt_score.augment import (  # noqa: E402
     Spoiling,
     blur,
     compress,
+    pitch,
     shrink,
     spoil,
     turn_hue,
@@ -89,3 +90,20 @@ def test_spoiling_is_seeded_stays_in_range_and_leaves_some_views_clean(how: Spoi
 def test_nothing_is_done_where_all_shares_are_zero() -> None:
     how = Spoiling(blurred=0.0, compressed=0.0, shrunk=0.0, coloured=0.0)
     assert torch.equal(spoil(images(), how, False, torch.Generator().manual_seed(0)), images())
+
+
+def test_pitch_sinks_rows_repeats_the_border_and_takes_its_own_strength_for_each_image() -> None:
+    here = images(3)
+    row_deg = 90.0 / 32
+    seen = pitch(here, torch.tensor([0.0, 2 * row_deg, -0.5 * row_deg]))
+    assert torch.allclose(seen[0], here[0], atol=1e-6)
+    assert torch.allclose(seen[1, :, 2:], here[1, :, :-2], atol=1e-6)
+    assert torch.allclose(seen[1, :, 0], here[1, :, 0], atol=1e-6)
+    assert torch.allclose(seen[2, :, :-1], (here[2, :, 1:] + here[2, :, :-1]) / 2, atol=1e-5)
+
+
+def test_a_share_of_the_panoramas_is_pitched_and_no_goal_is() -> None:
+    assert PANORAMAS.pitched > 0.0 == GOALS.pitched
+    here, alone = images(20), Spoiling(0, 0, 0, 0, 0, 0, pitched=0.4)
+    seen = spoil(here, alone, True, torch.Generator().manual_seed(1))
+    assert sum(not torch.allclose(a, b, atol=1e-4) for a, b in zip(seen, here)) == 8
