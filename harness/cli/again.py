@@ -40,7 +40,11 @@ def words(
     }
     found = [f"{option}={value}" for option, value in given.items() if value]
     found += [f"{PLUGINS}={absolute(folder)}" for folder in options.plugins]
-    patience = {"--max-failures": options.patience.max_failures, "--timeout": options.patience.timeout_s}
+    patience = {
+        "--max-failures": options.patience.max_failures,
+        "--timeout": options.patience.timeout_s,
+        "--start-timeout": options.patience.start_s,
+    }
     found += [f"{option}={value:g}" for option, value in patience.items() if value is not None]
     for assignment in options.choice.assignments:
         key, _, text = assignment.partition("=")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from harness.cli import groups
-from harness.cli.arguments import RUNS, Json, MaxFailures, Out, Plugins, Run
+from harness.cli.arguments import RUNS, Json, MaxFailures, Out, Plugins, Run, StartTimeout, Timeout
 from harness.cli.bank import bank_command
 from harness.cli.cite import cite_command
 from harness.cli.collect import collect_command
@@ -73,9 +73,8 @@ def main_command(
     resume: Annotated[Optional[Path], typer.Option("--resume", help="Continue a run folder.")] = None,
     retry_errors: Annotated[bool, typer.Option("--retry-errors", help="With --resume: play errors again.")] = False,
     max_failures: MaxFailures = None,
-    timeout: Annotated[
-        Optional[float], typer.Option("--timeout", help="Seconds that one call of the world model may take. [600]")
-    ] = None,
+    timeout: Timeout = None,
+    start_timeout: StartTimeout = None,
     out: Out = RUNS,
     as_json: Json = False,
 ) -> int:
@@ -98,7 +97,7 @@ def main_command(
             scenes=scenes,
             weights=weights,
             assignments=tuple(assignments or ()),
-            patience=Patience(max_failures, timeout),
+            patience=Patience(max_failures, timeout, start_timeout),
         )
         return play.resume(resume, continuation, retry_errors, as_json)
     if retry_errors:
@@ -134,7 +133,7 @@ def main_command(
         choice=Choice(tuple(assignments or ()), weights, allow_uncarded),
         environment=environment,
         scenes=scenes,
-        patience=Patience(max_failures, timeout),
+        patience=Patience(max_failures, timeout, start_timeout),
     )
     if dry:
         return play.dry_run(options, out, as_json, references)

@@ -17,4 +17,10 @@ MaxFailures = Annotated[
     Optional[int],
     typer.Option("--max-failures", min=0, help="Stop after so many equal failures in a row; 0: never. [3]"),
 ]
+Timeout = Annotated[
+    Optional[float], typer.Option("--timeout", help="Seconds that one call of the world model may take. [600]")
+]
+StartTimeout = Annotated[
+    Optional[float], typer.Option("--start-timeout", help="Seconds until the world model must be ready. [600]")
+]
 RUNS = Path("runs")

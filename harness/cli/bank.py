@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.cli.arguments import RUNS, Json, MaxFailures, Out, Plugins
+from harness.cli.arguments import RUNS, Json, MaxFailures, Out, Plugins, StartTimeout, Timeout
 from harness.contracts.errors import Refusal
 
 EXAMPLE = "For example: python benchmark.py bank --wm warp"
@@ -41,9 +41,8 @@ def bank_command(
         bool, typer.Option("--retry-errors", help="Go on with the last measurement and ask again where it failed.")
     ] = False,
     max_failures: MaxFailures = None,
-    timeout: Annotated[
-        Optional[float], typer.Option("--timeout", help="Seconds that one call of the world model may take. [600]")
-    ] = None,
+    timeout: Timeout = None,
+    start_timeout: StartTimeout = None,
     out: Out = RUNS,
     as_json: Json = False,
 ) -> int:
@@ -73,6 +72,6 @@ def bank_command(
         wm_image=wm_image,
         wm_gpu=wm_gpu,
         choice=Choice(tuple(assignments or ()), weights, allow_uncarded),
-        patience=Patience(max_failures, timeout),
+        patience=Patience(max_failures, timeout, start_timeout),
     )
     return measure(options, out, file, against, as_json, retry_errors)

@@ -28,7 +28,7 @@ from harness.worldmodels.preparing import UNCARDED, Choice
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from tasks.suite import load_suite
 
-PATIENCE = ("--max-failures", "--timeout")
+PATIENCE = ("--max-failures", "--timeout", "--start-timeout")
 TAKEN = (*again.KNOWN, "--resume", "--retry-errors", "--workers", "--runtime", "--set", "--json", *PATIENCE)
 """The options that mean something beside ``--resume``."""
 

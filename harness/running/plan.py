@@ -71,16 +71,22 @@ class PhaseDeadlines:
 
 @dataclass(frozen=True)
 class Patience:
-    """What a user says of failing: ``--max-failures`` and ``--timeout`` (seconds of a call); None keeps the plan's."""
+    """What a user says of failing; None keeps the plan's.
+
+    ``max_failures`` is ``--max-failures``; ``timeout_s`` (``--timeout``) is for one call of the world model, and
+    ``start_s`` (``--start-timeout``) until it is ready, both in seconds.
+    """
 
     max_failures: Optional[int] = None
     timeout_s: Optional[float] = None
+    start_s: Optional[float] = None
 
     def __post_init__(self) -> None:
-        if self.timeout_s is not None and not 0.0 < self.timeout_s <= MAX_TIMEOUT_S:
-            raise Refusal(
-                f"--timeout {self.timeout_s:g} is not in 0..{MAX_TIMEOUT_S:g} seconds.", "Give what one call may take."
-            )
+        for option, seconds in (("--timeout", self.timeout_s), ("--start-timeout", self.start_s)):
+            if seconds is not None and not 0.0 < seconds <= MAX_TIMEOUT_S:
+                raise Refusal(
+                    f"{option} {seconds:g} is not in 0..{MAX_TIMEOUT_S:g} seconds.", "Give how long it may take."
+                )
 
 
 UNCHANGED = Patience()
@@ -150,10 +156,24 @@ class RunPlan:
         return RUN_LOG_BYTES // self.workers
 
     def with_patience(self, patience: Patience) -> RunPlan:
-        """Return the plan with other limits; what ``patience`` leaves out is kept."""
+        """Return the plan with other limits; what ``patience`` leaves out is kept.
+
+        A world model that declares a longer start than the user grants is refused: a stranger's plugin must not be able
+        to hold every worker for as long as it says.
+        """
         most, call_s = patience.max_failures, patience.timeout_s
         deadlines = self.deadlines if call_s is None else self.deadlines.with_calls(call_s)
-        return replace(self, max_failures=self.max_failures if most is None else most, deadlines=deadlines)
+        model = self.world_model
+        if model is not None and patience.start_s is not None:
+            model = replace(model, start_s=patience.start_s)
+        elif model is not None and model.start_s > deadlines.model_start_s:
+            raise Refusal(
+                f"world model {model.name!r} says that it may take {model.start_s:g} s to start; "
+                f"{deadlines.model_start_s:g} s are granted.",
+                f"If you trust it with so long, add --start-timeout {model.start_s:g}.",
+            )
+        most = self.max_failures if most is None else most
+        return replace(self, max_failures=most, deadlines=deadlines, world_model=model)
 
 
 def encode_plan(plan: RunPlan) -> bytes:

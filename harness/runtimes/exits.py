@@ -161,7 +161,7 @@ def late_error(name: str, seconds: float, log: ServiceLog) -> DeadlineExceeded:
     """Return the error for a service that did not become ready in ``seconds`` and was made to write its stack."""
     hint = (
         f"The stack below shows where it was. If it is a world model that only needs longer, give it more than "
-        f"{seconds:g}: start_s = SECONDS in its plugin.toml, and begin a new run (a resumed one keeps its limit)."
+        f"{seconds:g} s: --start-timeout SECONDS."
     )
     return DeadlineExceeded(
         f"service {name!r} was not ready within {seconds:g} s and was killed.",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.contracts.errors import DeadlineExceeded
+from harness.contracts.errors import DeadlineExceeded, Refusal
 from harness.running import runs
-from harness.running.plan import PhaseDeadlines, RunPlan, decode_plan, encode_plan
+from harness.running.plan import UNCHANGED, Patience, PhaseDeadlines, RunPlan, decode_plan, encode_plan
 from harness.running.progress import Progress
 from harness.running.services import Placement, plan_world_model, start
 from harness.worldmodels.catalog import load_catalog
@@ -61,6 +61,18 @@ def test_the_limit_is_the_models_the_familys_or_the_usual_one(
     assert plan.worker_start_s() > seconds
     told = decode_plan(encode_plan(plan)).world_model
     assert told is not None and told.start_s == plan.world_model.start_s
+
+
+def test_a_model_has_no_longer_than_the_user_grants(tmp_path: Path) -> None:
+    plan = replace(planned(tmp_path, model="start_s = 1000"), deadlines=PhaseDeadlines())
+    with pytest.raises(Refusal, match=r"may take 1000 s to start; 600 s are granted.*--start-timeout 1000"):
+        plan.with_patience(UNCHANGED)
+    granted = plan.with_patience(Patience(start_s=1000.0))
+    assert granted.world_model is not None and granted.start_s(granted.world_model) == 1000.0
+    shorter = plan.with_patience(Patience(start_s=7.0))
+    assert shorter.world_model is not None and shorter.start_s(shorter.world_model) == 7.0
+    with pytest.raises(Refusal, match="--start-timeout nan"):
+        Patience(start_s=float("nan"))
 
 
 def test_a_limit_is_no_fact_of_the_model(tmp_path: Path) -> None:
