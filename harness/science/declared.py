@@ -26,11 +26,16 @@ class _Part(BaseModel):
 
 
 class PlantedError(_Part):
-    """A planted error, the tier that it is looked for on, and what is expected of it there."""
+    """A planted error, the tier that it is looked for on, and what is expected of it there.
+
+    ``later``: it was thought of after the others had been played, and is of a family of its own, so that no p-value
+    that was told before changes.
+    """
 
     wm: str = Field(min_length=1)
     tier: str = Field(min_length=1)
     expected: Literal["large", "small", "tolerated", "null", "anything"]
+    later: bool = False
 
 
 class WantedRange(_Part):
@@ -57,31 +62,30 @@ class WantedCurve(_Part):
 
 
 class Declared(_Part):
-    """A whole ``resolution.toml``. ``repeats`` maps a tier to another on which its errors are looked for again.
-
-    ``later`` are errors that were thought of after ``errors`` had been played: a family of their own, so that adding to
-    it changes no p-value that was told before.
-    """
+    """A whole ``resolution.toml``. ``repeats`` maps a tier to another on which its first errors are looked for again."""
 
     ranges: Tuple[WantedRange, ...] = ()
     errors: Tuple[PlantedError, ...] = ()
-    later: Tuple[PlantedError, ...] = ()
     repeats: Dict[str, str] = {}
     curves: Tuple[WantedCurve, ...] = ()
 
     @model_validator(mode="after")
     def _once(self) -> Declared:
-        names = [error.wm for error in (*self.errors, *self.later)]
+        names = [error.wm for error in self.errors]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"{name!r} is named twice; each error has one tier")
         return self
 
+    def family(self, later: bool) -> Tuple[PlantedError, ...]:
+        """Return the errors that were declared first, or those that were thought of later."""
+        return tuple(error for error in self.errors if error.later == later)
+
     def repeated(self) -> Tuple[PlantedError, ...]:
         """Return the errors on the tiers where they are looked for again."""
         return tuple(
             error.model_copy(update={"tier": self.repeats[error.tier]})
-            for error in self.errors
+            for error in self.family(later=False)
             if error.tier in self.repeats
         )
 
