@@ -62,7 +62,7 @@ class WantedCurve(_Part):
 
 
 class Declared(_Part):
-    """A whole ``resolution.toml``. ``repeats`` maps a tier to another on which its first errors are looked for again."""
+    """A whole ``resolution.toml``. ``repeats`` maps a tier to another on which its first errors are looked for."""
 
     ranges: Tuple[WantedRange, ...] = ()
     errors: Tuple[PlantedError, ...] = ()
