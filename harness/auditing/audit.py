@@ -29,16 +29,21 @@ class Audited:
     findings: Findings
 
 
-def audit(folder: RunFolder, already: Tuple[Damage, ...] = ()) -> Audited:
+def audit(folder: RunFolder, already: Tuple[Damage, ...] = (), with_files: bool = True) -> Audited:
     """Read a run folder, or the rows of a measurement, and check all that can be checked here.
 
-    ``already`` is what the process that played it found. Raises CorruptJournal where there is no journal to read.
+    ``already`` is what the process that played it found. ``with_files`` False reads an archive, which keeps the
+    journal and nothing of the episodes: what only their files show is unchecked then, and said to be. Raises
+    CorruptJournal where there is no journal to read.
     """
     rows, plan_digest = folder.account()
     judge, identity = _about(folder)
     kept = planned_only(folder, rows)
     damage = (*already, *read_damage(folder.path), *check_plan(folder, rows, plan_digest))
-    return Audited(folder, kept, identity + Findings((*damage, *check_rows(folder, kept, judge))))
+    unchecked = () if with_files else ("states and metrics are the journal's: no trajectory is kept to work them out",)
+    return Audited(
+        folder, kept, identity + Findings((*damage, *check_rows(folder, kept, judge, with_files)), unchecked)
+    )
 
 
 def _about(folder: RunFolder) -> Tuple[Optional[Judge], Findings]:

@@ -97,6 +97,8 @@ def differing(episodes: Sequence[Episode], known: Mapping[str, Episode], where: 
         if original is None:
             damage.append(Damage(f"{RECORD}, {episode.id}", f"{where} has no such episode"))
             continue
+        if episode == original:  # nearly always
+            continue
         mine, theirs = to_plain(episode), to_plain(original)
         fields = [name for name in theirs if mine[name] != theirs[name]]
         if fields:

@@ -52,14 +52,19 @@ def planned_only(folder: RunFolder, rows: Sequence[JournalRow]) -> Tuple[Journal
     return tuple(by_key.get(plan.key, plan) for plan in folder.planned_rows())
 
 
-def check_rows(folder: RunFolder, rows: Sequence[JournalRow], judge: Optional[Judge]) -> Tuple[Damage, ...]:
+def check_rows(
+    folder: RunFolder, rows: Sequence[JournalRow], judge: Optional[Judge], with_files: bool = True
+) -> Tuple[Damage, ...]:
     """Return what each row claims against its own columns, its episode's files, and ``judge``'s arithmetic.
 
-    Without a ``judge`` (a task that is not known here) metrics are compared with the files alone.
+    Without a ``judge`` (a task that is not known here) metrics are compared with the files alone; without the files
+    (an archive of records) only the columns are.
     """
     found: List[Damage] = []
     for row in rows:
-        problems = _columns(row) if row.result.state not in PLAYED else _played(folder, row, judge)
+        problems = _columns(row)
+        if row.result.state in PLAYED and with_files and not problems:
+            problems = _played(folder, row, judge)
         found += [Damage(_name(row), problem) for problem in problems[:1]]
     return tuple(found)
 
@@ -69,8 +74,12 @@ def _name(row: JournalRow) -> str:
 
 
 def _columns(row: JournalRow) -> List[str]:
-    """Return what a row that was not played may not hold."""
+    """Return what a row of its state may not hold."""
     result = row.result
+    if result.state in PLAYED:
+        if row.committed_at is None or row.attempts < 1 or result.error:
+            return [f"its state is {result.state}, but it was never committed, or holds an error"]
+        return []
     if result.trajectory_digest or row.record_digest or result.metrics:
         return [f"its state is {result.state}, but it holds the numbers of a played episode"]
     if result.state == PLANNED:
@@ -82,8 +91,6 @@ def _columns(row: JournalRow) -> List[str]:
 
 def _played(folder: RunFolder, row: JournalRow, judge: Optional[Judge]) -> List[str]:
     path = folder.episode_folder(row.key)
-    if row.committed_at is None or row.attempts < 1 or row.result.error:
-        return [f"its state is {row.result.state}, but it was never committed, or holds an error"]
     if not path.exists():
         return [f"its files are gone ({path.name}/trajectory.json): nothing shows that it is {row.result.state}"]
     try:

@@ -94,11 +94,15 @@ def find_runs(roots: Sequence[Path], suite: Suite) -> Found:
 
 
 def sound_run(folder: RunFolder, reason_of: Callable[[RunFolder], str]) -> Tuple[RunData | None, str]:
-    """Return the data of a run that may be used, or None and why it may not: ``reason_of`` it, or its damage."""
+    """Return the data of a run that may be used, or None and why it may not: ``reason_of`` it, or its damage.
+
+    A run without any episode's files is one of an archive of records, whose bytes are those of the project's history;
+    its journal is taken as it is.
+    """
     reason = reason_of(folder)
     if reason:
         return None, reason
-    found = audit(folder)
+    found = audit(folder, with_files=folder.episodes.exists())
     if found.findings.damage:
         return None, f"{DAMAGED}: {found.findings.damage[0]}"
     return checked_run(folder, found.rows, found.findings), ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,19 @@ def test_a_run_on_something_else_is_passed_over(suite: Suite, runs: Path, change
 def test_a_part_of_a_run_is_passed_over(suite: Suite, runs: Path, kept: int, played: int, reason: str) -> None:
     write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd", kept=kept, played=played)
     assert_passed_over(small_tables(suite, runs), reason)
+
+
+def test_an_archive_of_records_without_trajectories_enters_the_tables(suite: Suite, runs: Path) -> None:
+    whole = small_tables(suite, runs)
+    for folder in runs.iterdir():
+        shutil.rmtree(folder / "episodes")
+    assert small_tables(suite, runs).references == whole.references
+
+
+def test_a_run_with_some_of_its_files_gone_is_damaged_and_passed_over(suite: Suite, runs: Path) -> None:
+    write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd")
+    shutil.rmtree(next((runs / "odd" / "episodes").iterdir()))
+    assert_passed_over(small_tables(suite, runs), "DAMAGED")
 
 
 def assert_passed_over(tables: Tables, reason: str) -> None:
