@@ -76,6 +76,8 @@ def test_weights_in_the_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert weights(tmp_path, "org/far", revision)[0] == WARNING, "a link to a deleted blob holds no weights"
     file.unlink()
     file.touch()
+    assert weights(tmp_path, "org/far", revision)[0] == WARNING, "an empty file holds no weights"
+    file.write_bytes(b"weights")
     assert weights(tmp_path, "org/far", revision)[0] == OK
 
 

@@ -1,6 +1,6 @@
 """A world model that answers like `copy` and keeps everything it can get hold of, for a test that searches it.
 
-Copied into a plugin's folder by the test; it writes into ``seen`` beside itself.
+Copied into a plugin's folder by the test; it writes into ``seen`` beside that folder, whose files are part of what the model is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.sdk import WorldModel
 from harness.wire.services import WorldModelMethods
 
-SEEN = Path(__file__).parent / "seen"
+SEEN = Path(__file__).resolve().parents[1] / "seen"
 _numbers = itertools.count()
 
 

@@ -28,7 +28,8 @@ Request = wiw_pb2.RolloutRequest
 @pytest.fixture(scope="module")
 def episodes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Seen, ...]:
     """Play two ignav episodes with a plugin that keeps all it gets and declares `CONTEXT` earlier views."""
-    folder = tmp_path_factory.mktemp("recorder")
+    folder = tmp_path_factory.mktemp("recording") / "recorder"
+    folder.mkdir()
     shutil.copy(Path(__file__).with_name("recorder_plugin.py"), folder / "recorder_plugin.py")
     (folder / "plugin.toml").write_text(
         '[family]\nname = "recorder"\nentry_point = "recorder_plugin:Recorder"\n'
@@ -42,7 +43,7 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Seen, ...]:
     try:
         for episode in plan.identity.episodes:
             played = player.play(episode, 0)
-            files = sorted(set((folder / "seen").glob("imagine-*")) - known)
+            files = sorted(set((folder.parent / "seen").glob("imagine-*")) - known)
             known |= set(files)
             found.append(Seen(episode, played, tuple(file.read_bytes() for file in files), b""))
     finally:

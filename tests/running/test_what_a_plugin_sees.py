@@ -65,7 +65,8 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """Play one real ignav episode with a plugin that keeps all it gets."""
-    folder = tmp_path_factory.mktemp("recorder")
+    folder = tmp_path_factory.mktemp("recording") / "recorder"
+    folder.mkdir()
     shutil.copy(Path(__file__).with_name("recorder_plugin.py"), folder / "recorder_plugin.py")
     (folder / "plugin.toml").write_text(
         '[family]\nname = "recorder"\nentry_point = "recorder_plugin:Recorder"\n'
@@ -79,7 +80,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         played = player.play(episode, RUN_SEED)
     finally:
         player.close()
-    files = sorted((folder / "seen").iterdir())
+    files = sorted((folder.parent / "seen").iterdir())
     requests = tuple(file.read_bytes() for file in files if file.name.startswith("imagine"))
     others = b"\0".join(file.read_bytes() for file in files if not file.name.startswith("imagine"))
     assert {file.name.partition("-")[0] for file in files} == {"command", "describe", "imagine", "spec", "variables"}
