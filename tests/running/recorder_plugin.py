@@ -1,6 +1,6 @@
 """A world model that answers like `copy` and keeps everything it can get hold of, for a test that searches it.
 
-Copied into a plugin's folder by the test; it writes into ``seen`` beside that folder, whose files are part of what the model is.
+Copied into a plugin's folder by the test; it writes into ``seen`` beside that folder: its files are part of the model.
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ COMMAND = f"{sys.executable} -m tests.running.fake_command"
 
 def test_random_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     start = f"{COMMAND} --episodes 10 --workers 2 --play-s 0.15 --out {{out}}"
-    study = Study(Commands(start, f"{COMMAND} --resume {{run}}"), tmp_path, seed=1)
+    study = Study(
+        Commands(start, f"{COMMAND} --episodes 10 --workers 2 --play-s 0.15 --resume {{run}}"), tmp_path, seed=1
+    )
     root = study.undisturbed()
     for number, kinds in enumerate((["worker"], ["main", "tree"]), start=1):
         study.killed(number, 2, root, kinds)

@@ -37,7 +37,7 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Seen, ...]:
     )
     options = RunOptions("recorder", "ignav", episodes="2", stop="oracle", plugins=(folder,))
     plan = make_plan(options)
-    player = SuitePlayer(plan, folder / "logs")
+    player = SuitePlayer(plan, folder.parent / "logs")
     found: list[Seen] = []
     known: set[Path] = set()
     try:

@@ -75,7 +75,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     options = RunOptions("recorder", "ignav", episodes="1", seeds=str(RUN_SEED), plugins=(folder,))
     plan = make_plan(options)
     episode = plan.identity.episodes[0]
-    player = SuitePlayer(plan, folder / "logs")
+    player = SuitePlayer(plan, folder.parent / "logs")
     try:
         played = player.play(episode, RUN_SEED)
     finally:
