@@ -14,6 +14,7 @@ from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
 from harness.running.episode_queue import Task
 from harness.running.images import check_images
+from harness.running.model_digests import ModelFiles
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback, RunOutcome
 from harness.running.sameness import check_same
@@ -88,11 +89,12 @@ def play(
         try:
             if retry_errors:
                 journal.plan_again()
+            model_files = ModelFiles(plan.world_model)
             scheduler = Scheduler(folder, plan, journal, lock.descriptor, on_progress)
             try:
                 complete = scheduler.run(reorder)
             finally:
-                damage = scheduler.account.compare(folder)
+                damage = (*scheduler.account.compare(folder), *model_files.damage())
                 write_damage(folder.path, damage)
         finally:
             journal.close()

@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Iterator, Mapping, Sequence
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
@@ -25,8 +25,11 @@ CODE, AUTHORS_CODE = "code", "authors' code"
 """How the parts are called: ``code NAME`` for each folder of a plugin, ``authors' code`` for a checkout."""
 
 NO_CODE = ("__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".ipynb_checkpoints")
-NO_CODE_ENDINGS = (".pyc", ".pyo", ".nbi", ".nbc", ".swp", "~", ".DS_Store")
-"""What tools leave beside code: caches, which are made of it, and the history of a checkout."""
+NO_CODE_ENDINGS = (".nbi", ".nbc", ".swp", "~", ".DS_Store")
+"""What tools leave beside code: caches, which are made of it, and the history of a checkout. Bytecode counts where
+Python plays it without a source: outside ``__pycache__``."""
+
+MOST_FILES, DEEPEST = 20_000, 50
 
 COMMIT = "commit "
 _COMMIT = re.compile(f"{COMMIT}([0-9a-f]{{40}})")
@@ -88,16 +91,20 @@ def commits_of(digests: Mapping[str, str]) -> Dict[str, str]:
 def folder_digest(folder: Path) -> str:
     """Return the SHA-256 of a folder of code: names and contents of its files, caches left out.
 
-    Links are followed, each folder once. A file that cannot be read raises Refusal.
+    Links are followed. A file that cannot be read raises Refusal.
     """
+    return digest(file_digests(folder))
+
+
+def file_digests(folder: Path) -> Dict[str, str]:
+    """Return the SHA-256 of each file that `folder_digest` counts, by its path in the folder."""
     files = {str(path.relative_to(folder)): path for path in _files(folder)}
-    large = [path for path in files.values() if path.stat().st_size > _SMALL]
     try:
+        large = [path for path in files.values() if path.stat().st_size > _SMALL]
         hashes = hash_files(large)
-        known = {name: hashes.get(path) or _sha256(path) for name, path in sorted(files.items())}
+        return {name: hashes.get(path) or _sha256(path) for name, path in sorted(files.items())}
     except OSError as error:
         raise Refusal(f"{error.filename} cannot be read ({error.strerror}).", "Mend its permissions.") from error
-    return digest(known)
 
 
 def _checkpoint(checkpoint: Checkpoint, progress: Progress) -> str:
@@ -124,19 +131,38 @@ def _resolved(checkpoint: Checkpoint) -> Checkpoint:
     return checkpoint if found is None else replace(checkpoint, revision=found.name)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    seen = set()
-    for place, inner, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            inner.clear()
-            continue
-        seen.add(real)
-        inner[:] = sorted(name for name in inner if name not in NO_CODE)
-        for name in sorted(names):
-            path = Path(place, name)
-            if not name.endswith(NO_CODE_ENDINGS) and path.is_file():
-                yield path
+def _files(folder: Path) -> List[Path]:
+    """Return the files of a folder and of those below it, links followed; Refusal where there are very many.
+
+    A link that leads back to a folder around it ends there. Any other counts as what it leads to now, so that a link
+    that is turned to another folder is another model.
+    """
+    found: List[Path] = []
+    try:
+        _collect(folder, (), found)
+    except OSError as error:
+        raise Refusal(f"{error.filename} cannot be read ({error.strerror}).", "Mend its permissions.") from error
+    return found
+
+
+def _collect(folder: Path, above: Tuple[str, ...], found: List[Path]) -> None:
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    with os.scandir(folder) as entries:
+        inside = sorted(entries, key=lambda entry: entry.name)
+    for entry in inside:
+        if entry.is_dir():
+            if entry.name not in NO_CODE:
+                _collect(Path(entry.path), (*above, real), found)
+        elif entry.is_file() and not entry.name.endswith(NO_CODE_ENDINGS):
+            found.append(Path(entry.path))
+        if len(found) > MOST_FILES or len(above) > DEEPEST:
+            raise Refusal(
+                f"{above[0] if above else folder} holds more than {MOST_FILES:,} files, with those that links lead to, "
+                f"or more than {DEEPEST} folders within each other.",
+                "Keep data and environments elsewhere: all its files are part of what the model is.",
+            )
 
 
 def _sha256(path: Path) -> str:

@@ -1,8 +1,8 @@
 """SHA-256 of large files: with progress, and read once while they stay as they are.
 
-Checkpoints are tens of gigabytes and every run asks for their hashes. So a digest is kept beside the size, the time of
-the last change and the inode that the file had; when one of them differs, the file is read again. Whoever can forge
-these can also forge the weights on this machine, which a card is not meant to withstand.
+Checkpoints are tens of gigabytes and every run asks for their hashes. So a digest is kept beside the size, the inode
+and the times of the last change of content and of status that the file had; when one of them differs, the file is read
+again. The last of them nobody sets: a file that was written over and given its old time is read again too.
 """
 
 from __future__ import annotations
@@ -48,10 +48,13 @@ def hash_files(files: Sequence[Path], progress: Progress = quiet, cache: Optiona
     return hashes
 
 
-def _state(file: Path) -> tuple[int, int, int]:
-    """Return the size in bytes, the time of the last change in nanoseconds, and the inode."""
+State = tuple[int, int, int, int]
+"""Of a file: size in bytes, time of the last change of its content in nanoseconds, inode, and that of its status."""
+
+
+def _state(file: Path) -> State:
     status = file.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
 def _read(file: Path, on_read: Callable[[int], None]) -> str:
@@ -69,7 +72,7 @@ def _entry(folder: Path, file: Path) -> Path:
     return folder / f"{hashlib.sha256(os.fsencode(file.resolve())).hexdigest()}.json"
 
 
-def _remembered(folder: Path, file: Path, state: tuple[int, int, int]) -> str:
+def _remembered(folder: Path, file: Path, state: State) -> str:
     """Return the digest of ``file`` in this state, "" where it is not known."""
     try:
         entry = json.loads(_entry(folder, file).read_text(encoding="utf-8"))
@@ -78,7 +81,7 @@ def _remembered(folder: Path, file: Path, state: tuple[int, int, int]) -> str:
         return ""
 
 
-def _remember(folder: Path, file: Path, state: tuple[int, int, int], sha256: str) -> None:
+def _remember(folder: Path, file: Path, state: State, sha256: str) -> None:
     """Write an entry whole or not at all; a cache that cannot be written costs time, and no run."""
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)

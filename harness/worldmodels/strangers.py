@@ -7,14 +7,15 @@ the project's own code, as the harness is, and need neither.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from harness.contracts.digest import digest
 from harness.contracts.folders import user_cache
 from harness.contracts.manifests import PLUGIN
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
+from harness.worldmodels.digests import folder_digest
 
 OWN_FAMILIES = frozenset(
     {
@@ -45,12 +46,15 @@ def warning(name: str) -> str:
 
 
 def bytecode_folder(entry: CatalogEntry) -> Path:
-    """Return the folder in which the interpreter of a stranger's family keeps its bytecode, and no other does.
+    """Return the folder in which the interpreter of a stranger's family keeps the bytecode of its present sources.
 
-    Of those that were not used for longest only few are kept.
+    No other family keeps any there, and no other version of this one: Python takes bytecode for that of a source with
+    the same size and second, which an edit can leave as they were. Of those that were not used for longest only few
+    are kept.
     """
     root = user_cache() / "bytecode"
-    name = hashlib.sha256(str(entry.folder.resolve()).encode()).hexdigest()[:16]
+    folders = [folder.resolve() for folder in (entry.folder, *entry.shared)]
+    name = digest({str(folder): folder_digest(folder) for folder in folders})[:16]
     with suppress(OSError):  # without it Python compiles at every start
         (root / name).mkdir(parents=True, exist_ok=True)
         (root / name).touch()

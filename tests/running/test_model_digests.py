@@ -13,7 +13,7 @@ from harness.cli.play import same_runs
 from harness.contracts.errors import SpecMismatch
 from harness.records.model_parts import changed_parts, same_name, unknown_parts
 from harness.running import runs
-from harness.running.model_digests import check_code
+from harness.running.model_digests import ModelFiles, check_code
 from harness.running.plan import RunPlan
 from harness.running.plan_services import PlanServices
 from tasks.suite import load_suite
@@ -67,6 +67,17 @@ def test_code_that_changes_while_a_run_is_played_ends_it(plugin: Path) -> None:
     with pytest.raises(SpecMismatch, match="code mine of world model 'mine' has changed"):
         check_code(planned.identity, planned.world_model)
     check_code(replace(planned.identity, wm_digests={}), planned.world_model)  # an old run wrote nothing down
+
+
+def test_a_file_that_changes_while_a_run_is_played_is_damage_and_a_new_one_is_not(plugin: Path) -> None:
+    """A model may read it again with each call: no start of a service would show it."""
+    files = ModelFiles(plan(plugin).world_model)
+    (plugin / "log.txt").write_text("written by the plugin")
+    assert files.damage() == ()
+    (plugin.parent / "base" / "part.py").write_text("x = 2\n")
+    (plugin / "plugin.toml").unlink()
+    assert [damage.where for damage in files.damage()] == ["code mine/plugin.toml", "code base/part.py"]
+    assert ModelFiles(None).damage() == ()
 
 
 def test_a_worker_looks_at_the_code_that_it_started(plugin: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.digests import code_digests, commits_of, folder_digest, weights_digests, with_commits
@@ -55,6 +56,37 @@ def test_a_renamed_file_and_a_linked_folder_count(plugin: Path, tmp_path: Path) 
     (plugin / "model.py").rename(plugin / "other.py")
     digests.add(folder_digest(plugin))
     assert len(digests) == 3
+
+
+def test_a_link_that_is_turned_to_another_folder_counts(plugin: Path) -> None:
+    """Also where it sorts after the folders that it may lead to."""
+    for name in ("a-100", "a-200"):
+        (plugin / name).mkdir()
+        (plugin / name / "step.txt").write_text(name)
+    (plugin / "latest").symlink_to("a-100")
+    before = folder_digest(plugin)
+    (plugin / "latest").unlink()
+    (plugin / "latest").symlink_to("a-200")
+    assert folder_digest(plugin) != before
+
+
+def test_bytecode_without_a_source_counts(plugin: Path) -> None:
+    (plugin / "hidden.pyc").write_bytes(b"one")
+    before = folder_digest(plugin)
+    (plugin / "hidden.pyc").write_bytes(b"two")
+    assert folder_digest(plugin) != before
+
+
+def test_a_link_to_a_huge_tree_is_refused_in_a_sentence(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.worldmodels.digests.MOST_FILES", 50)
+    (plugin / "data").mkdir()
+    for number in range(60):
+        (plugin / "data" / str(number)).touch()
+    with pytest.raises(Refusal, match="more than 50 files"):
+        folder_digest(plugin)
+    (plugin / "root").symlink_to("/")
+    with pytest.raises(Refusal):
+        folder_digest(plugin)
 
 
 def test_a_shared_folder_and_a_checkout_are_parts_of_their_own(plugin: Path, tmp_path: Path) -> None:

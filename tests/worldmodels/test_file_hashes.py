@@ -59,6 +59,13 @@ def test_a_file_of_other_size_time_or_inode_is_read_again(tmp_path: Path, read: 
     assert len(read) == 4
 
 
+def test_a_file_that_was_written_over_and_given_its_old_time_is_read_again(tmp_path: Path, read: list[str]) -> None:
+    file, cache = written(tmp_path / "a", b"first"), tmp_path / "cache"
+    hash_files([file], cache=cache)
+    assert hash_files([written(file, b"other")], cache=cache)[file] == sha256(b"other")
+    assert len(read) == 2
+
+
 def test_a_file_that_has_just_changed_is_not_remembered(tmp_path: Path, read: list[str]) -> None:
     file = tmp_path / "a"
     file.write_bytes(b"fresh")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,5 +49,19 @@ def test_the_projects_own_are_not_stamped() -> None:
 
 def test_folders_of_bytecode_do_not_pile_up(tmp_path: Path) -> None:
     entry = load_catalog().find("copy")
+    for number in range(25):
+        (tmp_path / str(number)).mkdir()
     folders = [bytecode_folder(replace(entry, folder=tmp_path / str(number))) for number in range(25)]
     assert [folder.exists() for folder in folders] == [False] * 5 + [True] * 20
+
+
+def test_other_sources_get_another_folder_of_bytecode(tmp_path: Path) -> None:
+    """Python takes bytecode for that of a source with the same size and second of its last change."""
+    entry = replace(load_catalog().find("copy"), folder=tmp_path)
+    source = tmp_path / "model.py"
+    source.write_text("STEP = 0.2")
+    times = (source.stat().st_atime_ns, source.stat().st_mtime_ns)
+    before = bytecode_folder(entry)
+    source.write_text("STEP = 0.9")
+    os.utime(source, ns=times)
+    assert bytecode_folder(entry) != before
