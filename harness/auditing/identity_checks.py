@@ -45,9 +45,7 @@ def check_model(identity: RunIdentity) -> Findings:
         damage.append(_wrong(f"view is {identity.view!r}, the manifest's {manifest.get('view')!r}"))
     known = _models().get(identity.wm)
     if known is None:
-        sentence = (
-            f"world model {identity.wm!r} is not in the catalog: nothing but its hash was checked."
-        )
+        sentence = f"world model {identity.wm!r} is not in the catalog: nothing but its hash was checked."
         return Findings(tuple(damage), (sentence,))
     for name in DECLARED:
         declared = getattr(known, name)
