@@ -46,7 +46,12 @@ def with_log(error: str, folder: Path) -> str:
 def partial_lines(outcome: RunOutcome, how: str) -> list[str]:
     """Return why a run is not complete, and the command that completes it."""
     stopped = [f"STOPPED after {outcome.stopped}"] if outcome.stopped else []
-    return [*stopped, f"PARTIAL: continue with  {how}"]
+    model = (
+        ["        once its code is changed it is another world model: then begin a new run"]
+        if "--retry-errors" in how.split() and "--plugins=" in how
+        else []
+    )
+    return [*stopped, *model, f"PARTIAL: continue with  {how}"]
 
 
 def resume_command(run: Path, plan: RunPlan, counts: Mapping[str, int]) -> str:

@@ -37,9 +37,14 @@ def check_same(began: RunIdentity, now: RunIdentity) -> None:
     differences += [] if images[0] == images[1] else [("wm_image", images[0], images[1])]
     differences += _manifest_differences(began, now)
     told = [f"{name} was {_short(first)} and is {_short(second)}" for name, first, second in differences]
-    told += [f"the world model has another {part}" for part in changed_parts(began, now)]
+    parts = [f"the world model has another {part}" for part in changed_parts(began, now)]
+    if parts and not told:
+        raise SpecMismatch(
+            f"the run began with something else: {'; '.join(parts)}.",
+            "It is another world model now: put it back as it was, or begin a new run.",
+        )
     if told:
-        raise SpecMismatch(f"the run began with something else: {'; '.join(told)}.", _NEXT)
+        raise SpecMismatch(f"the run began with something else: {'; '.join([*told, *parts])}.", _NEXT)
 
 
 def _manifest_differences(began: RunIdentity, now: RunIdentity) -> List[Tuple[str, Any, Any]]:

@@ -23,6 +23,7 @@ import importlib
 import json
 import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -53,6 +54,9 @@ STUCK_S = 900.0
 
 MACHINE_FAILED = 74
 """The exit status of a service that ended because a disk failed (EX_IOERR of sysexits.h)."""
+
+LOG_BYTES = 64 * 2**20
+"""What is kept of the output of a service that is a process."""
 
 STACK_SIGNAL = signal.SIGUSR1
 """On this signal the process writes the Python stack of every thread, and lives on. The init process of a container
@@ -168,6 +172,8 @@ class ParentWatch:
             if time.monotonic() - armed > STUCK_S / 10:
                 armed = time.monotonic()
                 faulthandler.dump_traceback_later(STUCK_S, exit=True)
+            if self._parent_pid:  # the output of a container is read, and cut, by the harness
+                cut_long_log()
             self._wake.wait(POLL_S)
             self._wake.clear()
         self._stop.set()
@@ -176,6 +182,22 @@ class ParentWatch:
         if self._parent_pid:
             return os.getppid() == self._parent_pid
         return is_locked(self._lease)
+
+
+def cut_long_log(limit: int = LOG_BYTES) -> None:
+    """Throw further output of this process away once the log file that it is written to holds ``limit`` bytes.
+
+    A model that prints without end would fill the disk. Over all starts, since they share the file.
+    """
+    status = os.fstat(1)
+    if not stat.S_ISREG(status.st_mode) or status.st_size <= limit:
+        return
+    with contextlib.suppress(OSError):  # the disk may be full already
+        os.write(1, f"\n[log: cut here after {limit} bytes; the service's further output is lost]\n".encode())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def is_locked(lease: Path) -> bool:

@@ -152,3 +152,15 @@ def test_a_manifest_comes_out_of_json_as_it_went_in() -> None:
 def test_the_socket_is_for_this_user_only() -> None:
     with hosted("environment", "GridEnvironment") as host:
         assert host.socket.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_without_end_is_cut_and_says_so(tmp_path: Path) -> None:
+    script = (
+        "import time\nfrom harness.wire.host import cut_long_log\n"
+        "for _ in range(50):\n    print('x' * 1000, flush=True)\n    cut_long_log(10_000)\n"
+    )
+    for _ in range(2):  # a service that starts again goes on with the same file
+        with (tmp_path / "log").open("ab") as log:
+            subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=True)
+    text = (tmp_path / "log").read_text(encoding="utf-8")
+    assert len(text) < 14_000 and "cut here after 10000 bytes" in text

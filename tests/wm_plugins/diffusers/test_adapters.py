@@ -249,3 +249,57 @@ def test_a_file_is_left_as_it_was(tmp_path: Path) -> None:
     file = saved(tmp_path / "a.safetensors", adapter())
     merge_adapters(Pipeline(), file, 1.0, "toy")
     assert set(load_file(file)) == set(adapter())
+
+
+STRENGTH = {"r": 2, "lora_alpha": 8, "target_modules": ["attn1.to_q", "attn2.to_v"]}
+
+
+def with_header(file: Path, state: dict[str, Any], prefix: str, **header: str) -> Path:
+    """Save an adapter with texts in its header."""
+    file.parent.mkdir(exist_ok=True)
+    save_file({f"{prefix}{name}": value.contiguous() for name, value in state.items()}, file, metadata=header)
+    return file
+
+
+def strength(changed: torch.Tensor, state: dict[str, Any]) -> float:
+    """Return how many times the product of its halves an adapter has added."""
+    product = state[B].float() @ state[A].float()
+    return float((changed * product).sum() / (product * product).sum())
+
+
+@pytest.mark.parametrize("name", ["transformer.", "diffusion_model.", ""])
+def test_the_strength_in_a_header_holds_whatever_the_component_is_called(tmp_path: Path, name: str) -> None:
+    header = json.dumps({f"{name}{entry}": value for entry, value in STRENGTH.items()})
+    file = with_header(tmp_path / "x.safetensors", adapter(), "transformer.", lora_adapter_metadata=header)
+    assert strength(change(Pipeline(), file), adapter()) == pytest.approx(4.0, rel=1e-3)
+
+
+def test_each_expert_of_a_pair_has_the_strength_of_its_own_header(tmp_path: Path) -> None:
+    header = json.dumps({f"transformer.{entry}": value for entry, value in STRENGTH.items()})
+    states = {"high_noise": adapter(1), "low_noise": adapter(2)}
+    for folder, state in states.items():
+        with_header(tmp_path / folder / "x.safetensors", state, "transformer.", lora_adapter_metadata=header)
+    pipeline = Pipeline(2)
+    before = [pipeline.weights(expert)[Q].clone() for expert in ("transformer", "transformer_2")]
+    merge_adapters(pipeline, tmp_path, 1.0, "toy")
+    for expert, was, state in zip(("transformer", "transformer_2"), before, states.values(), strict=True):
+        assert strength(pipeline.weights(expert)[Q] - was, state) == pytest.approx(4.0, rel=1e-3)
+
+
+def test_a_strength_that_would_be_a_guess_is_refused(tmp_path: Path) -> None:
+    file = with_header(tmp_path / "x.safetensors", adapter(), "transformer.", ss_network_alpha="8")
+    with pytest.raises(Refusal, match="ss_network_alpha 8"):
+        change(Pipeline(), file)
+    one = {**adapter(), "blocks.0.attn1.to_q.alpha": torch.tensor(8.0)}
+    with pytest.raises(Refusal, match="an alpha for some modules and none for"):
+        change(Pipeline(), saved(tmp_path / "y.safetensors", one))
+    whole = {name: (10 * value).to(torch.int8) for name, value in adapter().items()}
+    with pytest.raises(Refusal, match="whole numbers"):
+        change(Pipeline(), saved(tmp_path / "z.safetensors", whole))
+
+
+def test_a_pickled_adapter_beside_is_named(tmp_path: Path) -> None:
+    saved(tmp_path / "x.safetensors", adapter())
+    (tmp_path / "adapter_model.bin").write_bytes(b"pickle")
+    with pytest.raises(Refusal, match=r"adapter_model\.bin"):
+        merge_adapters(Pipeline(), tmp_path, 1.0, "toy")

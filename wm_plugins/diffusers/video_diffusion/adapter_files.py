@@ -17,6 +17,7 @@ CONFIG = "adapter_config.json"
 FIRST, SECOND = "transformer", "transformer_2"
 METADATA = "lora_adapter_metadata"
 """Under this name diffusers keeps the configuration inside the safetensors file, each entry after its component."""
+_PICKLED = ("adapter_model.bin", "pytorch_lora_weights.bin")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NOT_NOISE = ("rank", "res", "resolution", "quality", "mem", "memory", "vram")
 """Words after which ``low`` and ``high`` do not speak of noise."""
@@ -37,19 +38,45 @@ class AdapterFile:
             if not isinstance(found, dict):
                 raise Refusal(f"{beside} is no configuration of an adapter.", "Restore the one that peft saved.")
             return found
+        text = self.header().get(METADATA, "")
         try:
-            with safe_open(self.path, "pt") as file:
-                text = (file.metadata() or {}).get(METADATA, "")
             inside = parse_json(text) if text else {}
             if not isinstance(inside, dict):
                 raise ValueError(f"it is {type(inside).__name__}")
-        except (SafetensorError, ValueError) as error:
+        except ValueError as error:
             raise Refusal(
                 f"the configuration inside {self.path} is not understood: {error}.", "Save it again."
             ) from error
-        return {
-            name.removeprefix(f"{expert}."): value for name, value in inside.items() if name.startswith(f"{expert}.")
-        }
+        return _part_for(expert, inside, self.path)
+
+    def header(self) -> Mapping[str, str]:
+        """Return the texts that the safetensors file keeps beside its tensors."""
+        try:
+            with safe_open(self.path, "pt") as file:
+                return dict(file.metadata() or {})
+        except SafetensorError as error:
+            raise Refusal(f"{self.path} is no safetensors file: {error}.", "Save it again.") from error
+
+
+def _part_for(expert: str, inside: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """Return the entries of ``expert``; a file of one component alone may call it by any name, or by none.
+
+    Each expert of a pair is saved as ``transformer`` in a file of its own.
+    """
+    parts: dict[str, dict[str, Any]] = {}
+    for name, value in inside.items():
+        component, _, entry = name.rpartition(".")
+        parts.setdefault(component, {})[entry] = value
+    for component in (expert, FIRST):
+        if component in parts:
+            return parts[component]
+    if len(parts) > 1:
+        known = ", ".join(sorted(parts))
+        raise Refusal(
+            f"the configuration inside {path} is for {known}, not for {expert}.",
+            "Save the adapter of the transformer alone.",
+        )
+    return next(iter(parts.values()), {})
 
 
 def adapter_files(place: Path, several: bool) -> tuple[AdapterFile, ...]:
@@ -60,6 +87,9 @@ def adapter_files(place: Path, several: bool) -> tuple[AdapterFile, ...]:
     found = sorted(place.rglob("*.safetensors")) if place.is_dir() else [place]
     if not found:
         raise Refusal(f"{place} holds no safetensors file.", "Name the adapter's file or folder.")
+    pickled = [file for name in _PICKLED for file in sorted(place.rglob(name))] if place.is_dir() else []
+    if pickled:
+        raise Refusal(f"{place} holds {pickled[0].name} too, which is never read.", "Name the safetensors file.")
     if len(found) > (2 if several else 1):
         names = ", ".join(str(file.relative_to(place)) for file in found)
         raise Refusal(f"{place} holds {len(found)} adapters, and one has to apply: {names}.", "Name one file.")

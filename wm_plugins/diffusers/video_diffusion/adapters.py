@@ -203,6 +203,8 @@ def _merge(expert: Any, adapter: Adapter, scale: float) -> None:
         )
 
 
+_ALPHAS = ("ss_network_alpha", "network_alpha", "lora_alpha", "alpha")
+"""What trainers call the strength of an adapter in the header of its file."""
 _NEXT = "Give the adapter_config.json that the adapter was trained with, or an adapter of this very model."
 
 
@@ -228,7 +230,11 @@ def _config(adapter: Adapter) -> Any:
     """Return PEFT's configuration: what the file's own says, or else what the shapes and alphas of the tensors do."""
     from peft import LoraConfig
 
+    whole = [module for (module, _), tensor in adapter.tensors.items() if not tensor.is_floating_point()]
+    if whole:
+        raise Refusal(f"{whole[0]} in {adapter.file.path} holds whole numbers, and not what they stand for.", _NEXT)
     if not adapter.settings:
+        _check_alphas(adapter)
         return LoraConfig(**_inferred(adapter.tensors))
     said = {name: value for name, value in adapter.settings.items() if name not in _OF_THE_BASE}
     kind = str(said.pop("peft_type", "LORA")).rpartition(".")[2]
@@ -245,6 +251,18 @@ def _config(adapter: Adapter) -> Any:
         return LoraConfig(**{**said, "inference_mode": True, "init_lora_weights": True})
     except (TypeError, ValueError) as error:
         raise Refusal(f"the configuration of {adapter.file.path} is not one of peft: {error}.", _NEXT) from error
+
+
+def _check_alphas(adapter: Adapter) -> None:
+    """Raise Refusal where the strength of an adapter without a configuration would be a guess."""
+    modules = {module for module, half in adapter.tensors if half == "A"}
+    without = sorted(modules - {module for module, half in adapter.tensors if half == "alpha"})
+    if without and len(without) < len(modules):
+        raise Refusal(f"{adapter.file.path} has an alpha for some modules and none for {without[0]}.", _NEXT)
+    said = {name: text for name, text in adapter.file.header().items() if name in _ALPHAS}
+    if without and said:
+        name, text = next(iter(said.items()))
+        raise Refusal(f"the header of {adapter.file.path} says {name} {text}, and its tensors have no alpha.", _NEXT)
 
 
 def _inferred(tensors: Mapping[tuple[str, str], torch.Tensor]) -> dict[str, Any]:
