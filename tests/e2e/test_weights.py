@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 
 from harness.cli.app import main
 from tests.e2e.conftest import Command, results_of
+
+needs_models = pytest.mark.skipif(
+    importlib.util.find_spec("diffusers") is None, reason="the extra models is not installed; its own step of CI has it"
+)
 
 FT = ("--wm", "FTcosmos", "--task", "ignav")
 BASE = "nvidia/Cosmos-Predict2-2B-Video2World"
@@ -42,18 +47,21 @@ def test_everything_that_is_missing_is_said_at_once(benchmark_py: Command, tmp_p
     assert not list(tmp_path.rglob("run.json"))
 
 
+@needs_models
 def test_weights_alone_are_missing_in_the_embedded_suite(capsys: pytest.CaptureFixture[str]) -> None:
     assert main((*FT, "--suite", "embedded")) == 2
     said = capsys.readouterr().err
     assert "2 things are missing" in said and "--suite embedded --weights random" in said and "dataset" not in said
 
 
+@needs_models
 def test_a_trial_with_random_weights_is_planned_and_stamped(capsys: pytest.CaptureFixture[str]) -> None:
     assert main((*FT, "--suite", "embedded", "--weights", "random", "--set", "steps=3", "--dry-run", "--json")) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["stamps"], facts["weights"], facts["wm_overrides"]) == (["random-weights"], "random", {"steps": 3})
 
 
+@needs_models
 def test_an_uncarded_folder_is_refused_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

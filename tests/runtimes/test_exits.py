@@ -90,5 +90,5 @@ def test_a_stack_that_was_asked_for_shows_where_a_service_hangs(tmp_path: Path) 
         '  File "/opt/wiw/harness/wire/host.py", line 90 in serve\n'
     )
     error = late_error("svd", 60.0, ServiceLog(log, 0))
-    assert "more than 60: start_s = SECONDS in its plugin.toml" in error.next_step
+    assert "more than 60 s: --start-timeout SECONDS" in error.next_step
     assert error.next_step.splitlines()[-1] == '  File "/plugins/model.py", line 9 in load_weights'
