@@ -18,8 +18,9 @@ from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
-from harness.running.images import DOCKER, PROCESS
+from harness.running.images import DOCKER, PROCESS, check_images, find_image
 from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite
+from harness.runtimes.specs import WORLD_MODEL
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.conditioning import PLAN_ACTIONS
 from harness.worldmodels.digests import commits_of
@@ -87,6 +88,8 @@ def plan_again(folder: RunFolder, given: Continuation) -> RunPlan:
     if BANK_HASH in identity.specs:
         raise Refusal(f"{folder.path} is a measurement on a decision bank.", "Give its own command again: it goes on.")
     check_suite(identity, load_suite(identity.suite, identity.task).hash(identity.tier))
+    if identity.wm_image is not None:  # before anything is read from an image that may be another one
+        check_images({WORLD_MODEL: identity.wm_image}, {WORLD_MODEL: find_image(identity.wm_image.reference)})
     choice = _choice(folder, given)
     planned = make_plan(
         RunOptions(

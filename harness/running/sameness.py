@@ -17,8 +17,8 @@ from harness.records.plain import from_plain
 from harness.running.plan import check_suite
 
 _NEXT = "Check out the version that began it, or start a new run."
-_SHOWN = 60
-"""Characters shown of a value."""
+_SHOWN = 80
+"""Characters shown of a value: the id of an image is one of 71."""
 
 _OTHERWISE = ("wm_manifest", "wm_manifest_hash", "wm_image", "specs", "episodes_subset", "stamps", "wm_digests")
 """Compared in a way of their own (older manifests lack fields, older runs digests, an image is its id), covered by the
