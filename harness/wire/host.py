@@ -242,7 +242,8 @@ def serve(spec: HostSpec) -> None:
         end_on_foreign_calls()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        # By another thread: this one may hold the event's own lock, in `stop.wait`, when the signal comes.
+        signal.signal(number, lambda *_: threading.Thread(target=stop.set, daemon=True).start())
     faulthandler.register(STACK_SIGNAL)
     ParentWatch(spec.parent_pid, Path(spec.socket).with_name(LEASE_NAME), stop).start()
     thread = ThreadPoolExecutor(1, thread_name_prefix="object")
