@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from harness.contracts.printing import one_line
 from harness.contracts.results import OK
 from harness.records.atomic import write_atomic
@@ -33,7 +31,7 @@ from harness.reporting.embedding import (
     within,
 )
 from harness.reporting.maps import MapShape
-from harness.reporting.report import TEMPLATES, shown
+from harness.reporting.report import page_environment
 from harness.scoring.comparing import Comparison
 
 PAGE = "compare.html"
@@ -59,15 +57,7 @@ def write_comparison(out: Path, folders: Sequence[RunFolder], comparison: Compar
 
 def comparison_html(out: Path, folders: Sequence[RunFolder], comparison: Comparison) -> str:
     """Return the page as text. Every name is escaped: plugins choose some of them."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=shown,
-    )
-    environment.globals.update(number=labels.number, interval=labels.interval, percent=labels.METRICS["success_rate"])
+    environment = page_environment()
     environment.globals.update(texts=texts, points=texts.POINTS)
     return environment.get_template("compare.html.j2").render(
         comparison=comparison,

@@ -67,16 +67,8 @@ def write_report(folder: RunFolder, context: Context = NO_CONTEXT, checked: Opti
 
 def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: EpisodeReader) -> str:
     """Return the report as text. Every name and message is escaped: plugins and services choose some of them."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=shown,
-    )
-    environment.globals.update(number=labels.number, interval=labels.interval, label=labels.metric_label)
-    environment.globals.update(gain=labels.RATIO, percent=labels.METRICS["success_rate"])
+    environment = page_environment()
+    environment.globals.update(label=labels.metric_label, gain=labels.RATIO)
     return environment.get_template("report.html.j2").render(
         summary=summary,
         identity=run.identity,
@@ -87,6 +79,20 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: Episo
         record=json.dumps(_record(run), indent=1, ensure_ascii=False),
         **_episode_data(folder, run, reader),
     )
+
+
+def page_environment() -> Environment:
+    """Return what every page is made with: all names are escaped, and an unknown one is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown,
+    )
+    environment.globals.update(number=labels.number, interval=labels.interval, percent=labels.METRICS["success_rate"])
+    return environment
 
 
 def shown(value: object) -> object:

@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Sequence, Tuple
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from harness.contracts.results import Metric
 from harness.records.atomic import write_atomic
-from harness.reporting import labels
-from harness.reporting.report import REPORT, TEMPLATES, shown
+from harness.reporting.report import REPORT, page_environment
 
 PAGE = "index.html"
 
@@ -55,15 +52,7 @@ class RunEntry:
 
 def run_page(title: str, entries: Sequence[RunEntry], notes: Sequence[str] = ()) -> str:
     """Return the page as text, the newest run first; ``notes`` are shown above the table. Every name is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=shown,
-    )
-    environment.globals.update(number=labels.number, interval=labels.interval, percent=labels.METRICS["success_rate"])
+    environment = page_environment()
     newest = sorted(entries, key=lambda entry: entry.created_at, reverse=True)
     return environment.get_template("runs.html.j2").render(title=title, entries=newest, notes=tuple(notes))
 
