@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple, Union
 
-from harness.contracts.printing import printable
 from harness.records.atomic import write_atomic
 from harness.records.journal import JournalRow
 from harness.scoring.data import RunData
@@ -95,11 +94,12 @@ def parquet_bytes(table: EpisodeTable) -> bytes:
 
 
 def _no_formula(cell: Cell) -> Cell:
-    """Return a cell of a CSV file: control characters escaped, an apostrophe before texts that begin as formulas do."""
+    """Return a cell of a CSV file, with an apostrophe before texts that begin as formulas do."""
     if not isinstance(cell, str):
         return "" if cell is None else cell
-    formula = cell.startswith(("\t", "\r", "\n")) or (cell.lstrip()[:1] in FORMULA and cell.strip())
-    return printable(f"'{cell}" if formula else cell)
+    return (
+        f"'{cell}" if cell.startswith(("\t", "\r", "\n")) or (cell.lstrip()[:1] in FORMULA and cell.strip()) else cell
+    )
 
 
 def _cells(row: JournalRow, metrics: List[str], phases: List[str]) -> Tuple[Cell, ...]:
