@@ -16,6 +16,9 @@ SUITE_PLAYER = "harness.running.suite_player:SuitePlayer"
 
 MAX_TIMEOUT_S = 86400.0
 
+CALL_TIMEOUT, START_TIMEOUT = "--timeout", "--start-timeout"
+"""The options that limit one call of the world model, and its start."""
+
 _PYTHON_START_S = 30.0
 
 RUN_LOG_BYTES = 64 * 1024**2
@@ -82,7 +85,7 @@ class Patience:
     start_s: Optional[float] = None
 
     def __post_init__(self) -> None:
-        for option, seconds in (("--timeout", self.timeout_s), ("--start-timeout", self.start_s)):
+        for option, seconds in ((CALL_TIMEOUT, self.timeout_s), (START_TIMEOUT, self.start_s)):
             if seconds is not None and not 0.0 < seconds <= MAX_TIMEOUT_S:
                 raise Refusal(
                     f"{option} {seconds:g} is not in 0..{MAX_TIMEOUT_S:g} seconds.", "Give how long it may take."
