@@ -16,7 +16,7 @@ from harness.contracts.errors import DeadlineExceeded, WiwError
 from harness.contracts.manifests import RANDOM, ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import Rollout, RolloutRequest
-from harness.running.plan import CALL_TIMEOUT
+from harness.records.resuming import CALL_TIMEOUT
 from harness.running.services import start
 from harness.runtimes.service import Service, with_stack
 from harness.wire.client import Deadlines, WorldModelClient

@@ -12,10 +12,11 @@ from harness.contracts.errors import DeadlineExceeded, EpisodeError, ModelFault,
 from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.records.plain import from_plain
+from harness.records.resuming import CALL_TIMEOUT
 from harness.running.full_disks import disk_behind
 from harness.running.liveness import LivenessGate
 from harness.running.model_digests import check_code
-from harness.running.plan import CALL_TIMEOUT, RunPlan, ServicePlan
+from harness.running.plan import RunPlan, ServicePlan
 from harness.running.player import Starting, unheard
 from harness.running.services import start
 from harness.running.submitted_model import SubmittedModel, starting_model

@@ -11,7 +11,7 @@ from harness.contracts.actions import FORWARD, Candidate, Primitive
 from harness.contracts.cameras import PINHOLE, Camera
 from harness.contracts.errors import ModelTimeout
 from harness.contracts.rollouts import RolloutRequest
-from harness.running.plan import CALL_TIMEOUT
+from harness.records.resuming import CALL_TIMEOUT
 from harness.running.services import Placement, plan_world_model, start
 from harness.running.submitted_model import SubmittedModel
 from harness.wire.client import Deadlines, WorldModelClient
