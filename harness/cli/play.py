@@ -108,7 +108,14 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
         if reference.wm == identity.wm and not identity.wm_overrides:
             continue
         chosen = replace(
-            options, wm=reference.wm, suite=identity.suite, environment="", wm_python="", wm_image="", choice=Choice()
+            options,
+            wm=reference.wm,
+            suite=identity.suite,
+            tier=identity.tier,
+            environment="",
+            wm_python="",
+            wm_image="",
+            choice=Choice(),
         )
         its_plan = make_plan(chosen)
         done = reusable(its_plan, out)
