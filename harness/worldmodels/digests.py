@@ -18,6 +18,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint, ModelManifest
 from harness.worldmodels.file_hashes import Progress, hash_files, quiet
 from harness.worldmodels.hub_cache import find_snapshot, is_hub_id
+from harness.worldmodels.weight_files import data_files
 from harness.worldmodels.weights import used_checkpoints
 
 CODE, AUTHORS_CODE = "code", "authors' code"
