@@ -74,5 +74,7 @@ def _able(manifest: ModelManifest, suite: Suite) -> str:
         tier = tier_for(other, manifest.view)
         if tier:
             able.append(f"--suite {other.family}" + ("" if tier == other.default_tier else f" --tier {tier}"))
-    known = f"Play it with {' or '.join(able)}, or try" if able else "Try"
-    return f"{known} the model alone: python benchmark.py plugin check {manifest.name}"
+    alone = f"the model alone: python benchmark.py plugin check {manifest.name}"
+    if not able:
+        return f"Try {alone}"
+    return "\n".join([f"Play it with {able[0]}", *(f"or with {words}" for words in able[1:]), f"or try {alone}"])
