@@ -1,4 +1,4 @@
-"""What the terminal says of failures: each kind once, with its log, and a command that a shell reads."""
+"""What the terminal says of failures: each kind once, with its log."""
 
 from __future__ import annotations
 
@@ -6,17 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.failures import failure_lines, resume_command, telling_how_on
+from harness.cli.failures import failure_lines, telling_how_on
 from harness.contracts.failures import Failures
-from tests.running import fake
-
-PLAN = fake.plan(2)
-
-
-def test_errors_are_only_played_again_where_that_is_said() -> None:
-    assert resume_command(Path("my runs/a"), PLAN, {"planned": 2}) == "python benchmark.py --resume 'my runs/a'"
-    assert resume_command(Path("a"), PLAN, {"error": 1}).endswith("--resume a --retry-errors")
-    assert resume_command(Path("a"), PLAN, {"planned": 3, "timeout": 1}).endswith("--retry-errors")
 
 
 def test_each_kind_of_failure_is_told_once_with_its_number_and_the_path_of_its_log() -> None:
@@ -29,6 +20,6 @@ def test_each_kind_of_failure_is_told_once_with_its_number_and_the_path_of_its_l
 
 
 def test_whoever_interrupts_is_told_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), telling_how_on(lambda: "python benchmark.py report a"):
+    with pytest.raises(KeyboardInterrupt), telling_how_on(lambda ended: "python benchmark.py report a"):
         raise KeyboardInterrupt
     assert capsys.readouterr().err == "To go on: python benchmark.py report a\n"
