@@ -21,7 +21,6 @@ from harness.contracts.manifests import ENVIRONMENT
 from harness.contracts.printing import counted
 from harness.records.banks import (
     BANK_HASH,
-    STATES,
     bank_hash,
     measurement,
     new_bank_id,
@@ -29,7 +28,7 @@ from harness.records.banks import (
     read_measurements,
 )
 from harness.records.damage import lines_of
-from harness.records.folder import RunFolder
+from harness.records.folder import STATES, RunFolder
 from harness.records.model_parts import unknown_parts
 from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
