@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import clean
 from harness.cli.app import main
 from harness.running import cleaning, runs
 from tests.running import fake
@@ -31,7 +30,12 @@ def test_a_person_is_asked(begun: Path, agrees: bool, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     asked: list[str] = []
-    monkeypatch.setattr(clean.typer, "confirm", lambda text, err: asked.append(text) or agrees)
+
+    def confirm(text: str, err: bool) -> bool:
+        asked.append(text)
+        return agrees
+
+    monkeypatch.setattr("typer.confirm", confirm)
     assert main(["runs", "clean", "--unfinished", "--out", str(begun.parent)]) == 0
     assert asked == ["Remove 1 run with episodes still to be played, 0.0 MB?"] and begun.is_dir() is not agrees
 

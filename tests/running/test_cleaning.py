@@ -21,10 +21,10 @@ def test_only_unfinished_runs_that_nobody_plays_are_removed(tmp_path: Path) -> N
     playing = runs.create(fake.plan(1), tmp_path, run_id="playing")
     (tmp_path / "notes").mkdir()
     with playing.lock():
-        (found,) = cleaning.find_unfinished(tmp_path)
-        assert (found.path, found.played, found.planned) == (abandoned.path, 0, 1) and found.size > 0
+        (one,) = cleaning.find_unfinished(tmp_path)
+        assert (one.path, one.played, one.planned) == (abandoned.path, 0, 1) and one.size > 0
         assert abandoned.path.is_dir()
-        assert cleaning.remove_unfinished([found]) == (abandoned.path,)
+        assert cleaning.remove_unfinished([one]) == (abandoned.path,)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["finished", "notes", "playing"]
     assert (finished / "run.json").exists()
     found = cleaning.find_unfinished(tmp_path)
