@@ -174,7 +174,19 @@ def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Ma
         return Machine(str(cache_root()), image=image.reference, image_id=image.id)
     python = interpreter(given.python, "--env-python") or sys.executable
     environment.require_module(python)
+    _check_packages(python, environment)
     return Machine(str(cache_root()), python)
+
+
+def _check_packages(python: str, environment: DeclaredEnvironment) -> None:
+    """Raise Refusal, once for all that is missing, where another interpreter cannot run the environment."""
+    from harness.running.interpreters import check_python
+    from harness.running.plan import ServicePlan
+    from harness.runtimes.specs import ENVIRONMENT
+
+    entry_point = collection_of(environment).entry_point
+    named = "" if python == sys.executable else python
+    check_python(ServicePlan(ENVIRONMENT, environment.name, entry_point, (), named))
 
 
 def scenes_home(suite: Suite, given: Given) -> Path:
@@ -205,6 +217,7 @@ def _machine(environment: DeclaredEnvironment, suite: Suite, given: Given) -> Ma
         return Machine(str(cache_root()), "", scenes, gpu, navmesh, image.reference, image.id)
     python = interpreter(given.python, "--env-python") or sys.executable
     environment.require_module(python)
+    _check_packages(python, environment)
     return Machine(str(cache_root()), python, scenes, gpu, navmesh)
 
 

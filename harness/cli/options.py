@@ -187,6 +187,8 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
             f"play {suite.name}.",
             "Leave it out.",
         )
+    if environment.module and options.env_python:
+        environment.require_module(interpreter(options.env_python, "--env-python"))
     if environment.module and not options.env_container and has_module(options.env_python, environment.module):
         needs = tuple(need for need in suite.requires if environment_of_requirement(need) != environment)
         suite = replace(suite, requires=needs)

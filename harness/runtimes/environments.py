@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
+from harness.runtimes.interpreters import check_interpreter
 
 FOLDER = Path(__file__).resolve().parents[2] / "images"
 ENVIRONMENT_FILE = "environment.toml"
@@ -126,9 +127,18 @@ class DeclaredEnvironment:
             _load(self.scene_names)(scene)
 
     def require_module(self, python: str) -> None:
-        """Raise Refusal unless the interpreter (its path) finds the package that this environment runs on."""
-        if self.module and not has_module(python, self.module):
-            raise Refusal(f"{python} has no {self.module}.", self.get_module)
+        """Raise Refusal unless the interpreter (its path) finds the package that this environment runs on.
+
+        Where it could run no service at all, that is said.
+        """
+        if not self.module or has_module(python, self.module):
+            return
+        if python != sys.executable:
+            try:
+                check_interpreter(python, "--env-python", {})
+            except Refusal as refusal:
+                raise Refusal(refusal.what, self.get_module) from refusal
+        raise Refusal(f"{python} has no {self.module}.", self.get_module)
 
 
 class _Table(BaseModel):

@@ -97,7 +97,7 @@ def test_an_unknown_environment_and_a_missing_package_are_refused() -> None:
         find_environment("habbitat")
     habitat = find_environment("habitat")
     assert not has_module("/nowhere/python", habitat.module)
-    with pytest.raises(Refusal, match=r"/nowhere/python has no habitat_sim.*--env-python"):
+    with pytest.raises(Refusal, match=r"/nowhere/python does not work as a Python.*--env-python"):
         habitat.require_module("/nowhere/python")
 
 
