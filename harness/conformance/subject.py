@@ -16,8 +16,9 @@ from harness.contracts.errors import DeadlineExceeded, WiwError
 from harness.contracts.manifests import RANDOM, ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import Rollout, RolloutRequest
+from harness.records.resuming import CALL_TIMEOUT
 from harness.running.services import start
-from harness.runtimes.service import Service
+from harness.runtimes.service import Service, with_stack
 from harness.wire.client import Deadlines, WorldModelClient
 
 REPEAT_NOISE = 2.0
@@ -71,7 +72,8 @@ class Subject:
     def client(self) -> WorldModelClient:
         """A client that has shaken hands and expects the manifest that was read."""
         if self._client is None:
-            client = WorldModelClient(self.service.socket, Deadlines(imagine_s=self.deadline_s), self.manifest)
+            deadlines = Deadlines(imagine_s=self.deadline_s, imagine_option=CALL_TIMEOUT)
+            client = WorldModelClient(self.service.socket, deadlines, self.manifest)
             client.describe()
             self._client = client
         return self._client
@@ -91,9 +93,9 @@ class Subject:
         began = time.monotonic()
         try:
             return {rollout.id: rollout for rollout in client.imagine_batch(requests)}
-        except DeadlineExceeded:
+        except DeadlineExceeded as error:
             self.late += 1
-            raise
+            raise with_stack(error, self.service) from error
         finally:
             self.seconds.append(time.monotonic() - began)
 
@@ -102,12 +104,16 @@ class Subject:
         frames: list[RGB] = []
         for batch in _batches(requests, self.manifest.max_batch):
             answers = self.send(batch)
-            frames.extend(_frames(request, answers) for request in batch)
+            frames.extend(_answer(request, answers).rgb for request in batch)
         return frames
 
     def ask_one(self, request: RolloutRequest) -> RGB:
         """Return the frames of one request, sent alone."""
-        return _frames(request, self.send([request]))
+        return self.ask_rollout(request).rgb
+
+    def ask_rollout(self, request: RolloutRequest) -> Rollout:
+        """Return the rollout of one request, sent alone; one that fails is a Fault."""
+        return _answer(request, self.send([request]))
 
     def memory_bytes(self) -> int:
         """Return what the service holds now."""
@@ -142,11 +148,11 @@ def _batches(requests: Sequence[RolloutRequest], size: int) -> Iterator[Sequence
         yield requests[start_at : start_at + size]
 
 
-def _frames(request: RolloutRequest, answers: dict[int, Rollout]) -> RGB:
+def _answer(request: RolloutRequest, answers: dict[int, Rollout]) -> Rollout:
     rollout = answers[request.id]
     if rollout.error:
         raise Fault(f"a valid request failed: {rollout.error}", "Mend what the error names; the log has the traceback.")
-    return rollout.rgb
+    return rollout
 
 
 def explain(error: WiwError) -> tuple[str, str]:

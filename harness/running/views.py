@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.planning.registry import judges
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
 
 
-def check_view(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
+def check_view(manifest: ModelManifest, suite: Suite, tier: Tier, alone: str = "") -> None:
     """Raise Refusal where the tier's score cannot judge what the model imagines; say which tiers can.
 
+    ``alone`` is the command that tries the model alone; by default it names the model as the catalog does.
     Comparing only the one heading that a perspective model shows would be another score under the same suite hash, and
     a front view cut out of a panorama is what no perspective model could have imagined: each kind has tiers of its own.
     """
@@ -18,7 +20,7 @@ def check_view(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
         raise Refusal(
             f"{manifest.name} imagines {manifest.view} views, but {suite.name}/{tier.name} compares "
             f"{'front views' if tier.view == PERSPECTIVE else 'panoramas'} (score {tier.loop.score.name!r}).",
-            _able(manifest, suite),
+            _able(manifest, suite, alone or command("plugin", "check", manifest.name)),
         )
     camera = suite.rig.camera(tier.loop.agent_camera)
     if tier.view == PERSPECTIVE and manifest.kind == PLUGIN:
@@ -29,6 +31,25 @@ def check_view(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
                 f"{camera.name!r} ({camera.height} x {camera.width}) of {suite.name}/{tier.name}.",
                 f"Give it the same shape: --set height={width * camera.height // camera.width} --set width={width}",
             )
+
+
+def choose_tier(manifest: ModelManifest, suite: Suite, asked: str) -> Tier:
+    """Return the tier called ``asked``; for "" the suite's default one, or the first that plays this kind of view.
+
+    Refusal for an unknown one, which names the other suites that have it.
+    """
+    if not asked:
+        suited = tier_for(suite, manifest.view) if manifest.kind == PLUGIN else ""
+        return suite.tier(suited)
+    others = (load_suite(name, suite.task) for name in list_suites(suite.task) if name != suite.name)
+    elsewhere = [f"--suite {other.family} --tier {asked}" for other in others if asked in other.tiers]
+    if asked in suite.tiers or not elsewhere:
+        return suite.tier(asked)
+    home = f", the home suite of {manifest.name}," if suite.family == manifest.home_suite else ""
+    raise Refusal(
+        f"suite {suite.name}{home} has no tier {asked!r} of {suite.task}.",
+        f"Another suite has it: {' or '.join(elsewhere)}",
+    )
 
 
 def tier_for(suite: Suite, view: str) -> str:
@@ -43,8 +64,8 @@ def _can_judge(tier: Tier, name: str, kind: str, view: str) -> bool:
     return (tier.view, view) != (PERSPECTIVE, PANORAMA) and judges(tier.loop_for(name), view)
 
 
-def _able(manifest: ModelManifest, suite: Suite) -> str:
-    """Return where such a model can be played, in this suite and in others, or how to try it alone."""
+def _able(manifest: ModelManifest, suite: Suite, alone: str) -> str:
+    """Return where such a model can be played, in this suite and in others, or how to try it ``alone``."""
     able = [
         f"--suite {suite.family} --tier {name}"
         for name, tier in suite.tiers.items()
@@ -56,4 +77,4 @@ def _able(manifest: ModelManifest, suite: Suite) -> str:
         if tier:
             able.append(f"--suite {other.family}" + ("" if tier == other.default_tier else f" --tier {tier}"))
     known = f"Play it with {' or '.join(able)}, or try" if able else "Try"
-    return f"{known} the model alone: python benchmark.py plugin check {manifest.name}"
+    return f"{known} the model alone: {alone}"
