@@ -76,5 +76,7 @@ def _able(manifest: ModelManifest, suite: Suite, alone: str) -> str:
         tier = tier_for(other, manifest.view)
         if tier:
             able.append(f"--suite {other.family}" + ("" if tier == other.default_tier else f" --tier {tier}"))
-    known = f"Play it with {' or '.join(able)}, or try" if able else "Try"
-    return f"{known} the model alone: {alone}"
+    if not able:
+        return f"Try the model alone: {alone}"
+    words = [f"Play it with {able[0]}", *(f"or with {words}" for words in able[1:])]
+    return "\n".join([*words, f"or try the model alone: {alone}"])

@@ -31,7 +31,11 @@ def test_a_perspective_model_plays_front_views_and_is_shown_the_way_from_panoram
     check_view(manifest, SUITE, SUITE.tier("easy-front"))
     with pytest.raises(Refusal, match="compares panoramas") as refused:
         check_view(manifest, SUITE, SUITE.tier("precise"))
-    assert refused.value.next_step.startswith("Play it with --suite embedded --tier easy-front or --suite wiw, or try")
+    assert refused.value.next_step.splitlines() == [
+        "Play it with --suite embedded --tier easy-front",
+        "or with --suite wiw",
+        f"or try the model alone: python benchmark.py plugin check {wm}",
+    ]
 
 
 @pytest.mark.parametrize("wm", ["warp", "copy", "FTltx"])
@@ -40,7 +44,7 @@ def test_a_panorama_model_is_refused_where_front_views_are_compared(wm: str) -> 
     check_view(manifest, SUITE, SUITE.tier("precise"))
     with pytest.raises(Refusal, match="compares front views") as refused:
         check_view(manifest, SUITE, SUITE.tier("easy-front"))
-    assert "--tier easy " in refused.value.next_step and "easy-front" not in refused.value.next_step
+    assert "--tier easy\n" in refused.value.next_step and "easy-front" not in refused.value.next_step
 
 
 @pytest.mark.parametrize("tier", sorted(SUITE.tiers))
