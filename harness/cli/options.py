@@ -26,7 +26,7 @@ from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.action_spaces import check_actions
-from harness.running.habitat import has_module, plan_habitat
+from harness.running.habitat import has_module, plan_habitat, require_module
 from harness.running.images import DOCKER, PROCESS, find_image, read_file
 from harness.running.model_digests import model_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
@@ -181,6 +181,8 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     check_view(manifest, suite, choose_tier(manifest, suite, options.tier), alone)
     if options.scenes and suite.environment != HABITAT:
         raise Refusal(f"--scenes is for Habitat, and {suite.environment} plays {suite.name}.", "Leave it out.")
+    if suite.environment == HABITAT and options.env_python:
+        require_module(interpreter(options.env_python, "--env-python"))
     if HABITAT_IMAGE in suite.requires and not options.env_container and has_module(options.env_python):
         suite = replace(suite, requires=tuple(need for need in suite.requires if need != HABITAT_IMAGE))
     here = [f"{missing.reason}. {missing.remedy}" for missing in suite.missing()]
