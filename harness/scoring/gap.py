@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.contracts.trajectories import Trajectory
+from harness.scoring.bounds import bounds_of
 from harness.scoring.data import RunData
 from harness.scoring.intervals import NORMAL_QUANTILE, Sample
 from harness.scoring.metrics import mean
@@ -102,7 +103,7 @@ def _mean(rows: Sequence[GapRow]) -> Optional[Metric]:
 
 
 def _required_mean(rows: Sequence[GapRow]) -> Metric:
-    over_steps = mean(Sample.of([r.value for r in rows], [r.home for r in rows]))
+    over_steps = mean(Sample.of([r.value for r in rows], [r.home for r in rows]), bounds_of(rows[0].name))
     return Metric(over_steps.value, over_steps.low, over_steps.high, len({(r.episode, r.seed) for r in rows}))
 
 

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from harness.scoring.bounds import UNBOUNDED, Bounds, inside
+
 CONFIDENCE = 0.95
 ASSUMED_ICC = 0.12
 """Intracluster correlation used only where the sample shows no variation between homes (none or all solved, or a
@@ -96,8 +98,8 @@ def rate_interval(sample: Sample) -> Tuple[float, float]:
     return _wilson(rate * effective, effective, NORMAL_QUANTILE)
 
 
-def mean_interval(sample: Sample) -> Tuple[float, float]:
-    """Return the t interval of a mean without bounds (metres, counts), homes as clusters.
+def mean_interval(sample: Sample, bounds: Bounds = UNBOUNDED) -> Tuple[float, float]:
+    """Return the t interval of a mean (metres, counts), homes as clusters, cut at the ``bounds`` of such values.
 
     A single value has no interval: NaN, which exports write as null.
     """
@@ -105,7 +107,7 @@ def mean_interval(sample: Sample) -> Tuple[float, float]:
         return (float("nan"), float("nan"))
     mean = float(sample.values.mean())
     half = _quantile(sample) * mean_variance(sample) ** 0.5
-    return (mean - half, mean + half)
+    return inside((mean - half, mean + half), bounds)
 
 
 def wilson_interval(solved: float, n: int) -> Tuple[float, float]:
