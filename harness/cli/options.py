@@ -17,7 +17,7 @@ from harness.cli.progress import ReadingLine
 from harness.cli.scenes import choose_scenes
 from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
-from harness.contracts.episodes import Episode
+from harness.contracts.episodes import DEFAULT_EPISODES, Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN, ModelManifest
@@ -43,7 +43,6 @@ from tasks.requirements import environment_of_requirement
 from tasks.subsets import ALL, MINI, mini, subset_name
 from tasks.suite import DRAFT, Suite, load_suite
 
-DEFAULT_EPISODES = 24
 MAX_WORKERS = 256
 
 RUNTIMES = (PROCESS, DOCKER)
