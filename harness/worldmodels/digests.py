@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Mapping, Sequence
+from typing import Dict, Mapping, Sequence, Tuple
 
 from harness.contracts.code_files import SMALL, code_files
 from harness.contracts.digest import digest
@@ -25,7 +25,8 @@ CODE, AUTHORS_CODE = "code", "authors' code"
 """How the parts are called: ``code NAME`` for each folder of a plugin, ``authors' code`` for a checkout."""
 
 COMMIT = "commit "
-_COMMIT = re.compile(f"{COMMIT}([0-9a-f]{{40}})")
+_HASH = re.compile("[0-9a-f]{40}")
+_COMMIT = re.compile(f"{COMMIT}({_HASH.pattern})")
 CARD = "README.md"
 
 
@@ -71,6 +72,12 @@ def with_commits(manifest: ModelManifest, began: Mapping[str, str]) -> ModelMani
         for name, checkpoint in used_checkpoints(manifest).items()
     }
     return replace(manifest, **resolved)  # type: ignore[arg-type]
+
+
+def unpinned(manifest: ModelManifest) -> Tuple[str, ...]:
+    """Return the fields of a manifest that name a repository of the hub, and no commit of it."""
+    used = used_checkpoints(manifest).items()
+    return tuple(name for name, of in used if is_hub_id(of.source) and not _HASH.fullmatch(of.revision))
 
 
 def commits_of(digests: Mapping[str, str]) -> Dict[str, str]:
