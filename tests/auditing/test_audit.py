@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from harness.auditing.audit import audit
 from harness.cli.app import main
 from harness.contracts.digest import digest
+from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from tests.auditing.written_run import change, edit_json, edit_trajectory, written_run
 
@@ -76,6 +79,28 @@ def exchange_files(folder: RunFolder) -> None:
     shutil.copytree(folder.episodes / f"{FIRST}-s0", folder.episodes / f"{SECOND}-s0")
 
 
+TIMES = [
+    *(("committed_at", value) for value in (-1.0, 0.0, 1.7e9, 1e300, math.inf)),
+    *(("timings", value) for value in (-0.5, 1e9, 1e300, 10**300)),
+]
+"""Times that no row can have, in a run that was made at 1.79e9."""
+
+
+def change_time(folder: RunFolder, field: str, value: float) -> None:
+    change(
+        folder,
+        f"UPDATE episodes SET {field} = ? WHERE episode = ?",
+        json.dumps({"decide": value}) if field == "timings" else value,
+        SECOND,
+    )
+
+
+def plant(folder: RunFolder) -> None:
+    """Put the episode of another run into journal and files, with digests that fit but for the plan's."""
+    found = edit_trajectory(folder, f"{SECOND}-s0", lambda value: value.update(plan_digest="ab" * 32))
+    change(folder, "UPDATE episodes SET record_digest = ? WHERE episode = ?", found, SECOND)
+
+
 def link_files(folder: RunFolder) -> None:
     (folder.episodes / f"{SECOND}-s0").rename(folder.path / "elsewhere")
     (folder.episodes / f"{SECOND}-s0").symlink_to(folder.path / "elsewhere")
@@ -106,6 +131,8 @@ TAMPERINGS: dict[str, Callable[[RunFolder], object]] = {
         f, f"{SECOND}-s0", lambda v: v["trajectory"].update(final_distance_m=0.1), sealed=False
     ),
     "world model in the file": lambda f: edit_trajectory(f, f"{SECOND}-s0", lambda v: v["trajectory"].update(wm="x")),
+    "files of another run": plant,
+    **{f"{field} {value}": functools.partial(change_time, field=field, value=value) for field, value in TIMES},
     "linked files": lambda f: link_files(f),
 }  # fmt: skip
 
@@ -131,6 +158,22 @@ def test_a_row_that_was_tampered_with_is_named_everywhere(
     assert "DAMAGED" in page and SECOND in page
 
 
+def test_imported_episodes_are_stamped_everywhere(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run.path / "journal.sqlite").unlink()
+    run.journal_to_write().close()
+    assert main(["report", str(run.path)]) == 0
+    assert "4 episodes imported from episodes/" in capsys.readouterr().out
+    results = json.loads((run.path / "results.json").read_bytes())
+    assert results["stamps"] == ["imported"] and "4 episodes imported" in results["notes"][0]
+    page = (run.path / "report.html").read_text("utf-8")
+    assert "imported" in page and "4 episodes imported from" in page
+    other = written_run(tmp_path / "other", "copy", run_id="other")
+    assert main(["compare", str(other.path), str(run.path), "--out", str(tmp_path / "page"), "--json"]) == 0
+    assert "imported" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("tampering", ["state", "metrics in both", "deleted row", "files gone"])
 def test_a_damaged_run_is_compared_with_nothing(
     run: RunFolder, untouched: Path, tampering: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -144,7 +187,24 @@ def test_a_damaged_run_is_compared_with_nothing(
 def test_the_journal_of_another_run_is_noticed(run: RunFolder, tmp_path: Path) -> None:
     other = written_run(tmp_path / "other", run_id="other")  # the same plan, the same walks, another run
     shutil.copy(other.path / "journal.sqlite", run.path / "journal.sqlite")
-    assert audit(run).findings.where == ("journal.sqlite",)
+    assert "journal.sqlite" in audit(run).findings.where
+
+
+def test_a_journal_that_lost_whose_it_is_is_damage_and_is_not_continued(run: RunFolder) -> None:
+    change(run, "DROP TABLE plan")
+    assert "journal.sqlite" in audit(run).findings.where
+    with pytest.raises(RecordError, match=r"which plan it belongs to.*Move journal.sqlite away"):
+        run.journal_to_write()
+
+
+@pytest.mark.parametrize("played", [True, False])
+def test_a_journal_from_before_plans_is_continued_and_then_says_whose_it_is(tmp_path: Path, played: bool) -> None:
+    run = written_run(tmp_path, old=True)
+    if not played:
+        change(run, "UPDATE episodes SET state = 'planned', metrics = '{}', timings = '{}', attempts = 0, "
+               "trajectory_digest = '', committed_at = NULL")  # fmt: skip
+    run.journal_to_write().close()
+    assert run.account()[1] == run.plan_digest and not audit(run).findings.damage
 
 
 RUN_JSON: dict[str, Callable[[Any], object]] = {
