@@ -33,6 +33,8 @@ HABITAT_IMAGE = "image:habitat_eval"
 """What a suite requires that Habitat plays, unless there is an interpreter with habitat-sim."""
 
 FROZEN, DRAFT = "frozen", "draft"
+DRAFT_TIER = "draft-tier"
+"""Stamps the result of a tier whose hash may still change: nobody should cite it."""
 
 PANORAMA, PERSPECTIVE = "panorama", "perspective"
 """What the agent of a tier sees, and what world models imagine for it."""

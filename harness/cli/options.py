@@ -41,14 +41,12 @@ from harness.worldmodels.preparing import Choice, Prepared, check, prepare
 from harness.worldmodels.strangers import UNSANDBOXED, is_strangers
 from tasks.registry import load_task
 from tasks.subsets import ALL, MINI, mini, subset_name
-from tasks.suite import AT, DRAFT, HABITAT, HABITAT_IMAGE, Suite, load_suite
+from tasks.suite import AT, DRAFT, DRAFT_TIER, HABITAT, HABITAT_IMAGE, Suite, load_suite
 
 DEFAULT_EPISODES = 24
 MAX_WORKERS = 256
 
 RUNTIMES = (PROCESS, DOCKER)
-DRAFT_TIER = "draft-tier"
-"""Stamps a result on a tier whose hash may still change: nobody should cite it."""
 
 TRIAL_SUITE = "embedded"
 """The suite that needs nothing but packages."""
@@ -295,7 +293,7 @@ def identify(
         wm=manifest.name,
         wm_manifest=asdict(manifest),
         wm_manifest_hash=manifest.digest(),
-        planner=f"{loop.proposer.name}/{loop.reviser.name}/{loop.score.name}",
+        planner=loop.planner,
         seeds=parse_seeds(options.seeds),
         episodes=episodes,
         episodes_subset=subset_name(len(episodes), len(available), options.episodes),

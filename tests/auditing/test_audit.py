@@ -221,8 +221,94 @@ RUN_JSON: dict[str, Callable[[Any], object]] = {
     "manifest hash": lambda v: v["identity"].update(wm_manifest_hash="ab" * 32),
     "stop rule": lambda v: v["identity"].update(stop="oracle"),
     "loop": lambda v: v["identity"]["specs"]["loop"].update(decisions=99),
+    "no specs": lambda v: v["identity"].update(specs={}),
+    "no loop": lambda v: v["identity"]["specs"].pop("loop"),
+    "planner": lambda v: v["identity"].update(planner="vlm/vlm/vlm"),
+    "called all": lambda v: v["identity"].update(episodes_subset="all"),
+    "called mini": lambda v: v["identity"].update(episodes_subset="mini"),
     "split": lambda v: v["identity"].update(split="test"),
 }  # fmt: skip
+
+
+def other_manifest(value: Any, **fields: Any) -> None:
+    """Change the manifest of the world model, with a hash that fits."""
+    identity = value["identity"]
+    settings = {**identity["wm_manifest"]["settings"], **fields.pop("settings", {})}
+    identity["wm_manifest"].update(**fields, settings=settings)
+    identity["wm_manifest_hash"] = digest(identity["wm_manifest"])
+
+
+MANIFESTS: dict[str, Callable[[Any], object]] = {
+    "entry point": lambda v: other_manifest(v, entry_point="copy_model:Copy"),
+    "setting": lambda v: other_manifest(v, settings={"depth_m": 9.0}),
+    "setting more": lambda v: other_manifest(v, settings={"more": 1}),
+    "fact": lambda v: other_manifest(v, max_batch=1),
+    "override of other value": lambda v: (
+        other_manifest(v, settings={"depth_m": 9.0}), v["identity"].update(wm_overrides={"depth_m": 8.0})
+    ),
+    "override that is not there": lambda v: v["identity"].update(wm_overrides={"depth_m": 8.0}),
+    "override of what none may change": lambda v: (
+        other_manifest(v, entry_point="copy_model:Copy"),
+        v["identity"].update(wm_overrides={"entry_point": "copy_model:Copy"}),
+    ),
+    "weights": lambda v: other_manifest(v, weights="hub"),
+    "random weights": lambda v: other_manifest(v, weights="random"),
+    "source": lambda v: other_manifest(v, checkpoint={"source": "a/b", "revision": "", "sha256": ""}),
+    "no settings": lambda v: (
+        v["identity"]["wm_manifest"].pop("settings"),
+        v["identity"].update(wm_manifest_hash=digest(v["identity"]["wm_manifest"])),
+    ),
+    "family": lambda v: other_manifest(v, family="mini"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", MANIFESTS)
+def test_a_manifest_that_is_not_the_catalogs_is_damage_unless_the_run_names_what_was_set(
+    edit: str, tmp_path: Path
+) -> None:
+    run = written_run(tmp_path, old=True)  # no journal says which plan it was
+    edit_json(run.path / "run.json", MANIFESTS[edit])
+    assert "run.json" in audit(RunFolder.open(run.path)).findings.where
+
+
+def test_a_named_override_is_no_damage(tmp_path: Path) -> None:
+    run = written_run(tmp_path, old=True)
+    edit_json(
+        run.path / "run.json",
+        lambda v: (
+            other_manifest(v, settings={"depth_m": 9.0}, max_batch=2, description="x"),
+            v["identity"].update(wm_overrides={"depth_m": 9.0, "max_batch": 2}),
+        ),
+    )
+    found = audit(RunFolder.open(run.path)).findings
+    assert not found.damage and not found.unchecked
+
+
+def test_a_manifest_of_other_code_is_said_to_be_another_versions(tmp_path: Path) -> None:
+    run = written_run(tmp_path, old=True)
+    edit_json(
+        run.path / "run.json",
+        lambda v: (
+            other_manifest(v, settings={"depth_m": 9.0}),
+            v["identity"]["wm_digests"].update({"code reference": "ab" * 32}),
+        ),
+    )
+    found = audit(RunFolder.open(run.path)).findings
+    assert not found.damage and "other code" in found.unchecked[0] and "depth_m" in found.unchecked[0]
+
+
+def test_a_strangers_process_without_its_stamp_is_damage(tmp_path: Path) -> None:
+    run = written_run(tmp_path, old=True)
+
+    def stranger(value: Any) -> None:
+        value["identity"]["wm"] = "stranger"
+        other_manifest(value, name="stranger", family="strange")
+
+    edit_json(run.path / "run.json", stranger)
+    found = audit(RunFolder.open(run.path)).findings
+    assert any("unsandboxed" in damage.what for damage in found.damage)
+    edit_json(run.path / "run.json", lambda v: v["identity"].update(stamps=["unsandboxed"]))
+    assert "run.json" not in audit(RunFolder.open(run.path)).findings.where
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["bound to its journal", "from before"])

@@ -129,7 +129,7 @@ def write_small_run(
         wm=wm,
         wm_manifest=manifest,
         wm_manifest_hash=digest(manifest),
-        planner=f"{loop.proposer.name}/{loop.reviser.name}/{loop.score.name}",
+        planner=loop.planner,
         seeds=seeds,
         episodes=suite.episodes(tier, "test")[:kept],
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),
