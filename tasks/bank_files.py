@@ -145,9 +145,12 @@ def bank_path(suite: Suite) -> Path:
 def file_of(path: Path, view: str) -> Path:
     """Return the file of the bank in ``path`` that holds the tiers of one kind of view.
 
-    Those with perspective views lie in a file beside that of the panoramas, which stays as it was frozen.
+    Those with perspective views lie in a file beside that of the panoramas, which stays as it was frozen. A path that
+    is that file already stays as it is.
     """
-    return path if view == PANORAMA else path.with_name(f"{path.stem}-{view}{path.suffix}")
+    if view == PANORAMA or path.stem.endswith(f"-{view}"):
+        return path
+    return path.with_name(f"{path.stem}-{view}{path.suffix}")
 
 
 def make_command(suite: Suite) -> str:

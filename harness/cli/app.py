@@ -45,7 +45,7 @@ def main_command(
     wm: Annotated[str, typer.Option("--wm", help="World model (see: list wms).")] = "",
     task: Annotated[str, typer.Option("--task", help="Task (see: list tasks).")] = "",
     suite: Annotated[str, typer.Option("--suite", help="Suite; default: the world model's home suite.")] = "",
-    tier: Annotated[str, typer.Option("--tier", help="Tier of the suite; default: the suite's.")] = "",
+    tier: Annotated[str, typer.Option("--tier", help="Tier of the suite. [the suite's for the model's views]")] = "",
     split: Annotated[str, typer.Option("--split", help="validation or test; default: validation.")] = "",
     episodes: Annotated[str, typer.Option("--episodes", help="How many (spread over homes), mini, or all. [24]")] = "",
     seed: Annotated[Optional[int], typer.Option("--seed", help="Run seed; never changes the episodes. [0]")] = None,

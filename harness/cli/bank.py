@@ -19,7 +19,7 @@ EXAMPLE = "For example: python benchmark.py bank --wm warp"
 def bank_command(
     wm: Annotated[str, typer.Option("--wm", help="World model (see: list wms).")] = "",
     suite: Annotated[str, typer.Option("--suite", help="Suite; default: the world model's home suite.")] = "",
-    tier: Annotated[str, typer.Option("--tier", help="Tier of the suite; default: the suite's.")] = "",
+    tier: Annotated[str, typer.Option("--tier", help="Tier of the suite. [the suite's for the model's views]")] = "",
     against: Annotated[
         Optional[Path], typer.Option("--against", help="Another measurement on the same states, to be compared with.")
     ] = None,

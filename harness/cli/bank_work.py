@@ -154,7 +154,7 @@ def asking(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
     if not as_json:
         say(f"bank {measurement(folder)}")
     with (
-        telling_how_on(lambda: "the same command"),
+        telling_how_on(lambda ended: "the same command"),
         ProgressLine(len(folder.identity.keys()), describe_states, folder.path) as line,
     ):
         yield line

@@ -1,7 +1,7 @@
 """Continuing a run: its plan is made anew, from what the run asks, this checkout, and the options on the command line.
 
 A run folder may come from anybody. It is read for what was asked, which is checked against catalog and suite; what is
-executed comes from the catalog and the user (`harness.cli.again`).
+executed comes from the catalog and the user (`harness.records.resuming`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.cli import again
+from harness.cli.again import needs_word
 from harness.cli.options import MAX_WORKERS, RunOptions, default_workers, make_plan
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
+from harness.records import resuming
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
@@ -29,8 +30,7 @@ from harness.worldmodels.preparing import UNCARDED, Choice
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from tasks.suite import load_suite
 
-PATIENCE = ("--max-failures", "--timeout", "--start-timeout")
-TAKEN = (*again.KNOWN, "--resume", "--retry-errors", "--workers", "--runtime", "--set", "--json", *PATIENCE)
+TAKEN = (*resuming.KNOWN, "--resume", "--retry-errors", "--workers", "--runtime", "--set", "--json", *resuming.PATIENCE)
 """The options that mean something beside ``--resume``."""
 
 _AS_PLANNED = "--resume continues a run as it was planned"
@@ -57,13 +57,13 @@ class Continuation:
     def options(self) -> dict[str, Any]:
         """Return what was given, by the option's name."""
         return {
-            again.ENV_PYTHON: self.env_python,
-            again.WM_PYTHON: self.wm_python,
-            again.ENV_GPU: self.env_gpu,
-            again.WM_GPU: self.wm_gpu,
-            again.SCENES: self.scenes,
-            again.WEIGHTS: self.weights,
-            again.PLUGINS: self.plugins,
+            resuming.ENV_PYTHON: self.env_python,
+            resuming.WM_PYTHON: self.wm_python,
+            resuming.ENV_GPU: self.env_gpu,
+            resuming.WM_GPU: self.wm_gpu,
+            resuming.SCENES: self.scenes,
+            resuming.WEIGHTS: self.weights,
+            resuming.PLUGINS: self.plugins,
         }
 
 
@@ -73,8 +73,8 @@ def check_options(given: Mapping[str, Any]) -> None:
     for assignment in given.get("--set") or ():
         if _key(assignment) in _SETTLED:
             ignored.append(f"--set {assignment}")
-    if given.get(again.WEIGHTS) in (FROM_HUB, RANDOM):
-        ignored.append(f"{again.WEIGHTS} {given[again.WEIGHTS]}")
+    if given.get(resuming.WEIGHTS) in (FROM_HUB, RANDOM):
+        ignored.append(f"{resuming.WEIGHTS} {given[resuming.WEIGHTS]}")
     if ignored:
         raise Refusal(f"{_AS_PLANNED} and does not take {', '.join(ignored)}.", "Leave that out, or begin a new run.")
 
@@ -105,7 +105,7 @@ def plan_again(folder: RunFolder, given: Continuation) -> RunPlan:
             env_python=given.env_python,
             wm_python=given.wm_python,
             plugins=given.plugins,
-            runtime=given.runtime or (DOCKER if again.in_containers(folder.record) else PROCESS),
+            runtime=given.runtime or (DOCKER if resuming.in_containers(folder.record) else PROCESS),
             wm_image="" if identity.wm_image is None else identity.wm_image.reference,
             env_gpu=given.env_gpu,
             wm_gpu=given.wm_gpu,
@@ -136,15 +136,15 @@ def _choice(folder: RunFolder, given: Continuation) -> Choice:
     identity = folder.identity
     manifest = _declared(identity, given.plugins)
     told = {_key(assignment): assignment for assignment in given.assignments}
-    wanted = {key for key, value in identity.wm_overrides.items() if again.needs_word(key, value, manifest)}
+    wanted = {key for key, value in identity.wm_overrides.items() if needs_word(key, value, manifest)}
     strange = [f"--set {assignment}" for key, assignment in told.items() if key not in wanted]
-    chosen = again.is_path(str(identity.wm_manifest.get("weights", "")))
+    chosen = resuming.is_path(str(identity.wm_manifest.get("weights", "")))
     if given.weights and not chosen:
-        strange.append(f"{again.WEIGHTS} {given.weights}")
+        strange.append(f"{resuming.WEIGHTS} {given.weights}")
     if strange:
         raise Refusal(f"{_AS_PLANNED}, and {', '.join(strange)} would change that.", "Leave that out.")
     options = given.options()
-    lacking = [option for option in again.KNOWN if option in again.needed(folder.record) and not options[option]]
+    lacking = [option for option in resuming.KNOWN if option in resuming.needed(folder.record) and not options[option]]
     lacking += [f"--set {key}=..." for key in sorted(wanted - set(told))]
     if lacking:
         raise Refusal(
@@ -165,7 +165,7 @@ def _declared(identity: RunIdentity, plugins: Sequence[Path]) -> ModelManifest:
     if identity.wm not in catalog.names():
         raise Refusal(
             f"the run plays the world model {identity.wm!r}, which is not in the catalog.",
-            f"Give the folder of its plugin again: {again.PLUGINS} FOLDER.",
+            f"Give the folder of its plugin again: {resuming.PLUGINS} FOLDER.",
         )
     return catalog.find(identity.wm).manifest
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.contracts.commands import command
 from harness.contracts.errors import Refusal, WiwError
-from harness.contracts.failures import BROKEN, Failures
+from harness.contracts.failures import Failures
+from harness.contracts.results import EpisodeResult
 from harness.contracts.storage import storage_error
 from harness.records.folder import LOGS, RunFolder
-from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
 
 SHOWN = 3
@@ -54,24 +53,16 @@ def partial_lines(outcome: RunOutcome, how: str) -> list[str]:
     return [*stopped, *model, f"PARTIAL: continue with  {how}"]
 
 
-def resume_command(run: Path, plan: RunPlan, counts: Mapping[str, int]) -> str:
-    """Return the command that plays what a run with these counts by state has left, its errors too where it has any."""
-    broken = any(counts.get(state) for state in BROKEN)
-    return command("--resume", run, *plan.again, *(["--retry-errors"] if broken else []))
-
-
-def counts_of(folder: RunFolder) -> dict[str, int]:
-    """Return the rows of a run by state; nothing where they cannot be read now, which changes a hint alone."""
-    counts: dict[str, int] = {}
+def results_of(folder: RunFolder) -> list[EpisodeResult]:
+    """Return the results of a run; none where they cannot be read now, which changes a hint alone."""
     with suppress(WiwError, OSError):
-        for row in folder.rows():
-            counts[row.result.state] = counts.get(row.result.state, 0) + 1
-    return counts
+        return [row.result for row in folder.rows()]
+    return []
 
 
 @contextmanager
-def telling_how_on(how: Callable[[], str]) -> Iterator[None]:
-    """Tell with an error that ends a run the command that goes on, which ``how`` returns.
+def telling_how_on(how: Callable[[str], str]) -> Iterator[None]:
+    """Tell with an error that ends a run the command that goes on, which ``how`` returns for what the error says.
 
     A disk that failed in this process is told in words too.
     """
@@ -80,9 +71,9 @@ def telling_how_on(how: Callable[[], str]) -> Iterator[None]:
     except Refusal:
         raise
     except WiwError as error:
-        raise WiwError(error.what, f"{error.next_step} Then continue with: {how()}".strip()) from error
+        raise WiwError(error.what, f"{error.next_step} Then continue with: {how(error.what)}".strip()) from error
     except OSError as error:
         machine = storage_error(error)
         if machine is None:
             raise
-        raise WiwError(machine.what, f"{machine.next_step} Then continue with: {how()}") from error
+        raise WiwError(machine.what, f"{machine.next_step} Then continue with: {how(machine.what)}") from error

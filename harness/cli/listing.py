@@ -8,11 +8,12 @@ from pathlib import Path
 from harness.cli.columns import GAP, READABLE, width_of_output, wrapped
 from harness.cli.console import note, print_json, print_table, say
 from harness.cli.run_list import show_runs
-from harness.cli.runnable import obstacles
+from harness.cli.runnable import TASK, place_of
+from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.worldmodels import weights
-from harness.worldmodels.catalog import load_catalog
+from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from tasks.registry import list_tasks, load_task
 from tasks.suite import list_suites, load_suite
 
@@ -45,50 +46,64 @@ def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
 def wm_rows(plugins: Sequence[Path]) -> list[dict[str, str]]:
     """Return one row a world model; installed plugins that cannot be used are named on stderr.
 
-    ``lacks`` is what keeps it from running here, "" where it runs.
+    ``options`` are those that its command needs here beside ``--wm`` and ``--task``, ``lacks`` what is missing for that
+    ("" where it runs), and ``refused`` why no suite plays it ("" where one does).
     """
     catalog = load_catalog(plugins)
     for plugin in catalog.broken:
         note(str(plugin))
-    return [
-        {
-            "name": e.manifest.name,
-            "family": e.manifest.family,
-            "kind": e.manifest.kind,
-            "suite": e.manifest.home_suite,
-            "conditioning": e.manifest.conditioning,
-            "view": e.manifest.view,
-            "weights": weights.state(e.manifest),
-            "lacks": ", ".join(obstacles(e)),
-            "description": e.manifest.description,
-        }
-        for e in sorted(catalog.entries, key=lambda e: e.manifest.name)
-    ]
+    return [_wm_row(entry) for entry in sorted(catalog.entries, key=lambda entry: entry.manifest.name)]
+
+
+def _wm_row(entry: CatalogEntry) -> dict[str, str]:
+    manifest, place = entry.manifest, place_of(entry)
+    return {
+        "name": manifest.name,
+        "family": manifest.family,
+        "kind": manifest.kind,
+        "suite": manifest.home_suite,
+        "conditioning": manifest.conditioning,
+        "view": manifest.view,
+        "weights": weights.state(manifest),
+        "options": " ".join(place.words),
+        "lacks": ", ".join(place.lacks),
+        "refused": place.refused,
+        "description": manifest.description,
+    }
 
 
 def wm_lines(rows: Sequence[dict[str, str]], width: int) -> list[str]:
-    """Return the list of world models as lines: those that run here first, the others under what they lack."""
-    groups: dict[str, list[dict[str, str]]] = {"": []}
-    for row in rows:
-        groups.setdefault(row["lacks"], []).append(row)
+    """Return the list of world models as lines, under the command that plays them and what they lack for it.
+
+    Those that run here come first, and of these the ones that run on their home suite.
+    """
+    groups: dict[str, list[dict[str, str]]] = {}
+    for row in sorted(rows, key=lambda row: (bool(row["refused"]), bool(row["lacks"]), bool(row["options"]))):
+        groups.setdefault(_heading(row), []).append(row)
     names = max((len(row["name"]) for row in rows), default=0) + GAP
     lines: list[str] = []
-    for lacks, members in groups.items():
-        head = (
-            f"Cannot run here for lack of {lacks}" if lacks else "Run here: python benchmark.py --wm NAME --task ignav"
-        )
-        lines += [*([""] if lines else []), *wrapped(f"{head} ({len(members)})", "", width)]
+    for heading, members in groups.items():
+        lines += [*([""] if lines else []), *wrapped(f"{heading} ({len(members)})", "", width)]
         for row in members:
             facts = " · ".join(fact for fact in (row["family"], row["view"], row["conditioning"]) if fact != "none")
-            text = f"{row['description']} ({facts})"
+            text = " ".join(part for part in (row["description"], f"({facts})", row["refused"]) if part)
             if width - names - GAP >= READABLE * 1.5:
                 lines += wrapped(text, " " * GAP + f"{row['name']:<{names}}", width)
             else:
                 lines += [" " * GAP + row["name"], *wrapped(text, " " * 2 * GAP, width)]
-    if len(groups) > 1:
-        step = "What each needs, with the commands: python benchmark.py --wm NAME --task ignav --dry-run"
+    if any(row["lacks"] for row in rows):
+        step = "What a model lacks, with the commands that get it: add --dry-run to its command."
         lines += ["", *wrapped(step, "", width)]
     return lines
+
+
+def _heading(row: dict[str, str]) -> str:
+    if row["refused"]:
+        return f"No suite plays them yet; to try one alone: {command('plugin', 'check', 'NAME')}"
+    words = row["options"].split()
+    own = f" (their home suite, {row['suite']}, cannot run here)" if "--suite" in words else ""
+    start = f"Lack {row['lacks']}; with that they run here" if row["lacks"] else "Run here"
+    return f"{start}{own}: {command('--wm', 'NAME', '--task', TASK, *words)}"
 
 
 def task_rows() -> list[dict[str, str]]:

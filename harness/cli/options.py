@@ -32,7 +32,7 @@ from harness.running.model_digests import model_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
-from harness.running.views import check_view, tier_for
+from harness.running.views import check_view, choose_tier, tier_for
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.packages import package_lacks
@@ -176,7 +176,7 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     suite = load_suite(options.suite or manifest.home_suite, options.task)
     suite = suite.in_environment(options.environment) if options.environment else suite
     check_actions(manifest, suite)
-    check_view(manifest, suite, suite.tier(options.tier))
+    check_view(manifest, suite, choose_tier(manifest, suite, options.tier))
     if options.scenes and suite.environment != HABITAT:
         raise Refusal(f"--scenes is for Habitat, and {suite.environment} plays {suite.name}.", "Leave it out.")
     if HABITAT_IMAGE in suite.requires and not options.env_container and has_module(options.env_python):
@@ -274,7 +274,7 @@ def identify(
 ) -> RunIdentity:
     """Return what the run asks: all that decides its outcome; ``stamps`` are further ones of its result."""
     manifest = prepared.manifest
-    tier = suite.tier(options.tier)
+    tier = choose_tier(manifest, suite, options.tier)
     stop = options.stop or tier.loop.stop_rules[0]
     tier.check_stop(stop)
     split = options.split or suite.default_split

@@ -12,7 +12,7 @@ from typing import Any
 from harness.auditing.audit import audit
 from harness.cli.console import note, print_json, say
 from harness.cli.continuing import Continuation, plan_again
-from harness.cli.failures import counts_of, partial_lines, resume_command, telling_how_on
+from harness.cli.failures import partial_lines, results_of, telling_how_on
 from harness.cli.options import RunOptions, make_plan
 from harness.cli.progress import ProgressLine
 from harness.cli.results import finish, headline
@@ -20,11 +20,12 @@ from harness.cli.scenes import prepare_scenes
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE
-from harness.contracts.results import FAILED, OK, PLANNED, PLAYED
+from harness.contracts.results import FAILED, OK, PLAYED
 from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
 from harness.records.listing import read_runs
 from harness.records.model_parts import unknown_parts
+from harness.records.resuming import recorded_words, resume_command
 from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE, RunOutcome
@@ -107,7 +108,14 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
         if reference.wm == identity.wm and not identity.wm_overrides:
             continue
         chosen = replace(
-            options, wm=reference.wm, suite=identity.suite, environment="", wm_python="", wm_image="", choice=Choice()
+            options,
+            wm=reference.wm,
+            suite=identity.suite,
+            tier=identity.tier,
+            environment="",
+            wm_python="",
+            wm_image="",
+            choice=Choice(),
         )
         its_plan = make_plan(chosen)
         done = reusable(its_plan, out)
@@ -162,16 +170,14 @@ def same_runs(plan: RunPlan, out: Path) -> Iterator[RunFolder]:
 
 def refuse_unfinished(plan: RunPlan, out: Path) -> None:
     """Raise Refusal where a run of this identity was begun under ``out``: what it has played is not played again."""
-    from harness.scoring.next_commands import continue_command
-
     for folder in same_runs(plan, out):
-        states = {row.result.state for row in folder.rows()}
+        results = [row.result for row in folder.rows()]
+        states = {result.state for result in results}
         if not states & {OK, FAILED} or states <= {OK, FAILED}:
             continue  # nothing would be played twice; or it is complete and damaged
-        broken = bool(states - {OK, FAILED, PLANNED})
         raise Refusal(
             f"this run was begun in {folder.path} and not played to its end.",
-            f"Continue it: {continue_command(str(folder.path), broken)}\n"
+            f"Continue it: {resume_command(folder.path, recorded_words(folder.record), results)}\n"
             "Then give this command again: it plays the references alone. To begin anew: another --out.",
         )
 
@@ -271,7 +277,7 @@ def reported(folder: RunFolder, plan: RunPlan, as_json: bool) -> Iterator[Progre
     line = ProgressLine(len(folder.identity.keys()), folder=folder.path)
     if not as_json:
         say(f"run {folder.path}")
-    with telling_how_on(lambda: resume_command(folder.path, plan, counts_of(folder))), line:
+    with telling_how_on(lambda ended: resume_command(folder.path, plan.again, results_of(folder), ended)), line:
         yield line
 
 
@@ -281,7 +287,8 @@ def conclude(outcome: RunOutcome, plan: RunPlan, out: Path, as_json: bool) -> in
     if code:
         return code
     if outcome.exit_code:
-        for text in partial_lines(outcome, resume_command(outcome.path, plan, outcome.counts)):
+        how = resume_command(outcome.path, plan.again, results_of(RunFolder.open(outcome.path)))
+        for text in partial_lines(outcome, how):
             note(text)
     return outcome.exit_code
 
@@ -291,7 +298,7 @@ def tell(folder: RunFolder, out: Path, as_json: bool, already: tuple[Damage, ...
 
     ``already`` is what was found wrong with it while it was played.
     """
-    with telling_how_on(lambda: command("report", folder.path)):
+    with telling_how_on(lambda ended: command("report", folder.path)):
         files = finish(folder, out, already)
     if as_json:
         print_json(files.results)

@@ -15,6 +15,8 @@ from harness.contracts.results import ERROR, OK, PLANNED, PLAYED, TIMEOUT, Episo
 from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
 from harness.records.listing import Listing, read_runs
+from harness.records.lock import is_held
+from harness.records.resuming import recorded_words, resume_command
 
 COLUMNS = ("run", "model", "tier", "split", "success", "solved", "played", "state")
 COMPLETE, PARTIAL, NOT_BEGUN = "complete", "PARTIAL", "not begun"
@@ -99,6 +101,10 @@ def show_runs(out: Path, as_json: bool, page: bool = False) -> int:
         columns, rows = _fitting([_cells(plain(run)) for run in runs], width_of_output())
         print_table(f"Runs in {out}", columns, rows)
         say(f"One page with links to the reports: {command('runs', '--page', '--out', out)}")
+        unfinished = [run for run in runs if run.state in (PARTIAL, NOT_BEGUN) and not is_held(run.folder.path)]
+        for run in unfinished[-1:]:
+            how = resume_command(run.folder.path, recorded_words(run.folder.record), run.results)
+            say(f"Continue the latest that is not complete: {how}")
     if not as_json:
         for remark in remarks(runs, listing):
             note(remark)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,7 @@ from harness.cli.progress import ProgressLine
 from harness.contracts.results import STATES
 from harness.records.folder import RunFolder
 from harness.records.lock import is_held
+from harness.records.resuming import recorded_words, resume_command
 from harness.running.pace import PLAYING
 from harness.running.progress import Progress, exit_code
 
@@ -28,7 +28,8 @@ def watch(run: Path, once: bool) -> int:
     first: int | None = None
     with ProgressLine(len(folder.identity.keys())) as line:
         while True:
-            found = Counter(row.result.state for row in folder.rows() if row.key in planned)
+            results = [row.result for row in folder.rows() if row.key in planned]
+            found = Counter(result.state for result in results)
             counts = {state: found.get(state, 0) for state in STATES}
             total = sum(counts.values())
             done = total - counts["planned"]
@@ -46,6 +47,6 @@ def watch(run: Path, once: bool) -> int:
             time.sleep(PERIOD_S)
     note(
         f"nobody plays {run} any more: {done} of {total} episodes are committed. Continue with  "
-        f"{shlex.join(['python', 'benchmark.py', '--resume', str(run)])}"
+        f"{resume_command(run, recorded_words(folder.record), results)}"
     )
     return exit_code(counts)

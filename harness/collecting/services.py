@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.collecting.machine import Machine
-from harness.contracts.errors import ServiceError
+from harness.contracts.errors import DeadlineExceeded, ServiceError
 from harness.runtimes.exits import ServiceLog
+from harness.runtimes.service import with_stack
 from harness.runtimes.specs import ENVIRONMENT, ContainerSpec, Mount, ServiceLimits, ServiceSpec
 from harness.runtimes.start import start_service
 from harness.wire.client import Deadlines, EnvironmentClient
@@ -59,6 +60,8 @@ class SimulatorService:
             death = self._service.death(_DEATH_WAIT_S)
             if death is not None:
                 raise death from error
+            if isinstance(error, DeadlineExceeded):
+                error = with_stack(error, self._service)
             tail = self._log.tail()
             said = f"Whole log: {self._log.path}\n{tail}" if tail else f"Whole log (empty): {self._log.path}"
             raise type(error)(error.what, "\n".join(part for part in (error.next_step, said) if part)) from error

@@ -16,8 +16,9 @@ from harness.contracts.errors import DeadlineExceeded, WiwError
 from harness.contracts.manifests import RANDOM, ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import Rollout, RolloutRequest
+from harness.records.resuming import CALL_TIMEOUT
 from harness.running.services import start
-from harness.runtimes.service import Service
+from harness.runtimes.service import Service, with_stack
 from harness.wire.client import Deadlines, WorldModelClient
 
 REPEAT_NOISE = 2.0
@@ -71,7 +72,8 @@ class Subject:
     def client(self) -> WorldModelClient:
         """A client that has shaken hands and expects the manifest that was read."""
         if self._client is None:
-            client = WorldModelClient(self.service.socket, Deadlines(imagine_s=self.deadline_s), self.manifest)
+            deadlines = Deadlines(imagine_s=self.deadline_s, imagine_option=CALL_TIMEOUT)
+            client = WorldModelClient(self.service.socket, deadlines, self.manifest)
             client.describe()
             self._client = client
         return self._client
@@ -91,9 +93,9 @@ class Subject:
         began = time.monotonic()
         try:
             return {rollout.id: rollout for rollout in client.imagine_batch(requests)}
-        except DeadlineExceeded:
+        except DeadlineExceeded as error:
             self.late += 1
-            raise
+            raise with_stack(error, self.service) from error
         finally:
             self.seconds.append(time.monotonic() - began)
 

@@ -1,4 +1,4 @@
-"""Which failures are equal: the same words but for numbers and paths, which differ with every try."""
+"""Which failures are equal: the same words but for numbers, ids and paths, which differ with every try."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from harness.contracts.results import ERROR, TIMEOUT, EpisodeResult
 
 BROKEN = (ERROR, TIMEOUT)
 _PATH = re.compile(r"(?<![\w.])/[^\s:,'\")]+")
-_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+")
+_ID = re.compile(r"\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]{4,})*\b")
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _SHOWN = 400
 
 
@@ -24,9 +25,9 @@ class Failures:
 
 
 def kind_of(error: str) -> str:
-    """Return what two equal failures share: the first line without its numbers and paths."""
+    """Return what two equal failures share: the first line without its numbers, ids and paths."""
     lines = error.strip().splitlines()
-    return _NUMBER.sub("#", _PATH.sub("/", lines[0])) if lines else ""
+    return _NUMBER.sub("#", _ID.sub("#", _PATH.sub("/", lines[0]))) if lines else ""
 
 
 def distinct(results: Iterable[EpisodeResult]) -> Tuple[Failures, ...]:

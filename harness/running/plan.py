@@ -10,11 +10,10 @@ from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.plain import from_plain
+from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
 from harness.runtimes.specs import WORLD_MODEL, ContainerSpec
 
 SUITE_PLAYER = "harness.running.suite_player:SuitePlayer"
-
-MAX_TIMEOUT_S = 86400.0
 
 _PYTHON_START_S = 30.0
 
@@ -82,7 +81,7 @@ class Patience:
     start_s: Optional[float] = None
 
     def __post_init__(self) -> None:
-        for option, seconds in (("--timeout", self.timeout_s), ("--start-timeout", self.start_s)):
+        for option, seconds in ((CALL_TIMEOUT, self.timeout_s), (START_TIMEOUT, self.start_s)):
             if seconds is not None and not 0.0 < seconds <= MAX_TIMEOUT_S:
                 raise Refusal(
                     f"{option} {seconds:g} is not in 0..{MAX_TIMEOUT_S:g} seconds.", "Give how long it may take."
@@ -184,13 +183,6 @@ def encode_plan(plan: RunPlan) -> bytes:
 def decode_plan(data: bytes) -> RunPlan:
     """Return the plan that `encode_plan` wrote."""
     return from_plain(RunPlan, json.loads(data))
-
-
-def option_of(word: str) -> str:
-    """Return the option of a word of `RunPlan.again`: ``--plugins`` of ``--plugins=p``, ``--set code`` of
-    ``--set=code=/c``."""
-    option, _, value = word.partition("=")
-    return f"{option} {value.partition('=')[0]}" if option == "--set" else option
 
 
 def _told(service: Optional[ServicePlan]) -> Optional[Dict[str, Any]]:

@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Optional
 
-from harness.contracts.errors import EpisodeError, ModelFault, Refusal, ServiceError, SpecMismatch
+from harness.contracts.errors import DeadlineExceeded, EpisodeError, ModelFault, Refusal, ServiceError, SpecMismatch
 from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.records.plain import from_plain
+from harness.records.resuming import CALL_TIMEOUT
 from harness.running.full_disks import disk_behind
 from harness.running.liveness import LivenessGate
 from harness.running.model_digests import check_code
@@ -19,7 +20,7 @@ from harness.running.plan import RunPlan, ServicePlan
 from harness.running.player import Starting, unheard
 from harness.running.services import start
 from harness.running.submitted_model import SubmittedModel, starting_model
-from harness.runtimes.service import Service
+from harness.runtimes.service import Service, with_stack
 from harness.runtimes.specs import ENVIRONMENT as SERVICE_ENVIRONMENT
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.wire.sdk import Environment
@@ -80,7 +81,8 @@ class PlanServices:
 
     @contextmanager
     def causes_told(self) -> Iterator[None]:
-        """Give a call of the environment that fails because it died the reason of its death.
+        """Give a call of the environment that fails because it died the reason of its death, and make one that is
+        late write where it is.
 
         What the world model failed at comes with its reason already (`SubmittedModel`). A full disk behind either is
         told as such.
@@ -90,6 +92,8 @@ class PlanServices:
                 yield
             except ModelFault:
                 raise
+            except DeadlineExceeded as error:
+                raise error if self._environment is None else with_stack(error, self._environment) from error
             except ServiceError as error:
                 death = None if self._environment is None else self._environment.death()
                 if death is not None:
@@ -122,7 +126,11 @@ class PlanServices:
     def _deadlines(self) -> Deadlines:
         chosen = self._plan.deadlines
         return Deadlines(
-            reset_s=chosen.reset_s, step_s=chosen.step_s, imagine_s=chosen.imagine_s, query_s=chosen.query_s
+            reset_s=chosen.reset_s,
+            step_s=chosen.step_s,
+            imagine_s=chosen.imagine_s,
+            query_s=chosen.query_s,
+            imagine_option=CALL_TIMEOUT,
         )
 
 

@@ -15,12 +15,14 @@ from harness.contracts.errors import (
     WiwError,
 )
 from harness.contracts.rollouts import Rollout, RolloutRequest
-from harness.runtimes.service import Service
+from harness.runtimes.service import Service, with_stack
 from harness.worldmodels.imaginer import ImaginingModel
 
 
 class SubmittedModel:
     """A world model's client whose failures are `ModelFault`, with the reason of its death where it died.
+
+    One that does not answer in time writes the stack of its threads to its log.
 
     The environment's client is not wrapped: which of the two services failed decides whose fault it is, never what a
     service says about itself.
@@ -34,6 +36,8 @@ class SubmittedModel:
         """Yield what the client does."""
         try:
             yield from self._client.imagine_batch(requests)
+        except DeadlineExceeded as error:
+            raise model_fault(with_stack(error, self._service)) from error
         except (Refusal, SpecMismatch):
             raise  # a model of another size than it declared: the worker knows when this concerns the whole run
         except WiwError as error:

@@ -31,6 +31,25 @@ def check_view(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
             )
 
 
+def choose_tier(manifest: ModelManifest, suite: Suite, asked: str) -> Tier:
+    """Return the tier called ``asked``; for "" the suite's default one, or the first that plays this kind of view.
+
+    Refusal for an unknown one, which names the other suites that have it.
+    """
+    if not asked:
+        suited = tier_for(suite, manifest.view) if manifest.kind == PLUGIN else ""
+        return suite.tier(suited)
+    others = (load_suite(name, suite.task) for name in list_suites(suite.task) if name != suite.name)
+    elsewhere = [f"--suite {other.family} --tier {asked}" for other in others if asked in other.tiers]
+    if asked in suite.tiers or not elsewhere:
+        return suite.tier(asked)
+    home = f", the home suite of {manifest.name}," if suite.family == manifest.home_suite else ""
+    raise Refusal(
+        f"suite {suite.name}{home} has no tier {asked!r} of {suite.task}.",
+        f"Another suite has it: {' or '.join(elsewhere)}",
+    )
+
+
 def tier_for(suite: Suite, view: str) -> str:
     """Return the tier to try models of this kind of view on: the default one if it can be, else the first, else ""."""
     able = [name for name in (suite.default_tier, *suite.tiers) if _can_judge(suite.tier(name), "", PLUGIN, view)]

@@ -97,6 +97,17 @@ class ContainerService:
                 return None
             time.sleep(POLL_S)
 
+    def write_stack(self) -> bool:
+        """Make the service write the Python stack of each of its threads to its log; say whether it did.
+
+        It lives on. An image whose first process is not the host's need not pass the signal on.
+        """
+        since = self._log.size()
+        with suppress(Exception):  # the stack is a help, not a must
+            self._engine.client.api.kill(self.container_name, STACK_SIGNAL)
+            return self._log.has_stack(since, STACK_DUMP_S)
+        return False
+
     def start(self, told: Callable[[str], None] = unheard) -> None:
         """Create and start the container and wait until it is ready; ``told`` gets what it says until then.
 
@@ -169,8 +180,8 @@ class ContainerService:
                     raise self._start_error(end)
                 look_again = time.monotonic() + STATE_POLL_S
             if left <= 0.0:
-                self._dump_stack()
-                raise late_error(self.name, self._limits.start_s, self._log)
+                self.write_stack()
+                raise late_error(self._spec.kind, self.name, self._limits.start_s, self._log)
             time.sleep(POLL_S)
 
     def _end(self) -> ContainerEnd | None:
@@ -205,11 +216,6 @@ class ContainerService:
             api.kill(self.container_name, signal.SIGTERM)
             while self._end() is None and time.monotonic() < deadline:
                 time.sleep(POLL_S)
-
-    def _dump_stack(self) -> None:
-        with suppress(Exception):  # the stack is a help, not a must
-            self._engine.client.api.kill(self.container_name, STACK_SIGNAL)
-            time.sleep(STACK_DUMP_S)
 
     def _container_spec(self) -> ContainerSpec:
         if self._spec.container is None:

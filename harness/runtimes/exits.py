@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.contracts.errors import DeadlineExceeded, MachineError, Refusal, ServiceError, WiwError
 from harness.runtimes.specs import ServiceLimits
-from harness.wire.host import ENVIRONMENT, MACHINE_FAILED
+from harness.wire.host import ENVIRONMENT, MACHINE_FAILED, WORLD_MODEL
 from harness.wire.progress import last_told
 
 LOG_LINES = 20
@@ -26,6 +26,7 @@ _TAIL_BYTES = 64 * 1024
 _PROGRESS_BYTES = 4096
 _LOOK_S = 0.25
 """How often a log is read for progress."""
+_STACK_LOOK_S = 0.05
 _CRASH = "Fatal Python error:"
 _STACK = re.compile(r"(Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$")
 _WAITING_FRAME = re.compile(r'"<frozen|/lib/python3\.\d+/(?!site-packages|dist-packages)|/harness/wire/|/grpc/_')
@@ -58,6 +59,24 @@ class ServiceLog:
     def progress(self) -> str:
         """Return what the process last said of its start (`harness.wire.progress`); "" where it said nothing."""
         return last_told(self._end(_PROGRESS_BYTES))
+
+    def size(self) -> int:
+        """Return how long the file is now."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def has_stack(self, since: int, wait_s: float) -> bool:
+        """Wait until a Python stack was written behind byte ``since``, and to its end; say whether one was."""
+        until = time.monotonic() + wait_s
+        written = ServiceLog(self.path, since)
+        size, before = since, -1
+        while time.monotonic() < until and not (size > since and size == before and written.stacks()):
+            time.sleep(_STACK_LOOK_S)
+            size, before = self.size(), size
+        return written.stacks()
+
+    def stacks(self) -> bool:
+        """Say whether the process wrote a Python stack (faulthandler)."""
+        return any(_STACK.match(line) for line in self._end(_TAIL_BYTES).splitlines())
 
     def _end(self, most_bytes: int) -> str:
         try:
@@ -157,14 +176,17 @@ def _said(log: ServiceLog) -> str:
     return "\n".join(lines[begins[-1] :]).removeprefix(_REFUSAL) if begins else ""
 
 
-def late_error(name: str, seconds: float, log: ServiceLog) -> DeadlineExceeded:
-    """Return the error for a service that did not become ready in ``seconds`` and was made to write its stack."""
-    hint = (
-        f"The stack below shows where it was. If it is a world model that only needs longer, give it more than "
-        f"{seconds:g} s: --start-timeout SECONDS."
-    )
+def late_error(kind: str, name: str, seconds: float, log: ServiceLog) -> DeadlineExceeded:
+    """Return the error for a service that did not become ready in ``seconds`` and was made to write its stack.
+
+    The user limits the start of one ``kind`` alone, a world model.
+    """
+    hint, limit = "The stack below shows where it was.", f"{seconds:g} s"
+    if kind == WORLD_MODEL:
+        hint += " If it only needs longer, give it more: --start-timeout SECONDS."
+        limit += f" (--start-timeout {seconds:g})"
     return DeadlineExceeded(
-        f"service {name!r} was not ready within {seconds:g} s and was killed.",
+        f"service {name!r} was not ready within {limit} and was killed.",
         _with_log(hint, log, _excerpt(log)[1]),
     )
 

@@ -30,6 +30,7 @@ from harness.runtimes.sockets import (
     remove_socket_folder,
 )
 from harness.runtimes.specs import ServiceLimits, ServiceSpec
+from harness.wire.host import STACK_SIGNAL
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 BYTECODE = "PYTHONPYCACHEPREFIX"
@@ -98,6 +99,17 @@ class RunningService:
         code = self._exit_code()
         return None if code is None else died_error(self.name, code, self._log, "while in use")
 
+    def write_stack(self) -> bool:
+        """Make the service write the Python stack of each of its threads to its log; say whether it did.
+
+        It lives on, as far as this goes.
+        """
+        if not self.alive():
+            return False
+        since = self._log.size()
+        os.kill(self.pid, STACK_SIGNAL)
+        return self._log.has_stack(since, STACK_DUMP_S)
+
     def wait_ready(self, told: Callable[[str], None] = unheard) -> None:
         """Wait until the health service answers; ``told`` gets what the service says of its start.
 
@@ -114,7 +126,7 @@ class RunningService:
                 raise chosen_end(self._spec.kind, repr(self.name), code, self._log) or died
             if left <= 0.0:
                 self._dump_stack()
-                raise late_error(self.name, self._limits.start_s, self._log)
+                raise late_error(self._spec.kind, self.name, self._limits.start_s, self._log)
             if self.socket.exists() and check_health(self.socket, min(left, HEALTH_TIMEOUT_S)):
                 return
             time.sleep(POLL_S)

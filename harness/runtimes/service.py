@@ -6,13 +6,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from harness.contracts.errors import ServiceError
+from harness.contracts.errors import DeadlineExceeded, ServiceError
 
 
 class Service(Protocol):
     """A started service: the socket that clients connect to, and its end.
 
     A context manager that stops it. ``death`` returns the error that explains why it ended by itself, or None.
+    ``write_stack`` makes it write the Python stack of each of its threads to its log, and says whether it did.
     """
 
     @property
@@ -27,6 +28,8 @@ class Service(Protocol):
 
     def death(self, wait_s: float = 0.5) -> ServiceError | None: ...
 
+    def write_stack(self) -> bool: ...
+
     def stop(self) -> None: ...
 
     def __enter__(self) -> Service: ...
@@ -34,3 +37,13 @@ class Service(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def with_stack(late: DeadlineExceeded, service: Service) -> DeadlineExceeded:
+    """Return the error of a call that ``service`` did not answer in time, after it has written where it is.
+
+    Before anybody stops it: a service that hangs says nothing of itself.
+    """
+    if not service.write_stack():
+        return late
+    return type(late)(late.what, f"Its log has the stack of each of its threads at that time. {late.next_step}")

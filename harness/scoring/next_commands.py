@@ -29,11 +29,6 @@ def setting_text(value: Setting) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def continue_command(folder: str, errors: bool) -> str:
-    """Return the command that plays the rest of a run; ``errors``: those that ended in error, too."""
-    return command("--resume", folder, *(["--retry-errors"] if errors else []))
-
-
 def reference_command(record: RunRecord) -> str:
     """Return the run's own command with ``--references``, which plays what is missing and never the run again."""
     identity = record.identity

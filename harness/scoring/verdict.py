@@ -12,9 +12,10 @@ from typing import Mapping, Optional, Sequence
 
 from harness.contracts.manifests import NONE, RANDOM
 from harness.contracts.results import PLAYED, Metric
+from harness.records.resuming import recorded_words, resume_command
 from harness.scoring.data import RunData
 from harness.scoring.dose_curves import Equivalent
-from harness.scoring.next_commands import continue_command, larger_command, reference_command
+from harness.scoring.next_commands import larger_command, reference_command
 from harness.scoring.references import CEILING, ReferenceRow
 
 HELPS, HURTS, OPEN, WORTH = "helps", "hurts", "open", "worth"
@@ -70,9 +71,8 @@ def _partial(run: RunData, folder: str) -> Optional[Verdict]:
     left = [result for result in run.results if result.state not in PLAYED]
     if not left:
         return None
-    broken = any(result.state != "planned" for result in left)
     text = f"not told: {len(left)} of {len(run.results)} episodes were not played to their end and count as not solved"
-    return Verdict(PARTIAL, text, continue_command(folder, broken))
+    return Verdict(PARTIAL, text, resume_command(folder, recorded_words(run.record), left))
 
 
 def _reference(run: RunData, rows: Sequence[ReferenceRow], baseline: str) -> Optional[Verdict]:

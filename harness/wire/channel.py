@@ -73,13 +73,17 @@ CLIENT_OPTIONS: Options = (
 
 @dataclass(frozen=True)
 class Deadlines:
-    """How long each kind of call may take, in seconds."""
+    """How long each kind of call may take, in seconds.
+
+    ``imagine_option`` is the option of the command line that sets ``imagine_s``, for messages; "" where none does.
+    """
 
     describe_s: float = 5.0
     reset_s: float = 120.0
     step_s: float = 30.0
     imagine_s: float = 600.0
     query_s: float = 30.0
+    imagine_option: str = ""
 
 
 def check_socket(socket: Union[str, os.PathLike[str]]) -> Path:
@@ -103,7 +107,10 @@ def check_socket(socket: Union[str, os.PathLike[str]]) -> Path:
 
 
 class Connection:
-    """One channel to one service. Bytes go in; messages, bytes or contract errors come out."""
+    """One channel to one service. Bytes go in; messages, bytes or contract errors come out.
+
+    ``name`` is what messages call the service; whoever knows a better one than its socket sets it.
+    """
 
     def __init__(self, socket: Union[str, os.PathLike[str]], service: str) -> None:
         keep_freed_memory()
@@ -126,14 +133,17 @@ class Connection:
             widen_send_buffers(self.socket.absolute())
         return reply
 
-    def stream(self, method: str, request: bytes, deadline_s: float) -> Generator[bytes, None, None]:
-        """Send one message and yield the bytes of those that answer it; leaving early cancels the call."""
+    def stream(self, method: str, request: bytes, deadline_s: float, option: str = "") -> Generator[bytes, None, None]:
+        """Send one message and yield the bytes of those that answer it; leaving early cancels the call.
+
+        ``option`` is the option of the command line that sets the deadline.
+        """
         call = self._channel.unary_stream(f"/wiw.v1.{self.service}/{method}")
         answers = call(request, timeout=deadline_s)
         try:
             yield from answers
         except grpc.RpcError as error:
-            raise from_status(error, self.name, method, deadline_s) from error
+            raise from_status(error, self.name, method, deadline_s, option) from error
         finally:
             answers.cancel()
 

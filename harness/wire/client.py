@@ -79,6 +79,7 @@ class EnvironmentClient(Environment):
         if self._expected is not None:
             check_expected(spec, self._expected, self._connection.name)
         self._spec = spec
+        self._connection.name = f"environment {spec.name!r}"
         return spec
 
     def reset(
@@ -185,7 +186,7 @@ class EnvironmentClient(Environment):
             {index: len(wanted) for index, wanted in enumerate(frames)},
             dict.fromkeys(range(len(candidates)), seen_by),
         )
-        yield from _rollouts(self._connection, request.SerializeToString(), expected, self._deadlines.imagine_s)
+        yield from _rollouts(self._connection, request.SerializeToString(), expected, self._deadlines)
 
     def _known_spec(self) -> EnvironmentSpec:
         return self._spec if self._spec is not None else self.describe()
@@ -215,6 +216,8 @@ class WorldModelClient:
         self._deadlines = deadlines or Deadlines()
         self._expected = expected
         self._manifest: Optional[ModelManifest] = None
+        if expected is not None:
+            self._connection.name = f"world model {expected.name!r}"
 
     def describe(self) -> ModelManifest:
         """Shake hands and return the model's manifest."""
@@ -242,7 +245,7 @@ class WorldModelClient:
         manifest = self._manifest if self._manifest is not None else self.describe()
         message = write_batch(requests).serialized()
         expected = expected_of_batch(requests, manifest)
-        yield from _rollouts(self._connection, message, expected, self._deadlines.imagine_s)
+        yield from _rollouts(self._connection, message, expected, self._deadlines)
 
     def close(self) -> None:
         """Close the channel; the model lives on until its runtime stops it."""
@@ -255,10 +258,11 @@ def _check_cameras(spec: EnvironmentSpec, requests: Sequence[ViewRequest]) -> No
 
 
 def _rollouts(
-    connection: Connection, request: bytes, expected: ExpectedRollouts, deadline_s: float
+    connection: Connection, request: bytes, expected: ExpectedRollouts, deadlines: Deadlines
 ) -> Iterator[Rollout]:
     reader = RolloutReader(expected.accept)
-    with closing(connection.stream("Imagine", request, deadline_s)) as parts:
+    answers = connection.stream("Imagine", request, deadlines.imagine_s, deadlines.imagine_option)
+    with closing(answers) as parts:
         for part in parts:
             with reading_reply(connection.name, "Imagine"):
                 rollout = reader.add(part)

@@ -93,17 +93,17 @@ def _sent_error(error: grpc.RpcError) -> Optional[WiwError]:
     return None
 
 
-def from_status(error: grpc.RpcError, service: str, call: str, deadline_s: float) -> WiwError:
-    """Return the contract error for a failed call on the client."""
+def from_status(error: grpc.RpcError, service: str, call: str, deadline_s: float, option: str = "") -> WiwError:
+    """Return the contract error for a failed call on the client; ``option`` sets its deadline ("": none does)."""
     sent = _sent_error(error)
     if sent is not None:
         return sent
     code = error.code()
     details = _plain(str(error.details()), 500)
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DeadlineExceeded(
-            f"{service} did not answer {call} within {deadline_s:g} s.", "Look at its log, or raise the deadline."
-        )
+        limit = f"{deadline_s:g} s ({option} {deadline_s:g})" if option else f"{deadline_s:g} s"
+        longer = f" If it only needs longer, give it more: {option} SECONDS." if option else ""
+        return DeadlineExceeded(f"{service} did not answer {call} within {limit}.", f"Look at its log.{longer}")
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _REPLY_TOO_LARGE in details:
         what = f"{service} sent a bad reply to {call}: it is larger than any reply to that may be ({details})."
         return ServiceError(what, "Mend the service that sent it.")

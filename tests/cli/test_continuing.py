@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from harness.cli import again
 from harness.cli.app import main
 from harness.cli.continuing import Continuation, plan_again
-from harness.cli.failures import resume_command
 from harness.cli.options import RunOptions, make_plan
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
+from harness.records.resuming import needed, recorded_words, resume_command
 from harness.running import runs
 from harness.running.plan import RunPlan
 from harness.worldmodels.preparing import Choice
@@ -41,6 +40,12 @@ def changed(folder: RunFolder, change: Callable[[dict[str, Any]], None]) -> RunF
     change(value)
     file.write_text(json.dumps(value))
     return RunFolder.open(folder.path)
+
+
+def typed(folder: RunFolder, words: list[str]) -> RunFolder:
+    """Return a run folder whose recorded command has these words, each option apart from its value."""
+    parts = [part for word in words for part in word.split("=", 1)]
+    return changed(folder, lambda value: value["provenance"].update(command=["benchmark.py", *parts]))
 
 
 def services(plan: RunPlan) -> tuple[object, ...]:
@@ -105,9 +110,10 @@ def test_what_was_given_has_to_be_given_again_and_takes_effect(tmp_path: Path, m
         plan_again(folder, Continuation())
     with pytest.raises(Refusal, match=r"with --env-python, --wm-python,"):
         plan_again(folder, Continuation(plugins=(plugin,)))
-    words = shlex.split(resume_command(folder.path, plan, {}))
+    words = shlex.split(resume_command(folder.path, plan.again, []))
     assert words[2:4] == ["--resume", str(folder.path)]
     assert f"--wm-python={python}" in words and f"--plugins={plugin}" in words
+    assert {f"--plugins={plugin}", f"--wm-python={python}"} < set(recorded_words(typed(folder, words[4:]).record))
     given = Continuation(plugins=(plugin,), wm_python=str(python), env_python="/bin/echo")
     planned = plan_again(folder, given)
     assert planned.environment is not None and planned.environment.python == "/bin/echo"
@@ -188,4 +194,4 @@ def test_playing_errors_again_needs_a_run(capsys: pytest.CaptureFixture[str]) ->
 def test_only_words_that_the_command_line_knows_can_be_asked_for(tmp_path: Path) -> None:
     _, folder = begun(WARP, tmp_path)
     strange = changed(folder, lambda value: value["execution"].update(again=["--evil", "--wm-gpu", 7, "\x1b[2J"]))
-    assert again.needed(strange.record) == {"--wm-gpu"}
+    assert needed(strange.record) == {"--wm-gpu"}

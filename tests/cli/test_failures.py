@@ -1,20 +1,11 @@
-"""What the terminal says of failures: each kind once, with its log, and a command that a shell reads."""
+"""What the terminal says of failures: each kind once, with its log."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness.cli.failures import failure_lines, resume_command
+from harness.cli.failures import failure_lines
 from harness.contracts.failures import Failures
-from tests.running import fake
-
-PLAN = fake.plan(2)
-
-
-def test_errors_are_only_played_again_where_that_is_said() -> None:
-    assert resume_command(Path("my runs/a"), PLAN, {"planned": 2}) == "python benchmark.py --resume 'my runs/a'"
-    assert resume_command(Path("a"), PLAN, {"error": 1}).endswith("--resume a --retry-errors")
-    assert resume_command(Path("a"), PLAN, {"planned": 3, "timeout": 1}).endswith("--retry-errors")
 
 
 def test_each_kind_of_failure_is_told_once_with_its_number_and_the_path_of_its_log() -> None:

@@ -48,8 +48,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
-def play(service: ContainerService, **deadlines: float) -> np.ndarray[Any, Any]:
-    client = WorldModelClient(service.socket, Deadlines(describe_s=20.0, **deadlines))
+def play(service: ContainerService, imagine_s: float = 600.0) -> np.ndarray[Any, Any]:
+    client = WorldModelClient(service.socket, Deadlines(describe_s=20.0, imagine_s=imagine_s))
     try:
         (rollout,) = client.imagine_batch([REQUEST])
     finally:

@@ -38,6 +38,9 @@ class Service:
     def death(self, wait_s: float = 0.5) -> ServiceError | None:
         return self._death
 
+    def write_stack(self) -> bool:
+        return False
+
 
 def asked(error: WiwError, service: Any) -> None:
     list(SubmittedModel(Failing(error), service).imagine_batch([]))

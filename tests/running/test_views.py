@@ -8,7 +8,7 @@ import pytest
 
 from harness.cli.app import main
 from harness.contracts.errors import Refusal
-from harness.running.views import check_view, tier_for
+from harness.running.views import check_view, choose_tier, tier_for
 from harness.worldmodels.catalog import load_catalog
 from tasks.suite import PANORAMA, PERSPECTIVE, load_suite
 
@@ -69,3 +69,15 @@ def test_a_dry_run_counts_what_a_front_loop_asks_for(capsys: pytest.CaptureFixtu
     assert main(["--wm", "gtsim", "--task", "ignav", "--tier", "easy-front", "--episodes", "3", "--dry-run"]) == 0
     told = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines() if " " in line)
     assert int(told["rollouts_at_most"]) == 3 * 5 * 8 * 2 * 2
+
+
+def test_without_a_word_the_tier_is_the_first_that_plays_the_models_views() -> None:
+    chosen = {wm: choose_tier(CATALOG.find(wm).manifest, SUITE, "").name for wm in ("warp", "gtsim", "none", "ltx")}
+    assert chosen == {"warp": "easy", "gtsim": "easy", "none": "easy", "ltx": "easy-front"}
+
+
+def test_a_tier_of_another_suite_is_refused_with_the_suite_that_has_it() -> None:
+    with pytest.raises(Refusal, match=r"(?s)home suite of ltx.*'easy-front'.*--suite embedded --tier easy-front"):
+        choose_tier(CATALOG.find("ltx").manifest, load_suite("wiw"), "easy-front")
+    with pytest.raises(Refusal, match=r"(?s)embedded-v1 has no tier 'esay'.*easy"):
+        choose_tier(CATALOG.find("ltx").manifest, SUITE, "esay")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.runtimes.exits import ServiceLog, describe_exit, died_error, late_error, refusal_of
+from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,7 @@ def test_a_stack_that_was_asked_for_shows_where_a_service_hangs(tmp_path: Path) 
         '  File "/usr/lib/python3.11/threading.py", line 982 in wait\n'
         '  File "/opt/wiw/harness/wire/host.py", line 90 in serve\n'
     )
-    error = late_error("svd", 60.0, ServiceLog(log, 0))
-    assert "more than 60 s: --start-timeout SECONDS" in error.next_step
+    error = late_error(WORLD_MODEL, "svd", 60.0, ServiceLog(log, 0))
+    assert "within 60 s (--start-timeout 60)" in error.what and "--start-timeout SECONDS" in error.next_step
+    assert "--start-timeout" not in str(late_error(ENVIRONMENT, "embedded", 60.0, ServiceLog(log, 0)))
     assert error.next_step.splitlines()[-1] == '  File "/plugins/model.py", line 9 in load_weights'
