@@ -230,12 +230,13 @@ RUN_JSON: dict[str, Callable[[Any], object]] = {
 }  # fmt: skip
 
 
-def other_manifest(value: Any, **fields: Any) -> None:
-    """Change the manifest of the world model, with a hash that fits."""
+def other_manifest(value: Any, **fields: Any) -> object:
+    """Change the manifest of the world model, with a hash that fits, and return the identity."""
     identity = value["identity"]
     settings = {**identity["wm_manifest"]["settings"], **fields.pop("settings", {})}
     identity["wm_manifest"].update(**fields, settings=settings)
     identity["wm_manifest_hash"] = digest(identity["wm_manifest"])
+    return identity
 
 
 MANIFESTS: dict[str, Callable[[Any], object]] = {
