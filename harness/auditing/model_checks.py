@@ -20,7 +20,7 @@ from harness.records.folder import RECORD
 from harness.records.identity import RunIdentity
 from harness.worldmodels import authors_code, prompts
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
-from harness.worldmodels.digests import CODE, code_digests
+from harness.worldmodels.digests import CODE, IMAGE, code_digests
 from harness.worldmodels.overrides import FACTS
 from harness.worldmodels.preparing import RANDOM_WEIGHTS
 from harness.worldmodels.prompts import with_template
@@ -40,7 +40,6 @@ _DEFAULTS = to_plain(ModelManifest("", "", ""))
 _Pair = Tuple[str, Any, Any]
 """What is compared, what the run has, and what is declared or set."""
 
-_IMAGE = "image "
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
@@ -85,7 +84,7 @@ def _stamps(identity: RunIdentity, entry: CatalogEntry | None) -> List[str]:
         damage.append(f"its weights are {weights!r}, its stamps {list(stamps)!r}")
     family = identity.wm_manifest.get("family")
     strange = is_strangers(entry) if entry else family not in OWN_FAMILIES
-    as_process = any(not value.startswith(_IMAGE) for value in _code(identity).values())
+    as_process = any(not value.startswith(IMAGE) for value in _code(identity).values())
     if strange and as_process and identity.wm_image is None and UNSANDBOXED not in stamps:
         damage.append(f"a stranger's code ran as a process, and the stamp {UNSANDBOXED!r} is missing")
     return damage

@@ -28,7 +28,7 @@ from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.action_spaces import check_actions
 from harness.running.habitat import has_module, plan_habitat
 from harness.running.images import DOCKER, PROCESS, find_image, read_file
-from harness.running.model_digests import model_digests
+from harness.running.model_digests import with_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
@@ -243,11 +243,9 @@ def make_plan(options: RunOptions) -> RunPlan:
     unsandboxed = is_strangers(entry) and not options.wm_container
     identity = identify(options, suite, prepared, image, (UNSANDBOXED,) if unsandboxed else ())
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
-    digests = model_digests(model_plan, prepared.manifest, ReadingLine())
-    identity = replace(identity, wm_digests=digests)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
-    return RunPlan(
+    plan = RunPlan(
         identity,
         environment=environment_plan,
         world_model=model_plan,
@@ -255,6 +253,7 @@ def make_plan(options: RunOptions) -> RunPlan:
         images={kind: image for kind, image in images.items() if image is not None},
         again=again.words(options, environment, world_model, entry.manifest),
     ).with_patience(options.patience)
+    return with_digests(plan, ReadingLine())
 
 
 def _environment(

@@ -117,7 +117,8 @@ def write_small_run(
     """
     loop = suite.tier(tier).loop_for(wm)
     kind = ENVIRONMENT if wm.startswith("gtsim") else "plugin"
-    manifest = {"kind": kind, **known_manifest(wm), "settings": {**(settings or {}), **(overrides or {})}}
+    known = {"kind": kind, "settings": {}, **known_manifest(wm)}
+    manifest = {**known, "settings": {**known["settings"], **(settings or {}), **(overrides or {})}}
     identity = RunIdentity(
         suite=suite.name,
         suite_hash=suite.hash(tier),
