@@ -142,7 +142,7 @@ def main_command(
 
 @app.command("list")
 def list_command(
-    kind: Annotated[str, typer.Argument(help="wms, tasks, suites, images or runs")],
+    kind: Annotated[str, typer.Argument(help="wms, tasks, suites, images or runs", show_default=False)] = "",
     plugins: Plugins = None,
     out: Out = RUNS,
     as_json: Json = False,

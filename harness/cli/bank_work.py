@@ -18,9 +18,9 @@ from harness.cli.progress import ProgressLine, describe_states
 from harness.contracts.errors import Refusal
 from harness.contracts.failures import Failures
 from harness.contracts.manifests import ENVIRONMENT
+from harness.contracts.printing import counted
 from harness.records.banks import (
     BANK_HASH,
-    STATES,
     bank_hash,
     measurement,
     new_bank_id,
@@ -28,7 +28,7 @@ from harness.records.banks import (
     read_measurements,
 )
 from harness.records.damage import lines_of
-from harness.records.folder import RunFolder
+from harness.records.folder import STATES, RunFolder
 from harness.records.model_parts import unknown_parts
 from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
@@ -173,7 +173,7 @@ def lines(results: Mapping[str, Any], folder: RunFolder) -> list[str]:
     if states["error"]:
         told.append("        where the world model failed, its choice counts as wrong in top-1")
         told += failure_lines(
-            [Failures(**kind) for kind in results["failures"]], f"{states['planned']} states", folder.path
+            [Failures(**kind) for kind in results["failures"]], counted(states["planned"], "state"), folder.path
         )
     told += retry_lines(results["retries"], "states")
     told += difference_lines(results.get("against"))
@@ -187,9 +187,10 @@ def title(results: Mapping[str, Any]) -> str:
     changed = ", ".join(f"{name}={value}" for name, value in sorted(results["wm_overrides"].items()))
     partial = f"  PARTIAL: {states['answered']}/{states['planned']} answered" if results["partial"] else ""
     stamps = f"  [{', '.join(results['stamps'])}]" if results["stamps"] else ""
+    where = f"{counted(states['planned'], 'state')} in {counted(results['homes'], 'home')}"
     return (
         f"{results['wm']}{f' ({changed})' if changed else ''} on the bank of {results['task']}/{results['tier']} "
-        f"({results['suite']}, {states['planned']} states in {results['homes']} homes, has to move){partial}{stamps}"
+        f"({results['suite']}, {where}, has to move){partial}{stamps}"
     )
 
 

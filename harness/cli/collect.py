@@ -11,7 +11,9 @@ import typer
 
 from harness.cli.arguments import Json
 from harness.cli.console import note, print_json, say
+from harness.cli.live import SEPARATOR, clear_live, show_live
 from harness.contracts.errors import Refusal
+from harness.contracts.printing import counted
 from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
 
 if TYPE_CHECKING:
@@ -119,9 +121,9 @@ def check_data(folder: Path, as_json: bool) -> int:
     if as_json:
         print_json(report.to_plain())
     elif not report.faults:
-        say(f"{folder}: {report.clips} clips, {report.frames} frames: all right")
+        say(f"{folder}: {counted(report.clips, 'clip')}, {report.frames} frames: all right")
     else:
-        say(f"{folder}: {len(report.faults)} faults; the first: {report.faults[0]}")
+        say(f"{folder}: {counted(len(report.faults), 'fault')}; the first: {report.faults[0]}")
         for fault in report.faults[1:10]:
             say(f"  {fault}")
     return 1 if report.faults else 0
@@ -131,14 +133,15 @@ def _told(folder: Path, plan: CollectPlan, fresh: bool, seconds: float, as_json:
     from harness.collecting.reading import read_rows
 
     frames = sum(row["length"] for row in read_rows(folder, plan))
-    scenes = f"{len(plan.scenes)} {'tasks or variations' if plan.whole else 'homes'}"
+    one, many = ("task or variation", "tasks or variations") if plan.whole else ("home", "homes")
+    scenes = counted(len(plan.scenes), one, many)
     if as_json:
         facts = {"folder": str(folder), "clips": plan.clips, "frames": frames, "plan_digest": plan.digest()}
         print_json({**facts, "view": view_of(plan)})
     elif fresh:
-        say(f"{folder}: {plan.clips} clips, {frames} frames of {scenes} in {seconds:.0f} s")
+        say(f"{folder}: {counted(plan.clips, 'clip')}, {frames} frames of {scenes} in {seconds:.0f} s")
     else:
-        say(f"{folder} is complete already: {plan.clips} clips, {frames} frames")
+        say(f"{folder} is complete already: {counted(plan.clips, 'clip')}, {frames} frames")
     if not as_json:
         say(meant_for(plan))
     return 0
@@ -180,10 +183,11 @@ class CollectLine:
         now = time.monotonic()
         finished = progress.clips == progress.total
         for sentence in progress.said:
-            note(("\r\x1b[2K" if self._live else "") + sentence)
+            if self._live:
+                clear_live()
+            note(sentence)
         if self._live:
-            sys.stderr.write("\r\x1b[2K" + describe(progress) + "\n" * finished)
-            sys.stderr.flush()
+            show_live(describe(progress), "\n" * finished)
         elif finished or now - self._printed_at >= INTERVAL_S:
             note(describe(progress))
             self._printed_at = now
@@ -193,11 +197,11 @@ def describe(progress: CollectProgress) -> str:
     """Return one line: ``17/50 clips · 2 processes · 143 frames/s · 0:20 left``."""
     from harness.cli.progress import clock
 
-    parts = [f"{progress.clips}/{progress.total} clips", f"{progress.processes} processes"]
+    parts = [f"{progress.clips}/{progress.total} clips", counted(progress.processes, "process", "processes")]
     if progress.frames_per_s is None:
         parts.append("opening scenes")
     else:
         parts.append(f"{progress.frames_per_s:.0f} frames/s")
     if progress.eta_s is not None and progress.clips < progress.total:
         parts.append(f"{clock(progress.eta_s)} left")
-    return " · ".join(parts)
+    return SEPARATOR.join(parts)

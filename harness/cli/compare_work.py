@@ -11,6 +11,7 @@ from harness.auditing.audit import audit
 from harness.cli.console import note, print_json, print_table, say
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.printing import counted
 from harness.records.atomic import write_atomic
 from harness.records.errors import disk_errors
 from harness.records.folder import RunFolder
@@ -109,7 +110,7 @@ def show(comparison: Comparison) -> None:
     baseline = comparison.runs[comparison.baseline].label
     for remark in comparison.notes:
         say(f"note    {remark}")
-    say(f"pairs   {comparison.pairs} of {comparison.planned} (episode, seed) in {comparison.homes} homes")
+    say(f"pairs   {comparison.pairs} of {comparison.planned} (episode, seed) in {counted(comparison.homes, 'home')}")
     print_table("Runs", *run_rows(comparison))
     print_table(f"Success beside {baseline}", *test_rows(comparison))
     columns, rows = number_rows(comparison)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from harness.cli.console import note, print_json, print_table, say
+from harness.cli.live import show_live
 from harness.contracts.errors import Refusal
-from harness.contracts.printing import one_line
 
 if TYPE_CHECKING:
     from harness.running.services import Placement
@@ -212,9 +212,11 @@ class ProgressNote:
         elif done != total and now - self._shown < (_LIVE_INTERVAL_S if self._live else _INTERVAL_S):
             return
         self._shown = now
-        line = one_line(progress_line(path, done, total, self._first, now - self._started))
-        sys.stderr.write(f"\r\x1b[2K{line}" if self._live else f"{line}\n")
-        sys.stderr.flush()
+        line = progress_line(path, done, total, self._first, now - self._started)
+        if self._live:
+            show_live(line)
+        else:
+            note(line)
 
 
 def progress_line(path: str, done: int, total: int, first: int, elapsed_s: float) -> str:

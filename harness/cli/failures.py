@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness.cli.console import note
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.failures import Failures
 from harness.contracts.results import EpisodeResult
@@ -69,6 +70,9 @@ def telling_how_on(how: Callable[[str], str]) -> Iterator[None]:
     try:
         yield
     except Refusal:
+        raise
+    except KeyboardInterrupt:
+        note(f"To go on: {how('')}")
         raise
     except WiwError as error:
         raise WiwError(error.what, f"{error.next_step} Then continue with: {how(error.what)}".strip()) from error

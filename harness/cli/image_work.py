@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.cli.console import note, print_json, print_table, say
+from harness.cli.live import show_live
 from harness.cli.paths import REPOSITORY
 from harness.cli.progress import clock
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import user_cache
-from harness.contracts.printing import one_line
 from harness.records.provenance import git_commit
 from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import Engine
@@ -57,8 +57,7 @@ class StepLines:
         passed = clock(time.monotonic() - self._started)
         line = f"{self._name} {passed:>6} {count:>6}  {step.text[:STEP_WIDTH]}"
         if self._live:
-            sys.stderr.write("\r\x1b[2K" + one_line(line[: STEP_WIDTH + 20]))
-            sys.stderr.flush()
+            show_live(line)
         else:
             note(line)
 

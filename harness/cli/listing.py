@@ -22,6 +22,8 @@ KINDS = ("wms", "tasks", "suites", "images", "runs")
 
 def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
     """Print one list; Refusal for an unknown kind."""
+    if not kind:
+        raise Refusal("list what?", "\n".join(command("list", known) for known in KINDS))
     if kind not in KINDS:
         raise Refusal(f"there is no list of {kind!r}.", nearest(kind, KINDS))
     if kind == "runs":

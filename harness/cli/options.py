@@ -21,7 +21,7 @@ from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import absolute
-from harness.contracts.manifests import PLUGIN
+from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
@@ -175,8 +175,9 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     manifest = prepared.manifest
     suite = load_suite(options.suite or manifest.home_suite, options.task)
     suite = suite.in_environment(options.environment) if options.environment else suite
-    check_actions(manifest, suite)
-    check_view(manifest, suite, choose_tier(manifest, suite, options.tier))
+    alone = command("plugin", "check", *_named(options, manifest))
+    check_actions(manifest, suite, alone)
+    check_view(manifest, suite, choose_tier(manifest, suite, options.tier), alone)
     if options.scenes and suite.environment != HABITAT:
         raise Refusal(f"--scenes is for Habitat, and {suite.environment} plays {suite.name}.", "Leave it out.")
     if HABITAT_IMAGE in suite.requires and not options.env_container and has_module(options.env_python):
@@ -194,6 +195,21 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     return suite
 
 
+def _named(options: RunOptions, manifest: ModelManifest) -> tuple[str, ...]:
+    """Return the words with which `plugin check` finds the run's world model."""
+    if options.wm_image:
+        return (
+            options.wm_image if {"/", ":"} & set(options.wm_image) else f"{options.wm_image}:latest",
+            "--model",
+            manifest.name,
+        )
+    return (manifest.name, *_plugins(options))
+
+
+def _plugins(options: RunOptions) -> tuple[str, ...]:
+    return tuple(word for folder in options.plugins for word in ("--plugins", str(folder)))
+
+
 def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, ...]:
     """Return the command that plays without what is missing, or tries the model alone where none plays it, if any."""
     packages = any(lack.packages for lack in prepared.lacks)
@@ -205,12 +221,12 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
     without = "With those packages and without the rest" if packages else "Without all that"
     weights = ("--weights", "random") if learnt else ()
     tier = tier_for(trial, manifest.view)
-    alone = f"{without}, the model alone: {command('plugin', 'check', manifest.name, *weights)}"
+    alone = f"{without}, the model alone: {command('plugin', 'check', *_named(options, manifest), *weights)}"
     if not tier:
         return (alone,)
     why = "a dry trial with random weights" if weights else "a run in embedded homes"
     named = () if tier == trial.default_tier else ("--tier", tier)
-    words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *named, *weights)
+    words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *named, *weights, *_plugins(options))
     played = f"{without}, {why}: {command(*words)}"
     return (played, alone) if named else (played,)
 

@@ -299,6 +299,7 @@ def tell(folder: RunFolder, out: Path, as_json: bool, already: tuple[Damage, ...
     ``already`` is what was found wrong with it while it was played.
     """
     with telling_how_on(lambda ended: command("report", folder.path)):
+        note("scoring ...")
         files = finish(folder, out, already)
     if as_json:
         print_json(files.results)

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.cli.console import note, print_json, print_table, say
+from harness.cli.live import SEPARATOR, show_live
 from harness.cli.progress import clock
 from harness.conformance.results import FAILED, Outcome, Report
 from harness.conformance.target import Target
 from harness.contracts.commands import command
-from harness.contracts.printing import one_line
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.scaffold import create_plugin
 from harness.worldmodels.strangers import is_strangers
@@ -112,10 +112,9 @@ class CheckLine:
 
     def __call__(self, done: int, total: int, doing: str) -> None:
         now = time.monotonic()
-        text = f"{done}/{total} checks · {doing} · {clock(now - self._began)}"
+        text = SEPARATOR.join((f"{done}/{total} checks", doing, clock(now - self._began)))
         if self._live:
-            sys.stderr.write("\r\x1b[2K" + one_line(text))
-            sys.stderr.flush()
+            show_live(text)
         elif doing.partition(":")[0] != self._shown or now - self._shown_at >= INTERVAL_S:
             note(text)
             self._shown, self._shown_at = doing.partition(":")[0], now

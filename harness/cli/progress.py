@@ -10,6 +10,7 @@ from types import TracebackType
 
 from harness.cli.console import note
 from harness.cli.failures import with_log
+from harness.cli.live import SEPARATOR, clear_live, show_live
 from harness.contracts.failures import BROKEN, in_one_line, kind_of
 from harness.contracts.printing import one_line
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
@@ -54,19 +55,19 @@ class ProgressLine:
         text = one_line(self._text(progress))
         phase = progress.phase.partition(":")[0]  # a line a phase, not one a count
         if self._live:
-            sys.stderr.write("\r\x1b[2K" + text)
+            show_live(text)
         elif progress.done == progress.total or phase != self._phase or now - self._printed_at >= INTERVAL_S:
             sys.stderr.write(text + "\n")
             self._printed_at = now
+            sys.stderr.flush()
         self._phase = phase
-        sys.stderr.flush()
 
     def _tell_failure(self, last: EpisodeResult | None) -> None:
         if self._folder is None or last is None or last.state not in BROKEN or kind_of(last.error) in self._told:
             return
         self._told.add(kind_of(last.error))
         if self._live:
-            sys.stderr.write("\r\x1b[2K")
+            clear_live()
         note(f"{last.state} in {last.episode}: {with_log(in_one_line(last.error), self._folder)}")
 
 
@@ -87,8 +88,10 @@ class ReadingLine:
             return
         left = (now - self._began) * (total - done) / max(done, 1)
         text = f"reading the weights: {done / 1e9:.1f} of {total / 1e9:.1f} GB · {clock(left)} left"
-        sys.stderr.write("\r\x1b[2K" + text + "\n" * finished if self._live else text + "\n")
-        sys.stderr.flush()
+        if self._live:
+            show_live(text, "\n" * finished)
+        else:
+            note(text)
         self._printed_at = now
 
 
@@ -125,7 +128,7 @@ def _line(progress: Progress, things: str, outcomes: list[str]) -> str:
         parts.append(f"{progress.episodes_per_minute:.1f}/min")
     if progress.eta_s is not None:
         parts.append(f"{clock(progress.eta_s)} left")
-    return " · ".join(parts)
+    return SEPARATOR.join(parts)
 
 
 def clock(seconds: float) -> str:

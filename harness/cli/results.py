@@ -11,6 +11,7 @@ from harness.auditing.audit import audit
 from harness.cli.console import note, say
 from harness.cli.failures import failure_lines, retry_lines
 from harness.contracts.errors import Refusal
+from harness.contracts.printing import counted
 from harness.contracts.results import Metric
 from harness.records.damage import DAMAGED, NOTHING_FOUND, Damage, lines_of
 from harness.records.folder import RunFolder
@@ -53,7 +54,7 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
         lines += [*verdict_lines(summary), *reference_lines(summary), *worth_lines(summary)]
     lines += split_lines(summary)
     lines += retry_lines(asdict(summary.retries), "episodes")
-    lines += failure_lines(summary.failures, f"{summary.episodes['planned']} episodes", folder.path)
+    lines += failure_lines(summary.failures, counted(summary.episodes["planned"], "episode"), folder.path)
     lines += [f"note    {remark}" for remark in summary.notes]
     lines += [f"root    {summary.trajectory_root}", f"report  {files.report}"]
     return Finished(summary, as_results(summary), lines)
@@ -123,14 +124,15 @@ def headline(summary: Summary) -> str:
     """Return one line: success with its interval, and what it was measured on."""
     identity = summary.identity
     counts = summary.episodes
+    episodes, homes = counted(counts["planned"], "episode"), counted(summary.homes, "home")
     subset = f" ({MINI})" if identity.episodes_subset == MINI else ""
     partial = f"  PARTIAL: {counts['ok'] + counts['failed']}/{counts['planned']} played" if summary.partial else ""
     partial += f"  {DAMAGED}" if summary.findings.damage else ""
     stamps = f"  [{', '.join(summary.stamps)}]" if summary.stamps else ""
     return (
         f"success {percent(summary.metrics['success_rate'])}  {identity.wm} on {identity.task}/{identity.tier} "
-        f"({identity.suite}, {identity.split}, {identity.stop}-stop, {counts['planned']} episodes{subset} in "
-        f"{summary.homes} homes){partial}{stamps}"
+        f"({identity.suite}, {identity.split}, {identity.stop}-stop, {episodes}{subset} in {homes})"
+        f"{partial}{stamps}"
     )
 
 

@@ -19,6 +19,14 @@ from harness.records.lock import is_held
 from harness.records.resuming import recorded_words, resume_command
 
 COLUMNS = ("run", "model", "tier", "split", "success", "solved", "played", "state")
+NARROWER = (
+    COLUMNS,
+    ("run", "model", "split", "success", "played", "state"),
+    ("run", "model", "success", "played", "state"),
+    ("run", "model", "success", "state"),
+)
+"""What is shown in less and less room: the model, its success and the state of the run stay at any width."""
+
 COMPLETE, PARTIAL, NOT_BEGUN = "complete", "PARTIAL", "not begun"
 
 
@@ -152,8 +160,8 @@ def write_page(out: Path, runs: Sequence[ListedFolder], notes: Sequence[str] = (
 
 
 def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the most columns that fit, and the rows cut to them: a run's name says its model and tier, too."""
-    for chosen in (COLUMNS, ("run", "split", "success", "played", "state"), ("run", "success", "played", "state")):
+    """Return the most columns that fit, and the rows cut to them."""
+    for chosen in NARROWER:
         places = [COLUMNS.index(column) for column in chosen]
         cut = [tuple(row[place] for place in places) for row in rows]
         if side_by_side(chosen, cut, width):

@@ -38,10 +38,8 @@ def values(subject: Subject) -> Outcome:
     """Confidence lies in [0, 1], one a frame or none; no phase takes longer than the whole call did."""
     request = subject.questions.request(TO_RIGHT)
     began = time.monotonic()
-    rollout = subject.send([request])[request.id]
+    rollout = subject.ask_rollout(request)
     wall_s = time.monotonic() - began
-    if rollout.error:
-        return verdict(False, "an error", "a rollout", rollout.error, "Send finite numbers, or none.")
     longest = worst(list(rollout.timings.values()))
     fine = longest <= wall_s and all(0.0 <= value <= 1.0 for value in rollout.confidence)
     measured = f"{len(rollout.confidence)} confidences, longest phase {longest:.3f} s"

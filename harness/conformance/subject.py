@@ -104,12 +104,16 @@ class Subject:
         frames: list[RGB] = []
         for batch in _batches(requests, self.manifest.max_batch):
             answers = self.send(batch)
-            frames.extend(_frames(request, answers) for request in batch)
+            frames.extend(_answer(request, answers).rgb for request in batch)
         return frames
 
     def ask_one(self, request: RolloutRequest) -> RGB:
         """Return the frames of one request, sent alone."""
-        return _frames(request, self.send([request]))
+        return self.ask_rollout(request).rgb
+
+    def ask_rollout(self, request: RolloutRequest) -> Rollout:
+        """Return the rollout of one request, sent alone; one that fails is a Fault."""
+        return _answer(request, self.send([request]))
 
     def memory_bytes(self) -> int:
         """Return what the service holds now."""
@@ -144,11 +148,11 @@ def _batches(requests: Sequence[RolloutRequest], size: int) -> Iterator[Sequence
         yield requests[start_at : start_at + size]
 
 
-def _frames(request: RolloutRequest, answers: dict[int, Rollout]) -> RGB:
+def _answer(request: RolloutRequest, answers: dict[int, Rollout]) -> Rollout:
     rollout = answers[request.id]
     if rollout.error:
         raise Fault(f"a valid request failed: {rollout.error}", "Mend what the error names; the log has the traceback.")
-    return rollout.rgb
+    return rollout
 
 
 def explain(error: WiwError) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import importlib.util
 import os
 import platform
@@ -25,8 +26,10 @@ import uuid
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import IO, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from harness.contracts.code_files import SMALL, code_files
+from harness.contracts.errors import Refusal
 from harness.contracts.folders import user_cache
 from harness.contracts.sources import digest_of_sources
 
@@ -36,9 +39,6 @@ SHIPPED = "WIW_KERNELS"
 KEPT = 128
 """Folders that survive cleaning, the last used first. A whole set of the project's kernels is about 15 of them."""
 LEAST_FREE_BYTES = 64 << 20
-MOST_FILES = 2000
-"""A service whose folders hold more sources compiles anew at each start: reading them would take longer."""
-
 _NAME = re.compile(r"[\w.]+-[0-9a-f]{16}")
 _REMOVED = ".removed-"
 _PLACES_ONLY = (CHOSEN, "NUMBA_NUM_THREADS", "NUMBA_DEBUG_CACHE", "NUMBA_CACHE_LOCATOR_CLASSES")
@@ -63,16 +63,29 @@ def kernel_folder(file: Path, module: str, options: str = "") -> Optional[Path]:
 def name_folder_of_service(files: Sequence[Path], folders: Sequence[Path]) -> None:
     """Set ``NUMBA_CACHE_DIR`` of this process for code of strangers, which calls numba itself.
 
-    ``files`` are its entry points, ``folders`` are imported from. Every source file in ``folders`` counts, since
-    what is imported by name could not be seen. Call it before numba is imported; without numba it does nothing.
+    ``files`` are its entry points, ``folders`` are imported from. Every file in ``folders`` counts that is part of what
+    the model is (`code_files`): what is imported by name could not be seen, and a constant may come from a data file.
+    Call it before numba is imported; without numba it does nothing.
     """
     base = kernels_base()
     if base is None or importlib.util.find_spec("numba") is None:
         return
-    sources = sorted({*files, *_python_files(folders)})
-    few = len(sources) <= MOST_FILES
-    digest = _digest(tuple(sources), tuple(folders), "", "") if few else uuid.uuid4().hex[:16]
+    try:
+        found = [(path.relative_to(folder), path) for folder in folders for path in code_files(folder)]
+        sources = sorted({*files, *(path for _, path in found if path.suffix == ".py")})
+        data = sorted(f"{name} {_content(path)}" for name, path in found if path.suffix != ".py")
+        digest = _digest(tuple(sources), tuple(folders), *data)
+    except (Refusal, OSError):  # it cannot be known what the code is: compiled anew at each start
+        digest = uuid.uuid4().hex[:16]
     os.environ[CHOSEN] = str(_taken(base, f"service-{digest}"))
+
+
+def _content(path: Path) -> str:
+    """Return what tells a data file from what it was: its hash, or of a very large one its inode, size and times."""
+    status = path.stat()
+    if status.st_size > SMALL:
+        return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @cache
@@ -153,8 +166,8 @@ def _taken(base: Path, name: str) -> Path:
 
 
 @cache
-def _digest(files: Tuple[Path, ...], folders: Tuple[Path, ...], module: str, options: str) -> str:
-    return digest_of_sources(files, (*compiler(), module, options), folders)[:16]
+def _digest(files: Tuple[Path, ...], folders: Tuple[Path, ...], *also: str) -> str:
+    return digest_of_sources(files, (*compiler(), *also), folders)[:16]
 
 
 @cache
@@ -184,20 +197,6 @@ def _this_cpu() -> Iterator[str]:
                 break
             if re.match(r"vendor_id|cpu family|model|stepping|flags|Features|CPU ", line):
                 yield line.strip()
-
-
-def _python_files(folders: Iterable[Path]) -> Iterator[Path]:
-    """Yield the source files in ``folders`` and below, one more than `MOST_FILES` at most."""
-    count = 0
-    for folder in folders:
-        for where, below, names in os.walk(folder):
-            below[:] = [name for name in below if not name.startswith(".") and name != "__pycache__"]
-            for name in names:
-                if name.endswith(".py"):
-                    yield Path(where, name)
-                    count += 1
-                    if count > MOST_FILES:
-                        return
 
 
 def _version(name: str) -> str:

@@ -13,5 +13,10 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
+def counted(number: int, thing: str, things: str = "") -> str:
+    """Return ``1 home`` or ``2 homes``; ``things`` is the plural where an s does not make it."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Tuple
 
 from harness.contracts.errors import Refusal
-from harness.records.folder import RunFolder, new_run_id
+from harness.records.folder import STATES, RunFolder, new_run_id
 from harness.records.identity import RunIdentity
 from harness.records.listing import Listing, candidate_folders, list_folders
 
-STATES = "states"
 PREFIX = "bank-"
 BANK_HASH = "bank_hash"
 """Key of ``RunIdentity.specs`` with the hash of the states that were asked."""

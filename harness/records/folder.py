@@ -33,6 +33,9 @@ JOURNAL = "journal.sqlite"
 EPISODES = "episodes"
 LOGS = "logs"
 LOCK = "lock"
+STATES = "states"
+"""Folder of a measurement on a decision bank that has the form of a run folder (`harness.records.banks`)."""
+
 SPENT = "spent.txt"
 
 RECORD_BYTES = 32 << 20
@@ -86,7 +89,7 @@ class RunFolder:
         try:
             value = read_json_inside(path, RECORD, RECORD_BYTES)
         except (FileNotFoundError, NotADirectoryError):
-            raise Refusal(f"{path} is not a run folder: it has no {RECORD}.", "See `list runs`.") from None
+            raise _no_run(path) from None
         except ValueError as error:
             raise RecordError(f"{file} is damaged: {error}.", "Restore it, or start a new run.") from error
         except OSError as error:
@@ -242,6 +245,16 @@ def _new_folder(root: Path, run_id: str, new_name: Callable[[], str]) -> Path:
                 raise Refusal(f"{path} exists already.", "Resume it with --resume, or choose another name.") from None
             continue
         return path
+
+
+def _no_run(path: Path) -> Refusal:
+    """Return the refusal of a folder without `run.json`: what it is, where that is known."""
+    if (path / STATES / RECORD).is_file():
+        return Refusal(
+            f"{path} is not a run folder: it is a measurement on a decision bank.",
+            "Give the command that began it again (benchmark.py bank ...): it goes on, and prints what came out.",
+        )
+    return Refusal(f"{path} is not a run folder: it has no {RECORD}.", "See `list runs`.")
 
 
 def _plan_digest(value: Mapping[str, Any]) -> str:

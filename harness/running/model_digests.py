@@ -13,7 +13,7 @@ from harness.records.damage import Damage
 from harness.records.plain import from_plain
 from harness.running.plan import RunPlan, ServicePlan
 from harness.worldmodels.authors_code import SETTING
-from harness.worldmodels.digests import CODE, IMAGE, code_files, file_digests, weights_digests
+from harness.worldmodels.digests import CODE, IMAGE, file_digests, files_by_part, weights_digests
 from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.weight_states import changed_files, known_files
 
@@ -40,7 +40,7 @@ def with_digests(plan: RunPlan, progress: Progress = quiet) -> RunPlan:
 def service_files(service: ServicePlan) -> Dict[str, Dict[str, str]]:
     """Return the digest of each file of the code on this machine that a world model's service runs, by part."""
     folders = [] if service.container is not None else [Path(folder) for folder in service.path]
-    return code_files(folders, _checkout(service))
+    return files_by_part(folders, _checkout(service))
 
 
 def check_files(plan: RunPlan) -> None:

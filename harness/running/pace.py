@@ -10,6 +10,7 @@ from typing import Callable, Deque, Dict, Optional, Set
 STARTING = "starting services"
 PREPARING = "compiling and preparing homes"
 PLAYING = "playing"
+STOPPING = "stopping services; Ctrl-C again kills them"
 
 RECENT = 30
 """Episodes whose mean is the present pace: enough for a mixture of new and known homes."""
@@ -39,19 +40,21 @@ class Pace:
         self._warm: Set[int] = set()
         self._seconds: Deque[float] = deque(maxlen=RECENT)
         self._ready = False
-        self._service = ""
         self._starting = STARTING
         self._since = clock()
+        self._services_since: Dict[str, float] = {}
         self._homes: Set[str] = set()
         self._planned_homes = 0
 
     def starting(self, service: str, doing: str = "") -> None:
         """Note that a worker starts ``service``, which says what it is ``doing`` (""): nothing.
 
-        Of several services that start at once the latest is told; its time counts from when it was first told of.
+        Of several services that start at once the latest is told; its time counts from when it was first told of. Once
+        a worker is ready, homes are prepared whatever others start, and the time is that of the preparation.
         """
-        if service != self._service:
-            self._service, self._since = service, self._clock()
+        if self._ready:
+            return
+        self._since = self._services_since.setdefault(service, self._clock())
         self._starting = f"starting {service}: {doing}" if doing else f"starting {service}"
 
     def homes(self, count: int) -> None:

@@ -19,7 +19,7 @@ from harness.running.account import Account
 from harness.running.episode_queue import EpisodeQueue, Task
 from harness.running.failure_streak import FailureStreak
 from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
-from harness.running.pace import PLAYING, Pace
+from harness.running.pace import PLAYING, STOPPING, Pace
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback
 from harness.running.worker_process import WorkerProcess
@@ -59,7 +59,7 @@ class Scheduler:
         self._pace = Pace(plan.workers)
         self._workers: Dict[int, WorkerProcess] = {}
         self._failed_starts = 0
-        self._stopping = False
+        self._stopping = self._at_once = False
         self._streak = FailureStreak(plan.max_failures)
         self.stopped = ""
         """Why the run was stopped before its end, "" where it was not."""
@@ -227,19 +227,31 @@ class Scheduler:
         self._reported = time.monotonic()
         self._on_progress(progress)
 
+    def _report_stopping(self) -> None:
+        elapsed = time.monotonic() - self._began
+        self._on_progress(Progress(dict(self._counts), self._total, elapsed, STOPPING, None, None, None))
+
     def _end_workers(self) -> None:
-        """Let every worker close its services (at once, if the run is being stopped), then make sure it is gone."""
+        """Let every worker close its services, then make sure that it is gone.
+
+        If the run is being stopped, no episode is waited for; after a second signal not even services are.
+        """
         stopping = self._stopping or bool(self.stopped)
+        if stopping and self._workers:
+            self._report_stopping()
         for worker in self._workers.values():
             worker.terminate() if stopping else worker.finish()
         give_up = time.monotonic() + (_TERMINATE_S if stopping else _FINISH_S)
         for worker in self._workers.values():
-            worker.wait(give_up - time.monotonic())
+            while not (worker.exits_within(_TICK_S) or self._at_once or time.monotonic() > give_up):
+                pass
+            worker.kill()
         self._workers.clear()
 
     @contextmanager
     def _stop_on_signals(self) -> Iterator[None]:
-        """Note SIGINT and SIGTERM instead of dying of them; only the main thread can (Python's rule)."""
+        """Note SIGINT and SIGTERM, and a second one of them, instead of dying of them; only the main thread can
+        (Python's rule)."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -251,6 +263,7 @@ class Scheduler:
                 signal.signal(number, handler)
 
     def _note_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        self._at_once = self._stopping
         self._stopping = True
 
 

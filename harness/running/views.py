@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.planning.registry import judges
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
 
 
-def check_view(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
+def check_view(manifest: ModelManifest, suite: Suite, tier: Tier, alone: str = "") -> None:
     """Raise Refusal where the tier's score cannot judge what the model imagines; say which tiers can.
 
+    ``alone`` is the command that tries the model alone; by default it names the model as the catalog does.
     Comparing only the one heading that a perspective model shows would be another score under the same suite hash, and
     a front view cut out of a panorama is what no perspective model could have imagined: each kind has tiers of its own.
     """
@@ -18,7 +20,7 @@ def check_view(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
         raise Refusal(
             f"{manifest.name} imagines {manifest.view} views, but {suite.name}/{tier.name} compares "
             f"{'front views' if tier.view == PERSPECTIVE else 'panoramas'} (score {tier.loop.score.name!r}).",
-            _able(manifest, suite),
+            _able(manifest, suite, alone or command("plugin", "check", manifest.name)),
         )
     camera = suite.rig.camera(tier.loop.agent_camera)
     if tier.view == PERSPECTIVE and manifest.kind == PLUGIN:
@@ -62,8 +64,8 @@ def _can_judge(tier: Tier, name: str, kind: str, view: str) -> bool:
     return (tier.view, view) != (PERSPECTIVE, PANORAMA) and judges(tier.loop_for(name), view)
 
 
-def _able(manifest: ModelManifest, suite: Suite) -> str:
-    """Return where such a model can be played, in this suite and in others, or how to try it alone."""
+def _able(manifest: ModelManifest, suite: Suite, alone: str) -> str:
+    """Return where such a model can be played, in this suite and in others, or how to try it ``alone``."""
     able = [
         f"--suite {suite.family} --tier {name}"
         for name, tier in suite.tiers.items()
@@ -74,5 +76,7 @@ def _able(manifest: ModelManifest, suite: Suite) -> str:
         tier = tier_for(other, manifest.view)
         if tier:
             able.append(f"--suite {other.family}" + ("" if tier == other.default_tier else f" --tier {tier}"))
-    known = f"Play it with {' or '.join(able)}, or try" if able else "Try"
-    return f"{known} the model alone: python benchmark.py plugin check {manifest.name}"
+    if not able:
+        return f"Try the model alone: {alone}"
+    words = [f"Play it with {able[0]}", *(f"or with {words}" for words in able[1:])]
+    return "\n".join([*words, f"or try the model alone: {alone}"])

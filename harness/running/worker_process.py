@@ -124,11 +124,11 @@ class WorkerProcess:
         """Ask the worker to stop in the middle of what it does and to close its services."""
         self._signal(signal.SIGTERM)
 
-    def wait(self, seconds: float) -> None:
-        """Wait for the worker to exit, at most ``seconds``; then kill it with all that it started."""
+    def exits_within(self, seconds: float) -> bool:
+        """Wait for the worker to exit, at most ``seconds``; say whether it has."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(max(0.0, seconds))
-        self.kill()
+            self._process.wait(seconds)
+        return self._process.returncode is not None
 
     def kill(self) -> int:
         """Kill the worker's process group, remove its unfinished files, and return its exit status.

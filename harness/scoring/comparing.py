@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.printing import counted
 from harness.contracts.results import OK, PLANNED, PLAYED, EpisodeResult, Metric
 from harness.records.identity import EpisodeKey
 from harness.scoring.comparing_effect import MARGIN, equivalence_test, success_effect
@@ -133,7 +134,8 @@ def compare(runs: Sequence[RunData], baseline: int = 0, terms: Optional[Terms] =
     )
     homes = len(set(pairs.homes))
     if homes < FEWEST_HOMES:
-        notes = (*notes, f"{homes} homes are few: intervals and tests are checked for {FEWEST_HOMES} and more.")
+        few = f"{counted(homes, 'home')} {'is' if homes == 1 else 'are'} few"
+        notes = (*notes, f"{few}: intervals and tests are checked for {FEWEST_HOMES} and more.")
     return Comparison(compared, baseline, len(pairs.keys), len(runs[0].results), homes, MARGIN, tuple(contrasts), notes)
 
 

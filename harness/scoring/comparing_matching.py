@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Any, Iterator, List, Mapping, Sequence, Set, Tuple
 
 from harness.contracts.errors import Refusal
+from harness.contracts.printing import counted
 from harness.contracts.results import PLANNED, PLAYED
 from harness.records.identity import RunIdentity
 from harness.records.model_parts import changed_parts, same_name, unknown_parts
@@ -94,13 +95,11 @@ def _check_episodes(first: RunData, other: RunData) -> None:
     lone = sorted(set(mine) ^ set(theirs))
     if lone:
         owner = first if lone[0] in mine else other
-        raise _refusal(
-            "episodes",
-            f"{len(mine)} of them",
-            f"{len(theirs)}, {len(set(mine) & set(theirs))} shared, {lone[0]} only in {owner.record.run_id}",
-            first,
-            other,
-            "Play both with the same --episodes (a run can be had at any size: --episodes N, or all).",
+        raise Refusal(
+            f"these runs cannot be compared: {first.record.run_id} has {counted(len(mine), 'episode')} and "
+            f"{other.record.run_id} has {len(theirs)}, of which {len(set(mine) & set(theirs))} are in both; "
+            f"{lone[0]} is in {owner.record.run_id} alone.",
+            "Play one of them again with the --episodes of the other.",
         )
     changed = [name for name, episode in mine.items() if episode != theirs[name]]
     if changed:

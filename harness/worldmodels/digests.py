@@ -7,12 +7,12 @@ files of the plugin's folders, or the image, and the resolved commits or the fil
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, Mapping, Sequence, Tuple
 
+from harness.contracts.code_files import SMALL, code_files
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint, ModelManifest
@@ -27,26 +27,17 @@ CODE, AUTHORS_CODE = "code", "authors' code"
 IMAGE = "image "
 """Stands before the id of the image that the code of a world model in a container is."""
 
-NO_CODE = ("__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".ipynb_checkpoints")
-NO_CODE_ENDINGS = (".nbi", ".nbc", ".swp", "~", ".DS_Store")
-"""What tools leave beside code: caches, which are made of it, and the history of a checkout. Bytecode counts where
-Python plays it without a source: outside ``__pycache__``."""
-
-MOST_FILES, DEEPEST = 20_000, 50
-
 COMMIT = "commit "
 _COMMIT = re.compile(f"{COMMIT}([0-9a-f]{{40}})")
 CARD = "README.md"
-_SMALL = 2**26
-"""Files up to this size are read each time: code may change within one tick of a clock."""
 
 
 def code_digests(folders: Sequence[Path], checkout: str = "") -> Dict[str, str]:
     """Return the digest of each folder of a plugin (its own and those it shares), and of the authors' code if any."""
-    return {part: digest(files) for part, files in code_files(folders, checkout).items()}
+    return {part: digest(files) for part, files in files_by_part(folders, checkout).items()}
 
 
-def code_files(folders: Sequence[Path], checkout: str = "") -> Dict[str, Dict[str, str]]:
+def files_by_part(folders: Sequence[Path], checkout: str = "") -> Dict[str, Dict[str, str]]:
     """Return by the same parts the digest of each file."""
     parts: Dict[str, Dict[str, str]] = {}
     for folder in folders:
@@ -108,9 +99,9 @@ def folder_digest(folder: Path) -> str:
 
 def file_digests(folder: Path) -> Dict[str, str]:
     """Return the SHA-256 of each file that `folder_digest` counts, by its path in the folder."""
-    files = {str(path.relative_to(folder)): path for path in _files(folder)}
+    files = {str(path.relative_to(folder)): path for path in code_files(folder)}
     try:
-        large = [path for path in files.values() if path.stat().st_size > _SMALL]
+        large = [path for path in files.values() if path.stat().st_size > SMALL]
         hashes = hash_files(large)
         return {name: hashes.get(path) or _sha256(path) for name, path in sorted(files.items())}
     except OSError as error:
@@ -127,7 +118,7 @@ def _checkpoint(checkpoint: Checkpoint, progress: Progress) -> str:
 def _parts(path: Path) -> Dict[str, Path]:
     """Return the files by name that a folder or file of weights consists of."""
     if path.is_dir():
-        return {str(file.relative_to(path)): file for file in _files(path) if str(file.relative_to(path)) != CARD}
+        return {str(file.relative_to(path)): file for file in code_files(path) if str(file.relative_to(path)) != CARD}
     beside = (*data_files(path), *(path.parent.glob("adapter_config.json")))
     return {file.name: file for file in (path, *beside)}
 
@@ -142,40 +133,6 @@ def _content(path: Path, progress: Progress) -> str:
 def _resolved(checkpoint: Checkpoint) -> Checkpoint:
     found = find_snapshot(checkpoint.source, checkpoint.revision) if is_hub_id(checkpoint.source) else None
     return checkpoint if found is None else replace(checkpoint, revision=found.name)
-
-
-def _files(folder: Path) -> List[Path]:
-    """Return the files of a folder and of those below it, links followed; Refusal where there are very many.
-
-    A link that leads back to a folder around it ends there. Any other counts as what it leads to now, so that a link
-    that is turned to another folder is another model.
-    """
-    found: List[Path] = []
-    try:
-        _collect(folder, (), found)
-    except OSError as error:
-        raise Refusal(f"{error.filename} cannot be read ({error.strerror}).", "Mend its permissions.") from error
-    return found
-
-
-def _collect(folder: Path, above: Tuple[str, ...], found: List[Path]) -> None:
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    with os.scandir(folder) as entries:
-        inside = sorted(entries, key=lambda entry: entry.name)
-    for entry in inside:
-        if entry.is_dir():
-            if entry.name not in NO_CODE:
-                _collect(Path(entry.path), (*above, real), found)
-        elif entry.is_file() and not entry.name.endswith(NO_CODE_ENDINGS):
-            found.append(Path(entry.path))
-        if len(found) > MOST_FILES or len(above) > DEEPEST:
-            raise Refusal(
-                f"{above[0] if above else folder} holds more than {MOST_FILES:,} files, with those that links lead to, "
-                f"or more than {DEEPEST} folders within each other.",
-                "Keep data and environments elsewhere: all its files are part of what the model is.",
-            )
 
 
 def _sha256(path: Path) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.cli.failures import failure_lines
+import pytest
+
+from harness.cli.failures import failure_lines, telling_how_on
 from harness.contracts.failures import Failures
 
 
@@ -15,3 +17,9 @@ def test_each_kind_of_failure_is_told_once_with_its_number_and_the_path_of_its_l
     assert lines[1].strip() == "4 × boom (log: runs/a/logs/services-0/world_model.log)"
     assert lines[-1] == "logs    runs/a/logs"
     assert failure_lines([], "24 episodes", Path("runs/a")) == []
+
+
+def test_whoever_interrupts_is_told_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt), telling_how_on(lambda ended: "python benchmark.py report a"):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "To go on: python benchmark.py report a\n"

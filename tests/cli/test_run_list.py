@@ -57,7 +57,33 @@ def test_the_table_shows_them_at_every_width(
     assert f"{100 * rows['FTmini-ignav-easy']['success_rate']:.1f} %" in said  # type: ignore[operator]
     for words in ("complete", "PARTIAL", "not begun", "uncarded", "fresh"):
         assert words in said
-    assert ("model" in said) == (width == 160)
+    assert said.count("FTmini ") + said.count("FTmini\n") == 1 and "gtsim (jitter_m=0.2)" in said
+    assert (" tier " in said) == (width == 160)
+    assert all(len(line) <= width for line in said.splitlines() if str(runs) not in line)
+
+
+@needs_chromium
+def test_the_page_breaks_names_at_hyphens_alone(tmp_path: Path, runs: Path) -> None:
+    """As wide as a small laptop, where the column of the model is the narrowest."""
+    main(["runs", "--page", "--out", str(runs)])
+    page = runs / "index.html"
+    measure = """<script>for (const small of document.querySelectorAll("#runs small")) {
+      for (const word of small.textContent.split(/[-\\s]+/).filter(Boolean)) {
+        const text = small.firstChild, at = text.textContent.indexOf(word);
+        if (at < 0) continue;
+        const range = new Range();
+        range.setStart(text, at); range.setEnd(text, at + word.length);
+        if (range.getClientRects().length > 1) document.body.dataset.broken = word;
+      }
+    } document.body.dataset.measured = "yes";</script></body>"""
+    page.write_text(
+        page.read_text("utf-8")
+        .replace("FTmini-ignav-easy", "20261129-2350-ignav-easy-warp-s0-91aa")
+        .replace("</body>", measure),
+        "utf-8",
+    )
+    dom = dump_dom(page, tmp_path / "profile")
+    assert 'data-measured="yes"' in dom and "data-broken" not in dom
 
 
 def test_the_page_links_to_every_report(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

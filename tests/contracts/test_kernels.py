@@ -145,6 +145,26 @@ def test_a_plugin_that_calls_numba_itself_runs_what_is_written(tmp_path: Path) -
     assert run(tmp_path, serve, keep) == ["6.0", "0"]
 
 
+@pytest.mark.parametrize("linked", [False, True], ids=["its own", "linked"])
+def test_a_constant_from_a_data_file_of_a_plugin_is_the_files(tmp_path: Path, linked: bool) -> None:
+    """A kernel takes it as a global while it is compiled: it is frozen into the machine code."""
+    plugin = tmp_path / "plugin"
+    plugin.mkdir()
+    data = tmp_path / "elsewhere.txt" if linked else plugin / "focal.txt"
+    data.write_text("2.0")
+    if linked:
+        (plugin / "focal.txt").symlink_to(data)
+    read = "from pathlib import Path\nFOCAL = float(Path(__file__).with_name('focal.txt').read_text())\n"
+    (plugin / "model.py").write_text(PLUGIN)
+    (plugin / "helper.py").write_text(read + HELPER.replace("2.0", "FOCAL"))
+    keep, serve = {"NUMBA_CACHE_DIR": str(tmp_path / "kept")}, SERVE.format(folder=plugin)
+    assert [run(tmp_path, serve, keep) for _ in range(2)] == [["3.0", "0"], ["3.0", "1"]]
+    before = data.stat()
+    data.write_text("5.0")
+    os.utime(data, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a tool does that keeps times
+    assert run(tmp_path, serve, keep) == ["6.0", "0"]
+
+
 def test_a_folder_that_happens_to_be_called_like_a_package_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

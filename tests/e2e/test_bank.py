@@ -171,7 +171,7 @@ def test_measurements_are_no_runs(
     assert main(("runs", "--json")) == 0
     assert json.loads(capsys.readouterr().out)["runs"] == []
     assert main(("report", str(measurements(tmp_path)[0]))) == 2
-    assert "is not a run folder" in capsys.readouterr().err
+    assert "is not a run folder: it is a measurement on a decision bank" in capsys.readouterr().err
 
 
 @pytest.mark.slow

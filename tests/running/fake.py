@@ -20,7 +20,7 @@ from harness.contracts.actions import FORWARD, Primitive
 from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.digest import array_digest
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import EpisodeError, ModelFault, ModelTimeout, Refusal, ServiceError
+from harness.contracts.errors import EpisodeError, MachineError, ModelFault, ModelTimeout, Refusal, ServiceError
 from harness.contracts.observations import RGB, TopDownMap
 from harness.contracts.results import DecisionRecord, StepRecord
 from harness.contracts.seeds import generator

@@ -13,6 +13,9 @@ import pytest
 
 from harness.records.folder import RunFolder
 from harness.running import runs
+from harness.running.pace import PREPARING, STOPPING
+from harness.running.progress import Progress
+from harness.running.worker_process import WorkerProcess
 from tests.running import fake
 from tests.running.kill_study import CHECKOUT, Commands, Study
 from tests.running.processes import WORKER, descendants, running, survivors
@@ -61,6 +64,25 @@ def test_an_interrupted_run_is_partial_and_resumable(tmp_path: Path, number: int
     resumed = runs.resume(folder.path, plan)
     assert resumed.exit_code == 0
     assert resumed.trajectory_root == runs.start(plan, tmp_path / "whole").trajectory_root
+
+
+def test_the_first_signal_is_told_and_the_second_waits_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers that do not hear of a stop are waited for no longer than until the second signal."""
+    monkeypatch.setattr(WorkerProcess, "terminate", lambda worker: None)
+    told: list[tuple[str, float]] = []
+
+    def on_progress(progress: Progress) -> None:
+        told.append((progress.phase, time.monotonic()))
+        if progress.phase in (PREPARING, STOPPING):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    plan = fake.plan(2, play_s=60.0)
+    outcome = runs.start(plan, tmp_path, on_progress)
+    assert outcome.interrupted and outcome.counts["planned"] == 2
+    stopping = [at for phase, at in told if phase == STOPPING]
+    assert len(stopping) == 1 and time.monotonic() - stopping[0] < 4.0  # and 5 s where nobody presses again
 
 
 def test_workers_do_not_outlive_a_killed_main_process(tmp_path: Path) -> None:

@@ -55,6 +55,20 @@ def test_a_service_that_starts_is_named_with_its_time() -> None:
     assert (pace.phase, pace.phase_s) == (PREPARING, None)
 
 
+def test_the_time_of_a_preparation_never_goes_back_while_other_workers_start() -> None:
+    clock = Clock()
+    pace = Pace(2, clock)
+    for service in ("embedded", "worker", "embedded", "worker"):  # of two workers, in turns
+        clock.now += 3.0
+        pace.starting(service)
+    assert pace.phase_s == 6.0
+    pace.cold(0)
+    clock.now += 5.0
+    pace.starting("worker")
+    pace.cold(1)
+    assert pace.preparing is not None and pace.preparing.seconds == 5.0
+
+
 def test_what_a_service_says_of_its_start_is_told_and_its_time_goes_on() -> None:
     clock = Clock()
     pace = Pace(1, clock)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from harness.cli.app import main
+from harness.conformance.target import find_target
 from harness.contracts.errors import Refusal
 from harness.running.views import check_view, choose_tier, tier_for
 from harness.worldmodels.catalog import load_catalog
@@ -28,7 +31,11 @@ def test_a_perspective_model_plays_front_views_and_is_shown_the_way_from_panoram
     check_view(manifest, SUITE, SUITE.tier("easy-front"))
     with pytest.raises(Refusal, match="compares panoramas") as refused:
         check_view(manifest, SUITE, SUITE.tier("precise"))
-    assert refused.value.next_step.startswith("Play it with --suite embedded --tier easy-front or --suite wiw, or try")
+    assert refused.value.next_step.splitlines() == [
+        "Play it with --suite embedded --tier easy-front",
+        "or with --suite wiw",
+        f"or try the model alone: python benchmark.py plugin check {wm}",
+    ]
 
 
 @pytest.mark.parametrize("wm", ["warp", "copy", "FTltx"])
@@ -37,7 +44,7 @@ def test_a_panorama_model_is_refused_where_front_views_are_compared(wm: str) -> 
     check_view(manifest, SUITE, SUITE.tier("precise"))
     with pytest.raises(Refusal, match="compares front views") as refused:
         check_view(manifest, SUITE, SUITE.tier("easy-front"))
-    assert "--tier easy " in refused.value.next_step and "easy-front" not in refused.value.next_step
+    assert "--tier easy\n" in refused.value.next_step and "easy-front" not in refused.value.next_step
 
 
 @pytest.mark.parametrize("tier", sorted(SUITE.tiers))
@@ -81,3 +88,18 @@ def test_a_tier_of_another_suite_is_refused_with_the_suite_that_has_it() -> None
         choose_tier(CATALOG.find("ltx").manifest, load_suite("wiw"), "easy-front")
     with pytest.raises(Refusal, match=r"(?s)embedded-v1 has no tier 'esay'.*easy"):
         choose_tier(CATALOG.find("ltx").manifest, SUITE, "esay")
+
+
+def test_the_hint_finds_a_model_of_a_folder_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "my plugin"
+    folder.mkdir()
+    (folder / "plugin.toml").write_text(
+        '[family]\nname = "far"\nentry_point = "far:Far"\n'
+        '[[model]]\nname = "far-front"\nview = "perspective"\n'
+        '[[model]]\nname = "far-arm"\nsettings = {action_space = "wings"}\n'
+    )
+    for wm, tier in (("far-front", "easy"), ("far-arm", "easy")):
+        assert main(("--wm", wm, "--task", "ignav", "--tier", tier, "--plugins", str(folder), "--dry-run")) == 2
+        hint = capsys.readouterr().err.split("python benchmark.py ")[1].splitlines()[0]
+        name, plugins = shlex.split(hint)[2], shlex.split(hint)[4]
+        assert find_target(name, plugins=[Path(plugins)]).entry.manifest.name == wm

@@ -13,8 +13,7 @@ from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.results import ERROR, FAILED, OK, DecisionRecord, EpisodeResult
 from harness.contracts.trajectories import Trajectory
-from harness.records.banks import STATES
-from harness.records.folder import RunFolder
+from harness.records.folder import STATES, RunFolder
 from harness.records.identity import Provenance
 from tasks.suite import Suite
 from tests.records.written import write_trajectory

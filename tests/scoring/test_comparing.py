@@ -94,7 +94,8 @@ def test_a_missing_setting_is_a_difference() -> None:
 def test_other_episodes_are_counted_and_one_is_named() -> None:
     fewer = synthetic_episodes(HOMES - 1, PER_HOME)
     error = refusal(warp(), run_of("mini", states(6, n=len(fewer)), episodes=fewer))
-    assert "120 of them in warp" in error.what and "118, 118 shared, easy-test-0118 only in warp" in error.what
+    assert "warp-ignav-easy has 120 episodes and mini-ignav-easy has 118, of which 118 are in both" in error.what
+    assert "easy-test-0118 is in warp-ignav-easy alone" in error.what
 
 
 def test_an_episode_of_the_same_name_with_another_start_is_a_difference() -> None:

@@ -78,7 +78,7 @@ def test_bytecode_without_a_source_counts(plugin: Path) -> None:
 
 
 def test_a_link_to_a_huge_tree_is_refused_in_a_sentence(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.worldmodels.digests.MOST_FILES", 50)
+    monkeypatch.setattr("harness.contracts.code_files.MOST_FILES", 50)
     (plugin / "data").mkdir()
     for number in range(60):
         (plugin / "data" / str(number)).touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -47,8 +48,11 @@ def test_a_function_that_returns_a_folder_a_path_and_a_package_are_found(site: P
 @pytest.mark.parametrize(
     ("name", "code", "value", "manifest", "reason"),
     [
-        ("wiwp_raises", "raise RuntimeError('no licence')", "wiwp_raises", "", "RuntimeError: no licence"),
-        ("wiwp_leaves", "import sys\nsys.exit(3)", "wiwp_leaves", "", "SystemExit: 3"),
+        ("wiwp_raises", "raise RuntimeError('no licence')", "wiwp_raises:folder", "", "RuntimeError: no licence"),
+        ("wiwp_leaves", "import sys\nsys.exit(3)", "wiwp_leaves:folder", "", "SystemExit: 3"),
+        ("wiwp_silent", "class Odd(Exception):\n    __str__ = None\nraise Odd", "wiwp_silent:folder", "", "Odd"),
+        ("wiwp_kills", "import os\nos._exit(0)", "wiwp_kills:folder", "", "ends the process (exit code 0)"),
+        ("wiwp_crashes", "import os\nos.abort()", "wiwp_crashes:folder", "", "ends the process (killed by SIGABRT)"),
         ("wiwp_absent", "", "wiwp_absent:nothing", "", "nothing"),
         ("wiwp_number", "folder = 7", "wiwp_number:folder", "", "must be a folder"),
         ("wiwp_relative", "folder = 'here'", "wiwp_relative:folder", "", "no absolute path"),
@@ -74,4 +78,31 @@ def test_a_folder_that_was_also_given_by_hand_counts_once(site: Path) -> None:
     package = install(site, "wiwp_both", "", "wiwp_both", MANIFEST.format(name="wiwp_both"))
     catalog = load_catalog([package])
     assert catalog.names().count("wiwp_both") == 1
+    assert not catalog.broken
+
+
+def test_one_that_hangs_is_given_up_and_named_with_all_that_it_started(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.worldmodels.installed.PATIENCE_S", 3.0)
+    code = f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+    install(site, "wiwp_hangs", code, "wiwp_hangs:folder")
+    fine = "def folder():\n    return __path__[0]\n"
+    install(site, "wiwp_fine", fine, "wiwp_fine:folder", MANIFEST.format(name="fine"))
+    catalog = load_catalog()
+    assert "takes more than 3 s" in catalog.broken[0].reason and "fine" in catalog.names()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_package_that_is_the_folder_is_found_without_running_it(site: Path) -> None:
+    package = install(site, "wiwp_still", "raise SystemError('run')", "wiwp_still", MANIFEST.format(name="still"))
+    inner = package / "inner"
+    inner.mkdir()
+    (inner / "__init__.py").write_text("raise SystemError('run')")
+    (inner / "plugin.toml").write_text(MANIFEST.format(name="inner"))
+    info = site / "wiwp_still-1.0.dist-info" / "entry_points.txt"
+    info.write_text(f"[{GROUP}]\na = wiwp_still\nb = wiwp_still.inner\n")
+    catalog = load_catalog()
+    assert (catalog.find("still").folder, catalog.find("inner").folder) == (package, inner)
     assert not catalog.broken
