@@ -134,10 +134,12 @@ def _embedded_machine(given: Given) -> Machine:
 
 
 def _arm_machine(given: Given) -> Machine:
+    from harness.cli.options import interpreter
     from harness.cli.paths import cache_root
     from harness.collecting.arms import MODULE
     from harness.collecting.machine import Machine
-    from harness.running.habitat import has_module
+    from harness.collecting.rlbench import ENTRY_POINT
+    from harness.running.habitat import require_module
 
     if given.scenes_dir or given.gpu:
         raise Refusal(
@@ -147,13 +149,23 @@ def _arm_machine(given: Given) -> Machine:
     if given.runtime == DOCKER:
         image = _image("wiw-bench/rlbench")
         return Machine(str(cache_root()), image=image.reference, image_id=image.id)
-    interpreter = given.python or sys.executable
-    if not has_module(interpreter, MODULE):
-        raise Refusal(
-            f"{interpreter} has no {MODULE}.",
-            "Give the Python of an environment with RLBench and PyRep as --env-python (images/rlbench/README.md).",
-        )
-    return Machine(str(cache_root()), interpreter)
+    python = interpreter(given.python, "--env-python") or sys.executable
+    require_module(
+        python,
+        MODULE,
+        "Give the Python of an environment with RLBench and PyRep as --env-python (images/rlbench/README.md).",
+    )
+    _check_packages(python, ENTRY_POINT)
+    return Machine(str(cache_root()), python)
+
+
+def _check_packages(python: str, entry_point: str) -> None:
+    """Raise Refusal, once for all that is missing, where another interpreter cannot run the environment."""
+    from harness.running.interpreters import check_python
+    from harness.running.plan import ServicePlan
+    from harness.runtimes.specs import ENVIRONMENT
+
+    check_python(ServicePlan(ENVIRONMENT, "simulator", entry_point, (), "" if python == sys.executable else python))
 
 
 def scenes_home(suite: Suite, given: Given) -> Path:
@@ -174,6 +186,7 @@ def check_runtime(runtime: str, python: str) -> None:
 def _habitat_machine(suite: Suite, given: Given) -> Machine:
     from harness.cli.options import interpreter
     from harness.cli.paths import cache_root
+    from harness.collecting.habitat import ENTRY_POINT
     from harness.collecting.machine import Machine
     from harness.running.habitat import require_module
     from harness.running.services import find_gpu
@@ -184,6 +197,7 @@ def _habitat_machine(suite: Suite, given: Given) -> Machine:
         return Machine(str(cache_root()), "", scenes, gpu, navmesh, image.reference, image.id)
     python = interpreter(given.python, "--env-python") or sys.executable
     require_module(python)
+    _check_packages(python, ENTRY_POINT)
     return Machine(str(cache_root()), python, scenes, gpu, navmesh)
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.cli.console import note, print_json, print_table, say
+from harness.cli.columns import width_of_output, wrapped
+from harness.cli.console import note, print_json, say
 from harness.cli.paths import REPOSITORY, cache_root
+from harness.contracts.printing import one_line
 
 if TYPE_CHECKING:
     from harness.diagnosing.engine import Engine
     from harness.diagnosing.findings import Finding
 
 Part = TypeVar("Part")
+
+STATE_WIDTH = 9
 
 BUDGET_S = 35.0
 """Seconds after which frames are given up; the other checks come first and take some seconds together."""
@@ -58,9 +62,7 @@ def doctor(out: Path, as_json: bool) -> int:
     if as_json:
         print_json({"verdict": verdict(findings), "checks": [asdict(finding) for finding in findings]})
     else:
-        rows = [(finding.name, finding.state, _text(finding)) for finding in by_weight(findings)]
-        print_table("What can run here", ("part", "state", "found"), rows)
-        for line in ("", *verdict(findings)):
+        for line in (*finding_lines(by_weight(findings), width_of_output()), "", *verdict(findings)):
             say(line)
     return 1 if any(finding.state == PROBLEM for finding in findings) else 0
 
@@ -71,7 +73,13 @@ def _take(examined: tuple[list[Part], list[Finding]], parts: list[Part]) -> list
     return examined[1]
 
 
-def _text(finding: Finding) -> str:
-    meaning = f": {finding.meaning}" if finding.meaning else ""
-    step = f"\n→ {finding.next_step}" if finding.next_step else ""
-    return f"{finding.found.rstrip('.')}{meaning}{step}"
+def finding_lines(findings: Sequence[Finding], width: int) -> list[str]:
+    """Return each finding with its state before it and, on a line of its own, what to do about it."""
+    lines: list[str] = []
+    for finding in findings:
+        meaning = f": {finding.meaning}" if finding.meaning else ""
+        text = one_line(f"{finding.name}: {finding.found.rstrip('.')}{meaning}")
+        lines += wrapped(text, f"{finding.state:<{STATE_WIDTH}}", width)
+        if finding.next_step:
+            lines += wrapped(f"→ {one_line(finding.next_step)}", " " * STATE_WIDTH, width)
+    return lines

@@ -18,7 +18,7 @@ from harness.cli.progress import ReadingLine
 from harness.cli.scenes import choose_scenes
 from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
-from harness.contracts.episodes import Episode
+from harness.contracts.episodes import DEFAULT_EPISODES, Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN, ModelManifest
@@ -26,7 +26,7 @@ from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.action_spaces import check_actions
-from harness.running.habitat import has_module, plan_habitat
+from harness.running.habitat import has_module, plan_habitat, require_module
 from harness.running.images import DOCKER, PROCESS, find_image, read_file
 from harness.running.model_digests import with_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
@@ -43,7 +43,6 @@ from tasks.registry import load_task
 from tasks.subsets import ALL, MINI, mini, subset_name
 from tasks.suite import AT, DRAFT, DRAFT_TIER, HABITAT, HABITAT_IMAGE, Suite, load_suite
 
-DEFAULT_EPISODES = 24
 MAX_WORKERS = 256
 
 RUNTIMES = (PROCESS, DOCKER)
@@ -180,6 +179,8 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     check_view(manifest, suite, choose_tier(manifest, suite, options.tier), alone)
     if options.scenes and suite.environment != HABITAT:
         raise Refusal(f"--scenes is for Habitat, and {suite.environment} plays {suite.name}.", "Leave it out.")
+    if suite.environment == HABITAT and options.env_python:
+        require_module(interpreter(options.env_python, "--env-python"))
     if HABITAT_IMAGE in suite.requires and not options.env_container and has_module(options.env_python):
         suite = replace(suite, requires=tuple(need for need in suite.requires if need != HABITAT_IMAGE))
     here = [f"{missing.reason}. {missing.remedy}" for missing in suite.missing()]

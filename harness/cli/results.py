@@ -20,7 +20,7 @@ from harness.running.progress import BROKEN_CODE
 from tasks.subsets import MINI
 from tasks.suite import load_suite
 
-if TYPE_CHECKING:  # scipy and statsmodels take seconds: a refusal never waits for them
+if TYPE_CHECKING:  # scipy takes a second or more: a refusal never waits for them
     from harness.scoring.data import RunData
     from harness.scoring.summary import Context, Summary
 
@@ -90,6 +90,7 @@ def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Cont
         read_curves(suite),
         suite.split_sizes(identity.tier),
         str(folder.path),
+        tuple(reference.wm for reference in tier.references),
     )
 
 
@@ -123,14 +124,17 @@ def percent(metric: Metric) -> str:
 def headline(summary: Summary) -> str:
     """Return one line: success with its interval, and what it was measured on."""
     identity = summary.identity
+    from harness.scoring.verdict import NOTHING_PLAYED
+
     counts = summary.episodes
+    success = percent(summary.metrics["success_rate"]) if summary.played else NOTHING_PLAYED
     episodes, homes = counted(counts["planned"], "episode"), counted(summary.homes, "home")
     subset = f" ({MINI})" if identity.episodes_subset == MINI else ""
-    partial = f"  PARTIAL: {counts['ok'] + counts['failed']}/{counts['planned']} played" if summary.partial else ""
+    partial = f"  PARTIAL: {summary.played}/{counts['planned']} played" if summary.partial else ""
     partial += f"  {DAMAGED}" if summary.findings.damage else ""
     stamps = f"  [{', '.join(summary.stamps)}]" if summary.stamps else ""
     return (
-        f"success {percent(summary.metrics['success_rate'])}  {identity.wm} on {identity.task}/{identity.tier} "
+        f"success {success}  {identity.wm} on {identity.task}/{identity.tier} "
         f"({identity.suite}, {identity.split}, {identity.stop}-stop, {episodes}{subset} in {homes})"
         f"{partial}{stamps}"
     )

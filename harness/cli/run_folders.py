@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -31,24 +30,13 @@ def runs_command(
 @group.command("clean")
 def clean_command(
     unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="Remove the folders of runs that were never finished, too.")
+        bool, typer.Option("--unfinished", help="Remove the folders of runs that were never finished, too; asks first.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --unfinished: remove without being asked.")] = False,
     out: Out = RUNS,
     as_json: Json = False,
 ) -> int:
     """Remove processes, sockets and containers of runs that were killed; living runs are left alone."""
-    from harness.cli.console import print_json, say
-    from harness.running import cleaning
+    from harness.cli.clean import clean
 
-    leftovers = cleaning.remove_leftovers()
-    removed = [str(path) for path in cleaning.remove_unfinished(out)] if unfinished else []
-    if as_json:
-        print_json({**asdict(leftovers), "runs": removed})
-        return 0
-    say(f"sockets     {len(leftovers.sockets)} removed")
-    say(f"containers  {leftovers.engine or f'{len(leftovers.containers)} removed'}")
-    if unfinished:
-        say(f"runs        {len(removed)} removed")
-        for path in removed:
-            say(f"            {path}")
-    return 0
+    return clean(out, unfinished, yes, as_json)

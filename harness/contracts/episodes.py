@@ -8,6 +8,9 @@ from typing import Tuple
 from harness.contracts.cameras import Pose
 from harness.contracts.digest import digest
 
+DEFAULT_EPISODES = 24
+"""How many a run plays that names no number."""
+
 
 @dataclass(frozen=True)
 class Episode:

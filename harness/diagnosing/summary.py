@@ -11,11 +11,16 @@ WEIGHTS, SUITE = "weights: ", "suite: "
 SUPPLIES = (WEIGHTS, "data: ", "image: ")
 """How the findings about files begin that a user fetches or builds when they are wanted: their lack is no fault."""
 
+DOCKER = ("docker engine", "storage driver", "docker disk", "container limits", "limits hold", "nvidia runtime")
+IN_DOCKER = ", in Docker"
+"""The findings about containers, which no first run needs."""
+
 FIRST_RUN = "python benchmark.py --wm gtsim --task ignav"
 
 
 def by_weight(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings as a person reads them: problems, warnings of this machine, what is well, what is not fetched.
+    """Return findings as a person reads them: problems, warnings of what the embedded suite runs on, what is well, and
+    then what a first run does without: warnings of Docker, what is not fetched, what there is nothing of.
 
     Weights that are not here are one finding, since `list wms` names the models.
     """
@@ -35,7 +40,7 @@ def verdict(findings: Sequence[Finding]) -> list[str]:
     if away:
         lines.append(f"not here, and needed only for what they are for: {', '.join(away)}")
     if doubts:
-        lines.append(f"look at: {', '.join(doubts)} (first in the list)")
+        lines.append(f"look at: {', '.join(doubts)}")
     return [*lines, f"verdict: the embedded suite runs here: {FIRST_RUN}"]
 
 
@@ -57,8 +62,14 @@ def _weights_as_one(findings: Sequence[Finding]) -> list[Finding]:
 
 def _rank(finding: Finding) -> int:
     if finding.state == WARNING and _is_supply(finding):
+        return 4
+    if finding.state == WARNING and _is_dockers(finding):
         return 3
-    return {PROBLEM: 0, WARNING: 1, OK: 2, SKIPPED: 4}[finding.state]
+    return {PROBLEM: 0, WARNING: 1, OK: 2, SKIPPED: 5}[finding.state]
+
+
+def _is_dockers(finding: Finding) -> bool:
+    return finding.name in DOCKER or finding.name.endswith(IN_DOCKER)
 
 
 def _is_supply(finding: Finding) -> bool:

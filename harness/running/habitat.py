@@ -17,10 +17,12 @@ from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT
 from harness.records.identity import ImageRecord
+from harness.records.resuming import ENV_PYTHON
 from harness.running.images import find_image, own_image
 from harness.running.plan import ServicePlan
 from harness.running.services import Placement
 from harness.running.worker_process import ONE_THREAD
+from harness.runtimes.interpreters import check_interpreter
 from harness.runtimes.specs import ContainerSpec, Mount
 from tasks.suite import HABITAT, Suite
 
@@ -29,6 +31,10 @@ IMAGE = "wiw-bench/habitat_eval"
 MODULE = "habitat_sim"
 SCENES_IN_CONTAINER = "/scenes"
 
+_REMEDY = (
+    "Give the Python of an environment with habitat-sim 0.2.5 as --env-python (docs/habitat.md says how to make one), "
+    "or use --runtime docker with its image."
+)
 _IMPORT_S = 30.0
 
 
@@ -84,14 +90,16 @@ def has_module(python: str, module: str = MODULE) -> bool:
         return False
 
 
-def require_module(python: str) -> None:
-    """Raise Refusal unless the interpreter finds habitat-sim."""
-    if not has_module(python):
-        raise Refusal(
-            f"{python} has no {MODULE}.",
-            "Give the Python of an environment with habitat-sim 0.2.5 as --env-python (docs/habitat.md says how to "
-            "make one), or use --runtime docker with its image.",
-        )
+def require_module(python: str, module: str = MODULE, remedy: str = _REMEDY) -> None:
+    """Raise Refusal unless the interpreter finds a simulator; where it could run no service at all, that is said."""
+    if has_module(python, module):
+        return
+    if python != sys.executable:
+        try:
+            check_interpreter(python, ENV_PYTHON, {})
+        except Refusal as refusal:
+            raise Refusal(refusal.what, remedy) from refusal
+    raise Refusal(f"{python} has no {module}.", remedy)
 
 
 def scenes_folder(plan: ServicePlan) -> Path:

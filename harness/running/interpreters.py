@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.contracts.from_source import CHECKOUT
+from harness.records.resuming import ENV_PYTHON, WM_PYTHON
 from harness.running.plan import RunPlan, ServicePlan
 from harness.runtimes.interpreters import SERVICE, check_interpreter
 from harness.runtimes.specs import WORLD_MODEL
 from harness.worldmodels.plugin_imports import imports_of
-
-ENV_PYTHON, WM_PYTHON = "--env-python", "--wm-python"
 
 
 def check_interpreters(plan: RunPlan) -> None:

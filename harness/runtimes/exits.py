@@ -181,7 +181,7 @@ def late_error(kind: str, name: str, seconds: float, log: ServiceLog) -> Deadlin
 
     The user limits the start of one ``kind`` alone, a world model.
     """
-    hint, limit = "The stack below shows where it was.", f"{seconds:g} s"
+    hint, limit = "The stack below shows where it was.", f"{round(seconds, 1):g} s"
     if kind == WORLD_MODEL:
         hint += " If it only needs longer, give it more: --start-timeout SECONDS."
         limit += f" (--start-timeout {seconds:g})"

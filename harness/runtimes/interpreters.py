@@ -23,13 +23,17 @@ SERVICE = {
 
 _PROBE = """
 import json, sys
+version = list(sys.version_info[:2])
+if version < [3, 4]:
+    print(json.dumps([version, []]))
+    sys.exit()
 from importlib.util import find_spec
 def here(name):
     try:
         return find_spec(name) is not None
     except (ImportError, ValueError, AttributeError):
         return False
-print(json.dumps([list(sys.version_info[:2]), [name for name in sys.argv[1:] if not here(name)]]))
+print(json.dumps([version, [name for name in sys.argv[1:] if not here(name)]]))
 """
 _PROBE_S = 60.0
 
@@ -70,20 +74,26 @@ def _ask(
     """Return the version of an interpreter and which of ``modules`` it cannot find; Refusal where it is none."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
     variables["PYTHONPATH"] = os.pathsep.join([python_path(), *path])
+    why = ""
+    cause: Exception
     try:
         done = subprocess.run(
             [python, "-c", _PROBE, *modules],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_PROBE_S,
             env=variables,
             cwd=Path(__file__).resolve().parents[2],
         )
+        why = "".join(done.stderr.strip().splitlines()[-1:]) or f"it ends with {done.returncode} and does not answer"
         version, missing = json.loads(done.stdout.strip().splitlines()[-1])
         return (int(version[0]), int(version[1])), tuple(str(name) for name in missing)
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError, TypeError) as error:
-        said = done.stderr.strip().splitlines()[-1:] if "done" in locals() else [str(error)]
-        raise Refusal(
-            f"{option} {python} does not work as a Python interpreter: {''.join(said) or error}.",
-            "Give the path of a Python of 3.9 or later.",
-        ) from error
+    except subprocess.TimeoutExpired as error:
+        why, cause = f"it does not answer within {_PROBE_S:g} s", error
+    except (OSError, ValueError, IndexError, TypeError) as error:
+        why, cause = why or str(error), error
+    raise Refusal(
+        f"{option} {python} does not work as a Python interpreter: {why.rstrip('.')}.",
+        "Give the path of a Python of 3.9 or later.",
+    ) from cause

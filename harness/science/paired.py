@@ -58,7 +58,7 @@ def lead(better: RunData, other: RunData) -> Metric:
     first, second = success_by_episode(better.results), success_by_episode(other.results)
     homes = {result.episode: result.home for result in better.results}
     sample = Sample.of([first[name] - second[name] for name in homes], list(homes.values()))
-    return Metric(float(sample.values.mean()), *mean_interval(sample), len(sample))
+    return Metric(float(sample.values.mean()), *mean_interval(sample, (-1.0, 1.0)), len(sample))
 
 
 def success_by_episode(results: Sequence[EpisodeResult]) -> Dict[str, float]:

@@ -8,6 +8,7 @@ from typing import List, Optional, Tuple
 from harness.contracts.results import Metric
 from harness.science.found import SELF, SPLIT, Found, Missing
 from harness.science.paired import size
+from harness.scoring.bounds import NOT_NEGATIVE
 from harness.scoring.data import RunData
 from harness.scoring.intervals import Sample
 from harness.scoring.metrics import mean
@@ -69,7 +70,9 @@ def _line(run: RunData, found: Found) -> Optional[TimingLine]:
     timed = [result for result in run.results if EPISODE in result.timings]
     if not timed:
         return None
-    seconds = mean(Sample.of([result.timings[EPISODE] for result in timed], [result.home for result in timed]))
+    seconds = mean(
+        Sample.of([result.timings[EPISODE] for result in timed], [result.home for result in timed]), NOT_NEGATIVE
+    )
     episodes = len(found.suite.episodes(run.identity.tier, SPLIT))
     hardware = run.record.provenance.hardware
     return TimingLine(

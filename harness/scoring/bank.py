@@ -15,6 +15,7 @@ from harness.contracts.manifests import ENVIRONMENT
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.records.banks import BANK_HASH
 from harness.records.roots import trajectory_root
+from harness.scoring.bounds import bounds_of, bounds_of_difference
 from harness.scoring.comparing_tests import permutation_test
 from harness.scoring.data import RunData
 from harness.scoring.intervals import Sample, mean_interval
@@ -50,7 +51,7 @@ def measure_table(results: Sequence[EpisodeResult]) -> Dict[str, Optional[Metric
     table: Dict[str, Optional[Metric]] = {}
     for name in (REGRET, SELF_REGRET, CHANCE, RANK):
         rows = [result for result in answered if name in result.metrics]
-        table[name] = mean(_sample(rows, name)) if rows else None
+        table[name] = mean(_sample(rows, name), bounds_of(name)) if rows else None
     right = [float(result.metrics.get(TOP_1, 0.0)) if result.state in PLAYED else 0.0 for result in results]
     table[TOP_1] = rate(Sample.of(right, [result.home for result in results]))
     return table
@@ -66,7 +67,7 @@ def differences(run: RunData, other: RunData) -> Dict[str, Optional[Difference]]
     for name in MEASURES:
         first, second = _by_state(run, name), _by_state(other, name)
         shared = [result for result in run.results if result.episode in first and result.episode in second]
-        found[name] = _difference(shared, first, second) if shared else None
+        found[name] = _difference(name, shared, first, second) if shared else None
     return found
 
 
@@ -137,9 +138,11 @@ def differences_as_plain(found: Mapping[str, Optional[Difference]]) -> Dict[str,
     return {name: None if d is None else {**_plain(d.value), "homes": d.homes, "p": d.p} for name, d in found.items()}
 
 
-def _difference(rows: List[EpisodeResult], first: Mapping[str, float], second: Mapping[str, float]) -> Difference:
+def _difference(
+    name: str, rows: List[EpisodeResult], first: Mapping[str, float], second: Mapping[str, float]
+) -> Difference:
     sample = Sample.of([first[row.episode] - second[row.episode] for row in rows], [row.home for row in rows])
-    value = Metric(float(sample.values.mean()), *mean_interval(sample), len(sample))
+    value = Metric(float(sample.values.mean()), *mean_interval(sample, bounds_of_difference(name)), len(sample))
     return Difference(value, sample.homes, permutation_test(sample.home_sums(sample.values)))
 
 

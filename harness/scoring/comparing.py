@@ -17,6 +17,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 from harness.contracts.results import OK, PLANNED, PLAYED, EpisodeResult, Metric
 from harness.records.identity import EpisodeKey
+from harness.scoring.bounds import bounds_of_difference
 from harness.scoring.comparing_effect import MARGIN, equivalence_test, success_effect
 from harness.scoring.comparing_matching import Terms, check_comparable
 from harness.scoring.comparing_power import ALPHA, detectable_difference
@@ -227,7 +228,7 @@ def _numbers(pairs: Pairs, baseline: int, other: int) -> Tuple[NumberContrast, .
 
 def _number(name: str, before: Floats, after: Floats, homes: Sequence[str]) -> NumberContrast:
     sample = Sample.of((after - before).tolist(), homes)
-    low, high = mean_interval(sample)
+    low, high = mean_interval(sample, bounds_of_difference(name))
     p = permutation_test(sample.home_sums(sample.values))
     difference = Metric(float(sample.values.mean()), low, high, len(sample))
     return NumberContrast(name, float(before.mean()), float(after.mean()), difference, p, p)

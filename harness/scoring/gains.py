@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
-from scipy import stats
 
 from harness.contracts.results import OK, EpisodeResult, Metric
+from harness.scoring.bounds import inside
 from harness.scoring.comparing_effect import ADDED, design_effect
-from harness.scoring.intervals import CONFIDENCE, Sample
+from harness.scoring.intervals import CONFIDENCE, Sample, t_quantile
 
 NO_INTERVAL = (float("nan"), float("nan"))
 
@@ -26,6 +26,8 @@ def gain_interval(
     model: Sequence[EpisodeResult], baseline: Sequence[EpisodeResult], ceiling: Sequence[EpisodeResult]
 ) -> Tuple[float, float]:
     """Return the t interval of the gain, homes as clusters; NaN with fewer than two homes.
+
+    It ends where the gain does: beside these two ends no model can solve less than nothing, or more than everything.
 
     The gain g is where the mean of (m - b) - g (c - b) over episodes is zero, so its error is that mean's error
     divided by the mean of c - b (the delta method for ratios). As in `success_effect`, two pseudo-episodes are added,
@@ -47,8 +49,9 @@ def gain_interval(
     added = 4.0 * ADDED
     spread = float(np.mean(residuals.values**2))
     error = float(np.sqrt(effective * spread + added * pseudo)) / (effective + added)
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, residuals.homes - 1)) * error / span
-    return (gain - half, gain + half)
+    half = t_quantile(0.5 + CONFIDENCE / 2.0, residuals.homes - 1) * error / span
+    none, every = (gain_value(solved, float(np.mean(b)), float(np.mean(c))) for solved in (0.0, 1.0))
+    return inside((gain - half, gain + half), (none, every))
 
 
 def gain_of(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Sequence
 
 from harness.contracts.results import OK, PLAYED, EpisodeResult, Metric
+from harness.scoring.bounds import Bounds, bounds_of
 from harness.scoring.intervals import Sample, mean_interval, rate_interval, wilson_interval
 
 OVER_PLANNED = {"spl": "spl", "spl_m": "spl_m", "reached_rate": "reached"}
@@ -30,9 +31,9 @@ def rate(sample: Sample) -> Metric:
     return Metric(_mean(sample), low, high, len(sample))
 
 
-def mean(sample: Sample) -> Metric:
-    """Return the mean of unbounded values with its interval; NaN where there is nothing to average."""
-    low, high = mean_interval(sample)
+def mean(sample: Sample, bounds: Bounds) -> Metric:
+    """Return the mean of values between ``bounds`` with its interval; NaN where there is nothing to average."""
+    low, high = mean_interval(sample, bounds)
     return Metric(_mean(sample), low, high, len(sample))
 
 
@@ -51,7 +52,7 @@ def metrics_table(results: Sequence[EpisodeResult]) -> Dict[str, Metric]:
     for name in OVER_PLAYED:
         rows = [r for r in results if r.state in PLAYED and name in r.metrics]
         if rows:
-            table[name] = mean(Sample.of([r.metrics[name] for r in rows], [r.home for r in rows]))
+            table[name] = mean(Sample.of([r.metrics[name] for r in rows], [r.home for r in rows]), bounds_of(name))
     return table
 
 

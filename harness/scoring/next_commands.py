@@ -35,6 +35,11 @@ def reference_command(record: RunRecord) -> str:
     return _play(record, identity.split, identity.episodes_subset or str(len(identity.episodes)))
 
 
+def more_command(record: RunRecord, episodes: int) -> str:
+    """Return the command that plays the same world model, and the references, on so many episodes of its split."""
+    return _play(record, record.identity.split, str(episodes))
+
+
 def larger_command(record: RunRecord, split: str) -> str:
     """Return the command that plays the same world model, and the references, on all episodes of ``split``."""
     return _play(record, split, "all")

@@ -6,7 +6,7 @@ One place builds it, so that the report, the exports and the command line can ne
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.failures import Failures, distinct
@@ -20,7 +20,7 @@ from harness.scoring.gap import Gap, gap_rows, gaps
 from harness.scoring.metrics import metrics_table, state_counts, timings_table
 from harness.scoring.references import CEILING, ReferenceRow, reference_table
 from harness.scoring.retries import Retries, retries
-from harness.scoring.verdict import Verdict, judge
+from harness.scoring.verdict import PARTIAL, Verdict, judge
 
 SCHEMA_VERSION = 1
 
@@ -49,7 +49,7 @@ class Context:
     """What a summary needs beyond the run itself: reference runs, frozen references, the suite's baseline, and how
     often this world model was run on the test split here (``test_runs``). ``curves`` are the suite's dose curves,
     ``splits`` the numbers of episodes of the tier's splits, and ``folder`` is the run's folder as a command names it
-    ("": its id)."""
+    ("": its id). ``references`` are the world models of the tier's references."""
 
     reference_runs: Mapping[str, RunData]
     frozen_references: Mapping[str, ReferencePoint]
@@ -58,6 +58,7 @@ class Context:
     curves: Tuple[DoseCurve, ...] = ()
     splits: Mapping[str, int] = field(default_factory=dict)
     folder: str = ""
+    references: Tuple[str, ...] = ()
 
 
 NO_CONTEXT = Context({}, {}, "", 0)
@@ -88,9 +89,14 @@ class Summary:
     notes: Tuple[str, ...] = ()
 
     @property
+    def played(self) -> int:
+        """Return how many episodes were played to their end."""
+        return self.episodes["ok"] + self.episodes["failed"]
+
+    @property
     def partial(self) -> bool:
         """Say whether any planned episode was not played to its end."""
-        return self.episodes["ok"] + self.episodes["failed"] < self.episodes["planned"]
+        return self.played < self.episodes["planned"]
 
 
 def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
@@ -115,10 +121,19 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         stamps=run.stamps,
         retries=retries(run.rows),
         failures=distinct(run.results),
-        verdict=judge(run, references, context.baseline, worth, context.splits, folder),
+        verdict=_verdict(run, judge(run, references, context.baseline, worth, context.splits, folder), context),
         findings=run.findings,
         notes=run.notes,
     )
+
+
+def _verdict(run: RunData, verdict: Verdict, context: Context) -> Verdict:
+    """Return a verdict without the command that would tell more of one of the suite's own references: the suite knows.
+
+    How a partial run is continued is said of all.
+    """
+    is_reference = run.identity.wm in context.references and not run.identity.wm_overrides
+    return replace(verdict, next_step="") if is_reference and verdict.kind != PARTIAL else verdict
 
 
 def _curves(run: RunData, context: Context) -> Tuple[DoseCurve, ...]:

@@ -10,18 +10,22 @@ import math
 from dataclasses import dataclass
 from typing import Mapping, Optional, Sequence
 
+from harness.contracts.episodes import DEFAULT_EPISODES
 from harness.contracts.manifests import NONE, RANDOM
-from harness.contracts.results import PLAYED, Metric
+from harness.contracts.printing import counted
+from harness.contracts.results import PLANNED, PLAYED, Metric
 from harness.records.resuming import recorded_words, resume_command
 from harness.scoring.data import RunData
 from harness.scoring.dose_curves import Equivalent
-from harness.scoring.next_commands import larger_command, reference_command
+from harness.scoring.next_commands import larger_command, more_command, reference_command
 from harness.scoring.references import CEILING, ReferenceRow
 
 HELPS, HURTS, OPEN, WORTH = "helps", "hurts", "open", "worth"
 PARTIAL, MISSING, REFERENCE, DAMAGED = "partial", "missing", "reference", "damaged"
 
 TEST = "test"
+
+NOTHING_PLAYED = "nothing played yet"
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ def _partial(run: RunData, folder: str) -> Optional[Verdict]:
     if not left:
         return None
     text = f"not told: {len(left)} of {len(run.results)} episodes were not played to their end and count as not solved"
+    if all(result.state == PLANNED for result in run.results):
+        text = f"{NOTHING_PLAYED} of {counted(len(left), 'episode')}"
     return Verdict(PARTIAL, text, resume_command(folder, recorded_words(run.record), left))
 
 
@@ -137,8 +143,11 @@ def _by_gain(run: RunData, gain: Optional[Metric], baseline: str, splits: Mappin
 
 
 def _larger(run: RunData, splits: Mapping[str, int]) -> str:
-    """Return the command that plays the next larger set of episodes: the whole split, then the test split."""
+    """Return the command that plays the next larger set of episodes: those that a run has by default, then the whole
+    split, then the test split."""
     identity = run.identity
+    if len(identity.episodes) < min(DEFAULT_EPISODES, splits.get(identity.split, 0)):
+        return more_command(run.record, DEFAULT_EPISODES)
     if len(identity.episodes) < splits.get(identity.split, 0):
         return larger_command(run.record, identity.split)
     return larger_command(run.record, TEST) if TEST in splits and identity.split != TEST else ""

@@ -76,5 +76,8 @@ def _probed(python: str, names: tuple[str, ...]) -> tuple[str, ...]:
         answer, done = [str(error)], None
     if done is None or done.returncode != 0 or answer[:1] != ["lacks"]:
         said = " ".join(answer if done is None else (done.stderr or done.stdout).split())[-200:] or "nothing"
-        raise Refusal(f"{python} is no Python that runs: it says {said}.", "Give the path of an interpreter.")
+        raise Refusal(
+            f"--wm-python {python} does not work as a Python interpreter: it says {said}.",
+            "Give the path of a Python of 3.9 or later.",
+        )
     return tuple(name for name in answer[1:] if name in names)

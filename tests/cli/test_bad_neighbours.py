@@ -13,7 +13,7 @@ from harness.cli import play
 from harness.cli.app import main
 from harness.cli.options import RunOptions, make_plan
 from harness.records.folder import RunFolder
-from harness.running.cleaning import remove_unfinished
+from harness.running.cleaning import find_unfinished
 from tests.auditing.written_run import change, written_run
 
 
@@ -61,7 +61,7 @@ def test_references_estimates_and_cleaning(good: RunFolder) -> None:
     found = play.reusable(plan, good.path.parent)
     assert found is not None and found.path == good.path
     assert play.estimate(plan, good.path.parent)[1] == "good"
-    assert remove_unfinished(good.path.parent) == ()
+    assert find_unfinished(good.path.parent) == ()
 
 
 @pytest.mark.parametrize("words", [["report"], ["watch", "--once"]])

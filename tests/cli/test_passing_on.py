@@ -22,11 +22,11 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("runs", "--out", "scratch", "clean", "--unfinished", "--json"),
-        ("runs", "--json", "--out=scratch", "clean", "--unfinished"),
-        ("--out", "scratch", "runs", "clean", "--unfinished", "--json"),
-        ("--out", "scratch", "--json", "runs", "clean", "--unfinished"),
-        ("--json", "runs", "--out", "scratch", "clean", "--unfinished", "--json"),
+        ("runs", "--out", "scratch", "clean", "--unfinished", "--yes", "--json"),
+        ("runs", "--json", "--out=scratch", "clean", "--unfinished", "--yes"),
+        ("--out", "scratch", "runs", "clean", "--unfinished", "--yes", "--json"),
+        ("--out", "scratch", "--json", "runs", "clean", "--unfinished", "--yes"),
+        ("--json", "runs", "--out", "scratch", "clean", "--unfinished", "--yes", "--json"),
     ],
 )
 def test_the_named_folder_is_cleaned_wherever_it_is_named(

@@ -12,12 +12,13 @@ BROKEN = Finding("compiler", PROBLEM, "no numba", "nothing can be rendered", "pi
 SLOW = Finding("machine", WARNING, "1 GB", "two workers may not fit", "Play with --workers 1.")
 WEIGHTS = [Finding(f"weights: {name}", WARNING, "absent", f"--wm {name} cannot run") for name in ("svd", "ltx", "wan")]
 IMAGE = Finding("image: rlbench", SKIPPED, "no image")
+ENGINE = Finding("docker engine", WARNING, "it does not answer", "containers cannot run")
 SUITE = Finding("suite: wiw-v1", WARNING, "scenes missing")
 
 
 def test_problems_stand_first_then_warnings_of_this_machine_then_what_is_well() -> None:
-    names = [finding.name for finding in by_weight([IMAGE, *WEIGHTS, WELL, SUITE, SLOW, BROKEN])]
-    assert names == ["compiler", "machine", "python", "weights", "suite: wiw-v1", "image: rlbench"]
+    names = [finding.name for finding in by_weight([ENGINE, IMAGE, *WEIGHTS, WELL, SUITE, SLOW, BROKEN])]
+    assert names == ["compiler", "machine", "python", "docker engine", "weights", "suite: wiw-v1", "image: rlbench"]
 
 
 def test_absent_weights_are_one_line_that_names_them() -> None:

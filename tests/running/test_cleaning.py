@@ -21,10 +21,18 @@ def test_only_unfinished_runs_that_nobody_plays_are_removed(tmp_path: Path) -> N
     playing = runs.create(fake.plan(1), tmp_path, run_id="playing")
     (tmp_path / "notes").mkdir()
     with playing.lock():
-        assert cleaning.remove_unfinished(tmp_path) == (abandoned.path,)
+        (one,) = cleaning.find_unfinished(tmp_path)
+        assert (one.path, one.played, one.planned) == (abandoned.path, 0, 1) and one.size > 0
+        assert abandoned.path.is_dir()
+        assert cleaning.remove_unfinished([one]) == (abandoned.path,)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["finished", "notes", "playing"]
     assert (finished / "run.json").exists()
-    assert cleaning.remove_unfinished(tmp_path) == (playing.path,)
+    found = cleaning.find_unfinished(tmp_path)
+    assert [run.path for run in found] == [playing.path]
+    with playing.lock():
+        assert cleaning.remove_unfinished(found) == ()
+    runs.resume(playing.path, fake.plan(1))
+    assert cleaning.remove_unfinished(found) == () and playing.path.is_dir()
 
 
 def test_sockets_of_dead_owners_go_and_a_missing_engine_is_no_error(

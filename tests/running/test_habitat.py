@@ -24,7 +24,7 @@ GPU = "GPU-4a1b"
 
 @pytest.fixture
 def present(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(habitat, "has_module", lambda python: True)
+    monkeypatch.setattr(habitat, "has_module", lambda *asked: True)
 
 
 @pytest.mark.usefixtures("present")
@@ -57,10 +57,12 @@ def test_a_container_sees_the_scenes_read_only(tmp_path: Path, monkeypatch: pyte
     assert str(tmp_path) not in str((plan.options, plan.variables))
 
 
-@pytest.mark.parametrize("python", [sys.executable, "/nowhere/python"])
-def test_an_interpreter_without_the_simulator_is_named(tmp_path: Path, python: str) -> None:
+@pytest.mark.parametrize(
+    ("python", "says"), [(sys.executable, "has no habitat_sim"), ("/nowhere/python", "does not work as a Python")]
+)
+def test_an_interpreter_without_the_simulator_is_named(tmp_path: Path, python: str, says: str) -> None:
     if habitat.has_module(python):
         pytest.skip("this interpreter has habitat_sim")
-    with pytest.raises(Refusal, match="has no habitat_sim") as caught:
+    with pytest.raises(Refusal, match=says) as caught:
         plan_habitat(load_suite("embedded@habitat"), tmp_path, {}, Placement(python=python))
     assert "--env-python" in caught.value.next_step and "--runtime docker" in caught.value.next_step

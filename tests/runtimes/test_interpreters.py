@@ -46,3 +46,32 @@ def test_the_users_pythonpath_is_looked_through(tmp_path: Path, monkeypatch: pyt
 def test_what_is_no_python_is_refused() -> None:
     with pytest.raises(Refusal, match=r"--wm-python /bin/sh .*does not work as a Python"):
         check_interpreter("/bin/sh", "--wm-python", {})
+
+
+def script(folder: Path, text: str) -> str:
+    file = folder / "python"
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("exit 0", "it ends with 0 and does not answer"),
+        ("echo no licence >&2; exit 3", "no licence"),
+        ("echo '[2, 7]'", "does not work as a Python"),
+        ("printf '\\377\\n' >&2", "does not work as a Python"),
+        ("""echo '[[2, 7], []]'""", "is Python 2.7; services need 3.9"),
+    ],
+)
+def test_a_program_that_answers_oddly_is_told_in_a_sentence(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(Refusal, match="--env-python") as refused:
+        check_interpreter(script(tmp_path, text), "--env-python", {})
+    assert says in refused.value.what and "index out of range" not in refused.value.what
+
+
+def test_one_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.runtimes.interpreters._PROBE_S", 0.5)
+    with pytest.raises(Refusal, match=r"does not answer within 0\.5 s"):
+        check_interpreter(script(tmp_path, "exec sleep 600"), "--env-python", {})

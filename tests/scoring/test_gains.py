@@ -48,7 +48,7 @@ def test_equal_outcomes_have_an_interval_all_the_same(same_as: str) -> None:
         outcomes(baseline if same_as == "baseline" else ceiling), outcomes(baseline), outcomes(ceiling)
     )
     gain = 0.0 if same_as == "baseline" else 1.0
-    assert low < gain < high and 0.05 < high - low < 0.5
+    assert low <= gain <= high and 0.05 < high - low < 0.5  # it ends where nothing is solved, or everything
 
 
 def test_more_homes_tell_more() -> None:
@@ -69,3 +69,10 @@ def test_seeds_of_an_episode_are_one_episode() -> None:
 def test_a_single_home_has_no_interval() -> None:
     one = np.array([[0, 1, 1]])
     assert all(np.isnan(gain_interval(outcomes(one), outcomes(0 * one), outcomes(0 * one + 1))))
+
+
+def test_no_gain_is_promised_that_no_model_could_have() -> None:
+    """Three episodes tell little, but that nobody solves fewer than none of them or more than all they do tell."""
+    model, baseline, ceiling = np.array([[1], [0], [0]]), np.array([[0], [1], [0]]), np.array([[1], [1], [0]])
+    low, high = gain_interval(outcomes(model), outcomes(baseline), outcomes(ceiling))
+    assert (low, high) == pytest.approx((-1.0, 2.0))

@@ -164,3 +164,21 @@ def test_a_damaged_record_tells_nothing() -> None:
     damaged = dataclasses.replace(run_of("FTmini", 0.7), findings=Findings((Damage("easy-test-0001-s0", "flipped"),)))
     verdict = judged(damaged, HOMING, GTSIM)
     assert verdict.kind == DAMAGED and "DAMAGED" in verdict.text and "%" not in verdict.text
+
+
+def test_after_a_small_try_the_default_number_is_named_and_for_a_reference_nothing() -> None:
+    runs = [
+        synthetic_run(wm, rate, homes=3, per_home=1) for wm, rate in (("warp", 0.4), ("homing", 0.1), ("gtsim", 0.9))
+    ]
+    verdict = judged(*runs)
+    words = shlex.split(verdict.next_step)
+    assert verdict.kind == OPEN and words[words.index("--episodes") + 1] == "24"
+    assert judged(*runs, references=("warp", "homing")).next_step == ""
+
+
+def test_where_nothing_was_played_no_number_is_told() -> None:
+    run = run_of("FTmini", 0.7)
+    rows = [dataclasses.replace(row, result=dataclasses.replace(row.result, state="planned")) for row in run.rows]
+    verdict = judged(dataclasses.replace(run, rows=tuple(rows)), HOMING, GTSIM)
+    assert verdict.kind == PARTIAL and verdict.text == "nothing played yet of 24 episodes"
+    assert verdict.next_step == "python benchmark.py --resume runs/mine"

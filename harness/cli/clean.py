@@ -1,0 +1,51 @@
+"""`runs clean`: what killed runs left goes at once; run folders only after they were named and somebody agreed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from harness.cli.console import note, print_json, say
+from harness.contracts.errors import Refusal
+from harness.contracts.printing import counted
+from harness.running import cleaning
+from harness.running.cleaning import Unfinished
+
+
+def clean(out: Path, unfinished: bool, yes: bool, as_json: bool) -> int:
+    """Remove what killed runs left and, with ``unfinished``, their folders below ``out``; return 0.
+
+    Refusal where folders would go and neither ``yes`` nor a person at a terminal agrees.
+    """
+    found = cleaning.find_unfinished(out) if unfinished else ()
+    agreed = bool(found) and (yes or _agreed(found))
+    leftovers = cleaning.remove_leftovers()
+    removed = [str(path) for path in cleaning.remove_unfinished(found)] if agreed else []
+    if as_json:
+        print_json({**asdict(leftovers), "runs": removed})
+        return 0
+    say(f"sockets     {len(leftovers.sockets)} removed")
+    say(f"containers  {leftovers.engine or f'{len(leftovers.containers)} removed'}")
+    if unfinished:
+        say(f"runs        {len(removed)} removed")
+        for path in removed:
+            say(f"            {path}")
+    return 0
+
+
+def _agreed(found: Sequence[Unfinished]) -> bool:
+    """Name the runs that would go; return what the person at the terminal says to that, Refusal where nobody is."""
+    total = sum(run.size for run in found) / 1e6
+    what = f"{counted(len(found), 'run')} with episodes still to be played, {total:.1f} MB"
+    for run in found:
+        note(f"{run.path}: {run.played} of {run.planned} played, {run.size / 1e6:.1f} MB")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Refusal(
+            f"this would remove {what}.",
+            "Add --yes to remove them. Each can be continued instead: python benchmark.py --resume RUN",
+        )
+    return typer.confirm(f"Remove {what}?", err=True)
