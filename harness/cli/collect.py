@@ -94,6 +94,7 @@ def collect_command(
         name=exp_id,
         suite=source.suite,
         environment=source.environment,
+        scenes_of=source.scenes_of,
         rig=source.rig,
         camera=camera or default_camera(source),
         split=split,

@@ -28,6 +28,7 @@ def question(**changes: Any) -> Question:
         name="demo",
         suite=suite.name,
         environment=suite.environment,
+        scenes_of=suite.environment,
         rig=suite.rig,
         camera="front",
         split="train",
