@@ -29,6 +29,8 @@ NAVMESHES = "navmeshes.json"
 TASKS_FOLDER = Path(__file__).resolve().parent
 
 FROZEN, DRAFT = "frozen", "draft"
+DRAFT_TIER = "draft-tier"
+"""Stamps the result of a tier whose hash may still change: nobody should cite it."""
 
 PANORAMA, PERSPECTIVE = "panorama", "perspective"
 """What the agent of a tier sees, and what world models imagine for it."""

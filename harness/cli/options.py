@@ -26,7 +26,7 @@ from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.action_spaces import check_actions
 from harness.running.images import DOCKER, PROCESS, find_image, read_file
-from harness.running.model_digests import model_digests
+from harness.running.model_digests import with_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
@@ -41,13 +41,11 @@ from harness.worldmodels.strangers import UNSANDBOXED, is_strangers
 from tasks.registry import load_task
 from tasks.requirements import environment_of_requirement
 from tasks.subsets import ALL, MINI, mini, subset_name
-from tasks.suite import DRAFT, Suite, load_suite
+from tasks.suite import DRAFT, DRAFT_TIER, Suite, load_suite
 
 MAX_WORKERS = 256
 
 RUNTIMES = (PROCESS, DOCKER)
-DRAFT_TIER = "draft-tier"
-"""Stamps a result on a tier whose hash may still change: nobody should cite it."""
 
 TRIAL_SUITE = "embedded"
 """The suite that needs nothing but packages."""
@@ -268,11 +266,9 @@ def make_plan(options: RunOptions) -> RunPlan:
     unsandboxed = is_strangers(entry) and not options.wm_container
     identity = identify(options, suite, prepared, image, (UNSANDBOXED,) if unsandboxed else ())
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
-    digests = model_digests(model_plan, prepared.manifest, ReadingLine())
-    identity = replace(identity, wm_digests=digests)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
-    return RunPlan(
+    plan = RunPlan(
         identity,
         environment=environment_plan,
         world_model=model_plan,
@@ -280,6 +276,7 @@ def make_plan(options: RunOptions) -> RunPlan:
         images={kind: image for kind, image in images.items() if image is not None},
         again=again.words(options, environment, world_model, entry.manifest),
     ).with_patience(options.patience)
+    return with_digests(plan, ReadingLine())
 
 
 def _environment(
@@ -316,7 +313,7 @@ def identify(
         wm=manifest.name,
         wm_manifest=asdict(manifest),
         wm_manifest_hash=manifest.digest(),
-        planner=f"{loop.proposer.name}/{loop.reviser.name}/{loop.score.name}",
+        planner=loop.planner,
         seeds=parse_seeds(options.seeds),
         episodes=episodes,
         episodes_subset=subset_name(len(episodes), len(available), options.episodes),

@@ -121,7 +121,8 @@ def write_small_run(
     """
     loop = suite.tier(tier).loop_for(wm)
     kind = ENVIRONMENT if wm.startswith("gtsim") else "plugin"
-    manifest = {"kind": kind, **known_manifest(wm), "settings": {**(settings or {}), **(overrides or {})}}
+    known = {"kind": kind, "settings": {}, **known_manifest(wm)}
+    manifest = {**known, "settings": {**known["settings"], **(settings or {}), **(overrides or {})}}
     identity = RunIdentity(
         suite=suite.name,
         suite_hash=suite.hash(tier),
@@ -133,7 +134,7 @@ def write_small_run(
         wm=wm,
         wm_manifest=manifest,
         wm_manifest_hash=digest(manifest),
-        planner=f"{loop.proposer.name}/{loop.reviser.name}/{loop.score.name}",
+        planner=loop.planner,
         seeds=seeds,
         episodes=suite.episodes(tier, "test")[:kept],
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),

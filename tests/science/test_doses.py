@@ -27,7 +27,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_small_run(root, suite, "gtsim", solved_by(0.1), overrides={"jitter_m": 0.2, "blur_px": 3.0})
     write_small_run(root, suite, "gtsim", solved_by(0.2), overrides={"hue_deg": 30.0})
     write_small_run(root, suite, "gtsim", solved_by(0.3), overrides={"jitter_m": 0.3}, seeds=(0, 1))
-    write_small_run(root, suite, "warp", solved_by(0.5), settings={"jitter_m": 0.4})
+    write_small_run(root, suite, "warp", solved_by(0.5), overrides={"jitter_m": 0.4})
     return root
 
 
