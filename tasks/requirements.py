@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Optional
 
 from harness.contracts.errors import Refusal
+from harness.runtimes.environments import DeclaredEnvironment, environment_of_image
 
+IMAGE = "image"
 METRIC_LPIPS = "metric:lpips"
 IMAGES_FOLDER = Path(__file__).resolve().parent.parent / "images"
 _DOCKER_TIMEOUT_S = 5.0
@@ -36,7 +38,7 @@ def missing_requirement(requirement: str) -> Optional[Missing]:
     kind, _, name = requirement.partition(":")
     if kind == "package":
         return _missing_package(name)
-    if kind == "image":
+    if kind == IMAGE:
         return _missing_image(name)
     if kind == "dataset":
         return _missing_dataset(name)
@@ -46,6 +48,13 @@ def missing_requirement(requirement: str) -> Optional[Missing]:
         f"the suite requires {requirement!r}, which is no known kind.",
         f"Known: package:NAME, image:NAME, dataset:NAME, {METRIC_LPIPS}.",
     )
+
+
+def environment_of_requirement(requirement: str) -> Optional[DeclaredEnvironment]:
+    """Return the environment whose image is required, if it is one that can run without its image as well."""
+    kind, _, name = requirement.partition(":")
+    found = environment_of_image(name) if kind == IMAGE else None
+    return found if found is not None and found.module else None
 
 
 def _missing_lpips() -> Optional[Missing]:
@@ -79,8 +88,10 @@ def _missing_package(name: str) -> Optional[Missing]:
 
 def _missing_image(name: str) -> Optional[Missing]:
     instead = "`--suite embedded` needs no image and runs here."
-    if name.startswith("habitat"):
-        instead = f"or give an interpreter with habitat-sim: `--env-python PYTHON` (docs/habitat.md). {instead}"
+    environment = environment_of_image(name)
+    if environment is not None and environment.module:
+        where = f"`--env-python PYTHON` (docs/{environment.name}.md)"
+        instead = f"or give an interpreter with {environment.module}: {where}. {instead}"
     if not (IMAGES_FOLDER / name / "Dockerfile").exists():
         return Missing(f"it needs the Docker image {name}, and this checkout has no images/{name}/Dockerfile", instead)
     if shutil.which("docker") is None:

@@ -7,7 +7,7 @@ suite hash is per (task, tier), so that a new tier or task never changes an old 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, Mapping, Tuple
 
@@ -19,6 +19,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.planning.config import LoopConfig
 from harness.planning.registry import with_reviser
+from harness.runtimes.environments import DeclaredEnvironment, find_environment
 from tasks.requirements import Missing, missing_requirement
 from tasks.suite_files import read_episodes, read_homes, read_suite
 
@@ -27,12 +28,9 @@ NAVMESHES = "navmeshes.json"
 
 TASKS_FOLDER = Path(__file__).resolve().parent
 
-EMBEDDED, HABITAT = "embedded", "habitat"
-ENVIRONMENTS = (EMBEDDED, HABITAT)
-HABITAT_IMAGE = "image:habitat_eval"
-"""What a suite requires that Habitat plays, unless there is an interpreter with habitat-sim."""
-
 FROZEN, DRAFT = "frozen", "draft"
+DRAFT_TIER = "draft-tier"
+"""Stamps the result of a tier whose hash may still change: nobody should cite it."""
 
 PANORAMA, PERSPECTIVE = "panorama", "perspective"
 """What the agent of a tier sees, and what world models imagine for it."""
@@ -122,9 +120,9 @@ class Suite:
 
     ``name`` is ``<family>-v<version>``, followed by ``@<environment>`` where the suite is played in another environment
     than its own: the name enters the hash, so results of two simulators are never taken for each other. ``environment``
-    plays it; ``navmesh`` are the settings of the walkable area there, where the suite fixes them. ``requires`` lists
-    what has to be here before it can run. ``baseline`` names the reference that the normalised gain starts from, where
-    a tier names no other.
+    plays it; ``navmesh`` are the settings of the walkable area there, where the suite fixes them, and ``elsewhere``
+    those of the other environments that can play it. ``requires`` lists what has to be here before it can run.
+    ``baseline`` names the reference that the normalised gain starts from, where a tier names no other.
     """
 
     name: str
@@ -140,21 +138,37 @@ class Suite:
     baseline: str
     folder: Path
     environment: str
-    navmesh: Mapping[str, Any]
+    elsewhere: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    navmesh: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def played_by(self) -> DeclaredEnvironment:
+        """Return what is declared of the environment that plays this suite."""
+        return find_environment(self.environment)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Say whether another environment than its own plays this suite."""
+        return AT in self.name
 
     def in_environment(self, environment: str) -> Suite:
         """Return this suite as ``environment`` plays it: itself for its own, a suite of another name and hash else."""
         if environment == self.environment:
             return self
-        if environment not in ENVIRONMENTS:
-            raise Refusal(f"there is no environment {environment!r}.", nearest(environment, ENVIRONMENTS))
-        if environment != HABITAT or not self.navmesh:
+        found = find_environment(environment)
+        if environment not in self.elsewhere or found.evaluation is None:
             raise Refusal(
                 f"suite {self.name} cannot be played in {environment}: it is made for {self.environment}.",
                 "Leave out --environment.",
             )
-        requires = (*self.requires, HABITAT_IMAGE)
-        return replace(self, name=f"{self.name}{AT}{environment}", environment=environment, requires=requires)
+        requires = (*self.requires, f"image:{found.evaluation.image}")
+        return replace(
+            self,
+            name=f"{self.name}{AT}{environment}",
+            environment=environment,
+            requires=requires,
+            navmesh=self.elsewhere[environment],
+        )
 
     def tier(self, name: str = "") -> Tier:
         """Return the tier called ``name`` (the default one for ""); Refusal names the nearest."""
@@ -224,7 +238,7 @@ def suite_hash(suite: Suite, tier: str) -> str:
             f"{suite.folder / 'homes.json'} has no digest of scene {unknown[0]!r} ({len(unknown)} missing).",
             _make_command(suite.name, tier),
         )
-    elsewhere = {"navmesh": suite.navmesh} if AT in suite.name else {}
+    elsewhere = {"navmesh": suite.navmesh} if suite.is_elsewhere else {}
     return digest(
         {
             **elsewhere,
@@ -312,7 +326,7 @@ def _load(folder: Path) -> Suite:
         baseline=data.baseline,
         folder=folder,
         environment=data.environment,
-        navmesh=data.habitat.navmesh if data.habitat else {},
+        elsewhere={name: there.navmesh for name, there in data.elsewhere.items()},
     )
 
 

@@ -134,8 +134,8 @@ class ActionData(_File):
     turn_deg: float = Field(gt=0.0, le=180.0)
 
 
-class HabitatData(_File):
-    """What a suite fixes for play in Habitat: the settings of its walkable area."""
+class ElsewhereData(_File):
+    """What a suite fixes for play in another environment than its own: the settings of its walkable area."""
 
     navmesh: Dict[str, Union[bool, int, float, str]]
 
@@ -145,8 +145,8 @@ class SuiteData(_File):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*-v[0-9]+$")
     task: Name
-    environment: Literal["embedded", "habitat"] = "embedded"
-    habitat: Optional[HabitatData] = None
+    environment: Name
+    elsewhere: Dict[str, ElsewhereData] = {}
     requires: Tuple[str, ...] = ()
     default_tier: Name
     default_split: Name

@@ -15,7 +15,7 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector never look again at what the collected tests imported.
 
     A process that collected everything holds millions of objects of numba, scipy and torch. A full collection looks at
-    each, which takes a good part of a second, and statsmodels asks for one whenever p values are corrected.
+    each, which takes a good part of a second.
     """
     gc.collect()
     gc.freeze()

@@ -6,21 +6,17 @@ is said. What is here and says something else is.
 
 from __future__ import annotations
 
-import functools
 from typing import List, Mapping, Sequence
 
-from harness.contracts.digest import digest, to_plain
+from harness.auditing.model_checks import check_model
+from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import ModelManifest
 from harness.records.damage import Damage, Findings
 from harness.records.folder import RECORD
 from harness.records.identity import RunIdentity
-from harness.worldmodels.catalog import load_catalog
-from tasks.suite import Suite, load_suite
-
-DECLARED = ("kind", "family")
-"""What no override changes: another value under a known name is another model."""
+from tasks.subsets import ALL, MINI, MINI_EPISODES
+from tasks.suite import DRAFT, DRAFT_TIER, Suite, Tier, load_suite
 
 
 def check_identity(identity: RunIdentity) -> Findings:
@@ -31,27 +27,6 @@ def check_identity(identity: RunIdentity) -> Findings:
 def check_bank(identity: RunIdentity) -> Findings:
     """Return what is wrong with the identity of a measurement but for its states, which its bank knows."""
     return check_model(identity) + _check_suite(identity, with_episodes=False)
-
-
-def check_model(identity: RunIdentity) -> Findings:
-    """Return where name, manifest and hash of the world model, or the catalog, contradict each other."""
-    manifest = identity.wm_manifest
-    damage: List[Damage] = []
-    if manifest.get("name") != identity.wm:
-        damage.append(_wrong(f"the world model is {identity.wm!r}, its manifest that of {manifest.get('name')!r}"))
-    if digest(manifest) != identity.wm_manifest_hash:
-        damage.append(_wrong(f"wm_manifest_hash is not that of its manifest ({digest(manifest)[:12]})"))
-    if manifest.get("view", identity.view) != identity.view:
-        damage.append(_wrong(f"view is {identity.view!r}, the manifest's {manifest.get('view')!r}"))
-    known = _models().get(identity.wm)
-    if known is None:
-        sentence = f"world model {identity.wm!r} is not in the catalog: nothing but its hash was checked."
-        return Findings(tuple(damage), (sentence,))
-    for name in DECLARED:
-        declared = getattr(known, name)
-        if manifest.get(name) != declared:
-            damage.append(_wrong(f"{identity.wm} has the {name} {manifest.get(name)!r}, the catalog's {declared!r}"))
-    return Findings(tuple(damage))
 
 
 def _check_suite(identity: RunIdentity, with_episodes: bool) -> Findings:
@@ -68,17 +43,26 @@ def _check_suite(identity: RunIdentity, with_episodes: bool) -> Findings:
             f"it was played on another version of {at} ({identity.suite_hash[:12]}) than is here ({present[:12]})"
         )
         return Findings((), (f"{sentence}: episodes and radius were not checked.",))
-    declared = to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": tier.loop_for(identity.wm)})
-    damage = [
-        _wrong(f"its {name} is not that of {at}")
-        for name, value in declared.items()
-        if identity.specs.get(name, value) != value
-    ]
-    if identity.stop not in tier.loop.stop_rules:
-        damage.append(_wrong(f"stop rule {identity.stop!r} is none of {at}"))
+    loop = tier.loop_for(identity.wm)
+    declared = to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop})
+    damage = [_wrong(f"its {name} is not that of {at}")
+              for name, value in declared.items() if identity.specs.get(name) != value]  # fmt: skip
+    damage += map(_wrong, _words(identity, tier, loop.planner, at))
     if with_episodes:
         damage += _episodes(identity, suite, at)
     return Findings(tuple(damage))
+
+
+def _words(identity: RunIdentity, tier: Tier, planner: str, at: str) -> List[str]:
+    """Return what the words of a run say else than its tier does."""
+    damage = []
+    if identity.stop not in tier.loop.stop_rules:
+        damage.append(f"stop rule {identity.stop!r} is none of {at}")
+    if identity.planner != planner:
+        damage.append(f"planner is {identity.planner!r}, that of {at} is {planner!r}")
+    if tier.status == DRAFT and DRAFT_TIER not in identity.stamps:
+        damage.append(f"{at} is a draft, and the stamp {DRAFT_TIER!r} is missing")
+    return damage
 
 
 def _episodes(identity: RunIdentity, suite: Suite, at: str) -> List[Damage]:
@@ -86,7 +70,12 @@ def _episodes(identity: RunIdentity, suite: Suite, at: str) -> List[Damage]:
         known = suite.episodes(identity.tier, identity.split)
     except Refusal as refusal:
         return [_wrong(refusal.what)]
-    return differing(identity.episodes, {episode.id: episode for episode in known}, f"{at} ({identity.split})")
+    subset, count = identity.episodes_subset, len(identity.episodes)
+    names = ("", ALL if count == len(known) else str(count), *((MINI,) if count == MINI_EPISODES else ()))
+    called = f"it holds {count} of the {len(known)} episodes of {at}, and is called {subset!r}"
+    originals = {episode.id: episode for episode in known}
+    differences = differing(identity.episodes, originals, f"{at} ({identity.split})")
+    return differences if subset in names else [_wrong(called), *differences]
 
 
 def differing(episodes: Sequence[Episode], known: Mapping[str, Episode], where: str) -> List[Damage]:
@@ -105,15 +94,6 @@ def differing(episodes: Sequence[Episode], known: Mapping[str, Episode], where: 
             what = ", ".join(f"{name} {mine[name]!r} instead of {theirs[name]!r}" for name in fields[:2])
             damage.append(Damage(f"{RECORD}, {episode.id}", what))
     return damage
-
-
-@functools.cache
-def _models() -> Mapping[str, ModelManifest]:
-    """Return the manifests of the catalog by name, read once."""
-    try:
-        return {entry.manifest.name: entry.manifest for entry in load_catalog(()).entries}
-    except Refusal:
-        return {}
 
 
 def _wrong(what: str) -> Damage:

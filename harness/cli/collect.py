@@ -59,6 +59,7 @@ def _question(asked: CollectArguments, name: str, source: Source) -> Question:
         name=name,
         suite=source.suite,
         environment=source.environment,
+        scenes_of=source.scenes_of,
         rig=source.rig,
         camera=asked.camera or default_camera(source),
         split=asked.split,
@@ -155,11 +156,11 @@ class CollectLine:
 
 def describe(progress: CollectProgress) -> str:
     """Return one line: ``17/50 clips · 2 processes · 143 frames/s · 0:20 left``."""
-    from harness.cli.progress import clock
+    from harness.cli.progress import clock, preparing
 
     parts = [f"{progress.clips}/{progress.total} clips", counted(progress.processes, "process", "processes")]
     if progress.frames_per_s is None:
-        parts.append("opening scenes")
+        parts.append(preparing("compiling and opening scenes", 0, progress.scenes, progress.elapsed_s))
     else:
         parts.append(f"{progress.frames_per_s:.0f} frames/s")
     if progress.eta_s is not None and progress.clips < progress.total:

@@ -14,6 +14,15 @@ from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.contracts.scene_names import list_scenes
+from harness.runtimes.environments import (
+    TASKS,
+    DeclaredEnvironment,
+    collection_of,
+    declared_environments,
+    environment_class,
+    find_environment,
+    titles_of,
+)
 
 if TYPE_CHECKING:
     from harness.collecting.asking import Question
@@ -28,10 +37,14 @@ FRONT = "front"
 
 @dataclass(frozen=True)
 class Source:
-    """Whose cameras are recorded; ``loaded`` is None for RLBench, which no suite plays yet."""
+    """Whose cameras are recorded; ``loaded`` is None for an environment that no suite plays yet.
+
+    ``scenes_of`` names the environment that the scenes are of: the suite's own, where another one plays it.
+    """
 
     suite: str
     environment: str
+    scenes_of: str
     rig: Rig
     loaded: Optional[Suite]
 
@@ -47,17 +60,16 @@ class Given:
 
 
 def find_source(name: str) -> Source:
-    """Return the suite called ``name``, or RLBench."""
-    from harness.collecting.plan import RLBENCH
-
-    if name == RLBENCH:
-        from harness.collecting.arms import arm_rig
-
-        return Source(RLBENCH, RLBENCH, arm_rig(), None)
-    from tasks.suite import load_suite
+    """Return the suite called ``name``, or the environment of that name whose scenes are tasks of its own."""
+    for environment in declared_environments():
+        if environment.name == name and environment.scenes == TASKS:
+            rig = environment_class(collection_of(environment).entry_point)().describe().rig
+            return Source(name, name, name, rig, None)
+    from tasks.suite import AT, load_suite
 
     chosen = load_suite(name)
-    return Source(chosen.name, chosen.environment, chosen.rig, chosen)
+    own = load_suite(chosen.name.partition(AT)[0])
+    return Source(chosen.name, chosen.environment, own.environment, chosen.rig, chosen)
 
 
 def choose_rig(source: Source, name: str) -> Source:
@@ -79,17 +91,20 @@ def default_camera(source: Source) -> str:
 def prepare(question: Question, source: Source, given: Given) -> Tuple[Machine, CollectPlan]:
     """Return where things are and what to collect; a simulator that is no part of the harness is asked who it is."""
     from harness.collecting.asking import make_plan, of_files
-    from harness.collecting.backends import EMBEDDED, HABITAT
-    from harness.collecting.homes import SIMULATOR
 
-    if source.environment != HABITAT and question.recorded.keep_roofs:
-        raise Refusal("--keep-roofs is for Habitat.", "Leave it out.")
-    if source.environment == EMBEDDED:
-        return _embedded_machine(given), make_plan(_without_faces(question), SIMULATOR)
+    environment = find_environment(source.environment)
+    profile = collection_of(environment)
+    if question.recorded.keep_roofs and not _knows_roofs(environment):
+        raise Refusal(f"--keep-roofs is for {titles_of(_knows_roofs)}.", "Leave it out.")
+    if profile.in_process:
+        question = _without_faces(question)
+        plan = make_plan(question, "")  # refuses wrong words before it looks for a simulator
+        machine = _own_machine(given)
+        return machine, make_plan(question, _version(plan, machine))
     check_runtime(given.runtime, given.python)
     if source.loaded is None:
-        plan = make_plan(question, "")  # refuses wrong words before it looks for an interpreter
-        machine = _arm_machine(given)
+        plan = make_plan(question, "")
+        machine = _machine_without_suite(environment, given)
         return machine, make_plan(question, _version(plan, machine))
     question = replace(question, navmesh=dict(source.loaded.navmesh))
     homes = scenes_home(source.loaded, given)
@@ -98,12 +113,20 @@ def prepare(question: Question, source: Source, given: Given) -> Tuple[Machine, 
         raise Refusal(f"there are no scenes below {homes}.", missing_scenes_step(homes))
     plan = make_plan(question, "", found)
     _note_played(question, found)
-    machine = _habitat_machine(source.loaded, given)
+    machine = _machine(environment, source.loaded, given)
     if not of_files(question):
-        from harness.collecting.embedded import export_scenes
+        from harness.collecting.in_process import export_scenes
 
         export_scenes(plan.scenes, machine.cache_dir, homes, note)
     return machine, make_plan(question, _version(plan, machine), found)
+
+
+def _knows_roofs(environment: DeclaredEnvironment) -> bool:
+    return environment.collection is not None and "without_roofs" in environment.collection.options.values()
+
+
+def _is_service(environment: DeclaredEnvironment) -> bool:
+    return environment.collection is not None and not environment.collection.in_process
 
 
 def _version(plan: CollectPlan, machine: Machine) -> str:
@@ -120,52 +143,50 @@ def _version(plan: CollectPlan, machine: Machine) -> str:
     return version
 
 
-def _embedded_machine(given: Given) -> Machine:
+def _own_machine(given: Given) -> Machine:
+    """Return where homes are that the collecting processes draw themselves."""
     from harness.cli.paths import cache_root
     from harness.collecting.machine import Machine
 
     if given.scenes_dir or given.python or given.gpu or given.runtime != PROCESS:
         raise Refusal(
-            "--scenes-dir, --env-python, --env-gpu and --runtime are for Habitat (--env-python and --runtime for "
-            "RLBench too); embedded homes are drawn by the collecting processes themselves.",
+            f"--scenes-dir, --env-python, --env-gpu and --runtime are for {titles_of(_is_service)}: the collecting "
+            "processes draw the homes of this suite themselves.",
             "Leave them out.",
         )
     return Machine(str(cache_root()))
 
 
-def _arm_machine(given: Given) -> Machine:
+def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Machine:
+    """Return where a simulator is whose scenes are tasks of its own."""
     from harness.cli.options import interpreter
     from harness.cli.paths import cache_root
-    from harness.collecting.arms import MODULE
     from harness.collecting.machine import Machine
-    from harness.collecting.rlbench import ENTRY_POINT
-    from harness.running.habitat import require_module
 
     if given.scenes_dir or given.gpu:
         raise Refusal(
-            "--scenes-dir and --env-gpu are for Habitat.",
-            "Leave them out: CoppeliaSim draws on the display of DISPLAY.",
+            f"--scenes-dir and --env-gpu are not for {environment.title}: its scenes are tasks of its own, and it "
+            "draws on the display of DISPLAY.",
+            "Leave them out.",
         )
     if given.runtime == DOCKER:
-        image = _image("wiw-bench/rlbench")
+        image = _image(environment)
         return Machine(str(cache_root()), image=image.reference, image_id=image.id)
     python = interpreter(given.python, "--env-python") or sys.executable
-    require_module(
-        python,
-        MODULE,
-        "Give the Python of an environment with RLBench and PyRep as --env-python (images/rlbench/README.md).",
-    )
-    _check_packages(python, ENTRY_POINT)
+    environment.require_module(python)
+    _check_packages(python, environment)
     return Machine(str(cache_root()), python)
 
 
-def _check_packages(python: str, entry_point: str) -> None:
+def _check_packages(python: str, environment: DeclaredEnvironment) -> None:
     """Raise Refusal, once for all that is missing, where another interpreter cannot run the environment."""
     from harness.running.interpreters import check_python
     from harness.running.plan import ServicePlan
     from harness.runtimes.specs import ENVIRONMENT
 
-    check_python(ServicePlan(ENVIRONMENT, "simulator", entry_point, (), "" if python == sys.executable else python))
+    entry_point = collection_of(environment).entry_point
+    named = "" if python == sys.executable else python
+    check_python(ServicePlan(ENVIRONMENT, environment.name, entry_point, (), named))
 
 
 def scenes_home(suite: Suite, given: Given) -> Path:
@@ -183,28 +204,27 @@ def check_runtime(runtime: str, python: str) -> None:
         raise Refusal("--env-python names an interpreter for a process.", "Leave it out, or use --runtime process.")
 
 
-def _habitat_machine(suite: Suite, given: Given) -> Machine:
+def _machine(environment: DeclaredEnvironment, suite: Suite, given: Given) -> Machine:
+    """Return where a suite's simulator and scenes are."""
     from harness.cli.options import interpreter
     from harness.cli.paths import cache_root
-    from harness.collecting.habitat import ENTRY_POINT
     from harness.collecting.machine import Machine
-    from harness.running.habitat import require_module
     from harness.running.services import find_gpu
 
     scenes, gpu, navmesh = str(scenes_home(suite, given)), find_gpu(given.gpu), dict(suite.navmesh)
     if given.runtime == DOCKER:
-        image = _image("wiw-bench/habitat_collect")
+        image = _image(environment)
         return Machine(str(cache_root()), "", scenes, gpu, navmesh, image.reference, image.id)
     python = interpreter(given.python, "--env-python") or sys.executable
-    require_module(python)
-    _check_packages(python, ENTRY_POINT)
+    environment.require_module(python)
+    _check_packages(python, environment)
     return Machine(str(cache_root()), python, scenes, gpu, navmesh)
 
 
-def _image(name: str) -> ImageRecord:
+def _image(environment: DeclaredEnvironment) -> ImageRecord:
     from harness.running.images import find_image, own_image
 
-    return find_image(own_image(name))
+    return find_image(own_image(collection_of(environment).image))
 
 
 def _without_faces(question: Question) -> Question:

@@ -39,7 +39,7 @@ def compare_runs(
     folders, at = choose_runs(paths, baseline)
     terms = terms_of(folders[0].identity, allow_partial, allow_prompts)
     runs = [sound_run(folder) for folder in folders]
-    check_comparable(runs, terms)  # refuses before scipy and statsmodels are loaded, which takes seconds
+    check_comparable(runs, terms)  # refuses before scipy is loaded, which takes seconds
     from harness.reporting.comparison import write_comparison
     from harness.scoring.comparing import as_plain, compare
 

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from harness.cli import again
-from harness.cli.paths import cache_root
 from harness.cli.progress import ReadingLine
 from harness.cli.scenes import choose_scenes
 from harness.contracts.commands import command
@@ -26,13 +25,13 @@ from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.action_spaces import check_actions
-from harness.running.habitat import has_module, plan_habitat, require_module
 from harness.running.images import DOCKER, PROCESS, find_image, read_file
-from harness.running.model_digests import model_digests
+from harness.running.model_digests import with_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
 from harness.running.references import check_reference
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.running.views import check_view, choose_tier, tier_for
+from harness.runtimes.environments import FILES, has_module, titles_of
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.packages import package_lacks
@@ -40,14 +39,13 @@ from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
 from harness.worldmodels.strangers import UNSANDBOXED, is_strangers
 from tasks.registry import load_task
+from tasks.requirements import environment_of_requirement
 from tasks.subsets import ALL, MINI, mini, subset_name
-from tasks.suite import AT, DRAFT, HABITAT, HABITAT_IMAGE, Suite, load_suite
+from tasks.suite import DRAFT, DRAFT_TIER, Suite, load_suite
 
 MAX_WORKERS = 256
 
 RUNTIMES = (PROCESS, DOCKER)
-DRAFT_TIER = "draft-tier"
-"""Stamps a result on a tier whose hash may still change: nobody should cite it."""
 
 TRIAL_SUITE = "embedded"
 """The suite that needs nothing but packages."""
@@ -179,12 +177,18 @@ def choose_suite(options: RunOptions, prepared: Prepared) -> Suite:
     alone = command("plugin", "check", *_named(options, manifest))
     check_actions(manifest, suite, alone)
     check_view(manifest, suite, choose_tier(manifest, suite, options.tier), alone)
-    if options.scenes and suite.environment != HABITAT:
-        raise Refusal(f"--scenes is for Habitat, and {suite.environment} plays {suite.name}.", "Leave it out.")
-    if suite.environment == HABITAT and options.env_python:
-        require_module(interpreter(options.env_python, "--env-python"))
-    if HABITAT_IMAGE in suite.requires and not options.env_container and has_module(options.env_python):
-        suite = replace(suite, requires=tuple(need for need in suite.requires if need != HABITAT_IMAGE))
+    environment = suite.played_by
+    if options.scenes and environment.scenes != FILES:
+        raise Refusal(
+            f"--scenes is for {titles_of(lambda other: other.scenes == FILES)}, and {environment.title} "
+            f"play {suite.name}.",
+            "Leave it out.",
+        )
+    if environment.module and options.env_python:
+        environment.require_module(interpreter(options.env_python, "--env-python"))
+    if environment.module and not options.env_container and has_module(options.env_python, environment.module):
+        needs = tuple(need for need in suite.requires if environment_of_requirement(need) != environment)
+        suite = replace(suite, requires=needs)
     here = [f"{missing.reason}. {missing.remedy}" for missing in suite.missing()]
     here += [f"{lack.what}. To get them: {'; '.join(lack.steps)}." for lack in prepared.lacks]
     if len(here) == 1 and not prepared.lacks:
@@ -262,11 +266,9 @@ def make_plan(options: RunOptions) -> RunPlan:
     unsandboxed = is_strangers(entry) and not options.wm_container
     identity = identify(options, suite, prepared, image, (UNSANDBOXED,) if unsandboxed else ())
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
-    digests = model_digests(model_plan, prepared.manifest, ReadingLine())
-    identity = replace(identity, wm_digests=digests)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
-    return RunPlan(
+    plan = RunPlan(
         identity,
         environment=environment_plan,
         world_model=model_plan,
@@ -274,6 +276,7 @@ def make_plan(options: RunOptions) -> RunPlan:
         images={kind: image for kind, image in images.items() if image is not None},
         again=again.words(options, environment, world_model, entry.manifest),
     ).with_patience(options.patience)
+    return with_digests(plan, ReadingLine())
 
 
 def _environment(
@@ -282,10 +285,8 @@ def _environment(
     """Return how to start the environment that plays the suite, and its image if it runs in a container."""
     known = suite.scene_digests()
     digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}
-    if suite.environment == HABITAT:
-        files = {} if AT in suite.name else digests  # those of embedded homes are of homes; the exporter checks them
-        return plan_habitat(suite, choose_scenes(options.scenes, suite), files, where)
-    return plan_environment(suite.environment, cache_root(), digests, where)
+    files = {} if suite.is_elsewhere else digests  # those of homes are of homes; their exporter checks them
+    return plan_environment(suite, choose_scenes(options.scenes, suite), files, where)
 
 
 def identify(
@@ -312,7 +313,7 @@ def identify(
         wm=manifest.name,
         wm_manifest=asdict(manifest),
         wm_manifest_hash=manifest.digest(),
-        planner=f"{loop.proposer.name}/{loop.reviser.name}/{loop.score.name}",
+        planner=loop.planner,
         seeds=parse_seeds(options.seeds),
         episodes=episodes,
         episodes_subset=subset_name(len(episodes), len(available), options.episodes),

@@ -23,13 +23,15 @@ from harness.contracts.manifests import NONE
 from harness.contracts.results import FAILED, OK, PLAYED
 from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
+from harness.records.identity import RunIdentity
 from harness.records.listing import read_runs
 from harness.records.model_parts import unknown_parts
 from harness.records.resuming import recorded_words, resume_command
 from harness.running.interpreters import check_interpreters
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE, RunOutcome
-from harness.worldmodels.preparing import Choice
+from harness.worldmodels.digests import commits_of
+from harness.worldmodels.preparing import UNPINNED, Choice
 from harness.worldmodels.strangers import UNSANDBOXED, warning
 from tasks.suite import load_suite
 
@@ -204,6 +206,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = Fa
         "wm": identity.wm,
         "wm_overrides": dict(identity.wm_overrides),
         "weights": identity.wm_manifest["weights"] or "none",
+        "checkpoints": loaded(identity),
         "stamps": list(identity.stamps),
         "planner": identity.planner,
         "seeds": list(identity.seeds),
@@ -227,6 +230,14 @@ def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = Fa
             shown = "; ".join(f"{part}: {fact}" for part, fact in value.items()) if name == "references" else value
             say(f"{name:<{width}}  {'unknown' if shown is None else shown}")
     return 0
+
+
+def loaded(identity: RunIdentity) -> list[str]:
+    """Return what of the hub a run loads, with its commit, and whether it was the plugin.toml that named it."""
+    commits = commits_of(identity.wm_digests)
+    sources = {field: identity.wm_manifest[field]["source"] for field in commits}
+    note = " (not pinned: what the cache holds now)" if UNPINNED in identity.stamps else ""
+    return [f"{sources[field]}@{commit}{note}" for field, commit in commits.items()]
 
 
 def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, Any]:

@@ -110,10 +110,13 @@ def _phase(progress: Progress) -> str:
     """Return what a run does before it plays at its pace, with its time and, of homes, a count."""
     if progress.phase_s is not None:
         return f"{progress.phase} {clock(progress.phase_s)}"
-    preparing = progress.preparing
-    if preparing is None:
-        return progress.phase
-    return f"{progress.phase}, {preparing.homes} of {preparing.planned_homes} {clock(preparing.seconds)}"
+    known = progress.preparing
+    return preparing(progress.phase, known.homes, known.planned_homes, known.seconds) if known else progress.phase
+
+
+def preparing(doing: str, done: int, planned: int, seconds: float) -> str:
+    """Return what is done before the pace is known: ``compiling and preparing homes, 1 of 7 0:12``."""
+    return f"{doing}, {done} of {planned} {clock(seconds)}"
 
 
 def _line(progress: Progress, things: str, outcomes: list[str]) -> str:

@@ -20,7 +20,7 @@ from harness.running.progress import BROKEN_CODE
 from tasks.subsets import MINI
 from tasks.suite import load_suite
 
-if TYPE_CHECKING:  # scipy and statsmodels take seconds: a refusal never waits for them
+if TYPE_CHECKING:  # scipy takes a second or more: a refusal never waits for them
     from harness.scoring.data import RunData
     from harness.scoring.summary import Context, Summary
 

@@ -1,4 +1,4 @@
-"""Where the scenes of a run come from when Habitat plays it."""
+"""Where the scenes of a run come from, and how those that can be made are made before it starts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from harness.cli.console import note
 from harness.cli.paths import cache_root
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import absolute
-from harness.running.habitat import scenes_folder
 from harness.running.plan import RunPlan
-from tasks.suite import AT, EMBEDDED, HABITAT, Suite, load_suite
-
-EXPORTER = "images.embedded.habitat_scenes"
-"""Run as a program: the harness never looks into a simulator."""
+from harness.running.services import scenes_folder
+from harness.runtimes.environments import MADE
+from tasks.suite import AT, Suite, load_suite
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def choose_scenes(given: str, suite: Suite) -> Path:
-    """Return the folder of the scenes: the one given, else the cache's for embedded homes, the data folder's else."""
+    """Return the folder of the scenes: the one given, else in the cache what can be made, else the data folder's."""
     if given:
         return absolute(given)
-    if suite.family == EMBEDDED:
-        return cache_root() / HABITAT
+    if suite.played_by.scenes == MADE:
+        return cache_root()
+    if suite.is_elsewhere:
+        return cache_root() / suite.environment
     from tasks.datasets.catalog import data_folder
     from tasks.official.scenes import SCENES_FOLDER
 
@@ -35,17 +35,19 @@ def choose_scenes(given: str, suite: Suite) -> Path:
 
 
 def prepare_scenes(plan: RunPlan) -> None:
-    """Export the homes of a run that Habitat is to play and its scenes folder lacks; say each.
+    """Export the scenes of a run that another environment than the suite's own plays and its folder lacks; say each.
 
     Licensed scenes cannot be made: the environment names a missing one with the steps to get it.
     """
-    service, identity = plan.environment, plan.identity
-    if service is None or service.name != HABITAT or AT not in identity.suite:
+    identity = plan.identity
+    if plan.environment is None or AT not in identity.suite:
         return
-    known = load_suite(identity.suite, identity.task).scene_digests()
+    suite = load_suite(identity.suite, identity.task)
+    own = load_suite(identity.suite.partition(AT)[0], identity.task).played_by
+    known = suite.scene_digests()
     digests = {scene: known[scene] for scene in {episode.scene for episode in identity.episodes}}
-    folder = scenes_folder(service)
-    command = [sys.executable, "-m", EXPORTER, "--cache", str(cache_root()), "--out", str(folder)]
+    folder = scenes_folder(plan.environment, suite)
+    command = [sys.executable, "-m", own.scene_exporter, "--cache", str(cache_root()), "--out", str(folder)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")])}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -59,5 +61,5 @@ def prepare_scenes(plan: RunPlan) -> None:
     if exporting.returncode:
         raise Refusal(
             f"the scenes could not be exported to {folder}: {said.strip() or 'the exporter said nothing'}",
-            "Mend that, or choose another folder with --scenes.",
+            "Fix that, or choose another folder with --scenes.",
         )

@@ -6,17 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Optional, Tuple
 
-from harness.collecting.arms import STEPS_PER_S, check_arm_scene
-from harness.collecting.backends import EMBEDDED, HABITAT
 from harness.collecting.choosing import choose_files, parse_scenes
 from harness.collecting.demonstrations import DEMONSTRATION
 from harness.collecting.guarding import SPLITS, check_name
-from harness.collecting.homes import check_home
-from harness.collecting.plan import LAYOUTS, LEROBOT, PLAIN, RLBENCH, WHOLE, CollectPlan, Recorded, rig_digest
+from harness.collecting.plan import LAYOUTS, LEROBOT, PLAIN, WHOLE, CollectPlan, Recorded, rig_digest
 from harness.collecting.policies import POLICIES, WAYPOINTS
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
+from harness.runtimes.environments import DEMONSTRATIONS, FILES, collection_of, find_environment
 
 MOST_HOMES = 10_000
 CLIPS_PER_TRAJECTORY = 25
@@ -29,6 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Question:
     """What the command line asks, as it was typed; ``rig`` is that of the suite.
 
+    ``environment`` plays the suite; ``scenes_of`` names the environment that its scenes are of, which is another one
+    where the suite is played elsewhere.
     ``policy`` is '', ``clip_frames`` and ``fps`` are None where nothing was typed; ``recorded`` and ``navmesh``
     are as in `CollectPlan`.
     """
@@ -36,6 +36,7 @@ class Question:
     name: str
     suite: str
     environment: str
+    scenes_of: str
     rig: Rig
     camera: str
     split: str
@@ -64,7 +65,7 @@ def make_plan(question: Question, simulator: str, found_scenes: Tuple[str, ...] 
         raise Refusal(f"there is no split {question.split!r} to collect.", hint)
     if question.layout not in LAYOUTS:
         raise Refusal(f"there is no layout {question.layout!r}.", nearest(question.layout, LAYOUTS))
-    policies, clip_frames, fps = _arm_settings(question) if _of_arm(question) else _walk_settings(question)
+    policies, clip_frames, fps = _arm_settings(question) if _demonstrated(question) else _walk_settings(question)
     camera = question.rig.camera(question.camera)
     scenes, per_trajectory = choose_scenes(question, found_scenes)
     return CollectPlan(
@@ -88,8 +89,8 @@ def make_plan(question: Question, simulator: str, found_scenes: Tuple[str, ...] 
     )
 
 
-def _of_arm(question: Question) -> bool:
-    return question.environment == RLBENCH
+def _demonstrated(question: Question) -> bool:
+    return collection_of(find_environment(question.environment)).data == DEMONSTRATIONS
 
 
 def _walk_settings(question: Question) -> Tuple[Tuple[str, ...], int, int]:
@@ -116,7 +117,8 @@ def _arm_settings(question: Question) -> Tuple[Tuple[str, ...], int, int]:
         raise Refusal("--depth, --rig and --keep-roofs are for walks.", "Leave them out.")
     if not question.scenes:
         raise Refusal("no task was named.", "For example: --scenes push_buttons,stack_cups")
-    return (DEMONSTRATION,), WHOLE, STEPS_PER_S if question.fps is None else question.fps
+    own_fps = collection_of(find_environment(question.environment)).fps
+    return (DEMONSTRATION,), WHOLE, own_fps if question.fps is None else question.fps
 
 
 def choose_scenes(question: Question, found: Tuple[str, ...]) -> Tuple[Tuple[str, ...], int]:
@@ -125,7 +127,7 @@ def choose_scenes(question: Question, found: Tuple[str, ...]) -> Tuple[Tuple[str
     Without ``--scenes`` there is one home for every 25 clips. Scenes that were named all get a trajectory, however
     short: naming a scene and finding it missing from the data would be a trap.
     """
-    per_trajectory = 1 if _of_arm(question) else CLIPS_PER_TRAJECTORY
+    per_trajectory = 1 if _demonstrated(question) else CLIPS_PER_TRAJECTORY
     wanted = -(-question.clips // per_trajectory)
     if of_files(question):
         scenes = choose_files(question.scenes, question.split, found, wanted)
@@ -145,13 +147,10 @@ def choose_scenes(question: Question, found: Tuple[str, ...]) -> Tuple[Tuple[str
 
 
 def of_files(question: Question) -> bool:
-    """Say whether scenes are files of the user's: Habitat's, unless they are exported homes."""
-    return question.environment == HABITAT and not question.suite.startswith(EMBEDDED)
+    """Say whether scenes are files of the user's, and not exported from what can be made."""
+    return find_environment(question.scenes_of).scenes == FILES
 
 
 def _check_scene_name(scene: str, question: Question) -> None:
-    if _of_arm(question):
-        check_arm_scene(scene)
-    elif not of_files(question):
-        check_home(scene)
+    find_environment(question.scenes_of).check_scene(scene)
     check_name(scene, question.split)

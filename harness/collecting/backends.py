@@ -7,27 +7,36 @@ from typing import Union
 
 from harness.collecting.frames import Backend, Demonstrator
 from harness.collecting.machine import Machine
-from harness.collecting.plan import PLAIN, RLBENCH, CollectPlan, Recorded
+from harness.collecting.plan import PLAIN, CollectPlan, Recorded
 from harness.contracts.cameras import Camera
-
-EMBEDDED, HABITAT = "embedded", "habitat"
+from harness.runtimes.environments import (
+    DEMONSTRATIONS,
+    EnvironmentFacts,
+    collection_of,
+    environment_class,
+    find_environment,
+)
 
 
 def make_backend(
-    environment: str, camera: Camera, machine: Machine, log: Path, how: Recorded = PLAIN
+    name: str, camera: Camera, machine: Machine, log: Path, how: Recorded = PLAIN
 ) -> Union[Backend, Demonstrator]:
-    """Return the simulator of ``environment``; what a service says goes to ``log``."""
-    if environment == EMBEDDED:
-        from harness.collecting.embedded import EmbeddedBackend
+    """Return the simulator of the environment called ``name``; what a service says goes to ``log``."""
+    environment = find_environment(name)
+    profile = collection_of(environment)
+    if profile.in_process:
+        from harness.collecting.in_process import InProcessWalks
 
-        return EmbeddedBackend(machine.cache_dir, camera, how.depth)
-    if environment == RLBENCH:
-        from harness.collecting.rlbench import RLBenchDemonstrator
+        facts = EnvironmentFacts(scenes_folder=machine.cache_dir)
+        simulator = environment_class(profile.entry_point)(**profile.values(facts)).describe().simulator
+        return InProcessWalks(simulator, machine.cache_dir, camera, how.depth)
+    if profile.data == DEMONSTRATIONS:
+        from harness.collecting.demonstration_service import DemonstrationService
 
-        return RLBenchDemonstrator(camera, machine, log)
-    from harness.collecting.habitat import HabitatBackend
+        return DemonstrationService(environment, camera, machine, log)
+    from harness.collecting.walk_service import WalkService
 
-    return HabitatBackend(camera, machine, log, how)
+    return WalkService(environment, camera, machine, log, how)
 
 
 def backend_of(plan: CollectPlan, machine: Machine, log: Path) -> Union[Backend, Demonstrator]:

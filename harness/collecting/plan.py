@@ -14,15 +14,13 @@ from typing import Any, Dict, Mapping, Tuple
 from harness.contracts.cameras import Camera, Rig
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
+from harness.runtimes.environments import DEMONSTRATIONS, collection_of, find_environment
 
 LEROBOT, FOLDERS = "lerobot", "folders"
 LAYOUTS = (LEROBOT, FOLDERS)
 RECORD = "meta/collect.json"
 CHUNK_FILES = 1000
 """Files in one folder of the layout, as its readers expect."""
-
-RLBENCH = "rlbench"
-"""The environment whose data are demonstrations of an arm; all others are walked through."""
 
 WHOLE = 0
 """``clip_frames`` where a clip is a whole demonstration, which is as long as the task takes."""
@@ -50,7 +48,7 @@ class Unit:
 class Recorded:
     """How a walk is seen, beyond its camera.
 
-    ``depth`` says whether depth is kept as well; ``face_pixels`` is the side of the cube faces that Habitat joins a
+    ``depth`` says whether depth is kept as well; ``face_pixels`` is the side of the cube faces that a simulator joins a
     panorama from (0: half its width); with ``keep_roofs`` it counts roofs as walkable.
     """
 
@@ -95,7 +93,8 @@ class CollectPlan:
 
     def __post_init__(self) -> None:
         """Refuse numbers that no data set can have."""
-        if self.whole != (self.environment == RLBENCH) or (self.whole and self.clips_per_trajectory != 1):
+        demonstrates = collection_of(find_environment(self.environment)).data == DEMONSTRATIONS
+        if self.whole != demonstrates or (self.whole and self.clips_per_trajectory != 1):
             raise Refusal(
                 f"clips of {self.clip_frames} frames cannot be had of {self.environment}.", "Collect it again."
             )

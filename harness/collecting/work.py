@@ -31,6 +31,7 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 class CollectProgress:
     """How far a collection is; the speed counts from this start or resume, None until something was recorded.
 
+    Until then ``scenes`` are opened (there are so many to record in), and have been for ``elapsed_s`` seconds.
     ``said`` are sentences that nobody was told yet: what of a scene's walkable area does not count, and why.
     """
 
@@ -40,6 +41,8 @@ class CollectProgress:
     frames_per_s: Optional[float]
     eta_s: Optional[float]
     said: Tuple[str, ...] = ()
+    scenes: int = 0
+    elapsed_s: float = 0.0
 
 
 Report = Callable[[CollectProgress], None]
@@ -105,6 +108,7 @@ class Collection:
         order = sorted(plan.units, key=lambda unit: (plan.scenes.index(unit.scene), unit.trajectory))
         self._left: List[Unit] = [unit for unit in order if not unit_record_path(folder, unit.number).exists()]
         self._done_clips = plan.clips - sum(unit.clips for unit in self._left)
+        self._scenes = len({unit.scene for unit in self._left})
         self._attempts: Dict[int, int] = {}
         self._frames = self._clips = 0
         self._said: List[str] = []
@@ -181,7 +185,9 @@ class Collection:
         speed = self._frames / passed if self._frames else None
         eta = (self._plan.clips - self._done_clips) * passed / self._clips if self._clips else None
         said, self._said = tuple(self._said), []
-        self._report(CollectProgress(self._done_clips, self._plan.clips, processes, speed, eta, said))
+        self._report(
+            CollectProgress(self._done_clips, self._plan.clips, processes, speed, eta, said, self._scenes, passed)
+        )
 
 
 def _environment() -> Dict[str, str]:

@@ -69,7 +69,7 @@ def collect_places(large: bool, log: Optional[Path] = None, count: int = PLACES)
     homes = sorted({episode.scene for episode in episodes})[:HOMES]
     chosen = [episode for episode in episodes if episode.scene in homes]
     known = suite.scene_digests()
-    plan, _ = plan_environment(suite.family, cache_root(), {home: known[home] for home in homes}, Placement())
+    plan, _ = plan_environment(suite, cache_root(), {home: known[home] for home in homes}, Placement())
     with (
         tempfile.TemporaryDirectory(prefix="wiw-check-") as folder,
         start(plan, START_S, log or Path(folder) / "environment.log") as service,

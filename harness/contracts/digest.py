@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Any, Iterable, List, Tuple
+from typing import Any, Iterable, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,9 @@ _SCALARS = (float, str, int, bool, type(None))
 
 
 @functools.cache
-def _field_names(kind: type) -> Tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _field_names(kind: type) -> Optional[Tuple[str, ...]]:
+    """Return the names of a dataclass's fields; None of any other kind."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 def to_plain(value: Any) -> Any:
@@ -29,10 +30,12 @@ def to_plain(value: Any) -> Any:
     Dataclasses become dicts of their fields. Arrays and other objects raise TypeError: they are hashed
     by `array_digest` and referred to by digest.
     """
-    if type(value) in _SCALARS:
+    kind: type = type(value)
+    if kind in _SCALARS:
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: to_plain(getattr(value, name)) for name in _field_names(type(value))}
+    names = _field_names(kind)
+    if names is not None:
+        return {name: to_plain(getattr(value, name)) for name in names}
     if isinstance(value, dict):
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

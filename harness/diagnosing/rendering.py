@@ -16,22 +16,20 @@ from harness.contracts.observations import ViewRequest
 from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 from harness.running.liveness import LivenessGate
 from harness.running.plan import ServicePlan
-from harness.running.services import ENVIRONMENT_CLASSES, Placement, plan_environment, start
+from harness.running.services import Placement, plan_environment, start
+from harness.runtimes.environments import MADE, declared_environments
 from harness.wire.client import Deadlines, EnvironmentClient
 from tasks.suite import Suite, list_suites, load_suite
 
 LEAST_S = 5.0
 """A frame is not tried in less time than this."""
 
-EMBEDDED = "embedded"
-
-_MEND_CPU = "Delete the homes cache ({cache}), and reinstall: pip install -c constraints.txt -e '.[embedded]'"
+_FIX = "Delete the homes cache ({cache}), and reinstall: pip install -c constraints.txt -e '.[embedded]'"
 _WARM_UP = "Play one episode, which waits longer and keeps what it builds: python benchmark.py --wm none --task ignav "
-_MEND_GPU = "Mend what `gpu`, `libcuda` and `egl` name above; in a container set NVIDIA_DRIVER_CAPABILITIES=all."
 
 
-def check_frame(name: str, plan: ServicePlan, suite: Suite, mend: str, until: float, fault: str = WARNING) -> Finding:
-    """Start an environment, look at its first frame and at one after a turn; ``mend`` says what to do about a dead one.
+def check_frame(name: str, plan: ServicePlan, suite: Suite, fix: str, until: float, fault: str = WARNING) -> Finding:
+    """Start an environment, look at its first frame and at one after a turn; ``fix`` says what to do about a dead one.
 
     The second frame shows that the renderer follows the body. ``until`` is when to give up (`time.monotonic`), and
     ``fault`` the state of a failure; slowness alone is none, since a first start builds a home and compiles.
@@ -47,39 +45,41 @@ def check_frame(name: str, plan: ServicePlan, suite: Suite, mend: str, until: fl
     except DeadlineExceeded as error:
         return Finding(name, WARNING, error.what, "the machine is slow, or busy, or this is the first start", warm_up)
     except DeadFrame as error:
-        return Finding(name, fault, error.what, "agents would be shown nothing: their episodes end as errors", mend)
+        return Finding(name, fault, error.what, "agents would be shown nothing: their episodes end as errors", fix)
     except WiwError as error:
-        return Finding(name, fault, error.what, "no frame could be rendered", error.next_step or mend)
+        return Finding(name, fault, error.what, "no frame could be rendered", error.next_step or fix)
     return Finding(name, OK, f"{size}, alive, after {time.monotonic() - began:.1f} s")
 
 
 def examine_frames(cache: Path, engine: bool, gpus: list[str], until: float) -> Iterator[Finding]:
-    """Yield one finding a device: every suite that can run here as a process, and on the engine.
+    """Yield one finding a device: every environment that needs no files of the user's, as a process and on the engine.
 
-    ``gpus`` are UUIDs. The embedded suite draws on the CPU; others are tried on every GPU, or without one.
+    ``gpus`` are UUIDs: an environment that draws on a GPU is tried on every one, or without one.
     """
-    for family in ENVIRONMENT_CLASSES:
+    for environment in declared_environments():
+        if environment.scenes != MADE:
+            continue
+        family = environment.name
         suite = _runnable(family)
         if isinstance(suite, Finding):
             yield suite
             continue
-        devices = [""] if family == EMBEDDED or not gpus else gpus
+        devices = gpus if environment.draws_on_gpu and gpus else [""]
         for gpu in devices:
             label = f"frame: {family} on {gpu or 'the CPU'}"
-            mend = _MEND_CPU.format(cache=cache) if family == EMBEDDED else _MEND_GPU
-            placed = Placement(gpu=gpu)
-            fault = PROBLEM if family == EMBEDDED else WARNING
-            yield check_frame(label, plan_environment(family, cache, {}, placed)[0], suite, mend, until, fault)
+            fix = _FIX.format(cache=cache)
+            plan, _ = plan_environment(suite, cache, {}, Placement(gpu=gpu))
+            yield check_frame(label, plan, suite, fix, until, PROBLEM)
             if engine:
-                yield _in_container(f"{label}, in Docker", suite, cache, gpu, mend, until)
+                yield _in_container(f"{label}, in Docker", suite, cache, gpu, fix, until)
 
 
-def _in_container(name: str, suite: Suite, cache: Path, gpu: str, mend: str, until: float) -> Finding:
+def _in_container(name: str, suite: Suite, cache: Path, gpu: str, fix: str, until: float) -> Finding:
     try:
-        plan, _ = plan_environment(suite.family, cache, {}, Placement(container=True, gpu=gpu))
+        plan, _ = plan_environment(suite, cache, {}, Placement(container=True, gpu=gpu))
     except WiwError as error:
         return Finding(name, SKIPPED, error.what, "", error.next_step)
-    return check_frame(name, plan, suite, mend, until)
+    return check_frame(name, plan, suite, fix, until)
 
 
 def _runnable(family: str) -> Suite | Finding:

@@ -45,6 +45,11 @@ class LoopConfig:
     goal_camera: str
     stop_rules: Tuple[str, ...]
 
+    @property
+    def planner(self) -> str:
+        """Return the names of the parts that decide, as results show them."""
+        return f"{self.proposer.name}/{self.reviser.name}/{self.score.name}"
+
     def digest(self) -> str:
         """Return the hash of all parts and constants."""
         return digest(self)

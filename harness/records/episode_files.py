@@ -48,7 +48,8 @@ class MapInfo:
 class EpisodeRecord:
     """The whole of ``trajectory.json``: enough to import the episode into a new journal.
 
-    ``record_digest`` is the hash of the rest, "" in files from before it was written.
+    ``record_digest`` is the hash of the rest. ``plan_digest`` is that of the run that played the episode, so that it is
+    never taken for another's. Each is "" in files from before it was written.
     """
 
     task: str
@@ -58,6 +59,7 @@ class EpisodeRecord:
     trajectory: Trajectory
     map: MapInfo
     record_digest: str = ""
+    plan_digest: str = ""
 
     @property
     def key(self) -> EpisodeKey:
@@ -75,19 +77,16 @@ def record_digest(value: Mapping[str, Any]) -> str:
     return digest({**{name: item for name, item in value.items() if name != "record_digest"}, "result": result})
 
 
-def make_record(key: EpisodeKey, played: PlayedEpisode, result: EpisodeResult, attempts: int) -> EpisodeRecord:
-    """Return what ``trajectory.json`` says of a played episode, with its digest."""
+def make_record(
+    key: EpisodeKey, played: PlayedEpisode, result: EpisodeResult, attempts: int, plan_digest: str
+) -> EpisodeRecord:
+    """Return what ``trajectory.json`` says of an episode that the run of ``plan_digest`` played, with its digest."""
     check_name(key.episode)
     rows, columns = played.map.walkable.shape
     info = MapInfo(played.map.origin, played.map.cell_m, rows, columns)
-    record = EpisodeRecord(key.task, key.tier, attempts, result, played.trajectory, info)
+    record = EpisodeRecord(key.task, key.tier, attempts, result, played.trajectory, info, plan_digest=plan_digest)
     # Of the values as they will be read: later versions may know more fields, and must find the same digest.
     return replace(record, record_digest=record_digest(json.loads(_json(to_plain(record)))))
-
-
-def write_episode(episodes: Path, key: EpisodeKey, played: PlayedEpisode, result: EpisodeResult, attempts: int) -> Path:
-    """Write all files of a played episode below ``episodes`` and return its folder."""
-    return write_record(episodes, make_record(key, played, result, attempts), played)
 
 
 def write_record(episodes: Path, record: EpisodeRecord, played: PlayedEpisode) -> Path:

@@ -21,7 +21,7 @@ from harness.records.atomic import write_atomic
 from harness.records.episode_files import EpisodeRecord, check_name, read_episode, remove_leftovers
 from harness.records.errors import RecordError, disk_errors
 from harness.records.identity import FORMAT, EpisodeKey, Provenance, RunIdentity, RunRecord
-from harness.records.journal import MAX_ROWS, Journal, JournalRow
+from harness.records.journal import MAX_ROWS, Journal, JournalRow, lost_plan
 from harness.records.lock import FolderLock
 from harness.records.notes import NOTES
 from harness.records.plain import from_plain
@@ -44,7 +44,7 @@ RECORD_BYTES = 32 << 20
 _NAMES = ("suite", "task", "tier", "split", "stop", "view", "wm")
 """Fields of an identity that name files and folders, here or in the suite's data."""
 
-_LAST_TIME = 2e11
+LAST_TIME = 2e11
 """Seconds since 1970 that a calendar can still show."""
 
 _SAFE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}")
@@ -168,7 +168,8 @@ class RunFolder:
         """Return the open journal, made with every episode planned if there is none; hold `lock` while using it.
 
         Leftovers of killed workers are removed. Episodes that are complete in ``episodes/`` but not committed (the
-        run was killed in between, or the journal was moved away) are imported instead of being played again.
+        run was killed in between, or the journal was moved away) are imported instead of being played again, unless
+        they say that another run played them. Their rows tell that they were imported.
         """
         with disk_errors(self.path):
             self.episodes.mkdir(exist_ok=True)
@@ -185,8 +186,18 @@ class RunFolder:
         return journal
 
     def _check_owner(self, journal: Journal) -> None:
-        """Raise RecordError for the journal of another run, or of a `run.json` that was edited since."""
-        if journal.plan_digest not in ("", self.plan_digest):
+        """Raise RecordError for the journal of another run, or of a `run.json` that was edited since.
+
+        One from before journals said whose they are is bound to this run, whose it can only be.
+        """
+        if not journal.plan_digest:
+            if lost_plan("", journal.rows()):
+                raise RecordError(
+                    f"{self.path} is DAMAGED: its journal does not say which plan it belongs to any more.",
+                    f"Move {JOURNAL} away and resume the run: it is made again from {EPISODES}/.",
+                )
+            journal.bind(self.plan_digest)
+        if journal.plan_digest != self.plan_digest:
             raise RecordError(
                 f"{self.path} is DAMAGED: its journal belongs to another plan ({journal.plan_digest[:12]}) than "
                 f"{RECORD} ({self.plan_digest[:12]}).",
@@ -211,8 +222,8 @@ class RunFolder:
                 record = read_episode(self.episode_folder(row.key))
             except RecordError:
                 continue  # it is planned, so it is played again and its folder replaced
-            if record.key == row.key == self._key_of(record):
-                journal.commit(row.key, record.result, record.attempts, record.record_digest)
+            if record.key == row.key == self._key_of(record) and record.plan_digest in ("", self.plan_digest):
+                journal.commit(row.key, record.result, record.attempts, record.record_digest, imported=True)
 
 
 def new_run_id(identity: RunIdentity, created_at: float) -> str:
@@ -265,7 +276,7 @@ def _check_record(record: RunRecord) -> None:
             check_name(episode.id)
         except Refusal as refusal:
             raise ValueError(refusal.what) from refusal
-    if not 0.0 <= record.provenance.created_at < _LAST_TIME:
+    if not 0.0 <= record.provenance.created_at < LAST_TIME:
         raise ValueError(f"created_at {record.provenance.created_at:g} is no time")
     if not all(0 <= seed <= MAX_SEED for seed in identity.seeds):
         raise ValueError(f"its seeds are not in 0..{MAX_SEED}")

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Tuple
 
-from harness.contracts.results import ERROR, PLANNED, STATES, TIMEOUT, EpisodeResult
+from harness.contracts.results import ERROR, PLANNED, PLAYED, STATES, TIMEOUT, EpisodeResult
 from harness.records.atomic import TEMPORARY, sync_folder
 from harness.records.errors import RecordError, corrupt, disk_errors, journal_errors
 from harness.records.identity import EpisodeKey
+from harness.records.plain import LARGEST
 from harness.records.safe_files import check_kind, parse_json
 
 _SCHEMA = f"""
@@ -33,11 +34,14 @@ CREATE TABLE episodes (
     timings TEXT NOT NULL DEFAULT '{{}}',
     committed_at REAL,
     record_digest TEXT NOT NULL DEFAULT '',
+    imported INTEGER NOT NULL DEFAULT 0,
     UNIQUE (task, tier, episode, seed)
 )
 """
 _PLAN_SCHEMA = "CREATE TABLE plan (digest TEXT NOT NULL)"
-_RECORD_DIGEST = "record_digest"
+_LATER = {"record_digest": ("TEXT", "''"), "imported": ("INTEGER", "0")}
+"""Columns that older journals lack, each with its kind and what their rows have in it."""
+
 _COLUMNS = (
     "position, task, tier, episode, seed, home, state, attempts, trajectory_digest, error, metrics, timings, "
     "committed_at"
@@ -57,6 +61,7 @@ class JournalRow:
     """One planned or finished episode. ``committed_at`` is seconds since 1970 (UTC), None while planned.
 
     ``record_digest`` is that of the episode's record, "" in rows that were not played or are from before it was kept.
+    ``imported`` rows were not committed by the process that played them, but taken from the files in ``episodes/``.
     """
 
     key: EpisodeKey
@@ -65,6 +70,7 @@ class JournalRow:
     result: EpisodeResult
     committed_at: Optional[float]
     record_digest: str = ""
+    imported: bool = False
 
 
 class Journal:
@@ -85,11 +91,11 @@ class Journal:
             self._database = _connect(path, "ro" if read_only else "rw")
             try:
                 self._check()
-                self._has_record_digests = self._find_record_digests()
+                self._missing = self._missing_columns()
                 if not read_only:
                     self._database.execute("PRAGMA journal_mode = WAL")
                     self._database.execute("PRAGMA synchronous = FULL")
-                    self._add_record_digests()
+                    self._add_columns()
             except BaseException:
                 self._database.close()
                 raise
@@ -140,15 +146,16 @@ class Journal:
         found = self._database.execute("SELECT type FROM sqlite_master WHERE name = ?", (name,)).fetchone()
         return str(found[0]) if found else ""
 
-    def _find_record_digests(self) -> bool:
+    def _missing_columns(self) -> Tuple[str, ...]:
         columns = [row[1] for row in self._database.execute("PRAGMA table_info(episodes)").fetchall()]
-        return _RECORD_DIGEST in columns
+        return tuple(name for name in _LATER if name not in columns)
 
-    def _add_record_digests(self) -> None:
-        """Give a journal from before the digests of records their column; its rows so far have none."""
-        if not self._has_record_digests:
-            self._database.execute(f"ALTER TABLE episodes ADD COLUMN {_RECORD_DIGEST} TEXT NOT NULL DEFAULT ''")
-            self._has_record_digests = True
+    def _add_columns(self) -> None:
+        """Give an older journal the columns that it lacks."""
+        for name in self._missing:
+            kind, default = _LATER[name]
+            self._database.execute(f"ALTER TABLE episodes ADD COLUMN {name} {kind} NOT NULL DEFAULT {default}")
+        self._missing = ()
 
     @property
     def plan_digest(self) -> str:
@@ -161,17 +168,29 @@ class Journal:
             raise corrupt(self._path, "its table of the plan has not one row")
         return found[0][0]
 
-    def commit(self, key: EpisodeKey, result: EpisodeResult, attempts: int, record_digest: str = "") -> None:
+    def bind(self, plan_digest: str) -> None:
+        """Make an older journal, which does not say whose it is, that of a plan."""
+        with journal_errors(self._path):
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute("DROP TABLE IF EXISTS plan")
+            self._database.execute(_PLAN_SCHEMA)
+            self._database.execute("INSERT INTO plan (digest) VALUES (?)", (plan_digest,))
+            self._database.execute("COMMIT")
+
+    def commit(
+        self, key: EpisodeKey, result: EpisodeResult, attempts: int, record_digest: str = "", imported: bool = False
+    ) -> None:
         """Turn a planned row into a finished one; raise RecordError when it is not planned (any more)."""
         metrics = json.dumps(dict(result.metrics), sort_keys=True, allow_nan=False)
         timings = json.dumps(dict(result.timings), sort_keys=True, allow_nan=False)
-        values = (result.state, attempts, result.trajectory_digest, result.error, metrics, timings, record_digest)
+        facts = (result.state, attempts, result.trajectory_digest, result.error, metrics, timings)
+        values = (*facts, record_digest, int(imported), time.time())
         with journal_errors(self._path):
             done = self._database.execute(
                 "UPDATE episodes SET state = ?, attempts = ?, trajectory_digest = ?, error = ?, metrics = ?, "
-                "timings = ?, record_digest = ?, committed_at = ? "
+                "timings = ?, record_digest = ?, imported = ?, committed_at = ? "
                 "WHERE task = ? AND tier = ? AND episode = ? AND seed = ? AND state = ?",
-                (*values, time.time(), key.task, key.tier, key.episode, key.seed, PLANNED),
+                (*values, key.task, key.tier, key.episode, key.seed, PLANNED),
             )
         if done.rowcount != 1:
             raise RecordError(
@@ -187,15 +206,15 @@ class Journal:
         with journal_errors(self._path):
             done = self._database.execute(
                 "UPDATE episodes SET state = ?, trajectory_digest = '', error = '', metrics = '{}', "
-                "timings = '{}', record_digest = '', committed_at = NULL WHERE state IN (?, ?)",
+                "timings = '{}', record_digest = '', imported = 0, committed_at = NULL WHERE state IN (?, ?)",
                 (PLANNED, ERROR, TIMEOUT),
             )
         return done.rowcount
 
     def rows(self) -> Tuple[JournalRow, ...]:
         """Return all rows in the order of the plan; raise CorruptJournal for a value that no row can have."""
-        columns = f"{_COLUMNS}, {_RECORD_DIGEST if self._has_record_digests else repr('')}"
-        query = f"SELECT {columns} FROM episodes ORDER BY position LIMIT {MAX_ROWS + 1}"
+        later = ", ".join(_LATER[name][1] if name in self._missing else name for name in _LATER)
+        query = f"SELECT {_COLUMNS}, {later} FROM episodes ORDER BY position LIMIT {MAX_ROWS + 1}"
         with journal_errors(self._path):
             found = self._database.execute(query).fetchall()
         if len(found) > MAX_ROWS:
@@ -221,6 +240,15 @@ class Journal:
         self._database.close()
 
 
+def lost_plan(plan_digest: str, rows: Iterable[JournalRow]) -> bool:
+    """Say whether a journal that does not say whose it is had to: older ones hold rows without digests of records.
+
+    One that was resumed since then holds both kinds.
+    """
+    played = [row for row in rows if row.result.state in PLAYED]
+    return not plan_digest and bool(played) and all(row.record_digest for row in played)
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a database without Python's implicit transactions: each statement commits by itself.
 
@@ -235,10 +263,11 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def _row(values: Tuple[Any, ...]) -> JournalRow:
     """Return a row of the journal; ValueError, which names it, for a value of another kind than its column's."""
-    position, task, tier, episode, seed, home, state, attempts, trajectory, error, metrics, timings, at, record = values
+    position, task, tier, episode, seed, home, state, attempts, trajectory, error, metrics, timings, at, *later = values
+    record, imported = later
     texts = (task, tier, episode, home, state, trajectory, error, metrics, timings, record)
     if not all(isinstance(text, str) for text in texts) or not all(
-        isinstance(number, int) for number in (position, seed, attempts)
+        isinstance(number, int) for number in (position, seed, attempts, imported)
     ):
         raise ValueError(f"row {position!r} ({episode!r}, seed {seed!r}) holds values of another kind than it should")
     if state not in STATES or not (at is None or isinstance(at, (int, float))):
@@ -253,7 +282,7 @@ def _row(values: Tuple[Any, ...]) -> JournalRow:
         error=error,
         timings=_numbers(timings, f"the timings of row {position} ({episode!r}, seed {seed})"),
     )
-    return JournalRow(EpisodeKey(task, tier, episode, seed), position, attempts, result, at, record)
+    return JournalRow(EpisodeKey(task, tier, episode, seed), position, attempts, result, at, record, bool(imported))
 
 
 def _numbers(text: str, what: str) -> Dict[str, float]:
@@ -262,6 +291,10 @@ def _numbers(text: str, what: str) -> Dict[str, float]:
         found = parse_json(text)
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from error
-    if not isinstance(found, dict) or not all(type(number) in (int, float) for number in found.values()):
+    if not isinstance(found, dict) or not all(map(_is_number, found.values())):
         raise ValueError(f"{what} are no numbers by name: {text[:80]}")
     return found
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) <= LARGEST)

@@ -14,7 +14,7 @@ Reader = Callable[[Any], Any]
 """Returns a value as the kind that the reader was made for; raises `_Misfit` where it does not fit."""
 
 
-_LARGEST = 2**1000
+LARGEST = 2**1000
 """Whole numbers above it have no place in a float."""
 
 
@@ -71,7 +71,7 @@ def _read_scalar(kind: Any, value: Any) -> Any:
     found = type(value)
     if found is kind:
         return value
-    if kind is float and found is int and abs(value) <= _LARGEST:
+    if kind is float and found is int and abs(value) <= LARGEST:
         return float(value)
     if not isinstance(value, kind) or (kind is int and found is bool):
         raise _Misfit(f" is {_shown(value)}, not of type {kind.__name__}")

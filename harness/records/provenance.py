@@ -14,7 +14,7 @@ from harness.records.identity import ImageRecord, Provenance
 
 _PACKAGES = (
     "numpy", "numba", "scipy", "scikit-image", "trimesh", "grpcio", "protobuf", "pydantic", "pyarrow", "av",
-    "pillow", "statsmodels", "torch", "diffusers", "docker",
+    "pillow", "torch", "diffusers", "docker",
 )  # fmt: skip
 
 

@@ -15,11 +15,14 @@ from harness.contracts.results import OK, PLANNED, PLAYED
 from harness.records.damage import Damage
 from harness.records.episode_files import EpisodeRecord, read_episode
 from harness.records.errors import RecordError
-from harness.records.folder import JOURNAL, RECORD, RunFolder
-from harness.records.journal import JournalRow
+from harness.records.folder import JOURNAL, LAST_TIME, RECORD, RunFolder
+from harness.records.journal import JournalRow, lost_plan
 
 _TOLERANCE = 1e-9
 """Sums of floats differ in their last bits between versions of Python, and so does Spearman's rho of libraries."""
+
+_CLOCKS_S = 86400.0
+"""How far apart the clocks of machines that play one run may be: a wrong zone, a battery that is empty."""
 
 
 def check_plan(folder: RunFolder, rows: Sequence[JournalRow], plan_digest: str) -> Tuple[Damage, ...]:
@@ -28,6 +31,8 @@ def check_plan(folder: RunFolder, rows: Sequence[JournalRow], plan_digest: str) 
     if plan_digest not in ("", folder.plan_digest):
         what = f"it belongs to another plan ({plan_digest[:12]}) than {RECORD} ({folder.plan_digest[:12]})"
         found.append(Damage(JOURNAL, what))
+    elif lost_plan(plan_digest, rows):
+        found.append(Damage(JOURNAL, "it does not say which plan it belongs to, and journals with such rows do"))
     planned = {row.key: row for row in folder.planned_rows()}
     counted = Counter(row.key for row in rows)
     found += [Damage(_name(row), f"the journal has this row {counted[row.key]} times")
@@ -62,7 +67,7 @@ def check_rows(
     """
     found: List[Damage] = []
     for row in rows:
-        problems = _columns(row)
+        problems = _columns(row) or _times(row, folder.record.provenance.created_at)
         if row.result.state in PLAYED and with_files and not problems:
             problems = _played(folder, row, judge)
         found += [Damage(_name(row), problem) for problem in problems[:1]]
@@ -80,13 +85,23 @@ def _columns(row: JournalRow) -> List[str]:
         if row.committed_at is None or row.attempts < 1 or result.error:
             return [f"its state is {result.state}, but it was never committed, or holds an error"]
         return []
-    if result.trajectory_digest or row.record_digest or result.metrics:
+    if result.trajectory_digest or row.record_digest or result.metrics or row.imported:
         return [f"its state is {result.state}, but it holds the numbers of a played episode"]
     if result.state == PLANNED:
         return ["it is planned, but was committed"] if row.committed_at is not None or row.attempts else []
     if row.committed_at is None or row.attempts < 1 or not result.error:
         return [f"its state is {result.state}, but it has no error, no attempt, or was never committed"]
     return []
+
+
+def _times(row: JournalRow, created_at: float) -> List[str]:
+    """Return which of a row's times cannot be: of a commit before the run was made, or longer than the run was."""
+    earliest, at = created_at - _CLOCKS_S, row.committed_at
+    if at is not None and not earliest <= at < LAST_TIME:
+        return [f"it was committed at {at:.0f}, but the run was made at {created_at:.0f} (seconds since 1970)"]
+    longest = (created_at if at is None else at) - earliest
+    return [f"{phase} took {_short(seconds)} s, which no episode of this run can have taken"
+            for phase, seconds in sorted(row.result.timings.items()) if not 0 <= seconds <= longest]  # fmt: skip
 
 
 def _played(folder: RunFolder, row: JournalRow, judge: Optional[Judge]) -> List[str]:
@@ -97,13 +112,15 @@ def _played(folder: RunFolder, row: JournalRow, judge: Optional[Judge]) -> List[
         record = read_episode(path)
     except RecordError as error:
         return [error.what.rstrip(".")]
-    return _against_file(row, record) or _against_trajectory(folder, row, record, judge)
+    return _against_file(folder.plan_digest, row, record) or _against_trajectory(folder, row, record, judge)
 
 
-def _against_file(row: JournalRow, record: EpisodeRecord) -> List[str]:
+def _against_file(plan_digest: str, row: JournalRow, record: EpisodeRecord) -> List[str]:
     """Return where the row and the episode's file differ; timings are completed after the file is written."""
     if record.key != row.key:
         return [f"its file is that of {record.key.folder_name}"]
+    if record.plan_digest not in ("", plan_digest):
+        return [f"its file is that of another run (plan {record.plan_digest[:12]}, here {plan_digest[:12]})"]
     claimed, kept = row.result, record.result
     pairs = [
         ("state", claimed.state, kept.state),

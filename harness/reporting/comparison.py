@@ -57,9 +57,10 @@ def write_comparison(out: Path, folders: Sequence[RunFolder], comparison: Compar
 
 def comparison_html(out: Path, folders: Sequence[RunFolder], comparison: Comparison) -> str:
     """Return the page as text. Every name is escaped: plugins choose some of them."""
-    environment = page_environment()
-    environment.globals.update(texts=texts, points=texts.POINTS)
-    return environment.get_template("compare.html.j2").render(
+    template = page_environment().get_template("compare.html.j2")
+    return template.render(
+        texts=texts,
+        points=texts.POINTS,
         comparison=comparison,
         identity=folders[0].identity,
         baseline=comparison.runs[comparison.baseline],

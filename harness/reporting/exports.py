@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple, Union
 
+from harness.contracts.printing import printable
 from harness.records.atomic import write_atomic
 from harness.records.journal import JournalRow
 from harness.scoring.data import RunData
@@ -72,12 +73,14 @@ def json_bytes(results: Mapping[str, Any], table: EpisodeTable) -> bytes:
 def csv_bytes(table: EpisodeTable) -> bytes:
     """Return the rows as CSV (RFC 4180, UTF-8) with a header; an empty cell is None (or an empty text).
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front; numbers are left as they are.
+    Control characters and overrides of the writing direction are escaped, since files are shown on terminals too; line
+    ends and tabs stay, which quotes hold. A text that a spreadsheet would take for a formula gets an apostrophe in
+    front; numbers are left as they are. The exact text is in the other two forms.
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    writer.writerow(_no_formula(column) for column in table.columns)
-    writer.writerows([_no_formula(cell) for cell in row] for row in table.rows)
+    writer.writerow(_safe(column) for column in table.columns)
+    writer.writerows([_safe(cell) for cell in row] for row in table.rows)
     return buffer.getvalue().encode()
 
 
@@ -93,13 +96,13 @@ def parquet_bytes(table: EpisodeTable) -> bytes:
     return buffer.getvalue()
 
 
-def _no_formula(cell: Cell) -> Cell:
-    """Return a cell of a CSV file, with an apostrophe before texts that begin as formulas do."""
+def _safe(cell: Cell) -> Cell:
+    """Return a cell of a CSV file: nothing that a terminal obeys, and an apostrophe before what begins as formulas."""
     if not isinstance(cell, str):
         return "" if cell is None else cell
-    return (
-        f"'{cell}" if cell.startswith(("\t", "\r", "\n")) or (cell.lstrip()[:1] in FORMULA and cell.strip()) else cell
-    )
+    text = printable(cell)
+    is_formula = text.startswith(("\t", "\n")) or (text.strip() and text.lstrip()[0] in FORMULA)
+    return f"'{text}" if is_formula else text
 
 
 def _cells(row: JournalRow, metrics: List[str], phases: List[str]) -> Tuple[Cell, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
@@ -67,9 +68,10 @@ def write_report(folder: RunFolder, context: Context = NO_CONTEXT, checked: Opti
 
 def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: EpisodeReader) -> str:
     """Return the report as text. Every name and message is escaped: plugins and services choose some of them."""
-    environment = page_environment()
-    environment.globals.update(label=labels.metric_label, gain=labels.RATIO)
-    return environment.get_template("report.html.j2").render(
+    template = page_environment().get_template("report.html.j2")
+    return template.render(
+        label=labels.metric_label,
+        gain=labels.RATIO,
         summary=summary,
         identity=run.identity,
         provenance=run.record.provenance,
@@ -81,8 +83,12 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: Episo
     )
 
 
+@cache
 def page_environment() -> Environment:
-    """Return what every page is made with: all names are escaped, and an unknown one is an error."""
+    """Return what every page is made with: all names are escaped, and an unknown one is an error.
+
+    It is made once: it keeps the compiled templates, which take longer than the page of a short run.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

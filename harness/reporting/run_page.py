@@ -52,9 +52,8 @@ class RunEntry:
 
 def run_page(title: str, entries: Sequence[RunEntry], notes: Sequence[str] = ()) -> str:
     """Return the page as text, the newest run first; ``notes`` are shown above the table. Every name is escaped."""
-    environment = page_environment()
     newest = sorted(entries, key=lambda entry: entry.created_at, reverse=True)
-    return environment.get_template("runs.html.j2").render(title=title, entries=newest, notes=tuple(notes))
+    return page_environment().get_template("runs.html.j2").render(title=title, entries=newest, notes=tuple(notes))
 
 
 def write_run_page(folder: Path, entries: Sequence[RunEntry], notes: Sequence[str] = ()) -> Path:

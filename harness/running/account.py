@@ -54,7 +54,7 @@ class Account:
             for key in dict.fromkeys((*self._rows, *rows))
             if self._rows.get(key) != rows.get(key)
         ]
-        if len(found) != len(rows) or plan_digest not in ("", folder.plan_digest):
+        if len(found) != len(rows) or plan_digest != folder.plan_digest:
             damage.append(Damage(JOURNAL, "it was changed by somebody else while the run was played"))
         return tuple(damage)
 

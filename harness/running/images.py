@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Mapping
 
-from harness.contracts.errors import SpecMismatch
+from harness.contracts.errors import Refusal, SpecMismatch
 from harness.records.identity import ImageRecord
 
 PROCESS, DOCKER = "process", "docker"
@@ -28,10 +28,23 @@ def find_image(reference: str) -> ImageRecord:
 
 
 def own_image(name: str) -> str:
-    """Return the reference of one of the project's images in this version; its tables are read only now."""
-    from harness.runtimes.images.declared import own_reference
+    """Return the reference of one of the project's images (its folder's name) in this version."""
+    from harness.runtimes.images.declared import PREFIX, own_reference
 
-    return own_reference(name)
+    return own_reference(f"{PREFIX}{name}")
+
+
+def image_with(path: str) -> str:
+    """Return the name of the project's image that holds a path of the checkout; Refusal where none does."""
+    from harness.runtimes.images.declared import declared_images
+
+    for image in declared_images():
+        if path in image.context and image.kind == "environment":
+            return image.name
+    raise Refusal(
+        f"no image of the project holds {path}.",
+        "Run it as a process (--runtime process), or build an image of your own and give it as --wm-image NAME.",
+    )
 
 
 def read_file(image: ImageRecord, path: str) -> bytes:

@@ -101,7 +101,8 @@ class RunPlan:
     again. After ``max_failures`` equal failures in a row the run stops (0: never). ``images`` says of each kind of
     service in a container which image was found when the plan was made; the run's provenance keeps it. ``again`` are
     the words of the command line, ``--option=value``, that a resume of the run needs once more: a run folder never
-    says itself what is to be executed.
+    says itself what is to be executed. ``model_files`` holds by part of the world model's code the digest of each file,
+    so that those which change can be named.
     """
 
     identity: RunIdentity
@@ -115,6 +116,7 @@ class RunPlan:
     options: Mapping[str, Any] = field(default_factory=dict)
     images: Mapping[str, ImageRecord] = field(default_factory=dict)
     again: Tuple[str, ...] = ()
+    model_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.workers < 1:

@@ -15,7 +15,7 @@ from harness.records.plain import from_plain
 from harness.records.resuming import CALL_TIMEOUT
 from harness.running.full_disks import disk_behind
 from harness.running.liveness import LivenessGate
-from harness.running.model_digests import check_code
+from harness.running.model_digests import check_files
 from harness.running.plan import RunPlan, ServicePlan
 from harness.running.player import Starting, unheard
 from harness.running.services import start
@@ -72,7 +72,7 @@ class PlanServices:
             raise Refusal(f"the plan does not say how to start {manifest.name!r}.", "Plan the run again.")
         with self._disks_told(), starting_model():
             service = self._start(self._plan.world_model)
-            check_code(identity, self._plan.world_model)
+            check_files(self._plan)
             client = WorldModelClient(service.socket, self._deadlines(), expected=manifest)
             self._stack.callback(client.close)
             client.describe()

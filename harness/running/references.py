@@ -7,8 +7,9 @@ from harness.contracts.manifests import NONE, ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.names import nearest
 from harness.planning.registry import check_score, imagines
+from harness.runtimes.environments import LOOKAHEAD, declared_environments
 from harness.worldmodels.planted_errors import planted_errors
-from tasks.suite import EMBEDDED, Suite, Tier
+from tasks.suite import Suite, Tier
 
 ORACLE = "oracle"
 """The reviser that has to be told where candidates lead."""
@@ -27,11 +28,12 @@ def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
             nearest(manifest.name, [reference.wm for reference in tier.references]),
         )
     check_score(loop.score)
-    if suite.environment == EMBEDDED:
+    if LOOKAHEAD in suite.played_by.capabilities:
         return
     if planted_errors(manifest).motion != NO_ERROR or loop.reviser.name == ORACLE:
+        able = [environment for environment in declared_environments() if LOOKAHEAD in environment.capabilities]
         raise Refusal(
-            f"{manifest.name} cannot be played in {suite.environment}: only embedded homes tell where a body would be "
-            "without moving it.",
-            f"Play it in embedded homes: --suite {EMBEDDED}.",
+            f"{manifest.name} cannot be played in {suite.environment}: it does not tell where a body would be without "
+            "moving it.",
+            "\n".join(f"Play it in {environment.title}: --suite {environment.name}." for environment in able),
         )

@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Callable, Dict, Mapping, Optional, Tuple
 
+from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
-from harness.running.images import find_image, own_image
+from harness.running.images import find_image, image_with, own_image
 from harness.running.plan import RUN_LOG_BYTES, ServicePlan
 from harness.running.worker_process import ONE_THREAD
+from harness.runtimes.environments import MADE, EnvironmentFacts
 from harness.runtimes.exits import unheard
 from harness.runtimes.process import BYTECODE
 from harness.runtimes.service import Service
@@ -35,15 +37,11 @@ from harness.worldmodels.hub_cache import is_hub_id, repository_folder
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
 from harness.worldmodels.strangers import bytecode_folder, is_strangers
 from harness.worldmodels.weight_files import weight_files
-
-ENVIRONMENT_CLASSES = {"embedded": "images.embedded.environment:EmbeddedEnvironment"}
-"""The environment that plays a suite's family."""
-
-ENVIRONMENT_IMAGES = {"embedded": "wiw-bench/embedded"}
-"""The project's image of each environment. That of ``embedded`` also runs the families that come with the project."""
+from tasks.suite import Suite
 
 CODE_IN_IMAGE = Path("/opt/wiw")
 HOMES_IN_CONTAINER = "/var/cache/wiw"
+SCENES_IN_CONTAINER = "/scenes"
 COMPILED = "/tmp/numba"
 """Where a container keeps what it compiles, and what its image brings compiled: with the container it goes."""
 HUB_IN_CONTAINER = "/weights/hub"
@@ -71,28 +69,69 @@ def find_gpu(wanted: str) -> str:
 
 
 def plan_environment(
-    family: str, homes: Path, digests: Mapping[str, str], where: Placement
+    suite: Suite, scenes: Path, digests: Mapping[str, str], where: Placement
 ) -> Tuple[ServicePlan, Optional[ImageRecord]]:
-    """Return how to start the environment of a suite's ``family``, and its image if it runs in a container.
+    """Return how to start the environment that plays a suite, and its image if it runs in a container.
 
-    ``homes`` is the folder of baked homes, ``digests`` what the suite says of them.
+    ``scenes`` is the folder of its scenes, made or read, and ``digests`` the SHA-256 that they must have (none: as
+    they are). Raises Refusal where the interpreter lacks what the environment runs on.
     """
-    entry_point = ENVIRONMENT_CLASSES[family]
+    environment, folder = suite.played_by, scenes.absolute()
+    profile = environment.evaluation
+    if profile is None:
+        raise Refusal(f"{environment.title} plays no episodes.", "Choose another suite.")
     if not where.container:
-        options = {"cache_dir": str(homes.absolute()), "scene_digests": dict(digests)}
-        variables = _gpu_variables(where.gpu)
-        return ServicePlan(ENVIRONMENT, family, entry_point, (), where.python, options, variables=variables), None
-    image = find_image(own_image(ENVIRONMENT_IMAGES[family]))
-    mount = Mount(str(_container_homes(homes.absolute())), HOMES_IN_CONTAINER, writable=True)
+        environment.require_module(where.python or sys.executable)
+        plan = ServicePlan(
+            ENVIRONMENT,
+            environment.name,
+            profile.entry_point,
+            python=where.python,
+            options=profile.values(_facts(suite, str(folder), digests, where.gpu)),
+            variables=_gpu_variables(where.gpu),
+        )
+        return plan, None
+    image = find_image(own_image(profile.image))
+    if environment.scenes == MADE:
+        mount = Mount(str(_container_homes(folder)), HOMES_IN_CONTAINER, writable=True)
+    else:
+        mount = Mount(str(folder), SCENES_IN_CONTAINER)
     plan = ServicePlan(
         ENVIRONMENT,
-        family,
-        entry_point,
-        options={"cache_dir": HOMES_IN_CONTAINER, "scene_digests": dict(digests)},
+        environment.name,
+        profile.entry_point,
+        options=profile.values(_facts(suite, mount.target, digests, where.gpu)),
         variables=_container_variables(),
         container=ContainerSpec(image.reference, image.id, (mount,), where.gpu),
     )
     return plan, image
+
+
+def scenes_folder(plan: ServicePlan, suite: Suite) -> Path:
+    """Return the folder on this machine that the environment planned for ``suite`` has its scenes in."""
+    if plan.container:
+        return Path(plan.container.mounts[0].source)
+    profile = suite.played_by.evaluation
+    options = profile.options if profile else {}
+    return Path(next(str(plan.options[option]) for option, fact in options.items() if fact == "scenes_folder"))
+
+
+def _facts(suite: Suite, scenes: str, digests: Mapping[str, str], gpu: str) -> EnvironmentFacts:
+    """Return what an environment is told of a suite; without a GPU the CPU renders."""
+    return EnvironmentFacts(
+        scenes_folder=scenes,
+        scene_digests=dict(digests),
+        walkable_digests=dict(suite.navmesh_digests()) or None,
+        walkable_area=dict(suite.navmesh) or None,
+        cameras=suite.rig.cameras,
+        forward_m=_magnitude(suite.action_space, FORWARD),
+        turn_deg=_magnitude(suite.action_space, TURN_LEFT),
+        gpu_index=0 if gpu else -1,
+    )
+
+
+def _magnitude(space: ActionSpace, name: str) -> Optional[float]:
+    return next((primitive.magnitude for primitive in space.primitives if primitive.name == name), None)
 
 
 def plan_world_model(
@@ -174,7 +213,7 @@ def _catalog_image(entry: CatalogEntry) -> Tuple[str, Tuple[Path, ...]]:
     if entry.folder.parent == BUILT_IN:
         families = CODE_IN_IMAGE / BUILT_IN.name
         folders = tuple(families / folder.name for folder in (entry.folder, *entry.shared))
-        return own_image(ENVIRONMENT_IMAGES["embedded"]), folders
+        return own_image(image_with(f"{BUILT_IN.name}/{entry.folder.name}")), folders
     raise Refusal(
         f"world model {entry.manifest.name!r} names no image to run in.",
         f'Build one from {entry.folder} and add image = "NAME" to its plugin.toml, or give it as --wm-image NAME.',

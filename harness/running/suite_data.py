@@ -8,12 +8,11 @@ from typing import Callable, Sequence
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.running.habitat import plan_habitat
-from harness.running.services import Placement, start
+from harness.running.services import Placement, plan_environment, start
 from harness.wire.client import Deadlines, EnvironmentClient
 from tasks.official.scenes import SCENES_FOLDER
 from tasks.official.suite_data import make_ignav_data
-from tasks.suite import HABITAT, Suite
+from tasks.suite import Suite
 
 START_S = 120.0
 _LOG = "environment.log"
@@ -22,15 +21,15 @@ _LOG = "environment.log"
 def make_suite_data(
     suite: Suite, data: Path, where: Placement, say: Callable[[str], None] = print
 ) -> Sequence[Episode]:
-    """Write the episodes and scene digests of a suite that Habitat plays; return the episodes.
+    """Write the episodes and scene digests of a published suite; return the episodes.
 
     ``say`` gets what is left out: episodes that cannot be read, parts of scenes that do not count as walkable. ``data``
     holds the published files and ``scene_datasets``. Scenes that a suite has no digests of yet are opened as
     they are. Raises Refusal with what is missing; nothing is written then.
     """
-    if suite.environment != HABITAT or suite.task != "ignav":
+    if suite.is_elsewhere or f"dataset:{suite.task}" not in suite.requires:
         raise Refusal(f"the data of {suite.name} come with the project.", "Only wiw-v1 is made here.")
-    plan, _ = plan_habitat(suite, data / SCENES_FOLDER, {}, where)
+    plan, _ = plan_environment(suite, data / SCENES_FOLDER, {}, where)
     with (
         tempfile.TemporaryDirectory(prefix="wiw-data-") as folder,
         start(plan, START_S, Path(folder) / _LOG) as service,

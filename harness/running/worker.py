@@ -146,7 +146,7 @@ class Worker:
         )
         key = EpisodeKey(self._plan.identity.task, self._plan.identity.tier, episode.id, order.seed)
         played_at = time.monotonic()
-        record = make_record(key, played, result, order.attempt)
+        record = make_record(key, played, result, order.attempt, self._folder.plan_digest)
         try:
             write_record(self._folder.episodes, record, played)
         except Refusal as error:  # a folder that became read-only: nothing about the episode

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Tuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-from harness.scoring.intervals import CONFIDENCE, Sample, assumed_design_effect, mean_variance
+from harness.scoring.intervals import CONFIDENCE, Sample, assumed_design_effect, mean_variance, t_quantile
 
 MARGIN = 0.08
 """Two world models whose success differs by less than 8 points are called equivalent: about what 400 episodes in 100
@@ -37,7 +37,7 @@ class Effect:
 
     def interval(self, confidence: float = CONFIDENCE) -> Tuple[float, float]:
         """Return the interval of the difference, inside [-1, 1]."""
-        half = float(stats.t.ppf(0.5 + confidence / 2.0, self.degrees)) * self.error
+        half = t_quantile(0.5 + confidence / 2.0, self.degrees) * self.error
         return (max(-1.0, self.centre - half), min(1.0, self.centre + half))
 
 
@@ -74,8 +74,8 @@ def equivalence_test(effect: Effect, margin: float = MARGIN) -> float:
     Two one-sided t tests (Schuirmann 1987), homes as clusters; below .05 exactly when the 90 % interval lies inside
     the margins. A large p-value says nothing: absence of evidence is not equivalence.
     """
-    above = stats.t.sf((effect.centre + margin) / effect.error, effect.degrees)
-    below = stats.t.cdf((effect.centre - margin) / effect.error, effect.degrees)
+    above = special.stdtr(effect.degrees, -(effect.centre + margin) / effect.error)
+    below = special.stdtr(effect.degrees, (effect.centre - margin) / effect.error)
     return float(max(above, below))
 
 

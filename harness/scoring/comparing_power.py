@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 
 from harness.scoring.comparing_effect import Effect
+from harness.scoring.intervals import t_quantile
 
 ALPHA = 0.05
 POWER = 0.8
@@ -25,8 +26,8 @@ def detectable_difference(effect: Effect, alpha: float = ALPHA, power: float = P
     were discordant. It depends on the observed discordance and clustering alone, never on the observed difference, so
     it may be read beside it.
     """
-    first = float(stats.t.ppf(1.0 - alpha / 2.0, effect.degrees))
-    second = float(stats.t.ppf(power, effect.degrees))
+    first = t_quantile(1.0 - alpha / 2.0, effect.degrees)
+    second = t_quantile(power, effect.degrees)
     step = 1.0 / (effect.effective * effect.design_effect)
 
     def surplus(difference: float) -> float:

@@ -13,9 +13,6 @@ from typing import Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from harness.scoring.intervals import Floats
 
@@ -82,6 +79,8 @@ def permutation_test(home_sums: Floats, resamples: int = RESAMPLES) -> float:
     sums = home_sums[home_sums != 0.0]
     if len(sums) < 2:
         return 1.0
+    from scipy import stats
+
     result = stats.permutation_test(
         (sums,),
         _total,
@@ -96,8 +95,10 @@ def permutation_test(home_sums: Floats, resamples: int = RESAMPLES) -> float:
 
 def mcnemar_test(outcomes: Outcomes) -> float:
     """Return the p-value of the exact McNemar test, which takes pairs as independent; shown beside the primary."""
-    table = [[outcomes.both, outcomes.only_baseline], [outcomes.only_other, outcomes.neither]]
-    return min(1.0, float(mcnemar(table, exact=True).pvalue))
+    from scipy import stats
+
+    pairs = outcomes.only_baseline + outcomes.only_other
+    return float(stats.binomtest(outcomes.only_baseline, pairs).pvalue) if pairs else 1.0
 
 
 def holm(p_values: Sequence[float]) -> Tuple[float, ...]:
@@ -105,9 +106,12 @@ def holm(p_values: Sequence[float]) -> Tuple[float, ...]:
 
     Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
     """
-    if not p_values:
-        return ()
-    return tuple(float(p) for p in multipletests(np.asarray(p_values), method="holm")[1])
+    plain = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(plain, kind="stable")
+    scaled = plain[order] * np.arange(len(plain), 0, -1)
+    adjusted = np.empty_like(plain)
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return tuple(adjusted.tolist())
 
 
 def _total(sums: Floats, axis: int) -> Floats:

@@ -16,6 +16,7 @@ from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity, RunRecord
 from harness.records.journal import JournalRow
 from harness.records.notes import read_notes
+from harness.scoring.imported import imported_notes, imported_stamps
 from harness.scoring.retries import retries
 
 
@@ -52,7 +53,7 @@ class RunData:
     @property
     def stamps(self) -> Tuple[str, ...]:
         """Return what a reader must not overlook: of how the run was planned, and of how it was played."""
-        return (*self.identity.stamps, *retries(self.rows).stamps)
+        return (*self.identity.stamps, *retries(self.rows).stamps, *imported_stamps(self.rows))
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def checked_run(folder: RunFolder, rows: Tuple[JournalRow, ...], findings: Findi
     def trajectory(row: JournalRow) -> Optional[Trajectory]:
         return None if row.key.folder_name in damaged else _trajectory(folder, row)
 
-    return RunData(folder.record, rows, trajectory, findings, read_notes(folder.path))
+    return RunData(folder.record, rows, trajectory, findings, (*imported_notes(rows), *read_notes(folder.path)))
 
 
 def _trajectory(folder: RunFolder, row: JournalRow) -> Optional[Trajectory]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from harness.contracts.results import Metric
 from harness.records.identity import RunIdentity
@@ -128,6 +127,8 @@ def _falling(curve: DoseCurve) -> Tuple[Floats, Floats]:
     severities = np.abs(doses - doses[0])
     if len(doses) < 2 or np.any(np.diff(severities) <= 0.0):
         raise ValueError(f"the doses {doses.tolist()} of {curve.setting} do not grow from no error on")
+    from scipy.optimize import isotonic_regression  # a second that only a tier with curves needs
+
     measured = np.array([point.success.value for point in curve.points])
     weights = np.array([float(point.success.n) for point in curve.points])
     return severities, np.asarray(isotonic_regression(measured, weights=weights, increasing=False).x)

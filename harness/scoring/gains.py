@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
-from scipy import stats
 
 from harness.contracts.results import OK, EpisodeResult, Metric
 from harness.scoring.bounds import inside
 from harness.scoring.comparing_effect import ADDED, design_effect
-from harness.scoring.intervals import CONFIDENCE, Sample
+from harness.scoring.intervals import CONFIDENCE, Sample, t_quantile
 
 NO_INTERVAL = (float("nan"), float("nan"))
 
@@ -50,7 +49,7 @@ def gain_interval(
     added = 4.0 * ADDED
     spread = float(np.mean(residuals.values**2))
     error = float(np.sqrt(effective * spread + added * pseudo)) / (effective + added)
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, residuals.homes - 1)) * error / span
+    half = t_quantile(0.5 + CONFIDENCE / 2.0, residuals.homes - 1) * error / span
     none, every = (gain_value(solved, float(np.mean(b)), float(np.mean(c))) for solved in (0.0, 1.0))
     return inside((gain - half, gain + half), (none, every))
 

@@ -6,17 +6,17 @@ shows which: a strong correlation says that this measure of looks predicts usefu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
-from scipy import stats
 
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.contracts.trajectories import Trajectory
 from harness.scoring.bounds import bounds_of
 from harness.scoring.data import RunData
-from harness.scoring.intervals import CONFIDENCE, Sample
+from harness.scoring.intervals import NORMAL_QUANTILE, Sample
 from harness.scoring.metrics import mean
 
 
@@ -117,9 +117,11 @@ def _correlation(rows: Iterable[GapRow]) -> Optional[Metric]:
     outcomes = [float(solved[key]) for key in values]
     if len(means) < 4 or len(set(outcomes)) < 2 or len(set(means)) < 2:
         return None
-    result = stats.pearsonr(means, outcomes)
-    interval = result.confidence_interval(CONFIDENCE)
-    return Metric(float(result.statistic), float(interval.low), float(interval.high), len(means))
+    found = float(np.clip(np.corrcoef(means, outcomes)[0, 1], -1.0, 1.0))
+    if abs(found) == 1.0:
+        return Metric(found, found, found, len(means))
+    centre, half = math.atanh(found), NORMAL_QUANTILE / math.sqrt(len(means) - 3)  # Fisher's z
+    return Metric(found, math.tanh(centre - half), math.tanh(centre + half), len(means))
 
 
 def episode_gaps(rows: Sequence[GapRow]) -> Dict[Tuple[str, int], Dict[str, float]]:

@@ -7,13 +7,13 @@ Every interval here takes the home as the unit of sampling.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+from scipy import special
 
 from harness.scoring.bounds import UNBOUNDED, Bounds, inside
 
@@ -22,7 +22,7 @@ ASSUMED_ICC = 0.12
 """Intracluster correlation used only where the sample shows no variation between homes (none or all solved, or a
 single home), because then it cannot be estimated. It is the design value of the embedded suite."""
 
-NORMAL_QUANTILE = float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0))
+NORMAL_QUANTILE = float(special.ndtri(0.5 + CONFIDENCE / 2.0))
 
 Floats = npt.NDArray[np.float64]
 
@@ -118,16 +118,23 @@ def wilson_interval(solved: float, n: int) -> Tuple[float, float]:
 
 
 def _wilson(solved: float, n: float, quantile: float) -> Tuple[float, float]:
-    alpha = 2.0 * float(stats.norm.sf(quantile))
-    low, high = proportion_confint(solved, n, alpha=alpha, method="wilson")
-    return (max(0.0, float(low)), min(1.0, float(high)))
+    rate, square = solved / n, quantile * quantile
+    scale = 1.0 + square / n
+    centre = (rate + square / (2.0 * n)) / scale
+    half = quantile * math.sqrt(rate * (1.0 - rate) / n + square / (4.0 * n * n)) / scale
+    return (max(0.0, centre - half), min(1.0, centre + half))
 
 
 def _quantile(sample: Sample) -> float:
     degrees = (sample.homes if sample.homes > 1 else len(sample)) - 1
     if degrees < 1:
         return NORMAL_QUANTILE
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, degrees))
+    return t_quantile(0.5 + CONFIDENCE / 2.0, degrees)
+
+
+def t_quantile(probability: float, degrees: float) -> float:
+    """Return the quantile of Student's t distribution, without `scipy.stats`, which takes seconds to import."""
+    return float(special.stdtrit(degrees, probability))
 
 
 def assumed_design_effect(sample: Sample) -> float:

@@ -240,6 +240,7 @@ def serve(spec: HostSpec) -> None:
     keep_freed_memory()
     if not spec.parent_pid:  # in a container, before there is another thread
         end_on_foreign_calls()
+        os.dup2(2, 1)  # an engine hands two streams on in any order: what native code says goes before the stack
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         # By another thread: this one may hold the event's own lock, in `stop.wait`, when the signal comes.

@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Mapping, Sequence
+from typing import Dict, Mapping, Sequence, Tuple
 
 from harness.contracts.code_files import SMALL, code_files
 from harness.contracts.digest import digest
@@ -19,30 +19,34 @@ from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint, ModelManif
 from harness.worldmodels.file_hashes import Progress, hash_files, quiet
 from harness.worldmodels.hub_cache import find_snapshot, is_hub_id
 from harness.worldmodels.weight_files import data_files
-from harness.worldmodels.weights import used_checkpoints
+from harness.worldmodels.weights import place_of, used_checkpoints
 
 CODE, AUTHORS_CODE = "code", "authors' code"
 """How the parts are called: ``code NAME`` for each folder of a plugin, ``authors' code`` for a checkout."""
 
+IMAGE = "image "
+"""Stands before the id of the image that the code of a world model in a container is."""
+
 COMMIT = "commit "
-_COMMIT = re.compile(f"{COMMIT}([0-9a-f]{{40}})")
+_HASH = re.compile("[0-9a-f]{40}")
+_COMMIT = re.compile(f"{COMMIT}({_HASH.pattern})")
 CARD = "README.md"
 
 
 def code_digests(folders: Sequence[Path], checkout: str = "") -> Dict[str, str]:
     """Return the digest of each folder of a plugin (its own and those it shares), and of the authors' code if any."""
-    parts: Dict[str, str] = {}
+    return {part: digest(files) for part, files in files_by_part(folders, checkout).items()}
+
+
+def files_by_part(folders: Sequence[Path], checkout: str = "") -> Dict[str, Dict[str, str]]:
+    """Return by the same parts the digest of each file."""
+    parts: Dict[str, Dict[str, str]] = {}
     for folder in folders:
         name = f"{CODE} {folder.name}"
-        parts[name if name not in parts else f"{CODE} {folder}"] = folder_digest(folder)
+        parts[name if name not in parts else f"{CODE} {folder}"] = file_digests(folder)
     if checkout:
-        parts[AUTHORS_CODE] = folder_digest(Path(checkout))
+        parts[AUTHORS_CODE] = file_digests(Path(checkout))
     return parts
-
-
-def image_digests(image_id: str, checkout: str = "") -> Dict[str, str]:
-    """Return the digests of a world model whose code is that of a container image."""
-    return {CODE: f"image {image_id}", **({AUTHORS_CODE: folder_digest(Path(checkout))} if checkout else {})}
 
 
 def weights_digests(manifest: ModelManifest, progress: Progress = quiet) -> Dict[str, str]:
@@ -60,6 +64,13 @@ def weights_digests(manifest: ModelManifest, progress: Progress = quiet) -> Dict
     return parts
 
 
+def weights_files(manifest: ModelManifest) -> Tuple[Path, ...]:
+    """Return the files of a model's weights that are on this machine, those of the hub's cache as well."""
+    chosen = [] if manifest.weights in ("", FROM_HUB, RANDOM) else [Path(manifest.weights)]
+    places = [*chosen, *map(place_of, used_checkpoints(manifest).values())]
+    return tuple(sorted({file for place in places if place is not None for file in _parts(place).values()}))
+
+
 def with_commits(manifest: ModelManifest, began: Mapping[str, str]) -> ModelManifest:
     """Return the manifest with the commit that each hub reference stands for here in place of a branch or tag.
 
@@ -71,6 +82,12 @@ def with_commits(manifest: ModelManifest, began: Mapping[str, str]) -> ModelMani
         for name, checkpoint in used_checkpoints(manifest).items()
     }
     return replace(manifest, **resolved)  # type: ignore[arg-type]
+
+
+def unpinned(manifest: ModelManifest) -> Tuple[str, ...]:
+    """Return the fields of a manifest that name a repository of the hub, and no commit of it."""
+    used = used_checkpoints(manifest).items()
+    return tuple(name for name, of in used if is_hub_id(of.source) and not _HASH.fullmatch(of.revision))
 
 
 def commits_of(digests: Mapping[str, str]) -> Dict[str, str]:
@@ -99,20 +116,23 @@ def file_digests(folder: Path) -> Dict[str, str]:
 
 
 def _checkpoint(checkpoint: Checkpoint, progress: Progress) -> str:
-    if is_hub_id(checkpoint.source):
-        snapshot = find_snapshot(checkpoint.source, checkpoint.revision)
-        return "" if snapshot is None else f"{COMMIT}{snapshot.name}"
-    path = Path(checkpoint.source)
-    return _content(path, progress) if path.is_absolute() and path.exists() else ""
+    place = place_of(checkpoint)
+    if place is None:
+        return ""
+    return f"{COMMIT}{place.name}" if is_hub_id(checkpoint.source) else _content(place, progress)
+
+
+def _parts(path: Path) -> Dict[str, Path]:
+    """Return the files by name that a folder or file of weights consists of."""
+    if path.is_dir():
+        return {str(file.relative_to(path)): file for file in code_files(path) if str(file.relative_to(path)) != CARD}
+    beside = (*data_files(path), *(path.parent.glob("adapter_config.json")))
+    return {file.name: file for file in (path, *beside)}
 
 
 def _content(path: Path, progress: Progress) -> str:
     """Return the digest of a chosen folder or file of weights."""
-    if path.is_dir():
-        files = {str(file.relative_to(path)): file for file in code_files(path) if str(file.relative_to(path)) != CARD}
-    else:
-        beside = (*data_files(path), *(path.parent.glob("adapter_config.json")))
-        files = {file.name: file for file in (path, *beside)}
+    files = _parts(path)
     hashes = hash_files(sorted(files.values()), progress)
     return f"files {digest({name: hashes[file] for name, file in files.items()})}"
 

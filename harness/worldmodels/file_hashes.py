@@ -37,10 +37,10 @@ def hash_files(files: Sequence[Path], progress: Progress = quiet, cache: Optiona
     done = 0
     hashes: dict[Path, str] = {}
     for file in files:
-        before = _state(file)
+        before = state_of(file)
         known = _remembered(folder, file, before)
         hashes[file] = known or _read(file, lambda read, start=done: progress(start + read, total))  # type: ignore[misc]
-        if not known and _state(file) == before and time.time_ns() - before[1] > _SETTLED_NS:
+        if not known and state_of(file) == before and time.time_ns() - before[1] > _SETTLED_NS:
             _remember(folder, file, before, hashes[file])
         done += before[0]
         if known:
@@ -52,7 +52,8 @@ State = tuple[int, int, int, int]
 """Of a file: size in bytes, time of the last change of its content in nanoseconds, inode, and that of its status."""
 
 
-def _state(file: Path) -> State:
+def state_of(file: Path) -> State:
+    """Return what tells whether a file may have changed; OSError where it is gone."""
     status = file.stat()
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 

@@ -14,7 +14,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, NETWORK, RANDOM, ModelManifest, Setting
 from harness.worldmodels import authors_code, cards
 from harness.worldmodels.conditioning import conditioning_of
-from harness.worldmodels.digests import with_commits
+from harness.worldmodels.digests import unpinned, with_commits
 from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.overrides import override
 from harness.worldmodels.planted_errors import planted_errors
@@ -24,6 +24,9 @@ from harness.worldmodels.weights import Lack, choose_weights, lacks, own_folder
 
 RANDOM_WEIGHTS = "random-weights"
 UNCARDED = "uncarded"
+UNPINNED = "unpinned"
+"""Stamps the result of a model whose plugin.toml names no commit of what it loads from the hub: the run records the one
+that was there."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ def prepare(
     """
     _check_needs(manifest, container)
     changed, overrides = override(manifest, choice.assignments)
-    planned = with_commits(with_template(choose_weights(changed, choice.weights)), choice.commits)
+    declared = with_template(choose_weights(changed, choice.weights))
+    planned = with_commits(declared, choice.commits)
     chosen = bool(overrides.get(authors_code.SETTING))
     planned = authors_code.with_chosen_code(planned) if chosen else planned
     conditioning_of(planned)  # refuses wrong settings now, not in the first decision
@@ -75,7 +79,7 @@ def prepare(
     if PROMPT_TEMPLATE in overrides:
         template = template_of(planned)
         overrides = {**overrides, PROMPT_TEMPLATE: f"{template.name}-v{template.version} sha256:{template.sha256}"}
-    stamps = (RANDOM_WEIGHTS,) if planned.weights == RANDOM else ()
+    stamps = (RANDOM_WEIGHTS,) * (planned.weights == RANDOM) + (UNPINNED,) * bool(unpinned(declared))
     missing = (*without, *authors_code.code_lacks(planned, container, chosen, code_from), *lacks(planned))
     code = str(planned.settings[authors_code.SETTING]) if chosen else ""
     return Prepared(planned, overrides, stamps, missing, code)

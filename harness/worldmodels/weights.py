@@ -62,10 +62,10 @@ def own_folder(manifest: ModelManifest) -> Optional[Path]:
         return None
     if manifest.weights != FROM_HUB:
         return Path(manifest.weights)
-    return _place(manifest.checkpoint)
+    return place_of(manifest.checkpoint)
 
 
-def _place(checkpoint: Checkpoint) -> Optional[Path]:
+def place_of(checkpoint: Checkpoint) -> Optional[Path]:
     """Return where declared weights are: an absolute path, or a snapshot in the hub's cache; None where they are not.
 
     A snapshot may be incomplete.
@@ -131,7 +131,7 @@ def _lack(manifest: ModelManifest, checkpoint: Checkpoint) -> Optional[Lack]:
                 f"{manifest.name}, a folder with the trained part in safetensors and its card (docs/worldmodels.md)",
             ),
         )
-    place = _place(checkpoint)
+    place = place_of(checkpoint)
     if not is_hub_id(source):
         return (
             None

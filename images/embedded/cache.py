@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Callable, Optional, Union
 
-from harness.contracts.errors import Refusal
+from harness.contracts.errors import MachineError
 from harness.contracts.sources import digest_of_sources
 from images.embedded import homebytes, homes
 from images.embedded.homebytes import HomeBytesError, decode_home, encode_home, home_digest
@@ -29,8 +29,8 @@ _DIGEST_BYTES = 32
 _SUFFIX = ".home"
 
 
-class CacheFolderError(Refusal):
-    """The cache folder cannot be written: the user's to mend, so a run ends with it and no episode is tried again."""
+class CacheFolderError(MachineError):
+    """The cache folder cannot be used: the user's to mend, so a run stops with it, counts nothing, and is resumed."""
 
 
 class HomeCache:

@@ -19,6 +19,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.folders import cache_root
 from harness.planning.bank_states import decision_states
+from harness.runtimes.environments import MADE
 from tasks.bank_files import (
     DECISIONS,
     SEED,
@@ -32,7 +33,7 @@ from tasks.bank_files import (
     state_data,
 )
 from tasks.ignav.task import parts_of
-from tasks.suite import EMBEDDED, PANORAMA, PERSPECTIVE, TASKS_FOLDER, Suite, Tier, load_suite
+from tasks.suite import PANORAMA, PERSPECTIVE, TASKS_FOLDER, Suite, Tier, load_suite
 
 TASK = "ignav"
 
@@ -142,7 +143,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         suite = load_suite(chosen.suite, TASK, chosen.root)
-        if suite.environment != EMBEDDED:
+        if suite.played_by.scenes != MADE:
             raise Refusal(f"no bank is made of {suite.name}: {suite.environment} plays it.", "Name an embedded suite.")
         out = chosen.out or bank_path(suite)
         views = [view for view in VIEWS if view in chosen.views and own_tiers(suite, (view,))]

@@ -18,6 +18,7 @@ from typing import Dict, Iterator, List, Sequence, Tuple
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError, Refusal, WiwError
 from harness.contracts.folders import cache_root
+from harness.runtimes.environments import MADE
 from tasks.suite import TASKS_FOLDER, Suite, Tier, load_suite
 from tasks.suite_files import read_homes, write_episodes, write_json
 
@@ -167,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         suite = load_suite(chosen.suite, TASK, chosen.root)
-        if suite.family != "embedded":
+        if suite.played_by.scenes != MADE:
             raise Refusal(
                 f"episodes of {suite.name} are not made here: its scenes are licensed files.",
                 "Run `python benchmark.py datasets prepare ignav --env-python PYTHON` (docs/habitat.md).",

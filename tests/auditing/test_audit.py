@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from harness.auditing.audit import audit
 from harness.cli.app import main
 from harness.contracts.digest import digest
+from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from tests.auditing.written_run import change, edit_json, edit_trajectory, written_run
 
@@ -76,6 +79,28 @@ def exchange_files(folder: RunFolder) -> None:
     shutil.copytree(folder.episodes / f"{FIRST}-s0", folder.episodes / f"{SECOND}-s0")
 
 
+TIMES = [
+    *(("committed_at", value) for value in (-1.0, 0.0, 1.7e9, 1e300, math.inf)),
+    *(("timings", value) for value in (-0.5, 1e9, 1e300, 10**300)),
+]
+"""Times that no row can have, in a run that was made at 1.79e9."""
+
+
+def change_time(folder: RunFolder, field: str, value: float) -> None:
+    change(
+        folder,
+        f"UPDATE episodes SET {field} = ? WHERE episode = ?",
+        json.dumps({"decide": value}) if field == "timings" else value,
+        SECOND,
+    )
+
+
+def plant(folder: RunFolder) -> None:
+    """Put the episode of another run into journal and files, with digests that fit but for the plan's."""
+    found = edit_trajectory(folder, f"{SECOND}-s0", lambda value: value.update(plan_digest="ab" * 32))
+    change(folder, "UPDATE episodes SET record_digest = ? WHERE episode = ?", found, SECOND)
+
+
 def link_files(folder: RunFolder) -> None:
     (folder.episodes / f"{SECOND}-s0").rename(folder.path / "elsewhere")
     (folder.episodes / f"{SECOND}-s0").symlink_to(folder.path / "elsewhere")
@@ -106,6 +131,8 @@ TAMPERINGS: dict[str, Callable[[RunFolder], object]] = {
         f, f"{SECOND}-s0", lambda v: v["trajectory"].update(final_distance_m=0.1), sealed=False
     ),
     "world model in the file": lambda f: edit_trajectory(f, f"{SECOND}-s0", lambda v: v["trajectory"].update(wm="x")),
+    "files of another run": plant,
+    **{f"{field} {value}": functools.partial(change_time, field=field, value=value) for field, value in TIMES},
     "linked files": lambda f: link_files(f),
 }  # fmt: skip
 
@@ -131,6 +158,22 @@ def test_a_row_that_was_tampered_with_is_named_everywhere(
     assert "DAMAGED" in page and SECOND in page
 
 
+def test_imported_episodes_are_stamped_everywhere(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run.path / "journal.sqlite").unlink()
+    run.journal_to_write().close()
+    assert main(["report", str(run.path)]) == 0
+    assert "4 episodes imported from episodes/" in capsys.readouterr().out
+    results = json.loads((run.path / "results.json").read_bytes())
+    assert results["stamps"] == ["imported"] and "4 episodes imported" in results["notes"][0]
+    page = (run.path / "report.html").read_text("utf-8")
+    assert "imported" in page and "4 episodes imported from" in page
+    other = written_run(tmp_path / "other", "copy", run_id="other")
+    assert main(["compare", str(other.path), str(run.path), "--out", str(tmp_path / "page"), "--json"]) == 0
+    assert "imported" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("tampering", ["state", "metrics in both", "deleted row", "files gone"])
 def test_a_damaged_run_is_compared_with_nothing(
     run: RunFolder, untouched: Path, tampering: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -144,7 +187,24 @@ def test_a_damaged_run_is_compared_with_nothing(
 def test_the_journal_of_another_run_is_noticed(run: RunFolder, tmp_path: Path) -> None:
     other = written_run(tmp_path / "other", run_id="other")  # the same plan, the same walks, another run
     shutil.copy(other.path / "journal.sqlite", run.path / "journal.sqlite")
-    assert audit(run).findings.where == ("journal.sqlite",)
+    assert "journal.sqlite" in audit(run).findings.where
+
+
+def test_a_journal_that_lost_whose_it_is_is_damage_and_is_not_continued(run: RunFolder) -> None:
+    change(run, "DROP TABLE plan")
+    assert "journal.sqlite" in audit(run).findings.where
+    with pytest.raises(RecordError, match=r"which plan it belongs to.*Move journal.sqlite away"):
+        run.journal_to_write()
+
+
+@pytest.mark.parametrize("played", [True, False])
+def test_a_journal_from_before_plans_is_continued_and_then_says_whose_it_is(tmp_path: Path, played: bool) -> None:
+    run = written_run(tmp_path, old=True)
+    if not played:
+        change(run, "UPDATE episodes SET state = 'planned', metrics = '{}', timings = '{}', attempts = 0, "
+               "trajectory_digest = '', committed_at = NULL")  # fmt: skip
+    run.journal_to_write().close()
+    assert run.account()[1] == run.plan_digest and not audit(run).findings.damage
 
 
 RUN_JSON: dict[str, Callable[[Any], object]] = {
@@ -161,8 +221,95 @@ RUN_JSON: dict[str, Callable[[Any], object]] = {
     "manifest hash": lambda v: v["identity"].update(wm_manifest_hash="ab" * 32),
     "stop rule": lambda v: v["identity"].update(stop="oracle"),
     "loop": lambda v: v["identity"]["specs"]["loop"].update(decisions=99),
+    "no specs": lambda v: v["identity"].update(specs={}),
+    "no loop": lambda v: v["identity"]["specs"].pop("loop"),
+    "planner": lambda v: v["identity"].update(planner="vlm/vlm/vlm"),
+    "called all": lambda v: v["identity"].update(episodes_subset="all"),
+    "called mini": lambda v: v["identity"].update(episodes_subset="mini"),
     "split": lambda v: v["identity"].update(split="test"),
 }  # fmt: skip
+
+
+def other_manifest(value: Any, **fields: Any) -> object:
+    """Change the manifest of the world model, with a hash that fits, and return the identity."""
+    identity = value["identity"]
+    settings = {**identity["wm_manifest"]["settings"], **fields.pop("settings", {})}
+    identity["wm_manifest"].update(**fields, settings=settings)
+    identity["wm_manifest_hash"] = digest(identity["wm_manifest"])
+    return identity
+
+
+MANIFESTS: dict[str, Callable[[Any], object]] = {
+    "entry point": lambda v: other_manifest(v, entry_point="copy_model:Copy"),
+    "setting": lambda v: other_manifest(v, settings={"depth_m": 9.0}),
+    "setting more": lambda v: other_manifest(v, settings={"more": 1}),
+    "fact": lambda v: other_manifest(v, max_batch=1),
+    "override of other value": lambda v: (
+        other_manifest(v, settings={"depth_m": 9.0}), v["identity"].update(wm_overrides={"depth_m": 8.0})
+    ),
+    "override that is not there": lambda v: v["identity"].update(wm_overrides={"depth_m": 8.0}),
+    "override of what none may change": lambda v: (
+        other_manifest(v, entry_point="copy_model:Copy"),
+        v["identity"].update(wm_overrides={"entry_point": "copy_model:Copy"}),
+    ),
+    "weights": lambda v: other_manifest(v, weights="hub"),
+    "random weights": lambda v: other_manifest(v, weights="random"),
+    "source": lambda v: other_manifest(v, checkpoint={"source": "a/b", "revision": "", "sha256": ""}),
+    "no settings": lambda v: (
+        v["identity"]["wm_manifest"].pop("settings"),
+        v["identity"].update(wm_manifest_hash=digest(v["identity"]["wm_manifest"])),
+    ),
+    "family": lambda v: other_manifest(v, family="mini"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", MANIFESTS)
+def test_a_manifest_that_is_not_the_catalogs_is_damage_unless_the_run_names_what_was_set(
+    edit: str, tmp_path: Path
+) -> None:
+    run = written_run(tmp_path, old=True)  # no journal says which plan it was
+    edit_json(run.path / "run.json", MANIFESTS[edit])
+    assert "run.json" in audit(RunFolder.open(run.path)).findings.where
+
+
+def test_a_named_override_is_no_damage(tmp_path: Path) -> None:
+    run = written_run(tmp_path, old=True)
+    edit_json(
+        run.path / "run.json",
+        lambda v: (
+            other_manifest(v, settings={"depth_m": 9.0}, max_batch=2, description="x"),
+            v["identity"].update(wm_overrides={"depth_m": 9.0, "max_batch": 2}),
+        ),
+    )
+    found = audit(RunFolder.open(run.path)).findings
+    assert not found.damage and not found.unchecked
+
+
+def test_a_manifest_of_other_code_is_said_to_be_another_versions(tmp_path: Path) -> None:
+    run = written_run(tmp_path, old=True)
+    edit_json(
+        run.path / "run.json",
+        lambda v: (
+            other_manifest(v, settings={"depth_m": 9.0}),
+            v["identity"]["wm_digests"].update({"code reference": "ab" * 32}),
+        ),
+    )
+    found = audit(RunFolder.open(run.path)).findings
+    assert not found.damage and "other code" in found.unchecked[0] and "depth_m" in found.unchecked[0]
+
+
+def test_a_strangers_process_without_its_stamp_is_damage(tmp_path: Path) -> None:
+    run = written_run(tmp_path, old=True)
+
+    def stranger(value: Any) -> None:
+        value["identity"]["wm"] = "stranger"
+        other_manifest(value, name="stranger", family="strange")
+
+    edit_json(run.path / "run.json", stranger)
+    found = audit(RunFolder.open(run.path)).findings
+    assert any("unsandboxed" in damage.what for damage in found.damage)
+    edit_json(run.path / "run.json", lambda v: v["identity"].update(stamps=["unsandboxed"]))
+    assert "run.json" not in audit(RunFolder.open(run.path)).findings.where
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["bound to its journal", "from before"])

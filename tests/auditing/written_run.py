@@ -27,11 +27,16 @@ def written_run(root: Path, wm: str = "warp", run_id: str = "run", seeds: str = 
             commit(folder, journal, row, solved=number % 2 == 0)
         journal.close()
     if old:
-        change(folder, "ALTER TABLE episodes DROP COLUMN record_digest")
+        for column in ("record_digest", "imported"):
+            change(folder, f"ALTER TABLE episodes DROP COLUMN {column}")
         change(folder, "DROP TABLE plan")
         for row in folder.rows():
-            edit_trajectory(folder, row.key.folder_name, lambda value: value.pop("record_digest"), sealed=False)
+            edit_trajectory(folder, row.key.folder_name, _unseal, sealed=False)
     return folder
+
+
+def _unseal(value: Any) -> None:
+    del value["record_digest"], value["plan_digest"]
 
 
 def change(folder: RunFolder, statement: str, *values: object) -> None:

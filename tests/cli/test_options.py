@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from harness.cli.app import main
-from harness.cli.options import DRAFT_TIER, RunOptions, choose_episodes, make_plan
+from harness.cli.options import RunOptions, choose_episodes, make_plan
 from harness.contracts.errors import Refusal
 from harness.records.identity import RunIdentity
 from tasks.subsets import mini
-from tasks.suite import load_suite
+from tasks.suite import DRAFT_TIER, load_suite
 
 SUITE = load_suite("embedded")
 NAMES = ("embedded", SUITE.name)

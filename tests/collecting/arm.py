@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.collecting.frames import Demonstration, Moment
-from harness.collecting.plan import RLBENCH, WHOLE, CollectPlan
+from harness.collecting.plan import WHOLE, CollectPlan
 from harness.contracts.digest import digest
 from harness.contracts.errors import EpisodeError
 from tests.collecting.toy import CAMERA, PLAN
@@ -15,8 +15,8 @@ from tests.collecting.toy import CAMERA, PLAN
 ARM_PLAN: CollectPlan = replace(
     PLAN,
     name="arm",
-    suite=RLBENCH,
-    environment=RLBENCH,
+    suite="rlbench",
+    environment="rlbench",
     scenes=("push_buttons", "stack_cups/variation3"),
     policies=("demonstration",),
     clips=5,

@@ -17,14 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.spatial.transform import Rotation
 
+from harness.cli.collect_sources import find_source
 from harness.collecting import guarding, tables
-from harness.collecting.arms import arm_rig
 from harness.collecting.asking import make_plan
 from harness.collecting.checking import check_dataset
 from harness.collecting.demonstrations import SCENES_TRIED, scene_seed
 from harness.collecting.finishing import finish
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.plan import RLBENCH
 from harness.collecting.video import read_times, read_video, write_video
 from harness.collecting.worker import record
 from harness.contracts.errors import Refusal, ServiceError
@@ -252,7 +251,15 @@ def test_two_demonstrations_swapped(data: Path) -> None:
 
 
 def arm_question(**changes: Any) -> Any:
-    asked = question(suite=RLBENCH, environment=RLBENCH, rig=arm_rig(), policy="", clip_frames=None, fps=None)
+    asked = question(
+        suite="rlbench",
+        environment="rlbench",
+        scenes_of="rlbench",
+        rig=find_source("rlbench").rig,
+        policy="",
+        clip_frames=None,
+        fps=None,
+    )
     return replace(asked, **{"scenes": "push_buttons", **changes})
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.collecting.backends import HABITAT
-from harness.collecting.embedded import export_scenes
-from harness.collecting.habitat import HabitatBackend, _reachable
+from harness.collecting.in_process import export_scenes
 from harness.collecting.machine import Machine
 from harness.collecting.recording import record_unit
+from harness.collecting.walk_service import WalkService, _reachable
 from harness.contracts.cameras import Pose
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import cache_root
 from harness.contracts.observations import TopDownMap
+from harness.runtimes.environments import find_environment
 from tasks.suite import load_suite
 from tests.collecting.toy import PLAN
 
@@ -40,8 +40,8 @@ def test_trajectories_are_seeded_and_start_on_the_floor(short_tmp_path: Path) ->
     export_scenes(["train-0001"], str(cache_root()), scenes, print)
     machine = Machine(str(cache_root()), PYTHON, str(scenes), "", dict(suite.navmesh))
     camera = suite.rig.camera("front")
-    plan = replace(PLAN, environment=HABITAT, camera=camera, scenes=("train-0001",), clips=3, policies=("random",))
-    backend = HabitatBackend(camera, machine, short_tmp_path / "log")
+    plan = replace(PLAN, environment="habitat", camera=camera, scenes=("train-0001",), clips=3, policies=("random",))
+    backend = WalkService(find_environment("habitat"), camera, machine, short_tmp_path / "log")
     try:
         assert "habitat-sim" in backend.simulator
         first, second = (record_unit(backend, plan, plan.units[0]) for _ in range(2))

@@ -17,23 +17,28 @@ from harness.collecting import guarding
 from harness.collecting.checking import check_dataset
 from harness.collecting.choosing import choose_files
 from harness.collecting.depth import MOST_M, read_depth, stored
-from harness.collecting.habitat import ENTRY_POINT, HabitatBackend, environment_options
 from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.machine import Machine
 from harness.collecting.plan import PLAIN, RECORD, Recorded, plan_from_plain, plan_to_plain, read_plan
 from harness.collecting.services import SCENES_IN_CONTAINER, service_spec
 from harness.collecting.starting import check_folder
+from harness.collecting.walk_service import WalkService, facts_of
 from harness.collecting.worker import record
 from harness.contracts.errors import Refusal, ServiceError, WiwError
 from harness.contracts.published_rigs import COLLECTION_RIG
 from harness.contracts.scene_names import list_scenes
 from harness.records.identity import ImageRecord
+from harness.running import images
+from harness.runtimes.environments import collection_of, find_environment
+from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import Mount
 from tasks.suite import load_suite
 from tests.collecting.toy import PLAN, ToyBackend, make_data
 from tests.images.habitat.double import NO_EGL, double_python, write_floors
 from tests.images.habitat.rectangles import Island
 
+HABITAT = find_environment("habitat")
+PROFILE = collection_of(HABITAT)
 ROOM, ATTIC = Island(9.7, 10.0, 0.0), Island(9.7, 10.0, 2.6)
 MESH = Island(6.0, 5.0, 0.0)
 TRAIN = ("00000-kfPV7w3FaU5/kfPV7w3FaU5", "00001-UVdNNRcVyV1/UVdNNRcVyV1")
@@ -177,7 +182,7 @@ def test_a_navigation_mesh_that_was_replaced_meanwhile_is_refused(tmp_path: Path
     plan = replace(PLAN, environment="habitat", camera=camera, scenes=(FIRST,), clips=4, clips_per_trajectory=2)
     (tmp_path / WORK / UNITS).mkdir(parents=True)
     for number in range(2):
-        backend = HabitatBackend(camera, Machine("", str(python), str(own)), tmp_path / "log")
+        backend = WalkService(HABITAT, camera, Machine("", str(python), str(own)), tmp_path / "log")
         answer = record(tmp_path, replace(plan, policies=("random",)), backend, number)
         backend.close()
         assert ("done" in answer) == (number == 0), answer
@@ -195,7 +200,7 @@ def test_a_collector_that_does_not_start_says_why_and_where_its_log_is(scenes: P
 
 def test_a_failing_call_names_the_log_of_a_service_that_lives(tmp_path: Path, scenes: Path, python: Path) -> None:
     camera = load_suite("wiw").rig.camera("front")
-    backend = HabitatBackend(camera, Machine("", str(python), str(scenes)), tmp_path / "service.log")
+    backend = WalkService(HABITAT, camera, Machine("", str(python), str(scenes)), tmp_path / "service.log")
     try:
         with pytest.raises(ServiceError, match=r"service\.log") as caught, backend._service.asked():
             raise ServiceError("it broke.", "Try.")
@@ -213,20 +218,22 @@ def test_a_container_of_the_collector_s_image_sees_the_scenes_and_one_gpu(
         asked.append(name)
         return ImageRecord(name, "sha256:" + "a" * 64)
 
-    monkeypatch.setattr(collect_sources, "_image", find)
+    monkeypatch.setattr(images, "find_image", find)
     given = collect_sources.Given(tmp_path, "", "", "docker")
-    machine = collect_sources._habitat_machine(load_suite("wiw"), given)
-    assert asked == ["wiw-bench/habitat_collect"] and machine.python == ""
+    machine = collect_sources._machine(HABITAT, load_suite("wiw"), given)
+    assert asked == [own_reference("wiw-bench/habitat_collect")] and machine.python == ""
     machine = replace(machine, gpu="GPU-4a1b")
     camera = load_suite("wiw").rig.camera("front")
-    spec = service_spec("habitat", ENTRY_POINT, machine, environment_options(camera, machine, PLAIN))
+    spec = service_spec("habitat", PROFILE.entry_point, machine, PROFILE.values(facts_of(camera, machine, PLAIN)))
     assert spec.container is not None and spec.container.gpu_uuid == "GPU-4a1b"
     assert spec.container.image_id == "sha256:" + "a" * 64
     assert spec.container.mounts == (Mount(str(tmp_path), SCENES_IN_CONTAINER),)
     assert (spec.options["scenes_dir"], spec.options["gpu_device_id"]) == (SCENES_IN_CONTAINER, 0)
     assert "navmesh" not in spec.options, "an empty description would be another one than evaluation's"
-    arm = collect_sources._arm_machine(collect_sources.Given(None, "", "", "docker"))
-    assert asked[-1] == "wiw-bench/rlbench" and arm.image_id
+    arm = collect_sources._machine_without_suite(
+        find_environment("rlbench"), collect_sources.Given(None, "", "", "docker")
+    )
+    assert asked[-1] == own_reference("wiw-bench/rlbench") and arm.image_id
     for wrong, said in (("dockr", "Did you mean 'docker'"), ("docker", "--env-python names")):
         with pytest.raises(Refusal, match=said):
             collect_sources.check_runtime(wrong, "python" if wrong == "docker" else "")

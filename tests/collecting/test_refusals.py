@@ -28,6 +28,7 @@ def question(**changes: Any) -> Question:
         name="demo",
         suite=suite.name,
         environment=suite.environment,
+        scenes_of=suite.environment,
         rig=suite.rig,
         camera="front",
         split="train",
@@ -140,7 +141,8 @@ def test_the_command_needs_its_arguments(tmp_path: Path) -> None:
 
 
 def test_progress_says_speed_and_time_left() -> None:
-    assert describe(CollectProgress(0, 50, 2, None, None)) == "0/50 clips · 2 processes · opening scenes"
+    waiting = describe(CollectProgress(0, 50, 2, None, None, (), 7, 72.4))
+    assert waiting == "0/50 clips · 2 processes · compiling and opening scenes, 0 of 7 1:12"
     line = describe(CollectProgress(17, 50, 2, 143.2, 83.0))
     assert line == "17/50 clips · 2 processes · 143 frames/s · 1:23 left"
     assert WORK.startswith(".")

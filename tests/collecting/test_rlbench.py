@@ -19,12 +19,13 @@ import pytest
 from harness.cli.collect import collect_command
 from harness.collecting import tables
 from harness.collecting.checking import check_dataset
+from harness.collecting.demonstration_service import DemonstrationService
 from harness.collecting.demonstrations import scene_seed
 from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.machine import Machine
 from harness.collecting.plan import read_plan
-from harness.collecting.rlbench import RLBenchDemonstrator
 from harness.contracts.errors import Refusal, SpecMismatch, WiwError
+from harness.runtimes.environments import find_environment
 from images.rlbench.demos import StoredStart
 from images.rlbench.environment import drawn_seed
 from tests.collecting.arm import ARM_PLAN
@@ -130,4 +131,4 @@ def test_a_task_that_rlbench_does_not_have(tmp_path: Path, python: Path) -> None
 
 def test_a_camera_of_another_rlbench_is_refused(tmp_path: Path, python: Path) -> None:
     with pytest.raises(SpecMismatch, match="RLBench has the camera"):
-        RLBenchDemonstrator(ARM_PLAN.camera, Machine("", str(python)), tmp_path / "log")
+        DemonstrationService(find_environment("rlbench"), ARM_PLAN.camera, Machine("", str(python)), tmp_path / "log")

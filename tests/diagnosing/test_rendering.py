@@ -21,7 +21,7 @@ MEND = "Mend the renderer."
 
 def look(folder: Path, seconds: float = 120.0, **faults: object) -> Finding:
     """Return what is found of an environment with planted faults; a tiny home is quickly made."""
-    plan, _ = plan_environment("embedded", folder, {}, Placement())
+    plan, _ = plan_environment(SUITE, folder, {}, Placement())
     planted = replace(plan, entry_point="tests.diagnosing.small_environment:SmallEnvironment", options=faults)
     return check_frame("frame", planted, SUITE, MEND, time.monotonic() + seconds, PROBLEM)
 
@@ -41,7 +41,7 @@ def test_a_dead_renderer(tmp_path: Path, fault: str, at: int) -> None:
 
 
 def test_a_service_that_does_not_start(tmp_path: Path) -> None:
-    plan, _ = plan_environment("embedded", tmp_path, {}, Placement())
+    plan, _ = plan_environment(SUITE, tmp_path, {}, Placement())
     broken = replace(plan, entry_point="tests.diagnosing.no_such_module:Nothing")
     found = check_frame("frame", broken, SUITE, MEND, time.monotonic() + 60.0)
     assert found.state == WARNING and "no_such_module" in found.found and found.next_step

@@ -14,13 +14,14 @@ import pytest
 
 from harness.collecting.checking import check_dataset
 from harness.collecting.finishing import finish
-from harness.collecting.habitat import HabitatBackend
 from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.machine import Machine
 from harness.collecting.plan import Recorded
+from harness.collecting.walk_service import WalkService
 from harness.collecting.worker import record
 from harness.contracts.errors import ServiceError
 from harness.runtimes.docker_engine import Engine
+from harness.runtimes.environments import find_environment
 from harness.runtimes.specs import ContainerSpec
 from tasks.suite import load_suite
 from tests.collecting.toy import PLAN
@@ -74,7 +75,7 @@ def plan_of() -> Any:
 def test_clips_are_collected_in_a_container(machine: Machine, tmp_path: Path) -> None:
     plan, folder = plan_of(), tmp_path / "data"
     (folder / WORK / UNITS).mkdir(parents=True)
-    backend = HabitatBackend(plan.camera, machine, tmp_path / "log", plan.recorded)
+    backend = WalkService(find_environment("habitat"), plan.camera, machine, tmp_path / "log", plan.recorded)
     try:
         assert "double" in backend.simulator
         for unit in plan.units:
@@ -94,7 +95,7 @@ def test_a_container_whose_simulator_aborts_says_why(machine: Machine, tmp_path:
     log = tmp_path / "service.log"
     camera = plan_of().camera
     try:
-        backend = HabitatBackend(camera, replace(machine, image_id=str(built.id)), log)
+        backend = WalkService(find_environment("habitat"), camera, replace(machine, image_id=str(built.id)), log)
         with pytest.raises(ServiceError, match="no EGL devices found") as caught:
             backend.open(SCENE, 0)
         assert str(log) in str(caught.value)

@@ -44,7 +44,7 @@ CANDIDATES = 80
 BAD_REPLY = r"sent a bad reply to Imagine: "
 CHEATS = {
     "rubbish": (ERROR, BAD_REPLY + r"1000 bytes are no RolloutPart"),
-    "oversized_part": (ERROR, BAD_REPLY + r"RolloutPart has 3355\d+ bytes; at most 4194304"),
+    "oversized_part": (ERROR, BAD_REPLY + r"it is larger than any reply .*3355\d+ vs\. 4194304"),
     "too_many_pixels": (ERROR, BAD_REPLY + r"pixels came before the head of their rollout"),
     "huge_claim": (ERROR, BAD_REPLY + r"rollout \d+.rgb has \d+ uint8 elements; at most"),
     "nan_confidence": (ERROR, BAD_REPLY + r"rollout \d+.confidence is NaN"),

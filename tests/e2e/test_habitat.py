@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import main
-from harness.running.habitat import has_module
+from harness.runtimes.environments import has_module
 from tests.e2e.conftest import Command, results_of
 
 pytest.importorskip("numba")
@@ -33,7 +33,7 @@ def test_habitat_plays_embedded_episodes_under_a_name_of_its_own(benchmark_py: C
     assert here["estimate_from"].startswith("no earlier run")
 
 
-@pytest.mark.skipif(has_module(""), reason="this interpreter has habitat_sim")
+@pytest.mark.skipif(has_module("", "habitat_sim"), reason="this interpreter has habitat_sim")
 @pytest.mark.parametrize(
     ("arguments", "sentences"),
     [

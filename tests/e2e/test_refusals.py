@@ -94,7 +94,7 @@ def test_refusals_and_help_load_nothing_heavy(
     imports = [line for line in lines if line.startswith("import time:")]
     loaded = {line.rpartition("|")[2].strip() for line in imports}
     assert "typer" in loaded
-    assert not loaded & {"scipy", "statsmodels", "numba", "av", "pyarrow", "torch", "docker", "skimage", "trimesh"}
+    assert not loaded & {"scipy", "numba", "av", "pyarrow", "torch", "docker", "skimage", "trimesh"}
     assert_one_sentence("\n".join(line for line in lines if line not in imports), sentences)
     assert not list(tmp_path.rglob("run.json"))
 

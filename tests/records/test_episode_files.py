@@ -18,7 +18,7 @@ from harness.contracts.results import EpisodeResult
 from harness.contracts.trajectories import DecisionFrames, PlayedEpisode
 from harness.records import episode_files
 from harness.records.atomic import write_synced
-from harness.records.episode_files import read_episode, read_trajectory, remove_leftovers, write_episode
+from harness.records.episode_files import make_record, read_episode, read_trajectory, remove_leftovers, write_record
 from harness.records.errors import DiskFull, RecordError
 from harness.records.identity import EpisodeKey
 from harness.records.pictures import STRIP_BYTES, strip_jpeg
@@ -34,7 +34,7 @@ def outcome(episode: PlayedEpisode) -> EpisodeResult:
 
 
 def write(root: Path, episode: PlayedEpisode) -> Path:
-    return write_episode(root, KEY, episode, outcome(episode), attempts=2)
+    return write_record(root, make_record(KEY, episode, outcome(episode), 2, "ab" * 32), episode)
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_changed_trajectory_is_noticed(tmp_path: Path) -> None:
 def test_names_that_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     episode = played(EPISODE, 7)
     with pytest.raises(Refusal, match="cannot name a folder"):
-        write_episode(tmp_path, replace(KEY, episode=name), episode, outcome(episode), 1)
+        make_record(replace(KEY, episode=name), episode, outcome(episode), 1, "")
 
 
 def test_strips_stay_small_and_show_real_above_imagined() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.contracts.results import EpisodeResult
-from harness.records.episode_files import write_episode
+from harness.records.episode_files import make_record, write_record
 from harness.records.errors import CorruptJournal, DiskFull, RecordError, disk_errors
 from harness.records.folder import RunFolder, list_runs
 from harness.records.identity import EpisodeKey
 from harness.records.provenance import provenance
+from harness.scoring.data import load_run
 from tests.running import fake
 
 
@@ -30,7 +32,7 @@ def record(folder: RunFolder, key: EpisodeKey) -> EpisodeResult:
     played = fake.played(episode, key.seed)
     state = "ok" if played.trajectory.solved else "failed"
     result = EpisodeResult(episode.id, episode.home, key.seed, state, played.metrics, played.trajectory.digest())
-    write_episode(folder.episodes, key, played, result, 1)
+    write_record(folder.episodes, make_record(key, played, result, 1, folder.plan_digest), played)
     return result
 
 
@@ -98,6 +100,25 @@ def test_finished_episodes_are_imported_and_leftovers_removed(tmp_path: Path) ->
     journal.close()
     assert states == ["planned", done.state, "planned"]
     assert sorted(path.name for path in folder.episodes.iterdir()) == ["e000-s0", "e001-s0"]
+
+
+def test_imported_episodes_are_told_and_those_of_another_run_are_played_again(tmp_path: Path) -> None:
+    folder, other = create(tmp_path / "a"), create(tmp_path / "b")
+    keys = folder.identity.keys()
+    done = record(folder, keys[0])
+    record(other, keys[1])
+    shutil.copytree(other.episode_folder(keys[1]), folder.episode_folder(keys[1]))
+    record(folder, keys[2])
+    path = folder.episode_folder(keys[2]) / "trajectory.json"
+    value = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**value, "plan_digest": "", "record_digest": ""}))  # as from before both
+    folder.journal_to_write().close()
+    rows = folder.rows()
+    assert [row.result.state for row in rows] == [done.state, "planned", "ok"]
+    assert [row.imported for row in rows] == [True, False, True]
+    data = load_run(folder)
+    assert "imported" in data.stamps
+    assert data.notes == ("2 episodes imported from episodes/ (finished before the run was stopped)",)
 
 
 def test_a_damaged_journal_moved_away_loses_nothing(tmp_path: Path) -> None:

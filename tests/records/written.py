@@ -23,7 +23,8 @@ def write_trajectory(
 ) -> str:
     """Write ``trajectory.json`` alone and return the digest of the record, for the journal."""
     picture = np.zeros((1, 1, 3), np.uint8)
-    record = make_record(key, PlayedEpisode(trajectory, result.metrics, picture, (), _NO_MAP), result, attempts)
+    played = PlayedEpisode(trajectory, result.metrics, picture, (), _NO_MAP)
+    record = make_record(key, played, result, attempts, folder.plan_digest)
     path: Path = folder.episode_folder(key)
     path.mkdir(parents=True, exist_ok=True)
     (path / TRAJECTORY).write_text(json.dumps(to_plain(record), allow_nan=False, separators=(",", ":")))

@@ -29,7 +29,7 @@ def write_run(root: Path, run: RunData, with_files: int = 1_000_000, with_pictur
             record_digest = ""
             if trajectory is not None and number < min(with_files, with_pictures):
                 played = played_episode(trajectory)
-                written = make_record(row.key, played, row.result, row.attempts)
+                written = make_record(row.key, played, row.result, row.attempts, folder.plan_digest)
                 write_record(folder.episodes, written, played)
                 record_digest = written.record_digest
             elif trajectory is not None and number < with_files:

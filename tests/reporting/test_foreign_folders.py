@@ -98,7 +98,7 @@ def replace_id(run: RunData, name: str) -> RunData:
     return replace(run, record=replace(run.record, run_id=name))
 
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "=HYPERLINK(1)", "\uff1d1"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1", "  =1", "=HYPERLINK(1)", "\uff1d1"]
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -109,12 +109,21 @@ def test_no_cell_of_the_csv_is_a_formula(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20))
-def test_cells_are_safe_and_all_other_text_is_kept(text: str) -> None:
+def test_cells_are_safe_and_all_printable_text_is_kept(text: str) -> None:
     table = EpisodeTable(("error",), ((text,),))
     cell = list(csv.reader(io.StringIO(csv_bytes(table).decode(), newline="")))[-1]
     found = cell[0] if cell else ""
-    assert found in (text, "'" + text)
-    assert not found.lstrip().startswith(("=", "+", "-", "@")) and not found.startswith(("\t", "\r"))
+    kept = "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+    assert found in (kept, "'" + kept)
+    assert not found.lstrip().startswith(("=", "+", "-", "@")) and not found.startswith("\t")
+
+
+def test_what_a_terminal_obeys_is_escaped_in_the_csv() -> None:
+    text = 'a\x1b[2J\x9b\u202eb\r=1\x00\nnext, "line" \t\u00fc \U0001f600'
+    table = EpisodeTable(("error\x1b",), ((text,),))
+    head, row = csv.reader(io.StringIO(csv_bytes(table).decode(), newline=""))
+    assert head == ["error\\x1b"]
+    assert row == ['a\\x1b[2J\\x9b\\u202eb\\r=1\\x00\nnext, "line" \t\u00fc \U0001f600']
 
 
 def test_the_results_say_the_same_in_json(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 Options of the plan: ``play_s`` (seconds an episode), ``misbehave`` (episode id -> ``error`` | ``crash`` | ``hang`` |
 ``refuse`` | ``bug`` | ``service`` | ``service_once`` | ``model`` | ``model_late`` | ``no_space`` |
-``disk_full``) and ``start`` (``refuse`` | ``fail``).
+``no_cache`` | ``disk_full``) and ``start`` (``refuse`` | ``fail``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.contracts.actions import FORWARD, Primitive
 from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.digest import array_digest
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import EpisodeError, ModelFault, ModelTimeout, Refusal, ServiceError
+from harness.contracts.errors import EpisodeError, MachineError, ModelFault, ModelTimeout, Refusal, ServiceError
 from harness.contracts.observations import RGB, TopDownMap
 from harness.contracts.results import DecisionRecord, StepRecord
 from harness.contracts.seeds import generator
@@ -123,6 +123,8 @@ class FakePlayer:
             raise ModelTimeout("the model was late.")
         if how == "no_space":
             raise OSError(errno.ENOSPC, "No space left on device", "/some/cache")
+        if how == "no_cache":
+            raise MachineError("cannot write the homes cache.", "Set WIW_CACHE to a folder that you can write.")
         if how == "disk_full":
             raise DiskFull("no space left.", "Free some space.")
         if how == "service_once":

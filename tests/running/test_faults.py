@@ -30,6 +30,15 @@ def test_a_disk_that_fails_stops_the_run_and_counts_nothing(tmp_path: Path) -> N
     assert folder.rows()[1].result.state == "planned"
 
 
+def test_a_cache_that_cannot_be_written_in_the_middle_of_a_run_stops_it_with_a_hint(tmp_path: Path) -> None:
+    plan = fake.plan(4, misbehave={"e001": "no_cache"})
+    folder = runs.create(plan, tmp_path)
+    with pytest.raises(MachineError, match=r"homes cache.*WIW_CACHE"):
+        runs.play(folder, plan)
+    assert [row.result.state for row in folder.rows()][1] == "planned"
+    assert runs.resume(folder.path, fake.plan(4)).exit_code == 0
+
+
 def test_a_model_that_does_not_start_is_started_once(tmp_path: Path) -> None:
     plan = fake.plan(4, start="model")
     folder = runs.create(plan, tmp_path)

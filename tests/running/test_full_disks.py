@@ -17,6 +17,28 @@ def test_a_model_that_only_says_so_is_not_believed(tmp_path: Path) -> None:
     assert disk_behind(SAYS_SO, tmp_path) is None
 
 
+def test_a_file_of_a_cache_that_cannot_be_written_is_the_machines_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("WIW_CACHE", str(cache))
+    (cache / "kernels").mkdir(parents=True)
+    file = cache / "kernels" / "warp-1" / "warp.nbi"
+
+    def said(path: Path, words: str = "Permission denied") -> ModelFault:
+        return ModelFault(f"imagine failed with PermissionError: [Errno 13] {words}: '{path}' at caching.py:1")
+
+    found = disk_behind(said(file), tmp_path)
+    assert found is not None and str(file) in found.what and "WIW_CACHE" in found.next_step
+    file.parent.touch()  # a file in the place of its folder
+    assert disk_behind(said(file, "Not a directory"), tmp_path) is not None
+    file.parent.unlink()
+    file.parent.mkdir()
+    assert disk_behind(said(file), tmp_path) is None  # it can be written: the model's own failure
+    assert disk_behind(said(tmp_path / "gone" / "file"), tmp_path) is None  # nobody's cache
+    assert disk_behind(ModelFault(f"ValueError: '{cache / 'gone' / 'x'}' is odd."), tmp_path) is None
+
+
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +17,7 @@ from harness.cli.play import same_runs
 from harness.contracts.errors import SpecMismatch
 from harness.records.model_parts import changed_parts, same_name, unknown_parts
 from harness.running import runs
-from harness.running.model_digests import ModelFiles, check_code
+from harness.running.model_digests import ModelFiles, check_files, with_digests
 from harness.running.plan import RunPlan
 from harness.running.plan_services import PlanServices
 from tasks.suite import load_suite
@@ -61,12 +65,83 @@ def test_a_model_without_code_of_its_own_has_no_digests(plugin: Path, wm: str) -
 
 def test_code_that_changes_while_a_run_is_played_ends_it(plugin: Path) -> None:
     planned = plan(plugin)
-    assert planned.world_model is not None
-    check_code(planned.identity, planned.world_model)
+    check_files(planned)
     (plugin / "model.py").write_text(f"{MODEL}\n")
-    with pytest.raises(SpecMismatch, match="code mine of world model 'mine' has changed"):
-        check_code(planned.identity, planned.world_model)
-    check_code(replace(planned.identity, wm_digests={}), planned.world_model)  # an old run wrote nothing down
+    with pytest.raises(SpecMismatch, match=r"code mine of world model 'mine' has changed.*: model.py differs"):
+        check_files(planned)
+    check_files(replace(planned, identity=replace(planned.identity, wm_digests={})))  # an old run wrote nothing down
+
+
+def test_a_plugin_that_writes_into_its_own_folder_is_told_which_files_and_what_to_do(plugin: Path) -> None:
+    planned = plan(plugin)
+    for name in ("a.bin", "b.txt", "c.txt", "d.txt", "e.txt"):
+        (plugin / name).write_bytes(b"made at the first start")
+    with pytest.raises(SpecMismatch, match=r"a.bin is new, .* and 1 more.*write somewhere else.*docs/plugins.md"):
+        check_files(planned)
+
+
+def test_caches_that_hold_no_sources_are_no_code(plugin: Path) -> None:
+    planned = plan(plugin)
+    for name in ("__pycache__/model.cpython-311.pyc", ".numba_cache/model.f-1.nbi", ".numba_cache/model.f-1.1.nbc"):
+        (plugin / name).parent.mkdir(exist_ok=True)
+        (plugin / name).write_bytes(b"x")
+    check_files(planned)
+    (plugin / ".numba_cache" / "more.py").write_text("x = 1")
+    with pytest.raises(SpecMismatch, match=r"\.numba_cache/more.py is new"):
+        check_files(planned)
+
+
+def with_weights(planned: RunPlan, weights: str, **fields: Any) -> RunPlan:
+    """Return a plan whose world model loads weights."""
+    assert planned.world_model is not None
+    manifest = {**planned.world_model.manifest, "weights": weights, **fields}
+    return with_digests(replace(planned, world_model=replace(planned.world_model, manifest=manifest)))
+
+
+def test_weights_of_the_same_path_that_change_while_a_run_is_played(plugin: Path, tmp_path: Path) -> None:
+    file = tmp_path / "weights" / "model.safetensors"
+    file.parent.mkdir()
+    file.write_bytes(b"one")
+    planned = with_weights(plan(plugin), str(file.parent))
+    files = ModelFiles(planned.world_model)
+    check_files(planned)
+    os.utime(file, (1.0, 1.0))  # the times alone
+    check_files(planned)
+    assert files.damage() == ()
+    file.write_bytes(b"two")
+    with pytest.raises(SpecMismatch, match="checkpoint of world model 'mine' has changed"):
+        check_files(planned)
+    assert [damage.where for damage in files.damage()] == [str(file)]
+    shutil.rmtree(file.parent)
+    with pytest.raises(SpecMismatch, match=r"weights.* cannot be read"):
+        check_files(planned)
+    assert [damage.where for damage in files.damage()] == [str(file)]
+
+
+def test_a_file_of_the_hubs_cache_that_is_written_over_is_damage(
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    repository = tmp_path / "hub" / "models--org--toy"
+    snapshot, blobs = repository / "snapshots" / ("c" * 40), repository / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    contents = {"model.safetensors": b"one", "config.json": b"{}"}
+    config = hashlib.sha1(b"blob 2\0{}").hexdigest()
+    names = {"model.safetensors": hashlib.sha256(b"one").hexdigest(), "config.json": config}
+    for file, name in names.items():
+        (blobs / name).write_bytes(contents[file])
+        (snapshot / file).symlink_to(blobs / name)
+    checkpoint = {"source": "org/toy", "revision": "c" * 40, "sha256": ""}
+    planned = with_weights(plan(plugin), "hub", checkpoint=checkpoint)
+    assert planned.identity.wm_digests["checkpoint"] == f"commit {'c' * 40}"
+    files = ModelFiles(planned.world_model)
+    for name in names.values():
+        (blobs / name).touch()
+    assert files.damage() == ()
+    for name in names.values():
+        (blobs / name).write_bytes(b"another")
+    assert [Path(damage.where).name for damage in files.damage()] == ["config.json", "model.safetensors"]
 
 
 def test_a_file_that_changes_while_a_run_is_played_is_damage_and_a_new_one_is_not(plugin: Path) -> None:

@@ -18,9 +18,11 @@ from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import Mount
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.plugin_images import choose_model
+from tasks.suite import load_suite
 from tests.running import fake
 
 GPU = "GPU-4a1b"
+SUITE = load_suite("embedded")
 TOY = b'[family]\nname = "toys"\nentry_point = "toy:Toy"\n[[model]]\nname = "toy"\n'
 
 
@@ -37,7 +39,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_environments_container_sees_the_homes_alone(tmp_path: Path) -> None:
-    plan, found = plan_environment("embedded", tmp_path, {"h": "00"}, Placement(container=True, gpu=GPU))
+    plan, found = plan_environment(SUITE, tmp_path, {"h": "00"}, Placement(container=True, gpu=GPU))
     assert found == image(own_reference("wiw-bench/embedded"))
     assert plan.container is not None and plan.python == "" and plan.path == ()
     assert (plan.container.image_id, plan.container.gpu_uuid) == (found.id, GPU)
@@ -51,7 +53,7 @@ def test_the_environments_container_sees_the_homes_alone(tmp_path: Path) -> None
 
 def test_processes_get_their_interpreter_and_gpu(tmp_path: Path) -> None:
     where = Placement(python="/usr/bin/python3", gpu=GPU)
-    plan, found = plan_environment("embedded", tmp_path, {}, where)
+    plan, found = plan_environment(SUITE, tmp_path, {}, where)
     assert found is None and plan.container is None
     assert (plan.python, plan.variables) == ("/usr/bin/python3", {"CUDA_VISIBLE_DEVICES": GPU})
     entry = load_catalog().find("warp")
@@ -138,7 +140,7 @@ def test_a_folder_needs_an_image_for_a_container(tmp_path: Path) -> None:
 
 
 def test_a_run_records_its_images_and_refuses_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment, found = plan_environment("embedded", tmp_path / "homes", {}, Placement(container=True))
+    environment, found = plan_environment(SUITE, tmp_path / "homes", {}, Placement(container=True))
     assert found is not None
     plan = fake.plan(1)
     identity = replace(plan.identity, wm_image=image("someone/toys:1"))

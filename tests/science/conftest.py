@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from harness.science.all_tables import Tables
 from tasks.suite import Suite
-from tests.science.small_suite import small_suite
+from tests.science.small_suite import small_suite, small_tables
 
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Suite:
     return small_suite(tmp_path / "suite")
+
+
+@pytest.fixture(scope="module")
+def tables(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """The tables of what a module has ``written``, made once for all tests that only look at them."""
+    return small_tables(small_suite(tmp_path_factory.mktemp("tables") / "suite"), written)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,8 +44,12 @@ def write_small_bank(
     created_at: float = 1.79e9,
     name: str = "",
     changes: Mapping[str, Any] | None = None,
+    files: bool = False,
 ) -> RunFolder:
-    """Write a measurement of 40 states in 10 homes; the first ``broken`` of them ended in an error."""
+    """Write a measurement of 40 states in 10 homes; the first ``broken`` of them ended in an error.
+
+    ``files`` as in `write_small_run`.
+    """
     template = write_small_run(
         root / ".templates", suite, wm, (True,), tier, kept=1, overrides=overrides, settings=settings,
         run_id=f"t-{digest([wm, tier, created_at, name, dict(overrides or {})])[:8]}",
@@ -68,9 +73,11 @@ def write_small_bank(
             if not error:
                 trajectory = _choice(identity.episode(planned.episode), wm, lost[number])
                 result = replace(result, trajectory_digest=trajectory.digest())
-                record_digest = write_trajectory(folder, row.key, trajectory, result)
+                record_digest = write_trajectory(folder, row.key, trajectory, result) if files else ""
             journal.commit(row.key, result, 1, record_digest)
         journal.close()
+    if not files:
+        shutil.rmtree(folder.episodes)
     return folder
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scipy import stats
 
+from harness.science.all_tables import Tables
 from harness.science.bank_agreement import BankTable
 from harness.science.tables import write_tables
 from harness.scoring.bank import differences
@@ -31,13 +33,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def table_of(suite: Suite, *roots: Path) -> BankTable:
-    (table,) = small_tables(suite, *roots).bank
+def table_of(tables: Tables) -> BankTable:
+    (table,) = tables.bank
     return table
 
 
-def test_each_line_is_one_world_model_on_the_bank_and_in_the_loop(suite: Suite, runs: Path) -> None:
-    table = table_of(suite, runs)
+def test_each_line_is_one_world_model_on_the_bank_and_in_the_loop(tables: Tables) -> None:
+    table = table_of(tables)
     assert (table.tier, table.states_hash, table.states, table.bank_homes) == ("precise", STATES_HASH, 40, 10)
     assert (table.episodes, table.homes) == (EPISODES, HOMES)
     assert [line.name for line in table.lines] == list(LOST)
@@ -50,11 +52,11 @@ def test_each_line_is_one_world_model_on_the_bank_and_in_the_loop(suite: Suite, 
         assert f"--wm {line.name} " in line.commands[1] and "--stop self" in line.commands[1]
 
 
-def test_regret_over_the_simulators_is_paired_by_state(suite: Suite, runs: Path) -> None:
-    lines = {line.name: line for line in table_of(suite, runs).lines}
+def test_regret_over_the_simulators_is_paired_by_state(written: Path, tables: Tables) -> None:
+    lines = {line.name: line for line in table_of(tables).lines}
     assert lines["gtsim"].over_ceiling is None
     found = lines["warp"].over_ceiling
-    folders = [runs / lines[name].measurement / "states" for name in ("warp", "gtsim")]
+    folders = [written / lines[name].measurement / "states" for name in ("warp", "gtsim")]
     from harness.records.folder import RunFolder
 
     expected = differences(*(load_run(RunFolder.open(folder)) for folder in folders))["regret_m"]
@@ -65,7 +67,7 @@ def test_regret_over_the_simulators_is_paired_by_state(suite: Suite, runs: Path)
 def test_agreement_is_that_of_scipy_and_signs_are_turned(suite: Suite, runs: Path) -> None:
     write_small_run(runs, suite, "copy", solved_by(0.85))  # second in the loop, third on the bank
     write_small_bank(runs, suite, "copy", regrets(0.3))
-    table = table_of(suite, runs)
+    table = table_of(small_tables(suite, runs))
     success = [line.success.value for line in table.lines]
     for agreement, values in (
         (table.agreements[0], [-line.regret.value for line in table.lines]),
@@ -97,32 +99,36 @@ def test_another_manifest_is_another_world_model(suite: Suite, runs: Path) -> No
     assert any("wm as it was played (its manifest is another)" in lacking.what for lacking in tables.missing)
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"states_hash": "ab" * 32, "created_at": 1.0}, "states abababababab, and the bank's are"),
-        ({"broken": 3}, "PARTIAL: 37 of 40"),
-        ({"changes": {"suite_hash": "0" * 64}}, "suite hash 000000000000, and the tier's is"),
-        ({"changes": {"suite": "embedded-v2"}}, "measured on embedded-v2"),
-        ({"created_at": 1.0, "wm": "warp"}, "is taken in its place"),
-    ],
-)
-def test_a_measurement_of_something_else_is_passed_over(
-    suite: Suite, runs: Path, changes: dict[str, Any], reason: str
-) -> None:
-    arguments = {"wm": "copy", "lost": regrets(0.1), "name": "bank-odd", **changes}
-    write_small_bank(runs, suite, **arguments)
-    tables = small_tables(suite, runs)
-    passed = {run.run_id: run.reason for run in tables.passed_over}
-    assert reason in passed["bank-odd"]
-    assert {line.name for line in tables.bank[0].lines} == set(LOST)
+ODD: dict[str, tuple[dict[str, Any], str]] = {
+    "other-states": ({"states_hash": "ab" * 32, "created_at": 1.0}, "states abababababab, and the bank's are"),
+    "partial": ({"broken": 3}, "PARTIAL: 37 of 40"),
+    "another-hash": ({"changes": {"suite_hash": "0" * 64}}, "suite hash 000000000000, and the tier's is"),
+    "another-suite": ({"changes": {"suite": "embedded-v2"}}, "measured on embedded-v2"),
+    "older": ({"created_at": 1.0, "wm": "warp"}, "is taken in its place"),
+}
+
+
+@pytest.fixture(scope="module")
+def beside_odd_ones(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    folder = tmp_path_factory.mktemp("odd")
+    runs, suite = Path(shutil.copytree(written, folder / "runs")), small_suite(folder / "suite")
+    for name, (arguments, _) in ODD.items():
+        write_small_bank(runs, suite, **{"wm": "copy", "lost": regrets(0.1), "name": name, **arguments})
+    return small_tables(suite, runs)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_measurement_of_something_else_is_passed_over(beside_odd_ones: Tables, name: str) -> None:
+    passed = {run.run_id: run.reason for run in beside_odd_ones.passed_over}
+    assert ODD[name][1] in passed[name]
+    assert {line.name for line in beside_odd_ones.bank[0].lines} == set(LOST)
 
 
 def test_two_world_models_are_shown_and_not_ranked(suite: Suite, tmp_path: Path) -> None:
     for wm in ("gtsim", "warp"):
         write_small_run(tmp_path / "two", suite, wm, solved_by(ABILITIES[wm]))
         write_small_bank(tmp_path / "two", suite, wm, regrets(LOST[wm]))
-    table = table_of(suite, tmp_path / "two")
+    table = table_of(small_tables(suite, tmp_path / "two"))
     assert len(table.lines) == 2 and table.agreements == ()
 
 
@@ -131,11 +137,13 @@ def test_measurements_may_lie_in_a_folder_of_their_own(suite: Suite, runs: Path,
     elsewhere.mkdir()
     for folder in runs.glob("bank-*"):
         folder.rename(elsewhere / folder.name)
-    assert [line.name for line in table_of(suite, runs, elsewhere).lines] == list(LOST)
+    assert [line.name for line in table_of(small_tables(suite, runs, elsewhere)).lines] == list(LOST)
 
 
-def test_the_page_has_the_section_where_there_are_measurements_alone(suite: Suite, runs: Path, tmp_path: Path) -> None:
-    page, numbers = write_tables(small_tables(suite, runs), tmp_path / "out")
+def test_the_page_has_the_section_where_there_are_measurements_alone(
+    suite: Suite, runs: Path, tables: Tables, tmp_path: Path
+) -> None:
+    page, numbers = write_tables(tables, tmp_path / "out")
     text = page.read_text()
     assert "## Does the decision bank rank as the loop does?" in text and "### `precise` on the bank" in text
     assert f"| `none` | {sum(regrets(1.0)) / 40:.3f} [" in text and f"`{STATES_HASH[:12]}…`" in text
@@ -144,7 +152,7 @@ def test_the_page_has_the_section_where_there_are_measurements_alone(suite: Suit
     assert plain["bank"][0]["lines"][3]["rank_correlation"] is None
     for folder in runs.glob("bank-*"):
         folder.rename(tmp_path / folder.name)
-    tables = small_tables(suite, runs)
-    page, numbers = write_tables(tables, tmp_path / "out")
+    without = small_tables(suite, runs)
+    page, numbers = write_tables(without, tmp_path / "out")
     assert "## Does the decision bank" not in page.read_text() and json.loads(numbers.read_text())["bank"] == []
-    assert not any("bank" in lacking.what for lacking in tables.missing)
+    assert not any("bank" in lacking.what for lacking in without.missing)

@@ -27,7 +27,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_small_run(root, suite, "gtsim", solved_by(0.1), overrides={"jitter_m": 0.2, "blur_px": 3.0})
     write_small_run(root, suite, "gtsim", solved_by(0.2), overrides={"hue_deg": 30.0})
     write_small_run(root, suite, "gtsim", solved_by(0.3), overrides={"jitter_m": 0.3}, seeds=(0, 1))
-    write_small_run(root, suite, "warp", solved_by(0.5), settings={"jitter_m": 0.4})
+    write_small_run(root, suite, "warp", solved_by(0.5), overrides={"jitter_m": 0.4})
     return root
 
 
@@ -107,7 +107,7 @@ def test_the_report_tells_what_a_world_model_is_worth(
 ) -> None:
     monkeypatch.setattr(cli_results, "load_suite", lambda name, task: suite)
     own = tmp_path / "own"
-    folder = write_small_run(own, suite, "mini", solved_by(0.7))
+    folder = write_small_run(own, suite, "mini", solved_by(0.7), files=True)
     assert not any(line.startswith("worth") for line in cli_results.finish(folder, own).lines)
 
     write_doses(suite.folder / DOSES, suite, [jitter(suite, runs)])
@@ -117,7 +117,8 @@ def test_the_report_tells_what_a_world_model_is_worth(
     assert json.loads((folder.path / "results.json").read_text())["error_equivalents"][0]["dose"] == pytest.approx(0.15)
     assert "worth gtsim with 0.15 m of jitter" in (folder.path / "report.html").read_text()
 
-    other = write_small_run(own, suite, "mini", solved_by(0.7), run_id="other", changes={"suite_hash": "0" * 64})
+    hashed = {"suite_hash": "0" * 64}
+    other = write_small_run(own, suite, "mini", solved_by(0.7), run_id="other", changes=hashed, files=True)
     assert not any(line.startswith("worth") for line in cli_results.finish(other, own).lines)
 
 

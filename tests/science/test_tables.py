@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy import stats
 
 from harness.contracts.errors import Refusal
 from harness.science import tables as tables_module
-from harness.science.all_tables import Tables
+from harness.science.all_tables import Tables, make_tables
 from harness.science.declared import read_declared
 from harness.science.found import find_runs
 from harness.science.markdown_overview import HEADING, overview
@@ -68,8 +69,8 @@ def test_a_reference_of_several_seeds_is_averaged_by_episode(suite: Suite, runs:
     assert any("is taken in its place" in passed.reason for passed in tables.passed_over)
 
 
-def test_what_is_missing_is_told_with_its_command(suite: Suite, runs: Path) -> None:
-    missing = small_tables(suite, runs).missing
+def test_what_is_missing_is_told_with_its_command(tables: Tables) -> None:
+    missing = tables.missing
     told = {what: lacking.command for lacking in missing for what in lacking.what.split("; ")}
     commands = [lacking.command for lacking in missing if lacking.command]
     assert len(set(commands)) == len(commands) < len(told)
@@ -80,51 +81,48 @@ def test_what_is_missing_is_told_with_its_command(suite: Suite, runs: Path) -> N
     assert "reference gtsim on precise, self-stop" not in told
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"suite_hash": "0" * 64}, "suite hash 000000000000, and the tier's is"),
-        ({"split": "validation"}, "validation split"),
-        ({"tier": "easy"}, "no tier 'easy'"),
-        ({"suite": "embedded-v2"}, "played on embedded-v2"),
-        ({"specs": {"loop": {}}}, "another loop"),
-    ],
-)
-def test_a_run_on_something_else_is_passed_over(suite: Suite, runs: Path, changes: dict[str, Any], reason: str) -> None:
-    write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd", changes=changes)
-    assert_passed_over(small_tables(suite, runs), reason)
+ODD_RUNS: dict[str, tuple[dict[str, Any], str]] = {
+    "another-hash": ({"changes": {"suite_hash": "0" * 64}}, "suite hash 000000000000, and the tier's is"),
+    "another-split": ({"changes": {"split": "validation"}}, "validation split"),
+    "another-tier": ({"changes": {"tier": "easy"}}, "no tier 'easy'"),
+    "another-suite": ({"changes": {"suite": "embedded-v2"}}, "played on embedded-v2"),
+    "another-loop": ({"changes": {"specs": {"loop": {}}}}, "another loop"),
+    "fewer-episodes": ({"kept": 96}, "96 episodes, not the split's 120"),
+    "partial": ({"played": 100}, "PARTIAL: 100 of 120"),
+    "files-gone": ({"files": True}, "DAMAGED"),
+}
 
 
-@pytest.mark.parametrize(
-    ("kept", "played", "reason"),
-    [(96, EPISODES, "96 episodes, not the split's 120"), (EPISODES, 100, "PARTIAL: 100 of 120")],
-)
-def test_a_part_of_a_run_is_passed_over(suite: Suite, runs: Path, kept: int, played: int, reason: str) -> None:
-    write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd", kept=kept, played=played)
-    assert_passed_over(small_tables(suite, runs), reason)
+@pytest.fixture(scope="module")
+def beside_odd_runs(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    folder = tmp_path_factory.mktemp("odd")
+    runs, suite = Path(shutil.copytree(written, folder / "runs")), small_suite(folder / "suite")
+    for name, (arguments, _) in ODD_RUNS.items():
+        write_small_run(runs, suite, "copy", solved_by(0.3), run_id=name, **arguments)
+    shutil.rmtree(next((runs / "files-gone" / "episodes").iterdir()))
+    return small_tables(suite, runs)
 
 
-def test_an_archive_of_records_without_trajectories_enters_the_tables(suite: Suite, runs: Path) -> None:
+@pytest.mark.parametrize("name", ODD_RUNS)
+def test_a_run_on_something_else_or_a_part_of_one_is_passed_over(beside_odd_runs: Tables, name: str) -> None:
+    passed = {run.run_id: run.reason for run in beside_odd_runs.passed_over}
+    assert ODD_RUNS[name][1] in passed[name]
+    assert "copy" not in {line.name for line in beside_odd_runs.references}
+    assert set(passed) == set(ODD_RUNS)
+
+
+def test_an_archive_of_records_without_trajectories_enters_the_tables(suite: Suite, tmp_path: Path) -> None:
+    runs = tmp_path / "whole"
+    for wm in ("gtsim", "warp"):
+        write_small_run(runs, suite, wm, solved_by(ABILITIES[wm]), files=True)
     whole = small_tables(suite, runs)
     for folder in runs.iterdir():
         shutil.rmtree(folder / "episodes")
-    assert small_tables(suite, runs).references == whole.references
+    assert small_tables(suite, runs).references == whole.references != ()
 
 
-def test_a_run_with_some_of_its_files_gone_is_damaged_and_passed_over(suite: Suite, runs: Path) -> None:
-    write_small_run(runs, suite, "copy", solved_by(0.3), run_id="odd")
-    shutil.rmtree(next((runs / "odd" / "episodes").iterdir()))
-    assert_passed_over(small_tables(suite, runs), "DAMAGED")
-
-
-def assert_passed_over(tables: Tables, reason: str) -> None:
-    passed = {run.run_id: run.reason for run in tables.passed_over}
-    assert reason in passed["odd"]
-    assert "copy" not in {line.name for line in tables.references}
-
-
-def test_resolution_is_judged_by_what_was_declared(suite: Suite, runs: Path) -> None:
-    family = small_tables(suite, runs).resolution
+def test_resolution_is_judged_by_what_was_declared(suite: Suite, tables: Tables) -> None:
+    family = tables.resolution
     findings = {finding.wm: finding for finding in family.findings}
     assert family.declared == 4 and set(findings) == {"gtsim-motion-50", "gtsim-jitter-20cm", "gtsim-null-1cm"}
     assert findings["gtsim-motion-50"].cost.points.value == pytest.approx(0.5)
@@ -134,8 +132,8 @@ def test_resolution_is_judged_by_what_was_declared(suite: Suite, runs: Path) -> 
     assert [finding.adjusted_p for finding in family.findings] == list(holm(plain))[:3]
 
 
-def test_a_missing_error_never_makes_the_others_look_better(suite: Suite, runs: Path) -> None:
-    before = {finding.wm: finding.adjusted_p for finding in small_tables(suite, runs).resolution.findings}
+def test_a_missing_error_never_makes_the_others_look_better(suite: Suite, runs: Path, tables: Tables) -> None:
+    before = {finding.wm: finding.adjusted_p for finding in tables.resolution.findings}
     write_small_run(runs, suite, "gtsim", solved_by(0.9), tier="detour")
     write_small_run(runs, suite, "gtsim-walls", solved_by(0.2), tier="detour")
     after = {finding.wm: finding.adjusted_p for finding in small_tables(suite, runs).resolution.findings}
@@ -182,11 +180,10 @@ def test_runs_that_may_not_be_compared_are_told(suite: Suite, runs: Path) -> Non
     assert any("gtsim-motion-50 on precise" in lacking.what and "seeds" in lacking.what for lacking in tables.missing)
 
 
-def test_mini_is_taken_out_of_the_whole_runs(suite: Suite, runs: Path) -> None:
-    tables = small_tables(suite, runs)
+def test_mini_is_taken_out_of_the_whole_runs(suite: Suite, written: Path, tables: Tables) -> None:
     table = next(table for table in tables.mini if table.tier == "precise")
     chosen = {episode.id for episode in mini(suite.episodes("precise", "test"))}
-    found = find_runs([runs], suite)
+    found = find_runs([written], suite)
     for line in table.lines:
         run = found.run(line.name, "precise")
         assert run is not None
@@ -223,8 +220,7 @@ def test_two_world_models_are_too_few_to_rank(suite: Suite, tmp_path: Path) -> N
     assert "precise: 2 world models, too few to rank" in {lacking.what for lacking in tables.missing}
 
 
-def test_seconds_are_told_for_two_cores_and_summed_over_all_tiers(suite: Suite, runs: Path) -> None:
-    tables = small_tables(suite, runs)
+def test_seconds_are_told_for_two_cores_and_summed_over_all_tiers(suite: Suite, runs: Path, tables: Tables) -> None:
     line = next(line for line in tables.timings if line.name == "gtsim")
     assert line.seconds.value == 4.0 and (line.seconds.n, line.homes, line.workers, line.cores) == (
         EPISODES,
@@ -238,8 +234,8 @@ def test_seconds_are_told_for_two_cores_and_summed_over_all_tiers(suite: Suite, 
     assert small_tables(suite, runs).whole.hours == pytest.approx(2 * line.hours)
 
 
-def test_the_page_and_its_json_hold_every_table(suite: Suite, runs: Path, tmp_path: Path) -> None:
-    page, numbers = write_tables(small_tables(suite, runs), tmp_path / "out")
+def test_the_page_and_its_json_hold_every_table(suite: Suite, tables: Tables, tmp_path: Path) -> None:
+    page, numbers = write_tables(tables, tmp_path / "out")
     text = page.read_text()
     assert "## Dose curves" in text
     for heading in ("Tiers", "References", "Range", "Resolution", "Does `mini` keep", "What playing costs", "Missing"):
@@ -255,10 +251,11 @@ def test_the_page_and_its_json_hold_every_table(suite: Suite, runs: Path, tmp_pa
 
 
 def test_the_command_writes_the_files_and_refuses_an_empty_folder(
-    suite: Suite, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    suite: Suite, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tables_module, "load_suite", lambda name, task: suite)
-    assert main([str(runs), "--out", str(tmp_path / "out")]) == 0
+    monkeypatch.setattr(tables_module, "make_tables", partial(make_tables, resamples=15))
+    assert main([str(written), "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
     assert (tmp_path / "out" / "embedded-v1.md").exists() and "embedded-v1.json" in said.out
     assert "missing  reference oracle on precise, self-stop" in said.err
@@ -289,8 +286,8 @@ def test_a_damaged_declaration_is_refused(suite: Suite, text: str) -> None:
         read_declared(replace(suite))
 
 
-def test_the_overview_has_every_tier_in_one_line(suite: Suite, runs: Path) -> None:
-    text = "\n\n".join(overview(small_tables(suite, runs)))
+def test_the_overview_has_every_tier_in_one_line(suite: Suite, tables: Tables) -> None:
+    text = "\n\n".join(overview(tables))
     solved, told = [line for line in text.splitlines() if line.startswith("| `precise` |")]
     assert solved.endswith("| 120 | 30 |") and "90.0 [" in solved and "50.0 [" in solved
     assert "40.0 [" in told  # gtsim - warp

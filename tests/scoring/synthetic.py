@@ -111,9 +111,18 @@ def synthetic_run(
 
 
 def synthetic_trajectory(
-    rng: np.random.Generator, specified: Episode, wm: str, solved: bool, seed: int = 0, stop: str = "self"
+    rng: np.random.Generator,
+    specified: Episode,
+    wm: str,
+    solved: bool,
+    seed: int = 0,
+    stop: str = "self",
+    most: Tuple[int, int] = (5, 7),
 ) -> Trajectory:
-    """Return a walk that ends close to the goal where it is solved, and far from it else; distances fit the poses."""
+    """Return a walk that ends close to the goal where it is solved, and far from it else; distances fit the poses.
+
+    It has 2 decisions of 2 steps or more, and at most as many as ``most`` says.
+    """
     episode, goal = specified.id, specified.goal.position
     detour = float(rng.uniform(1.0, 1.5))
     yaw = float(rng.integers(16)) * 22.5
@@ -121,9 +130,9 @@ def synthetic_trajectory(
     start = Pose((x, 0.0, z), yaw_to_quaternion(yaw))
     distance = detour * math.hypot(x - goal[0], z - goal[2])
     decisions = []
-    for index in range(int(rng.integers(2, 6))):
+    for index in range(int(rng.integers(2, most[0], endpoint=True))):
         steps = []
-        for number in range(int(rng.integers(2, 8))):
+        for number in range(int(rng.integers(2, most[1], endpoint=True))):
             turning = number < 2
             yaw += 22.5 if turning else 0.0
             x -= 0.0 if turning else 0.2 * math.sin(math.radians(yaw))

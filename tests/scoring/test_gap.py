@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from scipy import stats
 
 from harness.scoring.gap import GapRow, gap_rows, gaps
 from tests.scoring.synthetic import synthetic_run
@@ -30,6 +31,17 @@ def test_correlation_has_the_sign_of_the_relation_and_an_interval() -> None:
     correlation = gaps(rows_of(values))["ssim"].correlation
     assert correlation is not None
     assert 0.0 < correlation.low < correlation.value < correlation.high <= 1.0
+    theirs = stats.pearsonr([steps[0] for _, steps in values.values()], [float(won) for won, _ in values.values()])
+    interval = theirs.confidence_interval(0.95)
+    ours = (correlation.value, correlation.low, correlation.high)
+    assert ours == pytest.approx((theirs.statistic, interval.low, interval.high), abs=1e-12)
+
+
+def test_values_that_are_the_outcomes_correlate_wholly() -> None:
+    values = {str(i): (i % 2 == 0, [float(i % 2)]) for i in range(6)}
+    correlation = gaps(rows_of(values))["ssim"].correlation
+    assert correlation is not None
+    assert (correlation.value, correlation.low, correlation.high) == pytest.approx((-1.0, -1.0, -1.0))
 
 
 def test_no_correlation_when_every_episode_was_solved() -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from harness.scoring.intervals import Sample, mean_interval, rate_interval, wilson_interval
 from tests.scoring.synthetic import clustered_outcomes
@@ -30,6 +31,12 @@ def coverage(interval: Interval, draws: npt.NDArray[np.float64], truth: float) -
 def test_rate_interval_covers_95_percent_of_clustered_outcomes(homes: int, rate: float) -> None:
     draws = clustered_outcomes(np.random.default_rng(homes), 400, homes, 4, rate, 0.12)
     assert 0.92 <= coverage(rate_interval, draws, rate) <= 0.985
+
+
+@pytest.mark.parametrize(("solved", "n"), [(0, 1), (0, 24), (7, 24), (24, 24), (131, 720)])
+def test_wilson_is_that_of_scipy(solved: int, n: int) -> None:
+    theirs = stats.binomtest(solved, n).proportion_ci(method="wilson")
+    assert wilson_interval(solved, n) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 def test_wilson_covers_too_little_when_homes_are_few_and_large() -> None:

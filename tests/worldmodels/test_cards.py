@@ -11,9 +11,9 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.worldmodels.cards import check_card, weights_digest
 from harness.worldmodels.preparing import Choice, check, prepare
-from tests.worldmodels.hub_folder import CARD, cached, checkpoint, pipeline_files, sha256
+from tests.worldmodels.hub_folder import CARD, COMMIT, cached, checkpoint, pipeline_files, sha256
 
-BASE = Checkpoint("org/base")
+BASE = Checkpoint("org/base", COMMIT)
 TRAINED = ModelManifest("FTbase", "toys", "plugin", base="base", base_checkpoint=BASE)
 
 

@@ -120,6 +120,28 @@ def test_a_reference_that_moved_is_another_model(tmp_path: Path, monkeypatch: py
     assert prepare(MOVING, Choice(commits=commits_of(digests))).manifest == began
 
 
+def test_a_model_without_a_commit_is_stamped_and_the_run_has_the_one_that_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    cached(tmp_path, "org/toy", pipeline_files())
+    prepared = prepare(MOVING, Choice())
+    assert (prepared.stamps, prepared.manifest.checkpoint.revision) == (("unpinned",), COMMIT)
+    continued = prepare(MOVING, Choice(commits=commits_of(weights_digests(prepared.manifest))))
+    assert continued.stamps == ("unpinned",)
+    assert prepare(replace(MOVING, checkpoint=Checkpoint("org/toy", COMMIT)), Choice()).stamps == ()
+    assert prepare(MOVING, Choice(weights="random")).stamps == ("random-weights",)
+
+
+@pytest.mark.parametrize("name", sorted(NOT_PINNED))
+def test_the_models_without_a_commit_are_stamped(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    manifest = load_catalog().find(name).manifest
+    weights = "" if manifest.checkpoint.source else str(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert "unpinned" in prepare(manifest, Choice(weights=weights)).stamps
+
+
 def test_a_pinned_model_keeps_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     pinned = replace(MOVING, checkpoint=Checkpoint("org/toy", COMMIT))

@@ -11,7 +11,7 @@ import numpy as np
 from official_code import OfficialCode
 from pano_memory import Position, frames_of, one_by_one, places, see, warm_up
 from plain_settings import read_settings
-from tensorflow_weights import checkpoint_prefix, import_tensorflow, signed_seed, tensorflow_refusals
+from tensorflow_weights import check_restored, checkpoint_prefix, import_tensorflow, signed_seed, tensorflow_refusals
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import RANDOM, ModelManifest, Setting
@@ -68,6 +68,9 @@ class Pathdreamer(WorldModel):
         with tensorflow_refusals(manifest.name, config.ckpt_path):
             self.model: Any = models.PathdreamerModel(config)
             warm_up(self.model, self.tensorflow, self.height)
+            if config.ckpt_path:
+                check_restored(self.tensorflow, config.ckpt_path, "model", self.model.model)
+                check_restored(self.tensorflow, config.spade_ckpt_path, "ema_generator", self.model.spade_model)
 
     def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
         """Yield one rollout a request; what cannot be imagined fails alone."""

@@ -10,7 +10,7 @@ import numpy as np
 from official_code import OfficialCode
 from pano_memory import Position, frames_of, one_by_one, places, see, warm_up
 from plain_settings import read_settings
-from tensorflow_weights import checkpoint_prefix, import_tensorflow, signed_seed, tensorflow_refusals
+from tensorflow_weights import check_restored, checkpoint_prefix, import_tensorflow, signed_seed, tensorflow_refusals
 
 from harness.contracts.manifests import RANDOM, ModelManifest, Setting
 from harness.contracts.observations import RGB
@@ -65,6 +65,8 @@ class Se3ds(WorldModel):
         with tensorflow_refusals(manifest.name, config.ckpt_path):
             self.model: Any = models.SE3DSModel(config)
             warm_up(self.model, self.tensorflow, self.height)
+            if config.ckpt_path:
+                check_restored(self.tensorflow, config.ckpt_path, "ema_generator", self.model.model)
 
     def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
         """Yield one rollout a request; what cannot be imagined fails alone."""

@@ -19,7 +19,7 @@ from tasks.suite import load_suite
 
 __all__ = ["GPU", "NAVMESH", "ROOM", "habitat_options", "write_hut", "write_room", "write_scene"]
 
-NAVMESH: Dict[str, Any] = dict(load_suite("embedded").navmesh)
+NAVMESH: Dict[str, Any] = dict(load_suite("embedded@habitat").navmesh)
 """The walkable area of the embedded homes, in the simulator's terms: the same body on the same floor."""
 
 GPU = int(os.environ.get("WIW_HABITAT_GPU", "-1"))

@@ -143,6 +143,9 @@ WRONG: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
+FITS = {"r": 2, "lora_alpha": 2, "target_modules": ["attn1.to_q", "attn2.to_v"]}
+
+
 @pytest.mark.parametrize("kind", WRONG)
 def test_what_does_not_land_is_refused(kind: str, tmp_path: Path) -> None:
     file = saved(tmp_path / "a.safetensors", WRONG[kind](adapter()))
@@ -158,6 +161,12 @@ def test_what_does_not_land_is_refused(kind: str, tmp_path: Path) -> None:
         {"r": 2, "lora_alpha": 2, "target_modules": ["attn1.to_q", "attn2.to_v", "attn2.to_k"]},
         {"r": 2, "lora_alpha": 2, "target_modules": ["attn1.to_q", "attn2.to_v"], "peft_type": "LOHA"},
         {"r": 2, "lora_alpha": 2, "target_modules": ["attn1.to_q", "attn2.to_v"], "of_tomorrow": True},
+        {**FITS, "rank_pattern": 7},
+        {**FITS, "r": "two"},
+        {**FITS, "velora_config": [1]},
+        {**FITS, "layer_replication": {"a": 1}},
+        {**FITS, "target_parameters": [[1]]},
+        {**FITS, "exclude_modules": 5},
     ],
 )
 def test_a_configuration_that_does_not_agree_is_refused(config: dict[str, Any], tmp_path: Path) -> None:
@@ -165,6 +174,29 @@ def test_a_configuration_that_does_not_agree_is_refused(config: dict[str, Any], 
         merge_adapters(
             Pipeline(), saved(tmp_path / "a.safetensors", adapter(), "base_model.model.", **config), 1.0, "t"
         )
+
+
+def test_a_configuration_chooses_no_package_to_import(tmp_path: Path) -> None:
+    """As peft does for Megatron's layers."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    (folder / "chosen_by_weights.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    for package in ("no_such_package", "chosen_by_weights"):
+        config = {**FITS, "megatron_config": {"tensor_model_parallel_size": 1}, "megatron_core": package}
+        file = saved(tmp_path / package / "a.safetensors", adapter(), "base_model.model.", **config)
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Refusal, match="not understood: megatron_config"):
+            patch.syspath_prepend(str(folder))
+            merge_adapters(Pipeline(), file, 1.0, "t")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_package_that_peft_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*asked: Any, **more: Any) -> None:
+        raise ModuleNotFoundError("No module named 'exotic_layers'")
+
+    monkeypatch.setattr("peft.inject_adapter_in_model", lacking)
+    with pytest.raises(Refusal, match=r"a\.safetensors does not fit .*ModuleNotFoundError: .*exotic_layers"):
+        merge_adapters(Pipeline(), saved(tmp_path / "a.safetensors", adapter()), 1.0, "t")
 
 
 @pytest.mark.parametrize("text", ['{"r": NaN}', '{"r": 1e999}', "[" * 100000, "{", "[]", '{"r": ' + "9" * 5000 + "}"])

@@ -13,7 +13,18 @@ import pytest
 from harness.contracts.errors import Refusal
 from harness.worldmodels.catalog import load_catalog
 from tests.wm_plugins.authors_code import says_where_from
-from tests.wm_plugins.se3ds.panoramas import AHEAD, HEIGHT, LEFT, WIDTH, ask, made, small, through_the_service, view
+from tests.wm_plugins.se3ds.panoramas import (
+    AHEAD,
+    HEIGHT,
+    LEFT,
+    WIDTH,
+    ask,
+    made,
+    saved,
+    small,
+    through_the_service,
+    view,
+)
 
 CHECKOUT = Path(__file__).parent / "standin"
 
@@ -76,13 +87,19 @@ def test_missing_code_is_one_message() -> None:
 
 
 def test_both_checkpoints_lie_in_one_folder(tmp_path: Path) -> None:
-    (tmp_path / "structure_gen_ckpt.index").write_bytes(b"")
+    (tmp_path / "structure_gen_ckpt.index").write_text(saved("model"))
     with pytest.raises(Refusal, match="image_gen_ckpt"):
         made(small("pathdreamer", CHECKOUT, str(tmp_path)))
-    (tmp_path / "image_gen_ckpt.index").write_bytes(b"")
+    (tmp_path / "image_gen_ckpt.index").write_text(saved("ema_generator"))
     config = made(small("pathdreamer", CHECKOUT, str(tmp_path))).model.config
     assert config.ckpt_path == str(tmp_path / "structure_gen_ckpt")
     assert config.spade_ckpt_path == str(tmp_path / "image_gen_ckpt")
+    for root, file in (("model", "structure_gen_ckpt"), ("ema_generator", "image_gen_ckpt")):
+        whole = (tmp_path / f"{file}.index").read_text()
+        (tmp_path / f"{file}.index").write_text(saved(root, second=None, again=None))
+        with pytest.raises(Refusal, match=f"{file} is not of this model: it lacks {root}/second/kernel"):
+            made(small("pathdreamer", CHECKOUT, str(tmp_path)))
+        (tmp_path / f"{file}.index").write_text(whole)
 
 
 def test_the_manifest_says_what_the_model_is() -> None:

@@ -23,6 +23,7 @@ from tests.wm_plugins.se3ds.panoramas import (
     ask,
     depth,
     made,
+    saved,
     small,
     through_the_service,
     view,
@@ -123,13 +124,50 @@ def test_missing_code_reaches_whoever_starts_the_service(tmp_path: Path) -> None
 
 
 def test_weights_are_an_index_file_or_the_folder_of_one(tmp_path: Path) -> None:
-    (tmp_path / "se3ds_ckpt.index").write_bytes(b"")
+    (tmp_path / "se3ds_ckpt.index").write_text(saved("ema_generator"))
     for weights in (tmp_path, tmp_path / "se3ds_ckpt.index"):
         assert made(small("se3ds", CHECKOUT, str(weights))).model.config.ckpt_path == str(tmp_path / "se3ds_ckpt")
     with pytest.raises(Refusal, match="no TensorFlow checkpoint"):
         made(small("se3ds", CHECKOUT, str(tmp_path / "se3ds_ckpt.data-00000-of-00001")))
     with pytest.raises(Refusal, match="no checkpoint"):
         made(small("se3ds", CHECKOUT, str(tmp_path / "gone.index")))
+
+
+def test_every_variable_comes_from_the_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "a.index").write_text(saved("ema_generator"))
+    net = made(small("se3ds", CHECKOUT, str(tmp_path))).model.model
+    assert (net.first.kernel.value, net.second.kernel.value, net.for_training.built) == (2.0, 2.0, False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"first": None}, "lacks ema_generator/first/kernel"),
+        ({"second": None, "again": None}, "lacks ema_generator/second/kernel"),
+        ({"first": {}}, "lacks ema_generator/first/kernel"),
+        ({"third": {"kernel": 1.0}}, "holds the foreign ema_generator/third"),
+        ({"first": {"kernel": 1.0, "bias": 1.0}}, "holds the foreign ema_generator/first/bias"),
+        ({"first": {"bias": 1.0}}, "lacks ema_generator/first/kernel, and holds the foreign ema_generator/first/bias"),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_refused_by_its_names(
+    tmp_path: Path, changed: dict[str, Any], says: str
+) -> None:
+    """Also where the official code finds nothing wrong: it asks before the layers have any variables."""
+    (tmp_path / "a.index").write_text(saved("ema_generator", **changed))
+    with pytest.raises(Refusal, match=f"a is not of this model: it .*{says}"):
+        made(small("se3ds", CHECKOUT, str(tmp_path)))
+
+
+def test_a_variable_under_one_of_its_names_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "a.index").write_text(saved("ema_generator", again=None))
+    made(small("se3ds", CHECKOUT, str(tmp_path)))
+
+
+def test_a_checkpoint_of_other_networks_alone_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.index").write_text(saved("discriminator"))
+    with pytest.raises(Refusal, match="holds no 'ema_generator', only discriminator, generator, optimizer"):
+        made(small("se3ds", CHECKOUT, str(tmp_path)))
 
 
 @pytest.mark.parametrize(("settings", "message"), [({"depht": True}, "depth"), ({"gen_dims": "4"}, "gen_dims")])

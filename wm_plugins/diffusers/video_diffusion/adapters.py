@@ -48,6 +48,8 @@ _WAN = (
 )
 """How diffusers calls a part of Wan's transformer, and how its authors' code and DiffSynth do."""
 _ALSO_BY_ITS_AUTHORS = ("WanTransformer3DModel", "SkyReelsV2Transformer3DModel")
+_NAMES_CODE = ("megatron_config",)
+"""With this peft imports the package that ``megatron_core`` names: a file of weights must not choose what runs here."""
 _OF_THE_BASE = ("base_model_name_or_path", "auto_mapping", "task_type", "revision", "peft_version", "inference_mode")
 """What a configuration says about where it was trained, which changes nothing here."""
 
@@ -183,9 +185,8 @@ def _merge(expert: Any, adapter: Adapter, scale: float) -> None:
     try:
         inject_adapter_in_model(_config(adapter), expert, adapter_name=NAME)
         left = set_peft_model_state_dict(expert, state, adapter_name=NAME)
-    except (ValueError, TypeError, RuntimeError, KeyError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise Refusal(f"{adapter.file.path} does not fit {type(expert).__name__}: {first}", _NEXT) from error
+    except Exception as error:  # a configuration can lead peft anywhere
+        raise Refusal(f"{adapter.file.path} does not fit {type(expert).__name__}: {_first(error)}", _NEXT) from error
     missing = [key for key in getattr(left, "missing_keys", ()) if f".{NAME}." in f"{key}." and "lora_" in key]
     unexpected = list(getattr(left, "unexpected_keys", ()))
     if missing or unexpected:
@@ -206,6 +207,12 @@ def _merge(expert: Any, adapter: Adapter, scale: float) -> None:
 _ALPHAS = ("ss_network_alpha", "network_alpha", "lora_alpha", "alpha")
 """What trainers call the strength of an adapter in the header of its file."""
 _NEXT = "Give the adapter_config.json that the adapter was trained with, or an adapter of this very model."
+
+
+def _first(error: Exception) -> str:
+    """Return the first line of what an error says, with its kind where the words alone may not tell."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if isinstance(error, (ValueError, RuntimeError)) else f"{type(error).__name__}: {line}"
 
 
 def _merge_layers(expert: Any, adapter: Adapter, scale: float) -> bool:
@@ -241,7 +248,7 @@ def _config(adapter: Adapter) -> Any:
     if kind.upper() != "LORA":
         raise Refusal(f"{adapter.file.path} is an adapter of type {kind}.", "Give one of type LORA.")
     known = {field.name for field in fields(LoraConfig)}
-    unknown = sorted(name for name, value in said.items() if name not in known and value)
+    unknown = sorted(name for name, value in said.items() if (name not in known or name in _NAMES_CODE) and value)
     alphas = [module for module, half in adapter.tensors if half == "alpha"]
     if unknown or alphas:
         odd = unknown[0] if unknown else f"alpha of {alphas[0]} in the file itself"
@@ -249,8 +256,10 @@ def _config(adapter: Adapter) -> Any:
     said = {name: value for name, value in said.items() if name in known}
     try:
         return LoraConfig(**{**said, "inference_mode": True, "init_lora_weights": True})
-    except (TypeError, ValueError) as error:
-        raise Refusal(f"the configuration of {adapter.file.path} is not one of peft: {error}.", _NEXT) from error
+    except Exception as error:  # of whatever type the values are
+        raise Refusal(
+            f"the configuration of {adapter.file.path} is not one of peft: {_first(error)}.", _NEXT
+        ) from error
 
 
 def _check_alphas(adapter: Adapter) -> None:

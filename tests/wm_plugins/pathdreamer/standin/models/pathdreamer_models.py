@@ -18,6 +18,12 @@ class PathdreamerModel:
 
     def __init__(self, config: PathdreamerConfig) -> None:
         self.config = config
+        self.model, self.spade_model = tf.Net(), tf.Net()
+        if config.ckpt_path is not None:
+            tf.train.Checkpoint(model=self.model).restore(config.ckpt_path).assert_existing_objects_matched()
+        if config.spade_ckpt_path is not None:
+            spade = tf.train.Checkpoint(ema_generator=self.spade_model).restore(config.spade_ckpt_path)
+            spade.assert_existing_objects_matched()
         self.height = config.image_height
         self.remembered: list[Any] = []
 
@@ -38,6 +44,8 @@ class PathdreamerModel:
     ) -> SimpleNamespace:
         assert position.shape == (1, 3) and position.dtype == np.float32
         assert len(self.remembered) == 1 and not add_preds_to_memory
+        self.model()
+        self.spade_model()
         calls.append(tuple(position[0].tolist()))
         noise = tf.seeds[-1] % 7 if sample_noise else 0
         seen = np.clip(self.remembered[0] - round(20 * float(np.abs(position).sum())) + noise, 0, 255)

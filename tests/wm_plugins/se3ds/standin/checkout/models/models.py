@@ -5,7 +5,6 @@ Ahead of the origin it shows what it remembers, darker with every metre; with no
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +19,9 @@ class SE3DSModel:
     def __init__(self, config: SE3DSConfig) -> None:
         if config.batch_size != 1:
             raise ValueError("Several methods do not support batch_size > 1.")
-        if config.ckpt_path is not None and not Path(f"{config.ckpt_path}.index").is_file():
-            raise AssertionError(f"no checkpoint {config.ckpt_path}")
+        self.model = tf.Net()
+        if config.ckpt_path is not None:
+            tf.train.Checkpoint(ema_generator=self.model).restore(config.ckpt_path).assert_existing_objects_matched()
         self.config = config
         self.height = config.image_height
         self.remembered: list[tuple[Any, Any, Any]] = []
@@ -43,6 +43,7 @@ class SE3DSModel:
         self, position: Any, add_preds_to_memory: bool = False, sample_noise: bool = False, z: Any = None
     ) -> SimpleNamespace:
         assert position.shape == (1, 3) and position.dtype == np.float32
+        self.model()
         rgb, depth, before = self.remembered[-1]
         metres = float(np.abs(position - before).sum())
         noise = tf.seeds[-1] % 7 if sample_noise else 0

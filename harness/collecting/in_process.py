@@ -1,4 +1,4 @@
-"""Embedded homes, walked in this process: no service, because frames would be copied twice for nothing."""
+"""Homes that this process draws and walks itself: no service, because frames would be copied twice for nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Optional
 
 from harness.collecting.frames import Frame, OpenScene
-from harness.collecting.homes import SIMULATOR
 from harness.contracts.actions import Primitive
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.errors import Refusal
@@ -18,10 +17,11 @@ from images.embedded.homebytes import home_digest
 from images.embedded.motion import Body, body_at
 
 
-class EmbeddedBackend:
+class InProcessWalks:
     """One home at a time; baked homes are kept in a folder that all processes share."""
 
-    def __init__(self, cache_dir: str, camera: Camera, depth: bool = False) -> None:
+    def __init__(self, simulator: str, cache_dir: str, camera: Camera, depth: bool = False) -> None:
+        self._simulator = simulator
         self._depth = depth
         self._homes = HomeCache(cache_dir)
         self._camera = camera
@@ -37,8 +37,8 @@ class EmbeddedBackend:
 
     @property
     def simulator(self) -> str:
-        """The generator's version."""
-        return SIMULATOR
+        """The simulator's version, as it says itself."""
+        return self._simulator
 
     def open(self, scene: str, seed: int) -> OpenScene:
         """Open a home, building it unless it is in the folder; it has one storey, so ``seed`` changes nothing."""

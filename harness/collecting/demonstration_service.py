@@ -1,4 +1,4 @@
-"""RLBench behind the environment service, one service a process: a CoppeliaSim that fails takes its process along."""
+"""A simulator that demonstrates, behind the environment service, one a process: a failure takes its process along."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from harness.contracts.cameras import Camera, Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import SpecMismatch
 from harness.contracts.observations import Observation, ViewRequest
+from harness.runtimes.environments import DeclaredEnvironment, collection_of
 from harness.wire.client import Deadlines
 
-ENTRY_POINT = "images.rlbench.demonstrating:RLBenchDemonstrations"
 DEMONSTRATION_S = 600.0
-"""One call launches CoppeliaSim where it must, plans, moves and renders a whole demonstration."""
+"""One call launches the simulator where it must, plans, moves and renders a whole demonstration."""
 
 _POSE = ("ee.x", "ee.y", "ee.z", "ee.qw", "ee.qx", "ee.qy", "ee.qz", "gripper_open")
 _DIGEST_WORDS = 8
 _ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
 
 
-class RLBenchDemonstrator:
+class DemonstrationService:
     """One arm of a service that this process started."""
 
-    def __init__(self, camera: Camera, machine: Machine, log: Path) -> None:
+    def __init__(self, environment: DeclaredEnvironment, camera: Camera, machine: Machine, log: Path) -> None:
         self._camera = camera
         self._views = [ViewRequest(camera.name)]
-        spec = service_spec("rlbench", ENTRY_POINT, machine, {})
+        spec = service_spec(environment.name, collection_of(environment).entry_point, machine, {})
         self._service = SimulatorService(spec, Deadlines(reset_s=DEMONSTRATION_S), log)
         with self._service.asked() as client:
             described = client.describe()
@@ -39,7 +39,7 @@ class RLBenchDemonstrator:
         if found != camera:
             self._service.stop()
             raise SpecMismatch(
-                f"RLBench has the camera {found}, planned was {camera}.", "Collect with the same version."
+                f"{environment.title} has the camera {found}, planned was {camera}.", "Collect with the same version."
             )
 
     @property

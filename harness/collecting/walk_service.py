@@ -1,15 +1,15 @@
-"""Habitat behind the environment service, one service a process: several share a GPU, and none shares a crash.
+"""A simulator that is walked through the environment service, one a process: several share a GPU, none shares a crash.
 
-The walkable map of a scene is asked from the simulator; who walks it is the same code as in embedded homes.
+The walkable map of a scene is requested from the simulator; who walks it is the same code as in homes that the
+collecting process draws itself.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Optional
 
 from harness.collecting.fields import FAR, Ways
 from harness.collecting.frames import Frame, OpenScene
@@ -24,9 +24,9 @@ from harness.contracts.errors import Refusal
 from harness.contracts.observations import Observation, TopDownMap, ViewRequest
 from harness.contracts.scene_names import scene_file
 from harness.contracts.walkable import read_walkable
+from harness.runtimes.environments import DeclaredEnvironment, EnvironmentFacts, collection_of
 from harness.wire.client import Deadlines
 
-ENTRY_POINT = "images.habitat_collect.environment:HabitatCollectEnvironment"
 ANYWHERE = "anywhere"
 """Tag of an episode whose start the environment draws, since nobody knows a scene before it is open."""
 
@@ -34,15 +34,19 @@ _RECORD = "exported.json"
 _ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
 
 
-class HabitatBackend:
+class WalkService:
     """One scene at a time of a service that this process started."""
 
-    def __init__(self, camera: Camera, machine: Machine, log: Path, how: Recorded = PLAIN) -> None:
+    def __init__(
+        self, environment: DeclaredEnvironment, camera: Camera, machine: Machine, log: Path, how: Recorded = PLAIN
+    ) -> None:
         self._camera = camera
         self._scenes_dir = Path(machine.scenes_dir)
         self._views = [ViewRequest(camera.name, depth=how.depth)]
         self._opened: Optional[OpenScene] = None
-        spec = service_spec("habitat", ENTRY_POINT, machine, environment_options(camera, machine, how))
+        profile = collection_of(environment)
+        options = profile.values(facts_of(camera, machine, how))
+        spec = service_spec(environment.name, profile.entry_point, machine, options)
         self._service = SimulatorService(spec, Deadlines(), log)
         with self._service.asked() as client:
             self._simulator = client.describe().simulator
@@ -103,19 +107,19 @@ class HabitatBackend:
         return digest if exported is None else str(exported["home"])
 
 
-def environment_options(camera: Camera, machine: Machine, how: Recorded) -> Dict[str, Any]:
-    """Return the options of the environment; the walkable area is described by the suite, or by the environment itself.
+def facts_of(camera: Camera, machine: Machine, how: Recorded) -> EnvironmentFacts:
+    """Return what the environment is told; the walkable area is described by the suite, or by the environment itself.
 
     An empty description is never passed on: it would be another one than that of evaluation.
     """
-    options: Dict[str, Any] = {
-        "rig": [asdict(camera)],
-        "scenes_dir": SCENES_IN_CONTAINER if machine.image_id else machine.scenes_dir,
-        "gpu_device_id": 0 if machine.gpu else -1,
-        "face_pixels": how.face_pixels,
-        "exclude_roofs": not how.keep_roofs,
-    }
-    return {**options, "navmesh": dict(machine.navmesh)} if machine.navmesh else options
+    return EnvironmentFacts(
+        scenes_folder=SCENES_IN_CONTAINER if machine.image_id else machine.scenes_dir,
+        walkable_area=dict(machine.navmesh) or None,
+        cameras=(camera,),
+        gpu_index=0 if machine.gpu else -1,
+        face_pixels=how.face_pixels,
+        without_roofs=not how.keep_roofs,
+    )
 
 
 def _reachable(top_down: TopDownMap, body: Pose) -> TopDownMap:
