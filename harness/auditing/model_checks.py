@@ -70,6 +70,9 @@ def _itself(identity: RunIdentity) -> List[str]:
         damage.append(f"wm_manifest_hash is not that of its manifest ({digest(manifest)[:12]})")
     if manifest.get("view", identity.view) != identity.view:
         damage.append(f"view is {identity.view!r}, the manifest's {manifest.get('view')!r}")
+    code, image = _code(identity), identity.wm_image
+    if image is not None and code and code != {CODE: f"{IMAGE}{image.id}"}:
+        damage.append(f"its world model is said to be that of image {image.id[:19]}, its code is not")
     return damage
 
 
@@ -85,7 +88,7 @@ def _stamps(identity: RunIdentity, entry: CatalogEntry | None) -> List[str]:
     family = identity.wm_manifest.get("family")
     strange = is_strangers(entry) if entry else family not in OWN_FAMILIES
     as_process = any(not value.startswith(IMAGE) for value in _code(identity).values())
-    if strange and as_process and identity.wm_image is None and UNSANDBOXED not in stamps:
+    if strange and as_process and UNSANDBOXED not in stamps:
         damage.append(f"a stranger's code ran as a process, and the stamp {UNSANDBOXED!r} is missing")
     return damage
 

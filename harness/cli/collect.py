@@ -5,113 +5,73 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING
 
-import typer
-
-from harness.cli.arguments import Json
+from harness.cli.collect_arguments import PUBLISHED_RIG, CollectArguments
 from harness.cli.console import note, print_json, say
 from harness.cli.live import SEPARATOR, clear_live, show_live
+from harness.cli.taking import taking
 from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
 
 if TYPE_CHECKING:
+    from harness.cli.collect_sources import Source
+    from harness.collecting.asking import Question
     from harness.collecting.plan import CollectPlan
     from harness.collecting.work import CollectProgress
 
 MAX_PROCESSES = 64
 INTERVAL_S = 5.0
-SUITE_RIG, PUBLISHED_RIG = "suite", "published"
 EXAMPLE = "For example: python benchmark.py collect demo data/ 2 --clips 50"
 
 
-def collect_command(
-    exp_id: Annotated[Optional[str], typer.Argument(help="Name of the data set: a folder of OUTPUT_DIR.")] = None,
-    output_dir: Annotated[Optional[Path], typer.Argument(help="Where data sets are.")] = None,
-    num_processes: Annotated[Optional[int], typer.Argument(help="Processes; never changes the data.")] = None,
-    suite: Annotated[
-        str, typer.Option("--suite", help="Suite whose cameras are recorded; rlbench: demonstrations of an arm.")
-    ] = "embedded",
-    scenes: Annotated[
-        str,
-        typer.Option(
-            "--scenes", help="Homes: NAME,FIRST:LAST,... or how many. Licensed: hm3d-train, folders. RLBench: tasks."
-        ),
-    ] = "",
-    clips: Annotated[int, typer.Option("--clips", help="How many clips in all.")] = 50,
-    clip_frames: Annotated[
-        Optional[int], typer.Option("--clip-frames", help="Frames of a clip, its first view included: 14.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of all draws.")] = 0,
-    policy: Annotated[
-        str,
-        typer.Option("--policy", help="waypoints (the default), waypoints-upstream, random; several: dealt in turn."),
-    ] = "",
-    camera: Annotated[
-        str,
-        typer.Option(
-            "--camera",
-            help="Camera of the rig: front for perspective models, pano for panoramas. [front; published rig: pano]",
-            show_default=False,
-        ),
-    ] = "",
-    rig: Annotated[
-        str, typer.Option("--rig", help="suite, or published: the published collection's panorama from 1.5 m.")
-    ] = SUITE_RIG,
-    depth: Annotated[bool, typer.Option("--depth", help="Keep depth too (with --layout folders).")] = False,
-    keep_roofs: Annotated[bool, typer.Option("--keep-roofs", help="Habitat: walk on roofs too.")] = False,
-    layout: Annotated[str, typer.Option("--layout", help="lerobot, or folders of pictures.")] = "lerobot",
-    split: Annotated[str, typer.Option("--split", help="train, or validation for choosing; never test.")] = "train",
-    fps: Annotated[
-        Optional[int], typer.Option("--fps", help="Frames per second that videos and tables claim: 10; RLBench: 20.")
-    ] = None,
-    scenes_dir: Annotated[Optional[Path], typer.Option("--scenes-dir", help="Habitat: folder of the scenes.")] = None,
-    env_python: Annotated[str, typer.Option("--env-python", help="Habitat, RLBench: the interpreter.")] = "",
-    env_gpu: Annotated[str, typer.Option("--env-gpu", help="Habitat: GPU that all processes share.")] = "",
-    runtime: Annotated[
-        str, typer.Option("--runtime", help="Habitat, RLBench: process, or docker with the project's image.")
-    ] = "process",
-    check: Annotated[
-        Optional[Path], typer.Option("--check", help="Check a data set and name its first bad clip.")
-    ] = None,
-    as_json: Json = False,
-) -> int:
+@taking(CollectArguments)
+def collect_command(asked: CollectArguments) -> int:
     """Collect clips of walks or of a robot arm, or check a data set. The same command goes on after a kill."""
-    if check is not None:
-        return check_data(check, as_json)
-    if exp_id is None or output_dir is None or num_processes is None:
+    if asked.check is not None:
+        return check_data(asked.check, asked.as_json)
+    if asked.exp_id is None or asked.output_dir is None or asked.num_processes is None:
         raise Refusal("collect needs EXP_ID, OUTPUT_DIR and NUM_PROCESSES.", EXAMPLE)
-    if not 1 <= num_processes <= MAX_PROCESSES:
-        raise Refusal(f"NUM_PROCESSES {num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice.")
-    from harness.cli.collect_sources import Given, choose_rig, default_camera, find_source, prepare
-    from harness.collecting.asking import Question
-    from harness.collecting.plan import Recorded
+    if not 1 <= asked.num_processes <= MAX_PROCESSES:
+        raise Refusal(
+            f"NUM_PROCESSES {asked.num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice."
+        )
+    from harness.cli.collect_sources import Given, choose_rig, find_source, prepare
     from harness.collecting.starting import collect
 
-    source = choose_rig(find_source(suite), rig)
-    question = Question(
-        name=exp_id,
+    source = choose_rig(find_source(asked.suite), asked.rig)
+    given = Given(asked.scenes_dir, asked.env_python, asked.env_gpu, asked.runtime)
+    machine, plan = prepare(_question(asked, asked.exp_id, source), source, given)
+    folder = asked.output_dir / asked.exp_id
+    begun = time.monotonic()
+    fresh = collect(folder, plan, machine, asked.num_processes, CollectLine())
+    return _told(folder, plan, fresh, time.monotonic() - begun, asked.as_json)
+
+
+def _question(asked: CollectArguments, name: str, source: Source) -> Question:
+    """Return what is to be collected, by the name of the data set."""
+    from harness.cli.collect_sources import default_camera
+    from harness.collecting.asking import Question
+    from harness.collecting.plan import Recorded
+
+    return Question(
+        name=name,
         suite=source.suite,
         environment=source.environment,
         scenes_of=source.scenes_of,
         rig=source.rig,
-        camera=camera or default_camera(source),
-        split=split,
-        scenes=scenes,
-        policy=policy,
-        clips=clips,
-        clip_frames=clip_frames,
-        fps=fps,
-        seed=seed,
-        layout=layout,
-        recorded=Recorded(depth, COLLECTION_FACE_PIXELS if rig == PUBLISHED_RIG else 0, keep_roofs),
+        camera=asked.camera or default_camera(source),
+        split=asked.split,
+        scenes=asked.scenes,
+        policy=asked.policy,
+        clips=asked.clips,
+        clip_frames=asked.clip_frames,
+        fps=asked.fps,
+        seed=asked.seed,
+        layout=asked.layout,
+        recorded=Recorded(asked.depth, COLLECTION_FACE_PIXELS if asked.rig == PUBLISHED_RIG else 0, asked.keep_roofs),
     )
-    machine, plan = prepare(question, source, Given(scenes_dir, env_python, env_gpu, runtime))
-    folder = output_dir / exp_id
-    begun = time.monotonic()
-    fresh = collect(folder, plan, machine, num_processes, CollectLine())
-    return _told(folder, plan, fresh, time.monotonic() - begun, as_json)
 
 
 def check_data(folder: Path, as_json: bool) -> int:

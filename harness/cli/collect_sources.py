@@ -74,7 +74,7 @@ def find_source(name: str) -> Source:
 
 def choose_rig(source: Source, name: str) -> Source:
     """Return ``source`` with the rig of that name: the suite's, or that of the published collection."""
-    from harness.cli.collect import PUBLISHED_RIG, SUITE_RIG
+    from harness.cli.collect_arguments import PUBLISHED_RIG, SUITE_RIG
     from harness.contracts.published_rigs import COLLECTION_RIG
 
     if name not in (SUITE_RIG, PUBLISHED_RIG):

@@ -24,7 +24,10 @@ def compare_command(
     allow_prompts: Annotated[
         bool, typer.Option("--allow-prompts", help="Compare world models asked in different words; stamped.")
     ] = False,
-    out: Annotated[Optional[Path], typer.Option("--out", help="Folder of compare.html. [beside the first run]")] = None,
+    out: Annotated[
+        Optional[Path],
+        typer.Option("--out", help="Folder for compare.html and compare.json. [runs/compare-MODELS-HASH]"),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Compare runs on the same episodes: who solves more, by how much, and is it more than luck?"""

@@ -97,14 +97,13 @@ class WantedReference:
 def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[WantedReference]:
     """Return every reference of the suite but the run itself, and what gives it already: a run, or the suite's data.
 
-    What the suite ships counts for all of its episodes together: whoever asks for the references of a few sees them
-    played.
+    What the suite ships was played under this hash, each episode with its trajectory's digest, so it gives any of them.
     """
     from harness.science.reference_files import shipped_references
 
     identity = plan.identity
     suite = load_suite(identity.suite, identity.task)
-    shipped = shipped_references(suite, identity, whole=True)
+    shipped = shipped_references(suite, identity)
     wanted = []
     for reference in suite.tier(identity.tier).references:
         if reference.wm == identity.wm and not identity.wm_overrides:

@@ -92,12 +92,12 @@ class ReferenceFile(_Part):
             for place, (key, result) in enumerate(zip(keys, results, strict=True))
         )
 
-    def fits(self, identity: RunIdentity, whole: bool) -> bool:
-        """Say whether a run was played on these episodes under the same hash and stop rule; ``whole``: on all."""
+    def fits(self, identity: RunIdentity) -> bool:
+        """Say whether a run was played on some of these episodes, and no others, under the same hash and stop rule."""
         mine = (self.suite_hash, self.task, self.tier, self.split, self.stop)
         asked = (identity.suite_hash, identity.task, identity.tier, identity.split, identity.stop)
         episodes, shipped = {e.id for e in identity.episodes}, {row[0] for row in self.references[0].rows}
-        return mine == asked and (episodes == shipped if whole else episodes <= shipped)
+        return mine == asked and episodes <= shipped
 
 
 def reference_path(suite: Suite, tier: str, split: str) -> Path:
@@ -105,14 +105,14 @@ def reference_path(suite: Suite, tier: str, split: str) -> Path:
     return suite.folder / FOLDER / f"{tier}-{split}.json"
 
 
-def shipped_references(suite: Suite, identity: RunIdentity, whole: bool = False) -> Dict[str, ReferencePoint]:
+def shipped_references(suite: Suite, identity: RunIdentity) -> Dict[str, ReferencePoint]:
     """Return the shipped references of exactly a run's episodes by world model; none where the suite ships none.
 
-    ``whole``: only where the run has all episodes that are shipped. Refusal where a file is damaged.
+    Refusal where a file is damaged.
     """
     path = reference_path(suite, identity.tier, identity.split)
     file = read_references(path) if path.exists() else None
-    if file is None or not file.fits(identity, whole):
+    if file is None or not file.fits(identity):
         return {}
     homes = {episode.id: episode.home for episode in identity.episodes}
     points = {}

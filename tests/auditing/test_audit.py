@@ -308,7 +308,11 @@ def test_a_strangers_process_without_its_stamp_is_damage(tmp_path: Path) -> None
     edit_json(run.path / "run.json", stranger)
     found = audit(RunFolder.open(run.path)).findings
     assert any("unsandboxed" in damage.what for damage in found.damage)
-    edit_json(run.path / "run.json", lambda v: v["identity"].update(stamps=["unsandboxed"]))
+    image = {"reference": "mine", "id": f"sha256:{'a' * 64}", "repo_digest": ""}
+    edit_json(run.path / "run.json", lambda v: v["identity"].update(wm_image=image))  # and of no image
+    found = audit(RunFolder.open(run.path)).findings
+    assert sum("unsandboxed" in damage.what or "image" in damage.what for damage in found.damage) == 2
+    edit_json(run.path / "run.json", lambda v: v["identity"].update(stamps=["unsandboxed"], wm_image=None))
     assert "run.json" not in audit(RunFolder.open(run.path)).findings.where
 
 

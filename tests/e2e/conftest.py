@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLAY = ("--task", "ignav", "--episodes", "2", "--workers", "1", "--json")  # each worker starts services of its own
+PLAY = ("--task", "ignav", "--split", "test", "--episodes", "2", "--workers", "1", "--json")
+"""Each worker starts services of its own; of the test split no references are shipped, so they are played."""
+
 WORLD_MODELS = ("none", "look", "homing", "oracle", "copy", "warp", "gtsim")
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

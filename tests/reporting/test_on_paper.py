@@ -57,3 +57,19 @@ def test_no_row_and_no_column_is_cut(tmp_path: Path) -> None:
     assert "did not answer Step within 30 s" in " ".join(text.split())
     last = text[text.index("Episodes") :]
     assert "SSIM" in last and "Rollouts" in last, "the last columns stand on the page"
+
+
+def test_no_card_is_split_and_the_strips_of_decisions_are_printed(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, synthetic_run(homes=3, per_home=2))
+    page = write_report(folder, Context({}, {}, "homing", 0)).report
+    pdf = print_pdf(page, tmp_path / "profile", tmp_path / "page.pdf")
+    pages = text_of(pdf).split("\f")
+    for first, last in (
+        ("Metrics", "Intervals take homes as the unit"),
+        ("Timings", "took less time than"),
+        ("Provenance", "Commit"),
+    ):
+        assert any(first in text and last in text for text in pages), f"{first} is split"
+    assert sum(text.count("Decision 1") for text in pages) == 3, "the first three episodes"
+    listed = subprocess.run(["pdfimages", "-list", str(pdf)], capture_output=True, text=True, check=True).stdout
+    assert len(listed.splitlines()) > 2 + 3, "a strip or more an episode"

@@ -38,6 +38,11 @@ def run(words: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
 
 
+def test_the_page_says_first_where_its_commands_are_given_and_what_they_need() -> None:
+    before = PAGE[: PAGE.index("```bash")]
+    assert "folder of the checkout" in before and "-e '.[embedded,models]'" in before
+
+
 def test_the_page_names_every_step_and_is_short() -> None:
     said = [" ".join(words) for words in commands(Path("/p"))]
     steps = ["collect", "plugin new", "train.py", "plugin check", "bank", "--wm first"]

@@ -97,4 +97,26 @@ function video(row) {
   return element("div", {}, element("h3", {}, "Video"), player);
 }
 
+// ---- paper
+
+const ON_PAPER = 3;  // episodes: each takes about a page
+
+// Paper has no dialogs: the opened episode is printed with its decisions, or else the first ones of the table.
+function fillPaper() {
+  const opened = table.rows.filter((row) => episodeHash(row) === location.hash);
+  const rows = opened.length ? opened : order.map((i) => table.rows[i]).filter((row) => details().episodes[row[ROW.folder]]).slice(0, ON_PAPER);
+  const cards = rows.map((row) => {
+    const { badges, body } = episodeNodes(row);
+    for (const player of body.querySelectorAll("video")) player.parentElement.remove();
+    for (const image of body.querySelectorAll("img")) Object.assign(image, { loading: "eager", decoding: "sync" });
+    return element("article", {}, element("header", {}, element("h3", {}, row[ROW.episode]), ...badges), body);
+  });
+  const left = table.rows.length - rows.length;
+  const more = left ? [element("p", { class: "note" }, `${rows.length} of ${table.rows.length} episodes; report.html opens them all, and prints the one that is open.`)] : [];
+  byId("paper").replaceChildren(...(rows.length ? [element("h2", {}, "Decisions"), ...more, ...cards] : []));
+}
+
+window.addEventListener("beforeprint", fillPaper);
+window.addEventListener("afterprint", () => byId("paper").replaceChildren());
+
 openPage();
