@@ -27,6 +27,12 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written_run(tmp_path_factory.mktemp("untouched")).path
 
 
+@pytest.fixture(scope="module")
+def from_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run from before the digests of records and of the plan."""
+    return written_run(tmp_path_factory.mktemp("before"), old=True).path
+
+
 @pytest.fixture
 def run(untouched: Path, tmp_path: Path) -> RunFolder:
     shutil.copytree(untouched, tmp_path / "run")
@@ -319,11 +325,11 @@ def test_a_strangers_process_without_its_stamp_is_damage(tmp_path: Path) -> None
 @pytest.mark.parametrize("old", [False, True], ids=["bound to its journal", "from before"])
 @pytest.mark.parametrize("edit", RUN_JSON)
 def test_an_edited_run_json_is_noticed(
-    edit: str, old: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    edit: str, old: bool, untouched: Path, from_before: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = written_run(tmp_path, old=old)
-    edit_json(run.path / "run.json", RUN_JSON[edit])
-    assert main(["report", str(run.path)]) == 1
+    run = shutil.copytree(from_before if old else untouched, tmp_path / "run")
+    edit_json(run / "run.json", RUN_JSON[edit])
+    assert main(["report", str(run)]) == 1
     printed = capsys.readouterr().out
     assert "DAMAGED" in printed and ("run.json" in printed or "validation-" in printed)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.app import main
 from tasks.datasets.catalog import find_datasets
 from tests.e2e.conftest import ROOT, Command, results_of
 from tests.tasks.file_server import FileServer, Served
@@ -28,18 +29,26 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
         yield running
 
 
-def test_without_a_name_every_dataset_is_listed(benchmark_py: Command) -> None:
-    done = benchmark_py("datasets")
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.mark.usefixtures("nothing_here")
+def test_without_a_name_every_dataset_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("datasets",)) == 0
+    said = capsys.readouterr().out
     for word in ("ar", "ignav", "aeqa", "hm3d-val", "mp3d", "absent", "about 300 MB"):
-        assert word in done.stdout
+        assert word in said
 
 
-def test_a_name_is_explained_with_place_licence_and_steps(benchmark_py: Command) -> None:
-    done = benchmark_py("datasets", "hm3d-val", "--data", "/big/data")
-    assert done.returncode == 0
+@pytest.mark.usefixtures("nothing_here")
+def test_a_name_is_explained_with_place_licence_and_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("datasets", "hm3d-val", "--data", "/big/data")) == 0
+    said = capsys.readouterr().out
     for word in ("academic use", "/big/data/scene_datasets/hm3d/val/*/*.basis.glb", "API token", "hm3d_val_v0.2"):
-        assert word in done.stdout
+        assert word in said
 
 
 def test_fetch_then_verify(benchmark_py: Command, server: FileServer, tmp_path: Path) -> None:
@@ -64,11 +73,15 @@ def test_fetch_then_verify(benchmark_py: Command, server: FileServer, tmp_path: 
         (("verify", "hm3dval"), ("'hm3dval'", "'hm3d-val'")),
     ],
 )
-def test_a_refusal_says_what_to_do(benchmark_py: Command, words: tuple[str, ...], sentences: tuple[str, ...]) -> None:
-    done = benchmark_py("datasets", *words)
-    assert done.returncode == 2 and "Traceback" not in done.stderr
+@pytest.mark.usefixtures("nothing_here")
+def test_a_refusal_says_what_to_do(
+    words: tuple[str, ...], sentences: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(("datasets", *words)) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
     for sentence in sentences:
-        assert sentence in done.stderr
+        assert sentence in said
 
 
 def test_ctrl_c_keeps_what_has_arrived(server: FileServer, tmp_path: Path) -> None:

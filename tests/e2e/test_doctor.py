@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from harness.cli.app import main
 from tests.e2e.conftest import Command
 
 pytest.importorskip("numba")
@@ -32,8 +34,13 @@ def test_a_machine_without_docker_is_healthy_enough(benchmark_py: Command, tmp_p
         assert check["state"] == "ok" or check["meaning"] or check["next_step"] or check["state"] == "skipped", check
 
 
-def test_a_cache_that_cannot_be_written_is_a_problem(benchmark_py: Command) -> None:
-    done = benchmark_py("doctor", WIW_CACHE="/proc/homes", DOCKER_HOST="tcp://192.0.2.1:2375")
-    assert done.returncode == 1
-    assert "Choose another folder: WIW_CACHE=FOLDER" in done.stdout
-    assert "Unset DOCKER_HOST" in done.stdout
+def test_a_cache_that_cannot_be_written_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"WIW_CACHE": "/proc/homes", "DOCKER_HOST": "tcp://192.0.2.1:2375", "COLUMNS": "200"}.items():
+        monkeypatch.setenv(name, value)
+    assert main(("doctor",)) == 1
+    said = capsys.readouterr().out
+    assert "Choose another folder: WIW_CACHE=FOLDER" in said
+    assert "Unset DOCKER_HOST" in said

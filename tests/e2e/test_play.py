@@ -136,6 +136,7 @@ def test_the_readme_plugin_plays(benchmark_py: Command, played: dict[str, Played
     assert results_of(mine)["metrics"]["path_m"] == played["copy"].results["metrics"]["path_m"]
 
 
+@pytest.mark.slow
 def test_a_damaged_home_is_built_again(
     benchmark_py: Command, homes: Path, played: dict[str, Played], tmp_path: Path
 ) -> None:

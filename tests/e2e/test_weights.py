@@ -130,6 +130,7 @@ def test_the_list_says_home_suite_and_weights(capsys: pytest.CaptureFixture[str]
     assert rows["warp"]["weights"] == "-"
 
 
+@pytest.mark.slow
 def test_overrides_are_echoed_in_the_results(benchmark_py: Command) -> None:
     options = ("--episodes", "1", "--workers", "1", "--json", "--set", "depth_m=2")
     done = benchmark_py("--wm", "warp", "--task", "ignav", *options)

@@ -46,10 +46,11 @@ def walk(world: PlainWorld, half: float, number: int) -> LivenessGate:
     return gate
 
 
+@pytest.mark.parametrize("walks", [range(3), pytest.param(range(3, 12), marks=pytest.mark.slow)], ids=["few", "more"])
 @pytest.mark.parametrize("scene", SCENES)
-def test_no_walk_in_a_plain_scene_ends_in_an_alarm(scene: str) -> None:
+def test_no_walk_in_a_plain_scene_ends_in_an_alarm(scene: str, walks: range) -> None:
     half, walls = SCENES[scene]
-    for number in range(12):
+    for number in walks:
         walk(PlainWorld(half, walls), half, number)
 
 
