@@ -26,15 +26,19 @@ def width_of_output() -> int:
 
 
 def side_by_side(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
-    """Say whether a table is readable in ``width``: no cell is cut into pieces shorter than `READABLE`.
+    """Say whether a table is readable in ``width``: no cell is cut into pieces shorter than `READABLE`, and no word
+    (the name of a run, a path) is cut at all.
 
     The first column, which names the row, is never broken.
     """
-    natural = [len(column) for column in columns]
-    for row in rows:
-        natural = [max(known, *map(len, cell.splitlines()), 0) for known, cell in zip(natural, row, strict=True)]
-    needed = natural[0] + sum(min(content, READABLE) for content in natural[1:]) + GAP * (len(columns) - 1)
-    return needed <= width
+    first = max(len(line) for line in (columns[0], *(row[0] for row in rows)))
+    others = [max(map(_least, cells)) for cells in list(zip(columns, *rows, strict=True))[1:]]
+    return first + sum(others) + GAP * len(others) <= width
+
+
+def _least(cell: str) -> int:
+    """Return the columns below which a cell cannot be read."""
+    return max([min(len(cell), READABLE), *map(len, cell.split())])
 
 
 def stacked(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:

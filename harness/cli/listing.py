@@ -103,7 +103,7 @@ def _heading(row: dict[str, str]) -> str:
     if row["refused"]:
         return f"No suite plays them yet; to try one alone: {command('plugin', 'check', 'NAME')}"
     words = row["options"].split()
-    own = f" (their home suite, {row['suite']}, cannot run here)" if "--suite" in words else ""
+    own = f" (not on {row['suite']}, their home suite)" if "--suite" in words else ""
     start = f"Lack {row['lacks']}; with that they run here" if row["lacks"] else "Run here"
     return f"{start}{own}: {command('--wm', 'NAME', '--task', TASK, *words)}"
 

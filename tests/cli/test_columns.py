@@ -36,7 +36,7 @@ def test_the_list_says_what_runs_here_and_what_the_others_lack(
     for name in ("copy", "gtsim", "gtsim-motion-50", "none", "warp"):
         assert f"\n  {name} " in here
     assert "\n  svd " not in here
-    assert any(group.startswith("Cannot run here for lack of") and "\n  svd " in group for group in others)
+    assert any(group.startswith("Lack weights; with that they run here") and "\n  svd " in group for group in others)
 
 
 @pytest.mark.parametrize("width", [40, 80])
@@ -74,3 +74,13 @@ def test_a_table_is_stacked_where_its_columns_would_be_narrow(
         said = capsys.readouterr().out
         assert ("\n  found" in said) == (width == 40)
         assert max(map(len, said.splitlines())) <= width
+
+
+def test_a_table_whose_words_would_be_cut_is_stacked() -> None:
+    """The name of a run is copied into the next command: half of it on another line is none."""
+    rows = [("warp", "33.3", "20261129-2351-ignav-easy-warp-s0-91aa")]
+    assert side_by_side(("model", "success", "run"), rows, 55) and not side_by_side(
+        ("model", "success", "run"), rows, 50
+    )
+    words = [("warp", "33.3", "a cell of many words that may stand in several lines of a table")]
+    assert side_by_side(("model", "success", "run"), words, 50)

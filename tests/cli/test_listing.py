@@ -39,7 +39,7 @@ def test_headings_are_commands_and_a_refusal_stands_with_its_model() -> None:
         "What a model lacks, with the commands that get it: add --dry-run to its command.",
     ]
     assert "  big     d. (f · panorama)" in lines and "  arm     d. (f · panorama) arm moves an arm." in lines
-    assert any("home suite, wiw, cannot run here): python benchmark.py" in line for line in lines)
+    assert any("(not on wiw, their home suite): python benchmark.py" in line for line in lines)
 
 
 def test_no_line_is_wider_than_the_terminal() -> None:
