@@ -157,7 +157,8 @@ def test_a_model_that_breaks_is_counted_and_partial(
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--wm", "narrow"), "narrow"),
+        (("--wm", "narrow"), "no decision bank"),
+        (("--wm", "narrow", "--tier", "easy"), "narrow"),
         (("--wm", "warpp"), "warp"),
         (("--wm", "warp", "--tier", "precise"), "holds no states of 'precise'"),
         (("--wm", "warp", "--suite", "wiw"), "wiw-v1"),
