@@ -44,6 +44,9 @@ def with_stack(late: DeadlineExceeded, service: Service) -> DeadlineExceeded:
 
     Before anybody stops it: a service that hangs says nothing of itself.
     """
+    from harness.wire.statuses import SEE_LOG
+
     if not service.write_stack():
         return late
-    return type(late)(late.what, f"Its log has the stack of each of its threads at that time. {late.next_step}")
+    step = f"Its log has the stack of each of its threads at that time.{late.next_step.removeprefix(SEE_LOG)}"
+    return type(late)(late.what, step)

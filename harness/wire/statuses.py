@@ -21,6 +21,8 @@ from harness.contracts.errors import DeadlineExceeded, LimitExceeded, ServiceErr
 METADATA_KEY = "wiw-error-bin"
 MAX_ERROR_TEXT = 4000
 
+SEE_LOG = "Look at its log."
+
 _REPLY_TOO_LARGE = "CLIENT: Received message larger than max"
 """How gRPC's message size filter begins where it is the reply that is too large."""
 
@@ -103,7 +105,7 @@ def from_status(error: grpc.RpcError, service: str, call: str, deadline_s: float
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         limit = f"{deadline_s:g} s ({option} {deadline_s:g})" if option else f"{deadline_s:g} s"
         longer = f" If it only needs longer, give it more: {option} SECONDS." if option else ""
-        return DeadlineExceeded(f"{service} did not answer {call} within {limit}.", f"Look at its log.{longer}")
+        return DeadlineExceeded(f"{service} did not answer {call} within {limit}.", f"{SEE_LOG}{longer}")
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _REPLY_TOO_LARGE in details:
         what = f"{service} sent a bad reply to {call}: it is larger than any reply to that may be ({details})."
         return ServiceError(what, "Mend the service that sent it.")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import main
+from harness.contracts.digest import digest
 from harness.records.folder import RunFolder
 from harness.reporting.report import write_report
 from tests.reporting.chromium import dump_dom, needs_chromium
@@ -27,8 +28,10 @@ def runs(tmp_path: Path) -> Path:
     write_report(good)
     write_run(tmp_path, synthetic_run("warp", 0.2, homes=3, per_home=2, errors=1, stamps=("uncarded",)))
     planted = synthetic_run("gtsim", homes=3, per_home=2, wm_overrides={"jitter_m": 0.2})
-    record = planted.record
-    RunFolder.create(tmp_path, record.identity, {}, replace(record.provenance, created_at=1.8e9), "fresh")
+    identity, provenance = planted.record.identity, replace(planted.record.provenance, created_at=1.8e9)
+    manifest = {**identity.wm_manifest, "settings": {**identity.wm_manifest.get("settings", {}), "jitter_m": 0.2}}
+    identity = replace(identity, wm_manifest=manifest, wm_manifest_hash=digest(manifest))
+    RunFolder.create(tmp_path, identity, {}, provenance, "fresh")
     return tmp_path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -15,6 +16,7 @@ from harness.contracts.observations import TopDownMap
 from tests.collecting.toy import CELL_M, two_rooms
 
 
+@functools.cache
 def grid(rows: int = 240, columns: int = 320) -> Grid:
     return Grid.of(TopDownMap(two_rooms(rows, columns), (0.0, 0.0), CELL_M))
 
@@ -22,13 +24,13 @@ def grid(rows: int = 240, columns: int = 320) -> Grid:
 @st.composite
 def point_sets(draw: st.DrawFn) -> np.ndarray:  # type: ignore[type-arg]
     generator = np.random.default_rng(draw(st.integers(0, 999)))
-    return grid().sample(draw(st.integers(2, 80)), generator)
+    return grid(120, 160).sample(draw(st.integers(2, 80)), generator)
 
 
 @given(point_sets())
 @settings(max_examples=25, deadline=None)
 def test_waypoints_are_far_points_and_apart(points: np.ndarray) -> None:  # type: ignore[type-arg]
-    distances = grid().ways.between(points)
+    distances = grid(120, 160).ways.between(points)
     chosen = pruned_leaves(distances)
     scores = leaf_scores(distances)
     leaves = math.ceil(0.08 * len(points))
@@ -44,14 +46,14 @@ def test_waypoints_are_far_points_and_apart(points: np.ndarray) -> None:  # type
 @given(point_sets())
 @settings(max_examples=25, deadline=None)
 def test_scores_are_eccentricity_and_mean_distance(points: np.ndarray) -> None:  # type: ignore[type-arg]
-    distances = grid().ways.between(points)
+    distances = grid(120, 160).ways.between(points)
     expected = distances.max(axis=1) + 1.7 * distances.mean(axis=1)
     np.testing.assert_allclose(leaf_scores(distances) / (10 * len(points)), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_paper_walks_to_the_nearest_unvisited_waypoint(seed: int) -> None:
-    home = grid()
+    home = grid(120, 160)
     tour = FarPoints(home, np.random.default_rng(seed))
     body = (20, 20)
     seen: list[tuple[int, int]] = []

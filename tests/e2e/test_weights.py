@@ -78,8 +78,8 @@ def test_an_uncarded_folder_is_refused_before_anything_starts(
 
 
 def test_a_perspective_model_is_told_at_once_which_suites_can_judge_it(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("--wm", "ltx", "--task", "ignav", "--suite", "embedded", "--weights", "random", "--dry-run")
-    assert main(arguments) == 2
+    tier = ("--suite", "embedded", "--tier", "easy")
+    assert main(("--wm", "ltx", "--task", "ignav", *tier, "--weights", "random", "--dry-run")) == 2
     said = capsys.readouterr().err
     for part in ("perspective", "embedded-v1/easy", "'classical'", "--suite wiw", "plugin check ltx"):
         assert part in said
