@@ -15,7 +15,7 @@ from typing import Any, Callable, Mapping, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
-from harness.contracts.results import PLANNED, EpisodeResult
+from harness.contracts.results import PLANNED, PLAYED, EpisodeResult
 from harness.contracts.seeds import MAX_SEED
 from harness.records.atomic import write_atomic
 from harness.records.episode_files import EpisodeRecord, check_name, read_episode, remove_leftovers
@@ -222,7 +222,9 @@ class RunFolder:
                 record = read_episode(self.episode_folder(row.key))
             except RecordError:
                 continue  # it is planned, so it is played again and its folder replaced
-            if record.key == row.key == self._key_of(record) and record.plan_digest in ("", self.plan_digest):
+            played = record.result.state in PLAYED and record.attempts > 0
+            mine = record.key == row.key == self._key_of(record) and record.plan_digest in ("", self.plan_digest)
+            if played and mine:
                 journal.commit(row.key, record.result, record.attempts, record.record_digest, imported=True)
 
 
