@@ -26,12 +26,12 @@ from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.journal import MAX_ROWS
 from harness.running.action_spaces import check_actions
-from harness.running.images import DOCKER, PROCESS, find_image, read_file
 from harness.running.model_digests import with_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
-from harness.running.references import check_reference
+from harness.running.reference_checks import check_reference
+from harness.running.run_images import DOCKER, PROCESS, find_image, read_file
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
-from harness.running.views import check_view, choose_tier, tier_for
+from harness.running.view_match import check_view, choose_tier, tier_for
 from harness.runtimes.environments import FILES, has_module, titles_of
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog

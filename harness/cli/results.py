@@ -64,10 +64,10 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
 def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Context:
     """Return what the suite says beside a run (references played under ``out`` or shipped, baseline, dose curves), and
     how often its world model was run on test homes there. Folders that cannot be read are named on stderr."""
-    from harness.science.dose_files import read_curves
-    from harness.science.reference_files import shipped_references
     from harness.scoring.data import load_run
     from harness.scoring.summary import Context
+    from harness.studies.dose_files import read_curves
+    from harness.studies.reference_files import shipped_references
 
     identity = folder.identity
     listing = read_runs(out)

@@ -20,11 +20,11 @@ from harness.contracts.seeds import MAX_SEED
 from harness.records.atomic import write_atomic
 from harness.records.episode_files import EpisodeRecord, check_name, read_episode, remove_leftovers
 from harness.records.errors import RecordError, disk_errors
+from harness.records.from_plain import from_plain
 from harness.records.identity import FORMAT, EpisodeKey, Provenance, RunIdentity, RunRecord
 from harness.records.journal import MAX_ROWS, Journal, JournalRow, lost_plan
 from harness.records.lock import FolderLock
 from harness.records.notes import NOTES
-from harness.records.plain import from_plain
 from harness.records.roots import trajectory_root
 from harness.records.safe_files import UnsafeEntry, check_kind, read_json_inside, reason
 
