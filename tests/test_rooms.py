@@ -18,8 +18,9 @@ ALLOWED = {
     "harness.records": {"harness.contracts"},
     "harness.scoring": {"harness.records", "harness.contracts"},
     "harness.reporting": {"harness.scoring", "harness.records", "harness.contracts"},
-    "harness.science": {
-        "harness.auditing", "tasks", "harness.worldmodels", "harness.scoring", "harness.records", "harness.contracts",
+    "harness.studies": {
+        "harness.auditing", "tasks", "harness.planning", "harness.worldmodels", "harness.scoring", "harness.records",
+        "harness.contracts",
     },
     "harness.auditing": {
         "harness.banking", "tasks", "harness.worldmodels", "harness.records", "harness.contracts",
@@ -40,12 +41,11 @@ ALLOWED = {
         "harness.contracts",
     },
     "harness.collecting": {"harness.runtimes", "harness.wire", "harness.records", "harness.contracts"},
-    "harness.training": {"harness.planning", "harness.contracts"},
     "harness.cli": {
         "harness.auditing", "harness.banking",
         "harness.collecting",
         "harness.conformance", "harness.runtimes",
-        "harness.diagnosing", "harness.running", "harness.reporting", "harness.science", "harness.scoring",
+        "harness.diagnosing", "harness.running", "harness.reporting", "harness.studies", "harness.scoring",
         "harness.records", "harness.worldmodels", "tasks", "harness.contracts",
     },
     "tasks": {
@@ -59,8 +59,8 @@ AUTHORING = {
     "tasks/ignav/make_bank.py": {"images"},
     "tasks/ignav/make_episodes.py": {"images"},
     "harness/collecting/in_process.py": {"images"},
-    "harness/training/learnt_score/home_data.py": {"images"},
-    "harness/training/learnt_score/make_data.py": {"images"},
+    "harness/studies/learnt_score/home_data.py": {"images"},
+    "harness/studies/learnt_score/make_data.py": {"images"},
 }
 """Tools that make suite data and training data look into the simulator; nothing that runs an episode may."""
 

@@ -62,6 +62,16 @@ def check_model(identity: RunIdentity) -> Findings:
     return Findings((), (f"other code of the world model was played than is here: {'; '.join(told)}.",))
 
 
+def other_code(identity: RunIdentity) -> bool:
+    """Say whether a run played other code of its world model than is here, as far as that is known.
+
+    Runs that do not say, those in images, and models that the catalog lacks may have played any.
+    """
+    said, entry = _code(identity), _entries().get(identity.wm)
+    in_image = any(value.startswith(IMAGE) for value in said.values())
+    return bool(said) and not in_image and entry is not None and not _is_this_version(identity, entry)
+
+
 def _itself(identity: RunIdentity) -> List[str]:
     """Return where a run contradicts itself about its world model."""
     manifest = identity.wm_manifest
@@ -135,7 +145,11 @@ def _weight_pairs(manifest: Mapping[str, Any], declared: Mapping[str, Any], load
 
 def _code(identity: RunIdentity) -> Dict[str, str]:
     """Return the digests of the code that a run was planned with, {} in runs from before they were written."""
-    return {part: value for part, value in identity.wm_digests.items() if part.startswith(CODE)}
+    return _parts_of_code(identity.wm_digests)
+
+
+def _parts_of_code(digests: Mapping[str, str]) -> Dict[str, str]:
+    return {part: value for part, value in digests.items() if part.startswith(CODE)}
 
 
 def _is_this_version(identity: RunIdentity, entry: CatalogEntry) -> bool:
@@ -144,7 +158,7 @@ def _is_this_version(identity: RunIdentity, entry: CatalogEntry) -> bool:
     if not said:
         return True
     try:
-        return said == code_digests([entry.folder, *entry.shared])
+        return said == _parts_of_code(code_digests([entry.folder, *entry.shared]))
     except Refusal:
         return False
 

@@ -15,9 +15,9 @@ from harness.contracts.manifests import ENVIRONMENT, ModelManifest
 from harness.contracts.results import PLANNED
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
+from harness.records.from_plain import from_plain
 from harness.records.identity import RunIdentity
 from harness.records.model_parts import asks_the_same, changed_parts
-from harness.records.plain import from_plain
 from harness.running.plan import RunPlan
 from harness.worldmodels.conditioning import view_request
 from tasks.bank_files import SEED, SPLIT, Bank

@@ -52,7 +52,7 @@ def bank_command(
     """
     if not wm and not wm_image:
         raise Refusal("--wm missing.", EXAMPLE)
-    from harness.cli.bank_work import measure
+    from harness.cli.bank_measurement import measure
     from harness.cli.options import RunOptions, default_workers
     from harness.running.plan import Patience
     from harness.worldmodels.preparing import Choice

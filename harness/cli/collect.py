@@ -17,7 +17,7 @@ from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
 
 if TYPE_CHECKING:
     from harness.cli.collect_sources import Source
-    from harness.collecting.asking import Question
+    from harness.collecting.config import Question
     from harness.collecting.plan import CollectPlan
     from harness.collecting.work import CollectProgress
 
@@ -38,7 +38,7 @@ def collect_command(asked: CollectArguments) -> int:
             f"NUM_PROCESSES {asked.num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice."
         )
     from harness.cli.collect_sources import Given, choose_rig, find_source, prepare
-    from harness.collecting.starting import collect
+    from harness.collecting.pipeline import collect
 
     source = choose_rig(find_source(asked.suite), asked.rig)
     given = Given(asked.scenes_dir, asked.env_python, asked.env_gpu, asked.runtime)
@@ -52,7 +52,7 @@ def collect_command(asked: CollectArguments) -> int:
 def _question(asked: CollectArguments, name: str, source: Source) -> Question:
     """Return what is to be collected, by the name of the data set."""
     from harness.cli.collect_sources import default_camera
-    from harness.collecting.asking import Question
+    from harness.collecting.config import Question
     from harness.collecting.plan import Recorded
 
     return Question(
@@ -76,7 +76,7 @@ def _question(asked: CollectArguments, name: str, source: Source) -> Question:
 
 def check_data(folder: Path, as_json: bool) -> int:
     """Check a data set; return 0 when it is right, 1 with the first bad clip otherwise."""
-    from harness.collecting.checking import check_dataset
+    from harness.collecting.validate import check_dataset
 
     report = check_dataset(folder)
     if as_json:
@@ -91,7 +91,7 @@ def check_data(folder: Path, as_json: bool) -> int:
 
 
 def _told(folder: Path, plan: CollectPlan, fresh: bool, seconds: float, as_json: bool) -> int:
-    from harness.collecting.reading import read_rows
+    from harness.collecting.dataset_reader import read_rows
 
     frames = sum(row["length"] for row in read_rows(folder, plan))
     one, many = ("task or variation", "tasks or variations") if plan.whole else ("home", "homes")
@@ -118,7 +118,7 @@ def view_of(plan: CollectPlan) -> str:
 
 def meant_for(plan: CollectPlan) -> str:
     """Return which models the data are for, and the tier of their suite that plays such models, if one does."""
-    from harness.running.views import tier_for
+    from harness.running.view_match import tier_for
     from tasks.suite import load_suite
 
     view = view_of(plan)

@@ -25,8 +25,8 @@ from harness.runtimes.environments import (
 )
 
 if TYPE_CHECKING:
-    from harness.collecting.asking import Question
-    from harness.collecting.machine import Machine
+    from harness.collecting.config import Question
+    from harness.collecting.placement import Machine
     from harness.collecting.plan import CollectPlan
     from harness.records.identity import ImageRecord
     from tasks.suite import Suite
@@ -90,7 +90,7 @@ def default_camera(source: Source) -> str:
 
 def prepare(question: Question, source: Source, given: Given) -> Tuple[Machine, CollectPlan]:
     """Return where things are and what to collect; a simulator that is no part of the harness is asked who it is."""
-    from harness.collecting.asking import make_plan, of_files
+    from harness.collecting.config import make_plan, of_files
 
     environment = find_environment(source.environment)
     profile = collection_of(environment)
@@ -146,7 +146,7 @@ def _version(plan: CollectPlan, machine: Machine) -> str:
 def _own_machine(given: Given) -> Machine:
     """Return where homes are that the collecting processes draw themselves."""
     from harness.cli.paths import cache_root
-    from harness.collecting.machine import Machine
+    from harness.collecting.placement import Machine
 
     if given.scenes_dir or given.python or given.gpu or given.runtime != PROCESS:
         raise Refusal(
@@ -161,7 +161,7 @@ def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Ma
     """Return where a simulator is whose scenes are tasks of its own."""
     from harness.cli.options import interpreter
     from harness.cli.paths import cache_root
-    from harness.collecting.machine import Machine
+    from harness.collecting.placement import Machine
 
     if given.scenes_dir or given.gpu:
         raise Refusal(
@@ -208,7 +208,7 @@ def _machine(environment: DeclaredEnvironment, suite: Suite, given: Given) -> Ma
     """Return where a suite's simulator and scenes are."""
     from harness.cli.options import interpreter
     from harness.cli.paths import cache_root
-    from harness.collecting.machine import Machine
+    from harness.collecting.placement import Machine
     from harness.running.services import find_gpu
 
     scenes, gpu, navmesh = str(scenes_home(suite, given)), find_gpu(given.gpu), dict(suite.navmesh)
@@ -222,7 +222,7 @@ def _machine(environment: DeclaredEnvironment, suite: Suite, given: Given) -> Ma
 
 
 def _image(environment: DeclaredEnvironment) -> ImageRecord:
-    from harness.running.images import find_image, own_image
+    from harness.running.run_images import find_image, own_image
 
     return find_image(own_image(collection_of(environment).image))
 

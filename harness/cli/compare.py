@@ -31,6 +31,6 @@ def compare_command(
     as_json: Json = False,
 ) -> int:
     """Compare runs on the same episodes: who solves more, by how much, and is it more than luck?"""
-    from harness.cli.compare_work import compare_runs
+    from harness.cli.comparison import compare_runs
 
     return compare_runs(runs, baseline, allow_partial, allow_prompts, out, as_json)

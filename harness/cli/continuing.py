@@ -19,8 +19,8 @@ from harness.records import resuming
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
-from harness.running.images import DOCKER, PROCESS, check_images, find_image
 from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite
+from harness.running.run_images import DOCKER, PROCESS, check_images, find_image
 from harness.runtimes.specs import WORLD_MODEL
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.conditioning import PLAN_ACTIONS

@@ -156,7 +156,7 @@ class Where:
 
 def prepare(names: list[str], data: Path, where: Where, as_json: bool) -> int:
     """Make the episodes of the published suite from its files, measured in Habitat."""
-    from harness.running.suite_data import make_suite_data
+    from harness.running.published_data import make_suite_data
     from tasks.suite import load_suite
 
     if names != ["ignav"]:

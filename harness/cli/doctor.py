@@ -28,15 +28,15 @@ BUDGET_S = 35.0
 
 def examine(out: Path) -> Iterator[Finding]:
     """Yield all findings; a check that fails is a finding itself, so this never raises."""
-    from harness.diagnosing import engine, gpu, machine, rendering, supplies
+    from harness.diagnosing import data_and_weights, engine, gpu, host_checks, rendering
     from harness.diagnosing.findings import collect
     from harness.worldmodels.catalog import load_catalog
 
     until = time.monotonic() + BUDGET_S
     cache = cache_root().absolute()
     folders = {"runs": (out, "--out FOLDER"), "homes cache": (cache, "WIW_CACHE=FOLDER")}
-    yield from collect("machine", lambda: machine.examine_machine(REPOSITORY, folders))
-    yield from collect("suites", supplies.check_suites)
+    yield from collect("machine", lambda: host_checks.examine_machine(REPOSITORY, folders))
+    yield from collect("suites", data_and_weights.check_suites)
     gpus: list[str] = []
     yield from collect("gpu", lambda: _take(gpu.examine_gpus(), gpus))
     engines: list[Engine] = []
@@ -44,8 +44,8 @@ def examine(out: Path) -> Iterator[Finding]:
     for reached in engines:
         yield from collect("docker engine", functools.partial(engine.examine_engine, reached, len(gpus)))
         yield from collect("images", functools.partial(engine.check_images, reached))
-    yield from collect("data", supplies.check_scenes)
-    yield from collect("weights", lambda: supplies.check_weights(load_catalog().entries))
+    yield from collect("data", data_and_weights.check_scenes)
+    yield from collect("weights", lambda: data_and_weights.check_weights(load_catalog().entries))
     note("rendering a frame a device ...")
     yield from collect("frame", lambda: rendering.examine_frames(cache, bool(engines), gpus, until))
 

@@ -43,13 +43,13 @@ def build_command(
     as_json: Json = False,
 ) -> int:
     """Build one image, or all that need nothing but base images, PyPI and Debian."""
-    from harness.cli import image_work
+    from harness.cli import image_actions
     from harness.runtimes.images.build import BuildOptions
-    from harness.runtimes.images.supplies import Supplied
+    from harness.runtimes.images.user_files import Supplied
 
     given = {"coppeliasim": Supplied(coppeliasim, accept_coppeliasim_licence, coppeliasim_sha256)}
-    options = BuildOptions(image_work.read_bases(base or []), stage, fresh)
-    return image_work.build(name, options, given, as_json)
+    options = BuildOptions(image_actions.read_bases(base or []), stage, fresh)
+    return image_actions.build(name, options, given, as_json)
 
 
 @group.command("lock")
@@ -59,17 +59,17 @@ def lock_command(
     as_json: Json = False,
 ) -> int:
     """Write what images consist of (ids, digests of bases, package versions) into images.lock."""
-    from harness.cli import image_work
+    from harness.cli import image_actions
 
-    return image_work.lock(names or [], path, as_json)
+    return image_actions.lock(names or [], path, as_json)
 
 
 @group.command("list")
 def list_command(path: LockFile = LOCK, as_json: Json = False) -> int:
     """List declared images: which are here, their size, whether they are locked, and what the others need."""
-    from harness.cli import image_work
+    from harness.cli import image_actions
 
-    return image_work.show(path, as_json)
+    return image_actions.show(path, as_json)
 
 
 @group.command("pull")
@@ -77,6 +77,6 @@ def pull_command(
     reference: Annotated[str, typer.Argument(help="NAME@sha256:... (a mere tag is refused).")], as_json: Json = False
 ) -> int:
     """Get an image from a registry by its digest."""
-    from harness.cli import image_work
+    from harness.cli import image_actions
 
-    return image_work.pull(reference, as_json)
+    return image_actions.pull(reference, as_json)

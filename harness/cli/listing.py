@@ -29,10 +29,10 @@ def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
     if kind == "runs":
         return show_runs(out, as_json)
     if kind == "images":
-        from harness.cli import image_work
+        from harness.cli import image_actions
         from harness.cli.images import LOCK
 
-        return image_work.show(LOCK, as_json)
+        return image_actions.show(LOCK, as_json)
     rows = {"wms": lambda: wm_rows(plugins), "tasks": task_rows, "suites": suite_rows}[kind]()
     if as_json:
         print_json({kind: rows})

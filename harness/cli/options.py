@@ -24,20 +24,21 @@ from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
+from harness.records.journal import MAX_ROWS
 from harness.running.action_spaces import check_actions
-from harness.running.images import DOCKER, PROCESS, find_image, read_file
 from harness.running.model_digests import with_digests
 from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
-from harness.running.references import check_reference
+from harness.running.reference_checks import check_reference
+from harness.running.run_images import DOCKER, PROCESS, find_image, read_file
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
-from harness.running.views import check_view, choose_tier, tier_for
+from harness.running.view_match import check_view, choose_tier, tier_for
 from harness.runtimes.environments import FILES, has_module, titles_of
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Choice, Prepared, check, prepare
-from harness.worldmodels.strangers import UNSANDBOXED, is_strangers
+from harness.worldmodels.strangers import stamps_of
 from tasks.registry import load_task
 from tasks.requirements import environment_of_requirement
 from tasks.subsets import ALL, MINI, mini, subset_name
@@ -102,12 +103,20 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     try:
         for part in text.split(","):
             low, dash, high = part.partition("-")
-            seeds.extend(range(int(low), int(high) + 1) if dash else [int(low)])
+            wanted = range(int(low), int(high) + 1) if dash else range(int(low), int(low) + 1)
+            seeds.extend(wanted[: MAX_ROWS + 1])  # no more than can be refused
     except ValueError:
         seeds = []
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) > MAX_SEED:
         raise Refusal(f"seeds {text!r} are not understood.", "Give --seed 3, or --seeds 0-4, or --seeds 0,2,7.")
+    _check_rows(1, len(seeds))
     return tuple(seeds)
+
+
+def _check_rows(episodes: int, seeds: int) -> None:
+    """Raise Refusal for a run that could not be opened again."""
+    if episodes * seeds > MAX_ROWS:
+        raise Refusal(f"a run has at most {MAX_ROWS:,} rows, an episode and a seed each.", "Give fewer --seeds.")
 
 
 def choose_episodes(episodes: Sequence[Episode], wanted: str) -> tuple[Episode, ...]:
@@ -265,8 +274,7 @@ def make_plan(options: RunOptions) -> RunPlan:
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, ReadingLine())
     entry = replace(entry, manifest=prepared.manifest)
-    unsandboxed = is_strangers(entry) and not options.wm_container
-    identity = identify(options, suite, prepared, image, (UNSANDBOXED,) if unsandboxed else ())
+    identity = identify(options, suite, prepared, image, stamps_of(entry, options.wm_container))
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
@@ -302,6 +310,8 @@ def identify(
     split = options.split or suite.default_split
     available = suite.episodes(tier.name, split)
     episodes = choose_episodes(available, options.episodes)
+    seeds = parse_seeds(options.seeds)
+    _check_rows(len(episodes), len(seeds))
     check_reference(manifest, suite, tier)
     loop = tier.loop_for(manifest.name)
     return RunIdentity(
@@ -316,7 +326,7 @@ def identify(
         wm_manifest=asdict(manifest),
         wm_manifest_hash=manifest.digest(),
         planner=loop.planner,
-        seeds=parse_seeds(options.seeds),
+        seeds=seeds,
         episodes=episodes,
         episodes_subset=subset_name(len(episodes), len(available), options.episodes),
         specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),

@@ -27,9 +27,9 @@ def new_command(
     as_json: Json = False,
 ) -> int:
     """Make a folder with a working plugin: manifest, one class, test, Dockerfile, README with its card."""
-    from harness.cli import plugin_work
+    from harness.cli import plugin_actions
 
-    return plugin_work.new(name, into, as_json)
+    return plugin_actions.new(name, into, as_json)
 
 
 @group.command("check")
@@ -53,7 +53,7 @@ def check_command(
     as_json: Json = False,
 ) -> int:
     """Check a plugin from outside, through its service; exit code 1 where a check fails."""
-    from harness.cli import plugin_work
+    from harness.cli import plugin_actions
     from harness.cli.options import interpreter
     from harness.conformance.target import find_target
     from harness.worldmodels.preparing import Choice
@@ -61,4 +61,4 @@ def check_command(
     choice = Choice(tuple(assignments or ()), weights, allow_uncarded)
     python = interpreter(wm_python, "--wm-python")
     target = find_target(named, model, python, tuple(plugins or ()), choice)
-    return plugin_work.check(target, tuple(only or ()), timeout, max_failures, as_json)
+    return plugin_actions.check(target, tuple(only or ()), timeout, max_failures, as_json)

@@ -14,8 +14,8 @@ from harness.cli.live import SEPARATOR, clear_live, show_live
 from harness.contracts.failures import BROKEN, in_one_line, kind_of
 from harness.contracts.printing import one_line
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
-from harness.running.pace import PLAYING
 from harness.running.progress import Progress
+from harness.running.throughput_estimate import PLAYING
 
 READING_S = 1.0
 """Weights are read in silence for this long, and their line is then renewed as often."""

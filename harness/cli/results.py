@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.auditing.audit import audit
+from harness.auditing.model_checks import other_code
 from harness.cli.console import note, say
 from harness.cli.failures import failure_lines, retry_lines
 from harness.contracts.errors import Refusal
@@ -63,10 +64,10 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
 def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Context:
     """Return what the suite says beside a run (references played under ``out`` or shipped, baseline, dose curves), and
     how often its world model was run on test homes there. Folders that cannot be read are named on stderr."""
-    from harness.science.dose_files import read_curves
-    from harness.science.reference_files import shipped_references
     from harness.scoring.data import load_run
     from harness.scoring.summary import Context
+    from harness.studies.dose_files import read_curves
+    from harness.studies.reference_files import shipped_references
 
     identity = folder.identity
     listing = read_runs(out)
@@ -95,7 +96,10 @@ def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Cont
 
 
 def sound_references(run: RunData, others: Sequence[ListedRun], names: Sequence[str]) -> dict[str, RunData]:
-    """Return the reference run for each name among ``others``; a damaged one is named on stderr, and another taken."""
+    """Return the reference run for each name among ``others``.
+
+    A damaged one, and one that played other code of its world model than is here, is named on stderr and passed over.
+    """
     from harness.scoring.data import checked_run
     from harness.scoring.references import matching_runs
 
@@ -111,8 +115,11 @@ def sound_references(run: RunData, others: Sequence[ListedRun], names: Sequence[
             checked.add(other.record.run_id)
             folder = folders[other.record.run_id]
             damage = audit(folder).findings.damage
-            if damage:
-                note(f"reference {other.identity.wm}: {folder.path} is {DAMAGED} ({damage[0]}); it is passed over")
+            why = f"is {DAMAGED} ({damage[0]})" if damage else ""
+            if not why and other_code(folder.identity):
+                why = "played other code of this world model than is here"
+            if why:
+                note(f"reference {other.identity.wm}: {folder.path} {why}; it is passed over")
                 left.remove(other)
 
 
@@ -188,4 +195,3 @@ def report(run: Path, as_json: bool) -> int:
         for line in files.lines:
             say(line)
     return BROKEN_CODE if damaged else 0
-    return 0

@@ -33,22 +33,26 @@ COMPLETE, PARTIAL, NOT_BEGUN = "complete", "PARTIAL", "not begun"
 @dataclass(frozen=True)
 class ListedFolder:
     """A run folder with one result an episode and seed, and what is to be said of it (``complete``, ``PARTIAL``,
-    ``DAMAGED`` with what is wrong)."""
+    ``DAMAGED`` with what is wrong), and the stamps of how it was planned and played."""
 
     folder: RunFolder
     results: Sequence[EpisodeResult]
     state: str
     damage: Sequence[Damage] = ()
+    stamps: Sequence[str] = ()
 
 
 def listed(folders: Sequence[RunFolder]) -> list[ListedFolder]:
     """Return what is to be said of run folders; each is looked at before its numbers are believed."""
+    from harness.scoring.data import stamps_of
+
     found = []
     for folder in folders:
         looked = audit(folder)
         results = [row.result for row in looked.rows]
         damage = looked.findings.damage
-        found.append(ListedFolder(folder, results, DAMAGED if damage else state_of(results), damage))
+        state, stamps = DAMAGED if damage else state_of(results), stamps_of(folder.identity, looked.rows)
+        found.append(ListedFolder(folder, results, state, damage, stamps))
     return found
 
 
@@ -80,7 +84,7 @@ def plain(run: ListedFolder) -> dict[str, Any]:
         "success_rate": states.count(OK) / len(states) if states else None,
         "state": run.state,
         "damage": [str(damage) for damage in run.damage],
-        "stamps": list(identity.stamps),
+        "stamps": list(run.stamps),
     }
 
 
@@ -151,7 +155,7 @@ def write_page(out: Path, runs: Sequence[ListedFolder], notes: Sequence[str] = (
                 planned=row["planned"],
                 errors=row["errors"],
                 state=run.state,
-                stamps=identity.stamps,
+                stamps=tuple(run.stamps),
                 created_at=run.folder.record.provenance.created_at,
                 reported=(run.folder.path / REPORT).is_file(),
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.cli.options import TRIAL_SUITE
 from harness.contracts.errors import Refusal
 from harness.running.action_spaces import check_actions
-from harness.running.views import check_view, choose_tier
+from harness.running.view_match import check_view, choose_tier
 from harness.worldmodels.catalog import CatalogEntry
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.preparing import Choice, prepare

@@ -12,7 +12,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from harness.collecting.reading import ReadClip
+from harness.collecting.dataset_reader import ReadClip
 from harness.contracts.portable import PI, atan2
 
 SAME = 1e-6

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Union
 
-from harness.collecting.frames import Backend, Demonstrator
-from harness.collecting.machine import Machine
+from harness.collecting.placement import Machine
 from harness.collecting.plan import PLAIN, CollectPlan, Recorded
+from harness.collecting.simulators import Backend, Demonstrator
 from harness.contracts.cameras import Camera
 from harness.runtimes.environments import (
     DEMONSTRATIONS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.collecting.dataset_reader import ReadClip
 from harness.collecting.policies import FORWARD_M, TURN_DEG
-from harness.collecting.reading import ReadClip
 from harness.collecting.recording import ACTION_IDS
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT
 from harness.contracts.portable import PI, sincos

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.collecting.frames import Demonstration, Moment
-from harness.collecting.machine import Machine
+from harness.collecting.placement import Machine
 from harness.collecting.services import SimulatorService, service_spec
+from harness.collecting.simulators import Demonstration, Moment
 from harness.contracts.actions import FOLLOW, Primitive
 from harness.contracts.arm_poses import ArmPose
 from harness.contracts.cameras import Camera, Pose

@@ -10,9 +10,9 @@ from typing import List
 
 import numpy as np
 
-from harness.collecting.frames import Demonstration, Demonstrator
 from harness.collecting.plan import CollectPlan, Unit
 from harness.collecting.recording import Clip
+from harness.collecting.simulators import Demonstration, Demonstrator
 from harness.contracts import seeds
 from harness.contracts.actions import EE_POSE8, Vector
 from harness.contracts.errors import EpisodeError, Refusal

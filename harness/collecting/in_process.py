@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Optional
 
-from harness.collecting.frames import Frame, OpenScene
+from harness.collecting.simulators import Frame, OpenScene
 from harness.contracts.actions import Primitive
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.errors import Refusal

@@ -9,8 +9,8 @@ from typing import Optional, Protocol
 
 import numpy as np
 
-from harness.collecting.fields import FAR, HEADINGS, Field, Ways, best_heading
-from harness.collecting.frames import OpenScene
+from harness.collecting.distance_fields import FAR, HEADINGS, Field, Ways, best_heading
+from harness.collecting.simulators import OpenScene
 from harness.collecting.waypoints import Cell, FarPoints, Grid, UpstreamPoints
 from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, Primitive
 from harness.contracts.cameras import Pose, quaternion_to_yaw

@@ -9,10 +9,10 @@ from typing import List, Optional, Tuple
 import numpy as np
 
 from harness.collecting.depth import Pictures, stored
-from harness.collecting.fields import HEADINGS
-from harness.collecting.frames import Backend, Frame, OpenScene
+from harness.collecting.distance_fields import HEADINGS
 from harness.collecting.plan import CollectPlan, Unit
 from harness.collecting.policies import TURN_DEG, make_policy
+from harness.collecting.simulators import Backend, Frame, OpenScene
 from harness.contracts import seeds
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Action, Primitive
 from harness.contracts.cameras import Pose, quaternion_to_yaw, yaw_to_quaternion

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.collecting.machine import Machine
+from harness.collecting.placement import Machine
 from harness.contracts.errors import DeadlineExceeded, ServiceError
 from harness.runtimes.exits import ServiceLog
 from harness.runtimes.service import with_stack

@@ -14,7 +14,7 @@ from typing import Tuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.collecting.fields import FAR, Ways, halved
+from harness.collecting.distance_fields import FAR, Ways, halved
 from harness.contracts.observations import TopDownMap
 
 LEAST_POINTS = 1400

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from harness.collecting.finishing import finish
+from harness.collecting.dataset_writer import finish
 from harness.collecting.layouts import WORK, unit_record_path
-from harness.collecting.machine import Machine
+from harness.collecting.placement import Machine
 from harness.collecting.plan import CollectPlan, Unit
 from harness.contracts.errors import ServiceError, WiwError
 from harness.runtimes.python_start import module_command

@@ -19,13 +19,13 @@ from typing import Any, Dict, Union
 
 from harness.collecting.backends import backend_of
 from harness.collecting.demonstrations import record_demonstration
-from harness.collecting.frames import Backend, Demonstrator
 from harness.collecting.ground import check_ground
-from harness.collecting.guarding import check_scene
 from harness.collecting.layouts import WORK, write_unit
-from harness.collecting.machine import Machine
+from harness.collecting.placement import Machine
 from harness.collecting.plan import CollectPlan, plan_from_plain
 from harness.collecting.recording import record_unit
+from harness.collecting.simulators import Backend, Demonstrator
+from harness.collecting.split_guard import check_scene
 from harness.contracts.errors import ServiceError, WiwError
 
 PLAN = "plan.json"

@@ -7,11 +7,11 @@ import time
 import numpy as np
 
 from harness.conformance.motion import Locator
-from harness.conformance.questions import STRAIGHT, TO_LEFT, TO_RIGHT
+from harness.conformance.plugin_under_test import Subject, difference
+from harness.conformance.requests import STRAIGHT, TO_LEFT, TO_RIGHT
 from harness.conformance.results import PASSED, SKIPPED, Outcome, verdict, worst
-from harness.conformance.subject import Subject, difference
 from harness.contracts.errors import DeadFrame
-from harness.running.liveness import check_frame
+from harness.running.frame_checks import check_frame
 from harness.wire.codec.messages import PROTOCOL_VERSION
 
 

@@ -6,9 +6,9 @@ from itertools import accumulate
 from typing import Sequence
 
 from harness.conformance.motion import Locator, Motion, rank_correlation, slope
-from harness.conformance.questions import STRAIGHT, TO_LEFT, TO_RIGHT
+from harness.conformance.plugin_under_test import Subject
+from harness.conformance.requests import STRAIGHT, TO_LEFT, TO_RIGHT
 from harness.conformance.results import REPORTED, SKIPPED, Outcome, verdict
-from harness.conformance.subject import Subject
 from harness.contracts.actions import Action, signed_turn
 
 HELD_TO_IT = ("numbers", "camera")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.conformance.questions import AHEAD, STRAIGHT, TO_RIGHT
+from harness.conformance.plugin_under_test import Subject, difference
+from harness.conformance.requests import AHEAD, STRAIGHT, TO_RIGHT
 from harness.conformance.results import PASSED, Outcome, verdict
-from harness.conformance.subject import Subject, difference
 from harness.wire.limits import MAX_BATCH, MAX_MESSAGE_BYTES
 
 NONE = "none"

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.conformance.places import STEP_M, Place
+from harness.conformance.real_views import STEP_M, Place
 from harness.contracts.observations import RGB
 from harness.worldmodels.imaginer import PERSPECTIVE_HFOV_DEG
 from harness.worldmodels.panorama import crop

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Callable, Mapping
 
-from harness.conformance.questions import SEED, STRAIGHT, TO_LEFT, renamed
+from harness.conformance.plugin_under_test import Subject, difference
+from harness.conformance.requests import SEED, STRAIGHT, TO_LEFT, renamed
 from harness.conformance.results import PASSED, Fault, Outcome
-from harness.conformance.subject import Subject, difference
 from harness.contracts.actions import Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.errors import DeadlineExceeded, WiwError

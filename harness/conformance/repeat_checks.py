@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.conformance.questions import STRAIGHT, TO_LEFT, renamed
+from harness.conformance.plugin_under_test import Subject, difference
+from harness.conformance.requests import STRAIGHT, TO_LEFT, renamed
 from harness.conformance.results import REPORTED, SKIPPED, Outcome, verdict, worst
-from harness.conformance.subject import Subject, difference
 
 BATCH = 6
 """Requests of the batch that is compared with single requests (fewer where the manifest allows fewer)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import statistics
 from typing import Callable
 
-from harness.conformance.questions import AHEAD, SEED
+from harness.conformance.plugin_under_test import Subject
+from harness.conformance.requests import AHEAD, SEED
 from harness.conformance.results import REPORTED, SKIPPED, Outcome, verdict
-from harness.conformance.subject import Subject
 
 REQUESTS = 200
 FEWEST = 40

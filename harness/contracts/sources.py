@@ -49,22 +49,43 @@ def closure(files: Iterable[Path], folders: Sequence[Path] = ()) -> Tuple[List[T
 
     ``folders`` are imported from before those of ``sys.path``.
     """
+    found, outside = _closure(files, folders)
+    return sorted((name, path) for path, (name, _) in found.items()), sorted(outside - _STANDARD)
+
+
+def imported_from(places: Iterable[Path], files: Iterable[Path], folders: Sequence[Path]) -> List[Tuple[str, Path]]:
+    """Return those of the `closure` of ``files`` that are found in one of ``places``, as (name below it, path)."""
+    found, _ = _closure(files, folders)
+    wanted = {place.resolve() for place in places}
+    return sorted((name, path) for path, (name, root) in found.items() if root.resolve() in wanted)
+
+
+_Hit = Tuple[Path, Path, str]
+"""A source file, links followed; the folder that it is imported from; and its name below that."""
+
+
+def _closure(files: Iterable[Path], folders: Sequence[Path]) -> Tuple[Dict[Path, Tuple[str, Path]], Set[str]]:
+    """Return (name, folder that it is imported from) of each file of a closure, and the packages that are no source."""
     searched = _Searched([*folders, *_search_path()])
-    found: Dict[Path, str] = {}
+    found: Dict[Path, Tuple[str, Path]] = {}
     outside: Set[str] = set()
-    waiting = [(path, import_root(path)) for path in (file.resolve() for file in files)]
+    waiting = [_hit(path, import_root(path)) for path in (file.resolve() for file in files)]
     while waiting:
-        path, root = waiting.pop()
+        path, root, name = waiting.pop()
         if path in found:
             continue
-        found[path] = path.relative_to(root).as_posix()
+        found[path] = (name, root)
         for module in _imports(path, *_stamp(path)):
             hits = searched.files(root, module)
             if hits is None:
                 outside.add(module.partition(".")[0])
             else:
                 waiting += hits
-    return sorted((name, path) for path, name in found.items()), sorted(outside - _STANDARD)
+    return found, outside
+
+
+def _hit(file: Path, place: Path) -> _Hit:
+    return file.resolve(), place, file.relative_to(place).as_posix()
 
 
 class _Searched:
@@ -72,16 +93,16 @@ class _Searched:
 
     def __init__(self, places: Sequence[Path]) -> None:
         self._places = places
-        self._known: Dict[Tuple[Path, str], Optional[List[Tuple[Path, Path]]]] = {}
+        self._known: Dict[Tuple[Path, str], Optional[List[_Hit]]] = {}
 
-    def files(self, root: Path, module: str) -> Optional[List[Tuple[Path, Path]]]:
-        """Return (file, place) of a module and of the packages that it lies in; None where no folder has it.
+    def files(self, root: Path, module: str) -> Optional[List[_Hit]]:
+        """Return the files of a module and of the packages that it lies in; None where no folder has it.
 
         ``root`` is where the file that imports it was found; it is looked into first.
         """
         key = (root, module)
         if key not in self._known:
-            hits = ([(file.resolve(), place) for file in _files(place, module)] for place in (root, *self._places))
+            hits = ([_hit(file, place) for file in _files(place, module)] for place in (root, *self._places))
             self._known[key] = next((found for found in hits if found), None)
         return self._known[key]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.contracts.errors import DeadFrame, DeadlineExceeded, WiwError
 from harness.contracts.observations import ViewRequest
 from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
-from harness.running.liveness import LivenessGate
+from harness.running.frame_checks import LivenessGate
 from harness.running.plan import ServicePlan
 from harness.running.services import Placement, plan_environment, start
 from harness.runtimes.environments import MADE, declared_environments

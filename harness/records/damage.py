@@ -10,7 +10,7 @@ from typing import List, Tuple
 from harness.contracts.digest import to_plain
 from harness.records.atomic import write_atomic
 from harness.records.errors import RecordError
-from harness.records.plain import from_plain
+from harness.records.from_plain import from_plain
 from harness.records.safe_files import read_json_inside, reason
 
 DAMAGED = "DAMAGED"

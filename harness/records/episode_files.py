@@ -16,8 +16,8 @@ from harness.contracts.results import EpisodeResult
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.records.atomic import TEMPORARY, sync_folder, write_synced
 from harness.records.errors import RecordError, disk_errors
+from harness.records.from_plain import from_plain
 from harness.records.identity import EpisodeKey
-from harness.records.plain import from_plain
 from harness.records.safe_files import read_inside, read_json_inside
 
 TRAJECTORY = "trajectory.json"

@@ -15,16 +15,16 @@ from typing import Any, Callable, Mapping, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
-from harness.contracts.results import PLANNED, EpisodeResult
+from harness.contracts.results import PLANNED, PLAYED, EpisodeResult
 from harness.contracts.seeds import MAX_SEED
 from harness.records.atomic import write_atomic
 from harness.records.episode_files import EpisodeRecord, check_name, read_episode, remove_leftovers
 from harness.records.errors import RecordError, disk_errors
+from harness.records.from_plain import from_plain
 from harness.records.identity import FORMAT, EpisodeKey, Provenance, RunIdentity, RunRecord
 from harness.records.journal import MAX_ROWS, Journal, JournalRow, lost_plan
 from harness.records.lock import FolderLock
 from harness.records.notes import NOTES
-from harness.records.plain import from_plain
 from harness.records.roots import trajectory_root
 from harness.records.safe_files import UnsafeEntry, check_kind, read_json_inside, reason
 
@@ -222,7 +222,9 @@ class RunFolder:
                 record = read_episode(self.episode_folder(row.key))
             except RecordError:
                 continue  # it is planned, so it is played again and its folder replaced
-            if record.key == row.key == self._key_of(record) and record.plan_digest in ("", self.plan_digest):
+            played = record.result.state in PLAYED and record.attempts > 0
+            mine = record.key == row.key == self._key_of(record) and record.plan_digest in ("", self.plan_digest)
+            if played and mine:
                 journal.commit(row.key, record.result, record.attempts, record.record_digest, imported=True)
 
 

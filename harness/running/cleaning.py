@@ -6,13 +6,15 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 from harness.contracts.errors import Refusal
 from harness.contracts.hosts import boot_id, is_local
 from harness.contracts.results import PLANNED
 from harness.records.folder import RunFolder
+from harness.records.journal import JournalRow
 from harness.records.listing import read_runs
+from harness.records.safe_files import reason
 from harness.runtimes.sockets import reap_stale
 
 
@@ -41,7 +43,7 @@ def remove_leftovers() -> Leftovers:
 @dataclass(frozen=True)
 class Unfinished:
     """A run with episodes still to be played that nobody plays: its folder, how many of its rows were played, and the
-    bytes of its files."""
+    bytes of its files. Episodes whose files are complete count as played: they are imported by a resume."""
 
     path: Path
     played: int
@@ -50,28 +52,44 @@ class Unfinished:
 
 
 def find_unfinished(root: Path) -> Tuple[Unfinished, ...]:
-    """Return the runs below ``root`` with episodes still to be played, oldest first, unless a living run plays them."""
+    """Return the runs below ``root`` with episodes still to be played, oldest first, unless a living run plays them.
+
+    A link leads to a run of somewhere else, which stays.
+    """
     found = []
     for listed in read_runs(root).runs:
-        left = sum(row.result.state == PLANNED for row in listed.rows)
-        if left:
-            with _nobodys(listed.folder) as free:
-                if free:
-                    path, rows = listed.folder.path, len(listed.rows)
-                    found.append(Unfinished(path, rows - left, rows, _size(path)))
+        path = listed.folder.path
+        if path.is_symlink() or all(row.result.state != PLANNED for row in listed.rows):
+            continue
+        with _nobodys(listed.folder) as free:
+            if free:
+                found.append(Unfinished(path, _played(listed.folder, listed.rows), len(listed.rows), _size(path)))
     return tuple(found)
 
 
 def remove_unfinished(runs: Sequence[Unfinished]) -> Tuple[Path, ...]:
-    """Remove the folders of ``runs`` and return them; one that was played on since it was found is left alone."""
-    removed = []
+    """Remove the folders of ``runs`` and return them; one that was played on since it was found is left alone.
+
+    Refusal names those that cannot be removed, after the others are.
+    """
+    removed: List[Path] = []
+    left: List[str] = []
     for run in runs:
         folder = RunFolder.open(run.path)
         with _nobodys(folder) as free:
-            if free and sum(row.result.state != PLANNED for row in folder.rows()) == run.played:
-                shutil.rmtree(run.path)
-                removed.append(run.path)
+            if free and _played(folder, folder.rows()) == run.played:
+                try:
+                    shutil.rmtree(run.path)
+                    removed.append(run.path)
+                except OSError as error:
+                    left.append(f"{run.path} cannot be removed: {reason(error)}")
+    if left:
+        raise Refusal(f"{'; '.join(left)}.", f"Check who may write there. Removed: {len(removed)} of {len(runs)}.")
     return tuple(removed)
+
+
+def _played(folder: RunFolder, rows: Sequence[JournalRow]) -> int:
+    return sum(row.result.state != PLANNED or folder.episode_folder(row.key).exists() for row in rows)
 
 
 @contextmanager

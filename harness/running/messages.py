@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Union
 
 from harness.contracts.digest import to_plain
 from harness.contracts.results import EpisodeResult
-from harness.records.plain import from_plain
+from harness.records.from_plain import from_plain
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.manifests import ModelManifest
 from harness.records.damage import Damage
-from harness.records.plain import from_plain
+from harness.records.from_plain import from_plain
 from harness.running.plan import RunPlan, ServicePlan
 from harness.worldmodels.authors_code import SETTING
 from harness.worldmodels.digests import CODE, IMAGE, file_digests, files_by_part, weights_digests

@@ -8,12 +8,12 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.records.from_plain import from_plain
 from harness.records.identity import ImageRecord, RunIdentity
-from harness.records.plain import from_plain
 from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
 from harness.runtimes.specs import WORLD_MODEL, ContainerSpec
 
-SUITE_PLAYER = "harness.running.suite_player:SuitePlayer"
+SUITE_PLAYER = "harness.running.episode_runner:SuitePlayer"
 
 _PYTHON_START_S = 30.0
 

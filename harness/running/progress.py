@@ -9,7 +9,7 @@ from typing import Callable, Mapping, Optional, Tuple
 from harness.contracts.errors import Refusal
 from harness.contracts.results import ERROR, FAILED, OK, PLANNED, TIMEOUT, EpisodeResult
 from harness.records.damage import Damage
-from harness.running.pace import Preparing
+from harness.running.throughput_estimate import Preparing
 
 COMPLETE_CODE = 0
 BROKEN_CODE = 1
@@ -21,10 +21,10 @@ PARTIAL_CODE = 3
 class Progress:
     """One moment of a run: ``counts`` by state over the whole plan, and the speed since this start or resume.
 
-    ``phase`` is one of `harness.running.pace`, or says which service starts and what that does; then ``phase_s`` are
-    the seconds since it began to, else None. ``preparing`` says how far homes are prepared, None where they are not.
-    Speed and ``eta_s`` are None until the pace is known. ``last`` is the episode committed just now, None where another
-    event is told.
+    ``phase`` is one of `harness.running.throughput_estimate`, or says which service starts and what that does; then
+    ``phase_s`` are the seconds since it began to, else None. ``preparing`` says how far homes are prepared, None where
+    they are not. Speed and ``eta_s`` are None until the pace is known. ``last`` is the episode committed just now, None
+    where another event is told.
     """
 
     counts: Mapping[str, int]

@@ -13,10 +13,10 @@ from harness.records.folder import RunFolder
 from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
 from harness.running.episode_queue import Task
-from harness.running.images import check_images
 from harness.running.model_digests import ModelFiles
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback, RunOutcome
+from harness.running.run_images import check_images
 from harness.running.sameness import check_same
 from harness.running.scheduler import Scheduler
 from harness.running.worker_process import CHECKOUT

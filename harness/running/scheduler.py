@@ -19,9 +19,9 @@ from harness.running.account import Account
 from harness.running.episode_queue import EpisodeQueue, Task
 from harness.running.failure_streak import FailureStreak
 from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
-from harness.running.pace import PLAYING, STOPPING, Pace
 from harness.running.plan import RunPlan
 from harness.running.progress import Progress, ProgressCallback
+from harness.running.throughput_estimate import PLAYING, STOPPING, Pace
 from harness.running.worker_process import WorkerProcess
 
 _TICK_S = 0.2

@@ -16,8 +16,8 @@ from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
-from harness.running.images import find_image, image_with, own_image
 from harness.running.plan import RUN_LOG_BYTES, ServicePlan
+from harness.running.run_images import find_image, image_with, own_image
 from harness.running.worker_process import ONE_THREAD
 from harness.runtimes.environments import MADE, EnvironmentFacts
 from harness.runtimes.exits import unheard

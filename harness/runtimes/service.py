@@ -44,7 +44,7 @@ def with_stack(late: DeadlineExceeded, service: Service) -> DeadlineExceeded:
 
     Before anybody stops it: a service that hangs says nothing of itself.
     """
-    from harness.wire.statuses import SEE_LOG
+    from harness.wire.errors import SEE_LOG
 
     if not service.write_stack():
         return late

@@ -6,7 +6,7 @@ So a run can be scored again on another machine and years later, and a report ca
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 from harness.contracts.results import EpisodeResult, Metric
 from harness.contracts.trajectories import Trajectory
@@ -53,7 +53,12 @@ class RunData:
     @property
     def stamps(self) -> Tuple[str, ...]:
         """Return what a reader must not overlook: of how the run was planned, and of how it was played."""
-        return (*self.identity.stamps, *retries(self.rows).stamps, *imported_stamps(self.rows))
+        return stamps_of(self.identity, self.rows)
+
+
+def stamps_of(identity: RunIdentity, rows: Sequence[JournalRow]) -> Tuple[str, ...]:
+    """Return what a reader of a run must not overlook."""
+    return (*identity.stamps, *retries(rows).stamps, *imported_stamps(rows))
 
 
 @dataclass(frozen=True)

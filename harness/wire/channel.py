@@ -20,9 +20,9 @@ from grpc_health.v1 import health_pb2
 
 from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
 from harness.wire.buffers import widen_send_buffers
+from harness.wire.errors import from_status
 from harness.wire.limits import MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MIB, REPLY_BYTES
 from harness.wire.memory import keep_freed_memory
-from harness.wire.statuses import from_status
 
 MAX_SOCKET_PATH = 100
 HEALTH_SERVICE = "grpc.health.v1.Health"

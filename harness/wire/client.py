@@ -28,11 +28,11 @@ from harness.contracts.observations import (
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.channel import Connection, Deadlines, check_health, reading_reply
 from harness.wire.codec import queries
+from harness.wire.codec.candidate_frames import Planted, write_planted
 from harness.wire.codec.episodes import read_manifest
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
 from harness.wire.codec.observations import read_environment_spec, read_observations, read_reset_reply
 from harness.wire.codec.rollouts import RolloutReader, write_batch, write_candidates
-from harness.wire.codec.wanted import Planted, write_planted
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import (
     ExpectedRollouts,

@@ -18,9 +18,9 @@ from harness.contracts.errors import WiwError
 from harness.contracts.storage import storage_error
 from harness.wire.buffers import widen_send_buffers
 from harness.wire.channel import COMMON_OPTIONS, HANDSHAKE
+from harness.wire.errors import abort, from_user_code, log_traceback
 from harness.wire.limits import REQUEST_BYTES
 from harness.wire.services import Service
-from harness.wire.statuses import abort, from_user_code, log_traceback
 
 MAX_WAITING_CALLS = 64
 _HEALTH_THREADS = 2

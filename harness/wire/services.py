@@ -17,15 +17,15 @@ from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
 from harness.contracts.observations import ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
 from harness.wire.codec import queries
+from harness.wire.codec.candidate_frames import read_planted
 from harness.wire.codec.episodes import write_manifest
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse
 from harness.wire.codec.observations import write_environment_spec, write_observations, write_reset_reply
 from harness.wire.codec.rollouts import read_batch, read_candidates, write_rollout
-from harness.wire.codec.wanted import read_planted
+from harness.wire.errors import MAX_ERROR_TEXT, from_user_code, log_traceback
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import check_protocol
 from harness.wire.sdk import Environment, WorldModel
-from harness.wire.statuses import MAX_ERROR_TEXT, from_user_code, log_traceback
 
 _KEPT_BYTES = 1024
 

@@ -18,7 +18,7 @@ from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.wrong_fields import wrong_fields
 from harness.worldmodels.file_hashes import Progress, hash_files, quiet
-from harness.worldmodels.plain_files import parse_yaml
+from harness.worldmodels.file_limits import parse_yaml
 from harness.worldmodels.weight_files import weight_files
 
 CARD = "README.md"

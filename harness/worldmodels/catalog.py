@@ -19,8 +19,8 @@ from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
 from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
 from harness.worldmodels.entry_point_process import reason_of
+from harness.worldmodels.file_limits import parse_toml
 from harness.worldmodels.installed import BrokenPlugin, installed_plugins
-from harness.worldmodels.plain_files import parse_toml
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "wm_plugins"
 """The folder of the families that come with the project."""

@@ -7,6 +7,7 @@ files of the plugin's folders, or the image, and the resolved commits or the fil
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,15 @@ from harness.contracts.code_files import SMALL, code_files
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint, ModelManifest
+from harness.contracts.sources import CHECKOUT, imported_from
 from harness.worldmodels.file_hashes import Progress, hash_files, quiet
 from harness.worldmodels.hub_cache import find_snapshot, is_hub_id
 from harness.worldmodels.weight_files import data_files
 from harness.worldmodels.weights import place_of, used_checkpoints
 
-CODE, AUTHORS_CODE = "code", "authors' code"
-"""How the parts are called: ``code NAME`` for each folder of a plugin, ``authors' code`` for a checkout."""
+CODE, AUTHORS_CODE, IMPORTED_CODE = "code", "authors' code", "imported code"
+"""How the parts are called: ``code NAME`` for each folder of a plugin, ``authors' code`` for a checkout, ``imported
+code`` for what a plugin's sources import from the folders that the user's ``PYTHONPATH`` names."""
 
 IMAGE = "image "
 """Stands before the id of the image that the code of a world model in a container is."""
@@ -34,7 +37,7 @@ CARD = "README.md"
 
 
 def code_digests(folders: Sequence[Path], checkout: str = "") -> Dict[str, str]:
-    """Return the digest of each folder of a plugin (its own and those it shares), and of the authors' code if any."""
+    """Return the digest of each folder of a plugin (its own and those it shares), and of other code that it runs."""
     return {part: digest(files) for part, files in files_by_part(folders, checkout).items()}
 
 
@@ -46,7 +49,24 @@ def files_by_part(folders: Sequence[Path], checkout: str = "") -> Dict[str, Dict
         parts[name if name not in parts else f"{CODE} {folder}"] = file_digests(folder)
     if checkout:
         parts[AUTHORS_CODE] = file_digests(Path(checkout))
-    return parts
+    imported = _imported_files(folders)
+    return {**parts, IMPORTED_CODE: imported} if imported else parts
+
+
+def _imported_files(folders: Sequence[Path]) -> Dict[str, str]:
+    """Return the digest of each source that the code in ``folders`` imports from the user's ``PYTHONPATH``, by name.
+
+    Installed packages are not looked into; the checkout is the harness's own.
+    """
+    named = {Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
+    named -= {CHECKOUT, *(folder.resolve() for folder in folders)}
+    if not named:
+        return {}
+    sources = [path for folder in folders for path in code_files(folder) if path.suffix == ".py"]
+    try:
+        return {name: _sha256(path) for name, path in imported_from(named, sources, folders)}
+    except OSError as error:
+        raise Refusal(f"{error.filename} cannot be read ({error.strerror}).", "Fix its permissions.") from error
 
 
 def weights_digests(manifest: ModelManifest, progress: Progress = quiet) -> Dict[str, str]:

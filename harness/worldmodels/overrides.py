@@ -17,7 +17,7 @@ from harness.contracts.names import nearest
 from harness.worldmodels import planted_errors
 from harness.worldmodels.catalog import check_fields
 from harness.worldmodels.conditioning import PLAN_ACTIONS
-from harness.worldmodels.plain_files import MAX_INTEGER
+from harness.worldmodels.file_limits import MAX_INTEGER
 from harness.worldmodels.prompts import DEFAULT, TEXT
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 

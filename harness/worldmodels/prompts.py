@@ -22,7 +22,7 @@ from harness.contracts.folders import absolute
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
-from harness.worldmodels.plain_files import parse_toml
+from harness.worldmodels.file_limits import parse_toml
 
 SETTING = "prompt_template"
 """The setting that chooses a template: the name of one of ours, a file, or (once planned) the text itself."""

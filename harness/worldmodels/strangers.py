@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.contracts.digest import digest
 from harness.contracts.folders import user_cache
-from harness.contracts.manifests import PLUGIN
+from harness.contracts.manifests import ENVIRONMENT, PLUGIN
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.digests import folder_digest
 
@@ -28,13 +28,28 @@ OWN_FAMILIES = frozenset(
 UNSANDBOXED = "unsandboxed"
 """Stamps the result of a stranger's world model that ran as a process."""
 
+SIMULATOR = "simulator"
+"""Stamps the result of a stranger's world model whose imagination is the simulator's: its name could be anything."""
+
 _KEPT = 20
 
 
 def is_strangers(entry: CatalogEntry) -> bool:
     """Say whether a world model brings code that did not come with the project."""
-    own = entry.folder.parent == BUILT_IN and entry.folder.name in OWN_FAMILIES
-    return entry.manifest.kind == PLUGIN and not own
+    return entry.manifest.kind == PLUGIN and not _is_own(entry)
+
+
+def stamps_of(entry: CatalogEntry, in_container: bool) -> tuple[str, ...]:
+    """Return what a reader must not overlook of a result of a stranger's world model; () for the project's own."""
+    if _is_own(entry):
+        return ()
+    if entry.manifest.kind == ENVIRONMENT:
+        return (SIMULATOR,)
+    return (UNSANDBOXED,) if is_strangers(entry) and not in_container else ()
+
+
+def _is_own(entry: CatalogEntry) -> bool:
+    return entry.folder.parent == BUILT_IN and entry.folder.name in OWN_FAMILIES
 
 
 def warning(name: str) -> str:

@@ -63,7 +63,7 @@ def forge_success(folder: RunFolder) -> None:
         trajectory["solved"], trajectory["final_distance_m"] = True, 0.1
         value["result"]["state"] = "ok"
         from harness.contracts.trajectories import Trajectory
-        from harness.records.plain import from_plain
+        from harness.records.from_plain import from_plain
         from tasks.ignav.outcome import measure
 
         walked = from_plain(Trajectory, trajectory)

@@ -12,7 +12,7 @@ from harness.cli.options import RunOptions, make_plan
 from harness.contracts.digest import digest
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance
-from tests.science.small_suite import commit
+from tests.studies.small_suite import commit
 
 EPISODES = 4
 

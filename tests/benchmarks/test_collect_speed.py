@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.collecting.asking import make_plan
 from harness.collecting.backends import make_backend
+from harness.collecting.config import make_plan
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.machine import Machine
+from harness.collecting.pipeline import collect
+from harness.collecting.placement import Machine
 from harness.collecting.plan import CollectPlan
-from harness.collecting.starting import collect
 from harness.collecting.work import CollectProgress
 from harness.collecting.worker import record
 from harness.contracts.folders import cache_root

@@ -21,9 +21,9 @@ from harness.cli.options import RunOptions, make_plan
 from harness.contracts.actions import Primitive
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import ViewRequest
+from harness.running.episode_runner import SuitePlayer
 from harness.running.plan import PhaseDeadlines, RunPlan, ServicePlan
 from harness.running.services import start
-from harness.running.suite_player import SuitePlayer
 from harness.runtimes.service import Service
 from harness.wire.client import Deadlines, EnvironmentClient
 

@@ -7,7 +7,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.contracts.observations import RGB
-from harness.running.liveness import check_frame, frame_digest
+from harness.running.frame_checks import check_frame, frame_digest
 
 
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (128, 256), (512, 512), (576, 1024)])

@@ -85,6 +85,19 @@ def test_a_damaged_reference_is_passed_over_and_named(tmp_path: Path, capsys: py
     assert "theirs" in printed.err and "DAMAGED" in printed.err
 
 
+def test_a_reference_of_other_code_than_is_here_is_passed_over_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = written_run(tmp_path, "warp", "mine")
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.worldmodels.digests.file_digests", lambda folder: {"model.py": "other bytes"})
+        written_run(tmp_path, "copy", "theirs")
+    assert main(["report", str(run.path), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "run theirs" not in [row["source"] for row in json.loads(printed.out)["references"]]
+    assert "theirs played other code of this world model than is here" in printed.err
+
+
 def test_a_damaged_run_is_no_reference_to_reuse(tmp_path: Path) -> None:
     plan = make_plan(RunOptions("warp", "ignav", suite="embedded-v1", episodes="4"))
     change(written_run(tmp_path), "UPDATE episodes SET state = 'ok'")

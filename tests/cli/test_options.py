@@ -70,3 +70,9 @@ def test_list_and_cite_know_drafts(capsys: pytest.CaptureFixture[str], monkeypat
     assert f"easy: {SUITE.name}@{SUITE.hash('easy')}" in captured.out and SUITE.hash("ood") not in captured.out
     assert "tier ood is a draft" in captured.err
     assert SUITE.hash("detour") in captured.out and "tier detour" not in captured.err
+
+
+@pytest.mark.parametrize(("seeds", "episodes"), [("0-1000000000000", "1"), ("0-99999", "24")])
+def test_more_rows_than_a_run_can_have_are_refused_at_once(seeds: str, episodes: str) -> None:
+    with pytest.raises(Refusal, match="at most 200,000 rows"):
+        make_plan(RunOptions("none", "ignav", suite="embedded", episodes=episodes, seeds=seeds))

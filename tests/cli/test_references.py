@@ -18,7 +18,7 @@ from harness.records.identity import Provenance
 from harness.running import runs
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
-from tests.science.small_suite import commit
+from tests.studies.small_suite import commit
 
 SEVEN = {"none", "look", "homing", "oracle", "copy", "warp", "gtsim"}
 

@@ -14,6 +14,7 @@ from harness.cli.app import main
 from harness.contracts.digest import digest
 from harness.records.folder import RunFolder
 from harness.reporting.report import write_report
+from tests.auditing.written_run import change, written_run
 from tests.reporting.chromium import dump_dom, needs_chromium
 from tests.reporting.synthetic_folder import write_run
 from tests.scoring.synthetic import synthetic_run
@@ -47,6 +48,13 @@ def test_every_run_has_rate_model_tier_and_state(runs: Path, capsys: pytest.Capt
     assert rows["warp-ignav-easy"]["state"] == "PARTIAL" and rows["warp-ignav-easy"]["stamps"] == ["uncarded"]
     assert rows["fresh"]["state"] == "not begun" and rows["fresh"]["model"] == "gtsim (jitter_m=0.2)"
     assert {row["tier"] for row in rows.values()} == {"easy"}
+
+
+def test_how_a_run_was_played_is_stamped_as_in_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(written_run(tmp_path), "UPDATE episodes SET imported = 1 WHERE position = 0")
+    (run,) = listed(tmp_path, capsys).values()
+    assert main(["report", str(tmp_path / "run"), "--json"]) == 0
+    assert run["stamps"] == json.loads(capsys.readouterr().out)["stamps"] == ["imported"]
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])

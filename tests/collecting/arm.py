@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.collecting.frames import Demonstration, Moment
 from harness.collecting.plan import WHOLE, CollectPlan
+from harness.collecting.simulators import Demonstration, Moment
 from harness.contracts.digest import digest
 from harness.contracts.errors import EpisodeError
 from tests.collecting.toy import CAMERA, PLAN

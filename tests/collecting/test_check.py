@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.collecting import guarding
-from harness.collecting.checking import check_dataset
-from harness.collecting.finishing import CHECKSUMS, write_checksums
+from harness.collecting import split_guard
+from harness.collecting.dataset_writer import CHECKSUMS, write_checksums
 from harness.collecting.layouts import file_digest
+from harness.collecting.validate import check_dataset
 from harness.collecting.video import read_video, write_video
 from harness.contracts.errors import Refusal
 from tests.collecting.toy import PLAN, make_data
@@ -215,7 +215,7 @@ def test_a_home_of_another_name(data: Path) -> None:
 
 
 def test_a_validation_home_under_another_name(data: Path) -> None:
-    digest = next(iter(guarding.evaluation_homes()))
+    digest = next(iter(split_guard.evaluation_homes()))
     edit(data / EPISODES, lambda rows: rows[7].update(scene_digest=digest))
     summed_again(data)
     clip, said = first_fault(data)

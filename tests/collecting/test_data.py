@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.collecting import tables
-from harness.collecting.checking import check_dataset
 from harness.collecting.plan import RECORD, read_plan
 from harness.collecting.statistics import column_stats, image_stats, merged
+from harness.collecting.validate import check_dataset
 from harness.collecting.video import planar, read_times, read_video, write_video
 from tests.collecting.toy import PLAN, make_data
 

@@ -18,12 +18,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from harness.cli.collect_sources import find_source
-from harness.collecting import guarding, tables
-from harness.collecting.asking import make_plan
-from harness.collecting.checking import check_dataset
+from harness.collecting import split_guard, tables
+from harness.collecting.config import make_plan
+from harness.collecting.dataset_writer import finish
 from harness.collecting.demonstrations import SCENES_TRIED, scene_seed
-from harness.collecting.finishing import finish
 from harness.collecting.layouts import UNITS, WORK
+from harness.collecting.validate import check_dataset
 from harness.collecting.video import read_times, read_video, write_video
 from harness.collecting.worker import record
 from harness.contracts.errors import Refusal, ServiceError
@@ -152,8 +152,8 @@ def test_an_evaluation_episode_is_refused_by_what_it_is_made_from(
     suites = tmp_path / "tasks/manip/suites/wiw-v1"
     suites.mkdir(parents=True)
     (suites / "homes.json").write_text(json.dumps({"push_buttons/variation3/episode7": "e" * 64}))
-    played = guarding.evaluation_homes.__wrapped__(tmp_path / "tasks")
-    monkeypatch.setattr(guarding, "evaluation_homes", lambda: played)
+    played = split_guard.evaluation_homes.__wrapped__(tmp_path / "tasks")
+    monkeypatch.setattr(split_guard, "evaluation_homes", lambda: played)
     for plan in (ARM_PLAN, replace(ARM_PLAN, split="validation")):
         arm = ToyArm()
         arm.digests[0] = "e" * 64
@@ -163,7 +163,7 @@ def test_an_evaluation_episode_is_refused_by_what_it_is_made_from(
 
 def test_the_check_refuses_an_evaluation_episode_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = rows_of(data)[3]["scene_digest"]
-    monkeypatch.setattr(guarding, "evaluation_homes", lambda: {digest: "push_buttons/variation3/episode7"})
+    monkeypatch.setattr(split_guard, "evaluation_homes", lambda: {digest: "push_buttons/variation3/episode7"})
     clip, said = first_fault(data)
     assert clip == 3 and "has the bytes of push_buttons/variation3/episode7" in said
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.collecting.in_process import export_scenes
-from harness.collecting.machine import Machine
+from harness.collecting.placement import Machine
 from harness.collecting.recording import record_unit
 from harness.collecting.walk_service import WalkService, _reachable
 from harness.contracts.cameras import Pose

@@ -13,22 +13,22 @@ import pytest
 
 from harness.cli import collect_sources
 from harness.cli.collect import collect_command
-from harness.collecting import guarding
-from harness.collecting.checking import check_dataset
+from harness.collecting import split_guard
 from harness.collecting.choosing import choose_files
 from harness.collecting.depth import MOST_M, read_depth, stored
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.machine import Machine
+from harness.collecting.pipeline import check_folder
+from harness.collecting.placement import Machine
 from harness.collecting.plan import PLAIN, RECORD, Recorded, plan_from_plain, plan_to_plain, read_plan
 from harness.collecting.services import SCENES_IN_CONTAINER, service_spec
-from harness.collecting.starting import check_folder
+from harness.collecting.validate import check_dataset
 from harness.collecting.walk_service import WalkService, facts_of
 from harness.collecting.worker import record
 from harness.contracts.errors import Refusal, ServiceError, WiwError
 from harness.contracts.published_rigs import COLLECTION_RIG
 from harness.contracts.scene_names import list_scenes
 from harness.records.identity import ImageRecord
-from harness.running import images
+from harness.running import run_images
 from harness.runtimes.environments import collection_of, find_environment
 from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import Mount
@@ -163,11 +163,11 @@ def test_scenes_that_a_suite_plays_are_in_no_set_and_refused_by_name(
     scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played = "hm3d/val/00800-TEEsavR23oF/TEEsavR23oF.basis.glb"
-    monkeypatch.setattr(guarding, "evaluation_homes", lambda: {"e" * 64: played})
+    monkeypatch.setattr(split_guard, "evaluation_homes", lambda: {"e" * 64: played})
     for text in ("hm3d-val", "hm3d/val", played, played.removesuffix(".glb")):
         with pytest.raises(Refusal, match=r"a suite plays|played by a suite|may be collected"):
             choose_files(text, "validation", list_scenes(scenes), 1)
-            guarding.check_name(text, "validation")
+            split_guard.check_name(text, "validation")
 
 
 def test_a_folder_without_scenes_is_named(tmp_path: Path, python: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_container_of_the_collector_s_image_sees_the_scenes_and_one_gpu(
         asked.append(name)
         return ImageRecord(name, "sha256:" + "a" * 64)
 
-    monkeypatch.setattr(images, "find_image", find)
+    monkeypatch.setattr(run_images, "find_image", find)
     given = collect_sources.Given(tmp_path, "", "", "docker")
     machine = collect_sources._machine(HABITAT, load_suite("wiw"), given)
     assert asked == [own_reference("wiw-bench/habitat_collect")] and machine.python == ""

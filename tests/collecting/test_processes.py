@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.collecting.checking import check_dataset
 from harness.collecting.layouts import UNITS, WORK
+from harness.collecting.validate import check_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENES, CLIPS = "train-0000,train-0001", 8
@@ -20,8 +20,8 @@ CODE = """
 import sys
 from pathlib import Path
 from harness.collecting.work import Collection
-from harness.collecting import asking
-asking.CLIPS_PER_TRAJECTORY = 2
+from harness.collecting import config
+config.CLIPS_PER_TRAJECTORY = 2
 from harness.cli.collect import collect_command
 folder, processes = Path(sys.argv[1]), int(sys.argv[2])
 sys.exit(collect_command("demo", folder, processes, scenes={scenes!r}, clips={clips}, policy={policy!r}))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from harness.cli.collect import collect_command, describe
-from harness.collecting import guarding
-from harness.collecting.asking import Question, make_plan
+from harness.collecting import split_guard
 from harness.collecting.choosing import parse_scenes
+from harness.collecting.config import Question, make_plan
 from harness.collecting.layouts import WORK
-from harness.collecting.starting import check_folder
+from harness.collecting.pipeline import check_folder
 from harness.collecting.work import CollectProgress
 from harness.collecting.worker import record
 from harness.contracts.errors import Refusal
@@ -92,7 +92,7 @@ def test_a_validation_home_may_be_collected_as_such() -> None:
 
 
 def test_the_bytes_of_a_home_count_and_not_its_name(tmp_path: Path) -> None:
-    digest, name = next(iter(guarding.evaluation_homes().items()))
+    digest, name = next(iter(split_guard.evaluation_homes().items()))
     backend = ToyBackend()
     backend.digests["train-9000"] = digest
     answer = record(tmp_path, PLAN, backend, 0)
@@ -101,7 +101,7 @@ def test_the_bytes_of_a_home_count_and_not_its_name(tmp_path: Path) -> None:
 
 
 def test_suites_guard_validation_and_test_homes() -> None:
-    splits = {guarding.split_of(name) for name in guarding.evaluation_homes().values()}
+    splits = {split_guard.split_of(name) for name in split_guard.evaluation_homes().values()}
     assert {"validation", "test"} <= splits and "train" not in splits
 
 

@@ -18,12 +18,12 @@ import pytest
 
 from harness.cli.collect import collect_command
 from harness.collecting import tables
-from harness.collecting.checking import check_dataset
 from harness.collecting.demonstration_service import DemonstrationService
 from harness.collecting.demonstrations import scene_seed
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.machine import Machine
+from harness.collecting.placement import Machine
 from harness.collecting.plan import read_plan
+from harness.collecting.validate import check_dataset
 from harness.contracts.errors import Refusal, SpecMismatch, WiwError
 from harness.runtimes.environments import find_environment
 from images.rlbench.demos import StoredStart

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.collecting.finishing import finish
-from harness.collecting.frames import Demonstrator, Frame, OpenScene
+from harness.collecting.dataset_writer import finish
 from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.plan import CollectPlan
+from harness.collecting.simulators import Demonstrator, Frame, OpenScene
 from harness.collecting.worker import record
 from harness.contracts.actions import FORWARD, Primitive, signed_turn
 from harness.contracts.cameras import PINHOLE, Camera, Pose, quaternion_to_yaw, yaw_to_quaternion

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.conformance.places import Place, collect_places
+from harness.conformance.real_views import Place, collect_places
 
 
 @pytest.fixture(scope="session")

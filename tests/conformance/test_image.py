@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.kit import check_plugin
-from harness.conformance.places import Place
+from harness.conformance.real_views import Place
+from harness.conformance.run_checks import check_plugin
 from harness.conformance.target import find_target
 from harness.contracts.errors import Refusal
 from harness.runtimes.docker_engine import Engine, connect

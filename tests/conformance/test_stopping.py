@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.kit import check_plugin
 from harness.conformance.results import FAILED, Report
+from harness.conformance.run_checks import check_plugin
 from harness.conformance.target import find_target
 from tests.conformance.toy_places import toy_places
 

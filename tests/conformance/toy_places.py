@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.conformance.places import Place, RealView
+from harness.conformance.real_views import Place, RealView
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.observations import View
 

@@ -282,4 +282,4 @@ def test_every_kernel_of_the_project_is_compiled_by_one_function() -> None:
             text = file.read_text(encoding="utf-8")
             if re.search(r"^(import numba|from numba)", text, re.MULTILINE):
                 wrong.append(file.relative_to(ROOT).as_posix())
-    assert wrong == ["harness/diagnosing/machine.py"], "use harness.contracts.kernels.compiled"
+    assert wrong == ["harness/diagnosing/host_checks.py"], "use harness.contracts.kernels.compiled"

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from harness.collecting.checking import check_dataset
-from harness.collecting.finishing import finish
+from harness.collecting.dataset_writer import finish
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.machine import Machine
+from harness.collecting.placement import Machine
 from harness.collecting.plan import Recorded
+from harness.collecting.validate import check_dataset
 from harness.collecting.walk_service import WalkService
 from harness.collecting.worker import record
 from harness.contracts.errors import ServiceError

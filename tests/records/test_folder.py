@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,19 @@ def test_imported_episodes_are_told_and_those_of_another_run_are_played_again(tm
     data = load_run(folder)
     assert "imported" in data.stamps
     assert data.notes == ("2 episodes imported from episodes/ (finished before the run was stopped)",)
+
+
+@pytest.mark.parametrize("edit", [{"result": {"state": "bogus"}}, {"result": {"state": "error"}}, {"attempts": 0}])
+def test_files_that_no_played_episode_has_are_not_imported(tmp_path: Path, edit: dict[str, Any]) -> None:
+    folder = create(tmp_path)
+    key = folder.identity.keys()[0]
+    record(folder, key)
+    path = folder.episode_folder(key) / "trajectory.json"
+    value = json.loads(path.read_bytes())
+    result = {**value["result"], **edit.pop("result", {})}
+    path.write_text(json.dumps({**value, **edit, "result": result, "record_digest": ""}))
+    folder.journal_to_write().close()
+    assert {row.result.state for row in folder.rows()} == {"planned"}
 
 
 def test_a_damaged_journal_moved_away_loses_nothing(tmp_path: Path) -> None:

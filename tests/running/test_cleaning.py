@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,29 @@ def test_sockets_of_dead_owners_go_and_a_missing_engine_is_no_error(
     assert Path(dead).is_dir()
     assert cleaning.remove_leftovers() == cleaning.Leftovers((dead,), (), "no Docker engine is reachable.")
     assert mine.is_dir() and not Path(dead).exists()
+
+
+def test_what_cannot_be_removed_is_named_and_links_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = runs.create(fake.plan(1), tmp_path / "here", run_id="a-stuck").path
+    other = runs.create(fake.plan(1), tmp_path / "here", run_id="b-other").path
+    elsewhere = runs.create(fake.plan(1), tmp_path / "there", run_id="elsewhere").path
+    (tmp_path / "here" / "link").symlink_to(elsewhere)
+    found = cleaning.find_unfinished(tmp_path / "here")
+    assert sorted(run.path for run in found) == [stuck, other]
+    remove = shutil.rmtree
+
+    def refuse(path: Path) -> None:
+        if path == stuck:
+            raise PermissionError(13, "Permission denied", str(path))
+        remove(path)
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    with pytest.raises(Refusal, match="a-stuck cannot be removed: Permission denied"):
+        cleaning.remove_unfinished(found)
+    assert stuck.is_dir() and not other.exists() and elsewhere.is_dir()
+
+
+def test_episodes_of_a_lost_journal_count_as_played(tmp_path: Path) -> None:
+    path = runs.start(fake.plan(1), tmp_path).path
+    (path / "journal.sqlite").unlink()
+    assert [(run.played, run.planned) for run in cleaning.find_unfinished(tmp_path)] == [(1, 1)]

@@ -13,8 +13,8 @@ import pytest
 
 from harness.records.folder import RunFolder
 from harness.running import runs
-from harness.running.pace import PREPARING, STOPPING
 from harness.running.progress import Progress
+from harness.running.throughput_estimate import PREPARING, STOPPING
 from harness.running.worker_process import WorkerProcess
 from tests.running import fake
 from tests.running.kill_study import CHECKOUT, Commands, Study

@@ -19,7 +19,7 @@ from harness.records.model_parts import changed_parts, same_name, unknown_parts
 from harness.running import runs
 from harness.running.model_digests import ModelFiles, check_files, with_digests
 from harness.running.plan import RunPlan
-from harness.running.plan_services import PlanServices
+from harness.running.player_services import PlanServices
 from tasks.suite import load_suite
 
 MODEL = """

@@ -12,7 +12,7 @@ from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import DeadFrame
 from harness.contracts.observations import View, ViewRequest
-from harness.running.liveness import LivenessGate
+from harness.running.frame_checks import LivenessGate
 from tests.images.embedded.tiny_environment import tiny_episode
 from tests.running.plain_world import PlainWorld
 

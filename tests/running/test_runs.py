@@ -13,9 +13,9 @@ from harness.contracts.errors import Refusal, WiwError
 from harness.records.errors import DiskFull
 from harness.records.folder import RunFolder
 from harness.running import runs
-from harness.running.pace import PLAYING, PREPARING, STARTING
 from harness.running.plan import PhaseDeadlines
 from harness.running.progress import Progress
+from harness.running.throughput_estimate import PLAYING, PREPARING, STARTING
 from tests.running import fake
 
 COUNT = 6

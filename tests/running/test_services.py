@@ -12,7 +12,7 @@ from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.manifests import Checkpoint
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord
-from harness.running import images, runs, services
+from harness.running import run_images, runs, services
 from harness.running.services import Placement, plan_environment, plan_world_model
 from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import Mount
@@ -35,7 +35,7 @@ def image(reference: str, digit: str = "a") -> ImageRecord:
 def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer every reference with one id, so that no engine is asked."""
     monkeypatch.setattr(services, "find_image", image)
-    monkeypatch.setattr(images, "find_image", image)
+    monkeypatch.setattr(run_images, "find_image", image)
 
 
 def test_the_environments_container_sees_the_homes_alone(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from harness.cli.options import RunOptions, make_plan
 from harness.contracts.trajectories import PlayedEpisode
-from harness.running.suite_player import SuitePlayer
+from harness.running.episode_runner import SuitePlayer
 from harness.wire.generated import wiw_pb2
 from harness.worldmodels.camera_poses import pose_before
 from tests.running.test_what_a_plugin_sees import Seen, encodings, places

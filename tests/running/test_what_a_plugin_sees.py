@@ -22,7 +22,7 @@ from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.episodes import Episode
 from harness.contracts.observations import ViewRequest
 from harness.contracts.trajectories import PlayedEpisode
-from harness.running.suite_player import SuitePlayer
+from harness.running.episode_runner import SuitePlayer
 from harness.wire.generated import wiw_pb2
 
 pytest.importorskip("numba")

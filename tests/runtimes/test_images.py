@@ -16,10 +16,10 @@ from harness.runtimes.images import arguments
 from harness.runtimes.images.context import context_files, source_digest, write_context
 from harness.runtimes.images.declared import DeclaredImage, declared_images, find_image, read_image
 from harness.runtimes.images.diagnosis import explain
+from harness.runtimes.images.image_names import require_digest
 from harness.runtimes.images.lock import LockedImage, read_lock, write_lock
-from harness.runtimes.images.references import require_digest
 from harness.runtimes.images.states import UNKNOWN, image_state
-from harness.runtimes.images.supplies import Supplied, check_supplies, supply_arguments
+from harness.runtimes.images.user_files import Supplied, check_supplies, supply_arguments
 
 DIGEST = "sha256:" + "ab" * 32
 

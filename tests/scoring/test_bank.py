@@ -12,8 +12,8 @@ from harness.scoring.bank import as_results, differences, measure_table
 from harness.scoring.data import load_run
 from harness.scoring.intervals import Sample, mean_interval
 from tasks.suite import Suite
-from tests.science.small_bank import regrets, write_small_bank
-from tests.science.small_suite import small_suite
+from tests.studies.small_bank import regrets, write_small_bank
+from tests.studies.small_suite import small_suite
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import Observation, ResetReply, ShortestPath, TopDownMap, View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, failed_rollout
 from harness.wire.codec import queries
+from harness.wire.codec.candidate_frames import read_planted, write_planted
 from harness.wire.codec.episodes import read_manifest, write_manifest
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
 from harness.wire.codec.observations import (
@@ -31,7 +32,6 @@ from harness.wire.codec.rollouts import (
     write_candidates,
     write_rollout,
 )
-from harness.wire.codec.wanted import read_planted, write_planted
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import ExpectedRollouts
 from tests.wire.objects import ORIGIN, GridEnvironment, example_episode, example_manifest

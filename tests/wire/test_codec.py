@@ -18,7 +18,7 @@ from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.observations import Observation, View
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.wire import limits
-from harness.wire.codec import bodies, queries, views
+from harness.wire.codec import basic_messages, queries, views
 from harness.wire.codec import episodes as episode_codec
 from harness.wire.codec import observations as observation_codec
 from harness.wire.codec import rollouts as rollout_codec
@@ -52,13 +52,13 @@ def through(kind: str, write: Callable[..., None], read: Callable[..., Any], val
 
 
 SMALL = [
-    ("Vec3", bodies.write_vec3, bodies.read_vec3, some.vec3),
-    ("Pose", bodies.write_pose, bodies.read_pose, some.poses),
-    ("Camera", bodies.write_camera, bodies.read_camera, some.cameras),
-    ("Rig", bodies.write_rig, bodies.read_rig, some.rigs),
-    ("Action", bodies.write_action, bodies.read_action, some.actions),
-    ("Candidate", bodies.write_candidate, bodies.read_candidate, some.candidates),
-    ("ActionSpace", bodies.write_action_space, bodies.read_action_space, some.action_spaces),
+    ("Vec3", basic_messages.write_vec3, basic_messages.read_vec3, some.vec3),
+    ("Pose", basic_messages.write_pose, basic_messages.read_pose, some.poses),
+    ("Camera", basic_messages.write_camera, basic_messages.read_camera, some.cameras),
+    ("Rig", basic_messages.write_rig, basic_messages.read_rig, some.rigs),
+    ("Action", basic_messages.write_action, basic_messages.read_action, some.actions),
+    ("Candidate", basic_messages.write_candidate, basic_messages.read_candidate, some.candidates),
+    ("ActionSpace", basic_messages.write_action_space, basic_messages.read_action_space, some.action_spaces),
     (
         "EnvironmentSpec",
         observation_codec.write_environment_spec,
@@ -294,7 +294,7 @@ def test_strange_views_do_not_fill_the_memory() -> None:
 
 def test_minus_zero_keeps_its_sign_and_a_pose_its_digest() -> None:
     pose = Pose((-0.0, 0.0, 0.1), (1.0, 0.0, -0.0, 0.0))
-    assert digest(through("Pose", bodies.write_pose, bodies.read_pose, pose)) == digest(pose)
+    assert digest(through("Pose", basic_messages.write_pose, basic_messages.read_pose, pose)) == digest(pose)
 
 
 def test_reading_an_image_copies_nothing_and_cannot_be_written_to() -> None:
@@ -329,27 +329,27 @@ def test_what_cannot_be_read_is_not_written() -> None:
 
 def test_a_camera_is_checked_anew_wherever_it_may_have_changed() -> None:
     camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)
-    assert bodies.encoded_camera(camera, "c") is bodies.encoded_camera(camera, "c")
-    assert bodies.encoded_camera(dataclasses.replace(camera), "c") == bodies.encoded_camera(camera, "c")
+    assert basic_messages.encoded_camera(camera, "c") is basic_messages.encoded_camera(camera, "c")
+    assert basic_messages.encoded_camera(dataclasses.replace(camera), "c") == basic_messages.encoded_camera(camera, "c")
     with pytest.raises(Refusal, match=r"c\.height is float"):
-        bodies.encoded_camera(dataclasses.replace(camera, height=2.0), "c")  # type: ignore[arg-type]
+        basic_messages.encoded_camera(dataclasses.replace(camera, height=2.0), "c")  # type: ignore[arg-type]
     for hfov in (90.0, 200.0, 90.0, 200.0):
         message = wiw_pb2.Camera(name="c", kind="pinhole", height=2, width=2, hfov_deg=hfov)
         if hfov < 180.0:
-            assert bodies.read_camera(message, "c") == camera
+            assert basic_messages.read_camera(message, "c") == camera
         else:
             with pytest.raises(Refusal, match=r"c\.hfov_deg is 200"):
-                bodies.read_camera(message, "c")
+                basic_messages.read_camera(message, "c")
 
 
 def test_strange_cameras_do_not_fill_the_memory() -> None:
     for height in range(1, 600):
         camera = Camera("c", "pinhole", height, 2, 90.0, 0.0)
-        message = wiw_pb2.Camera.FromString(bodies.encoded_camera(camera, "c"))
-        assert bodies.read_camera(message, "c") == camera
-    assert len(bodies._read_cameras) <= 256
-    assert len(bodies._written_cameras) <= 256
+        message = wiw_pb2.Camera.FromString(basic_messages.encoded_camera(camera, "c"))
+        assert basic_messages.read_camera(message, "c") == camera
+    assert len(basic_messages._read_cameras) <= 256
+    assert len(basic_messages._written_cameras) <= 256
     long_name = wiw_pb2.Camera(name="é" * 200 + "日" * 56, kind="pinhole", height=1, width=1, hfov_deg=9.0)
     unknown_field = b"\xfa\x01\xd0\x0f" + bytes(2000)  # number 31, 2000 bytes
-    bodies.read_camera(wiw_pb2.Camera.FromString(long_name.SerializeToString() + unknown_field), "c")
-    assert all(len(encoded) <= 1024 for encoded in bodies._read_cameras)
+    basic_messages.read_camera(wiw_pb2.Camera.FromString(long_name.SerializeToString() + unknown_field), "c")
+    assert all(len(encoded) <= 1024 for encoded in basic_messages._read_cameras)

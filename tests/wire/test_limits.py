@@ -14,7 +14,7 @@ from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.observations import TopDownMap, View
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire import limits
-from harness.wire.codec import bodies, queries, rollouts, wanted
+from harness.wire.codec import basic_messages, candidate_frames, queries, rollouts
 from harness.wire.codec.boxes import read_object_boxes
 from harness.wire.codec.messages import parse
 from harness.wire.codec.observations import (
@@ -147,14 +147,20 @@ def box(**fields: Any) -> Any:
 
 
 MESSAGES: Dict[str, Any] = {
-    "no rotation": (lambda: bodies.read_pose(pb.Pose(position=pb.Vec3()), "start"), "start.rotation is missing"),
-    "not a unit": (lambda: bodies.read_pose(pose(1.1), "start"), "start.rotation .* is not a unit quaternion"),
-    "no action": (lambda: bodies.read_action(pb.Action(), "a"), "a.action is missing or of an unknown kind"),
-    "wide pinhole": (lambda: bodies.read_camera(camera(hfov_deg=180.0), "c"), "c.hfov_deg is 180.0"),
-    "empty camera": (lambda: bodies.read_camera(camera(height=0), "c"), "c.height is 0"),
-    "huge camera": (lambda: bodies.read_camera(camera(width=9000), "c"), "c.width is 9000"),
-    "same cameras": (lambda: bodies.read_rig(pb.Rig(cameras=[camera(), camera()]), "rig"), "two cameras of one name"),
-    "same numbers": (lambda: bodies.read_numbers(numbers("a", "a"), "info"), "info names 'a' twice"),
+    "no rotation": (
+        lambda: basic_messages.read_pose(pb.Pose(position=pb.Vec3()), "start"),
+        "start.rotation is missing",
+    ),
+    "not a unit": (lambda: basic_messages.read_pose(pose(1.1), "start"), "start.rotation .* is not a unit quaternion"),
+    "no action": (lambda: basic_messages.read_action(pb.Action(), "a"), "a.action is missing or of an unknown kind"),
+    "wide pinhole": (lambda: basic_messages.read_camera(camera(hfov_deg=180.0), "c"), "c.hfov_deg is 180.0"),
+    "empty camera": (lambda: basic_messages.read_camera(camera(height=0), "c"), "c.height is 0"),
+    "huge camera": (lambda: basic_messages.read_camera(camera(width=9000), "c"), "c.width is 9000"),
+    "same cameras": (
+        lambda: basic_messages.read_rig(pb.Rig(cameras=[camera(), camera()]), "rig"),
+        "two cameras of one name",
+    ),
+    "same numbers": (lambda: basic_messages.read_numbers(numbers("a", "a"), "info"), "info names 'a' twice"),
     "same views": (
         lambda: read_views(named_views("a", "a"), Images(memoryview(bytes(24))), "views"),
         "views has 'a' twice",
@@ -191,15 +197,17 @@ MESSAGES: Dict[str, Any] = {
         "the reply holds navigable instead of geodesic_m",
     ),
     "seeds without an error": (
-        lambda: wanted.read_planted(pb.EnvironmentImagineRequest(seeds=[1])),
+        lambda: candidate_frames.read_planted(pb.EnvironmentImagineRequest(seeds=[1])),
         "1 seeds for 0 candidates",
     ),
     "error of a number that is none": (
-        lambda: wanted.read_planted(pb.EnvironmentImagineRequest(error=pb.MotionError(jitter_m=float("nan")))),
+        lambda: candidate_frames.read_planted(
+            pb.EnvironmentImagineRequest(error=pb.MotionError(jitter_m=float("nan")))
+        ),
         r"error\.jitter_m is NaN",
     ),
     "error out of range": (
-        lambda: wanted.read_planted(pb.EnvironmentImagineRequest(error=pb.MotionError(motion_scale=-1.0))),
+        lambda: candidate_frames.read_planted(pb.EnvironmentImagineRequest(error=pb.MotionError(motion_scale=-1.0))),
         r"motion_scale -1 is not in 0\.\.4",
     ),
     "frames of nobody": (lambda: rollouts.read_candidates(candidates(2)), "2 lists of frames for 1 candidates"),
@@ -228,7 +236,7 @@ def test_requests_are_checked_before_they_are_sent() -> None:
     with pytest.raises(Refusal, match="1 lists of frames for 2 candidates"):
         rollouts.write_candidates([WALK, WALK], "front", [(1,)], pb.EnvironmentImagineRequest())
     with pytest.raises(Refusal, match="is str, not an action"):
-        bodies.write_action("forward", pb.Action(), "a")  # type: ignore[arg-type]
+        basic_messages.write_action("forward", pb.Action(), "a")  # type: ignore[arg-type]
 
 
 def test_a_batch_that_is_too_large_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,4 +304,4 @@ def test_what_is_written_is_checked_too() -> None:
     with pytest.raises(Refusal, match=r"map\.cell_m is 0"):
         write_top_down_map(TopDownMap(np.zeros((2, 2), bool), (0.0, 0.0), 0.0))
     with pytest.raises(Refusal, match="is not a unit quaternion"):
-        bodies.write_pose(Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)), pb.Pose(), "pose")
+        basic_messages.write_pose(Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)), pb.Pose(), "pose")

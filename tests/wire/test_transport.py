@@ -30,7 +30,7 @@ from harness.contracts.errors import (
     SpecMismatch,
     WiwError,
 )
-from harness.wire import statuses
+from harness.wire import errors
 from harness.wire.channel import CLIENT_OPTIONS, check_health, check_socket
 from harness.wire.client import Deadlines, EnvironmentClient
 from harness.wire.codec.messages import PROTOCOL_VERSION
@@ -313,11 +313,11 @@ class Context:
 )
 def test_every_error_class_crosses_the_wire(kind: Any) -> None:
     context = Context()
-    statuses.abort(context, kind("what\ud800 " + "x" * 9000, "next é"))
-    error = statuses.from_status(Failed(context.code, context.metadata), "it", "Step", 1.0)
+    errors.abort(context, kind("what\ud800 " + "x" * 9000, "next é"))
+    error = errors.from_status(Failed(context.code, context.metadata), "it", "Step", 1.0)
     assert type(error) is kind
     assert error.what.startswith("what? xxx")
-    assert len(error.what) <= statuses.MAX_ERROR_TEXT
+    assert len(error.what) <= errors.MAX_ERROR_TEXT
     assert error.next_step == "next é"
 
 
@@ -328,14 +328,14 @@ class Homemade(NotNavigable):
 def test_an_unknown_error_class_becomes_the_nearest_known_one() -> None:
     for error, expected in ((Homemade("x"), NotNavigable), (WiwError("x"), ServiceError)):
         context = Context()
-        statuses.abort(context, error)
-        assert type(statuses.from_status(Failed(context.code, context.metadata), "it", "Step", 1.0)) is expected
+        errors.abort(context, error)
+        assert type(errors.from_status(Failed(context.code, context.metadata), "it", "Step", 1.0)) is expected
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"error": "Exception", "what": "", "next_step": ""}', b"\xff"])
 def test_rubbish_in_the_metadata_is_ignored(body: bytes) -> None:
-    failed = Failed(grpc.StatusCode.UNAVAILABLE, (("other", "x"), (statuses.METADATA_KEY, body)))
-    assert "cannot be reached for Step: details" in statuses.from_status(failed, "it", "Step", 1.0).what
+    failed = Failed(grpc.StatusCode.UNAVAILABLE, (("other", "x"), (errors.METADATA_KEY, body)))
+    assert "cannot be reached for Step: details" in errors.from_status(failed, "it", "Step", 1.0).what
 
 
 @pytest.mark.parametrize(
@@ -348,10 +348,10 @@ def test_rubbish_in_the_metadata_is_ignored(body: bytes) -> None:
     ],
 )
 def test_other_statuses_become_contract_errors(code: grpc.StatusCode, kind: Any, match: str) -> None:
-    error = statuses.from_status(Failed(code, None), "it", "Step", 2.5)
+    error = errors.from_status(Failed(code, None), "it", "Step", 2.5)
     assert type(error) is kind
     assert match in error.what
 
 
 def test_an_exception_that_was_never_raised_has_no_line() -> None:
-    assert statuses.from_user_code(ValueError("x"), "step").what == "step failed with ValueError: x."
+    assert errors.from_user_code(ValueError("x"), "step").what == "step failed with ValueError: x."

@@ -10,7 +10,14 @@ import pytest
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.worldmodels.catalog import load_catalog
-from harness.worldmodels.digests import code_digests, commits_of, folder_digest, weights_digests, with_commits
+from harness.worldmodels.digests import (
+    IMPORTED_CODE,
+    code_digests,
+    commits_of,
+    folder_digest,
+    weights_digests,
+    with_commits,
+)
 from harness.worldmodels.hub_cache import is_hub_id, repository_folder
 from harness.worldmodels.preparing import Choice, prepare
 from tests.worldmodels.hub_folder import COMMIT, cached, pipeline_files
@@ -171,3 +178,23 @@ def test_the_zoo_is_pinned_where_a_commit_is_known() -> None:
     for family in ("ltx", "diffusers"):
         readme = load_catalog().find("ltx" if family == "ltx" else "skyreels").folder / "README.md"
         assert "not pinned" in readme.read_text(encoding="utf-8")
+
+
+def test_what_a_plugin_imports_from_the_users_python_path_is_a_part(
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what that imports, and through a link; nothing else that lies there."""
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    (tmp_path / "lib").mkdir()
+    for name, text in {"helper": "import deeper_one\n", "deeper_one": "x = 1\n", "unrelated_one": ""}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        (tmp_path / "lib" / f"{name}.py").symlink_to(tmp_path / f"{name}.py")
+    assert IMPORTED_CODE not in code_digests([plugin])
+    (plugin / "model.py").write_text("def f():\n    import helper\n")
+    before = code_digests([plugin])
+    (tmp_path / "unrelated_one.py").write_text("x = 2\n")
+    assert code_digests([plugin]) == before
+    (tmp_path / "deeper_one.py").write_text("x = 2\n")
+    after = code_digests([plugin])
+    assert [name for name in after if before[name] != after[name]] == [IMPORTED_CODE]

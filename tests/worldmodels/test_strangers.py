@@ -13,7 +13,7 @@ from harness.running.services import Placement, plan_world_model
 from harness.runtimes.process import BYTECODE
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.scaffold import create_plugin
-from harness.worldmodels.strangers import OWN_FAMILIES, UNSANDBOXED, bytecode_folder, is_strangers
+from harness.worldmodels.strangers import OWN_FAMILIES, SIMULATOR, UNSANDBOXED, bytecode_folder, is_strangers
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +41,15 @@ def test_its_result_is_stamped_and_its_bytecode_lies_elsewhere(tmp_path: Path) -
     assert BUILT_IN.parent not in prefix.parents
     other, _ = plan_world_model(load_catalog(folders).find("yours"), None, Placement())
     assert other is not None and other.variables[BYTECODE] != str(prefix)
+
+
+def test_a_name_of_a_strangers_for_the_simulator_is_stamped(tmp_path: Path) -> None:
+    text = '[family]\nname = "great"\nkind = "environment"\n[[model]]\nname = "great"\n'
+    (tmp_path / "great").mkdir()
+    (tmp_path / "great" / "plugin.toml").write_text(text)
+    plan = make_plan(RunOptions("great", "ignav", plugins=(tmp_path / "great",), episodes="1"))
+    assert plan.identity.stamps == (SIMULATOR,)
+    assert make_plan(RunOptions("gtsim", "ignav", episodes="1")).identity.stamps == ()
 
 
 def test_the_projects_own_are_not_stamped() -> None:

@@ -3,7 +3,7 @@
 Two encoders (stride 8) see the goal, 64 x 64, and the band of a panorama within 45 degrees of the horizon, 64 x 256. At
 each of 16 headings the window of the panorama's features is compared with the goal's; attention joins the headings,
 so the goal's heading need not be known. The answer is a distribution over 24 distances, of which the mean counts.
-`harness.training.learnt_score.network` is the same network as it is trained; batch norms are folded into convolutions
+`harness.studies.learnt_score.network` is the same network as it is trained; batch norms are folded into convolutions
 when it is exported.
 """
 

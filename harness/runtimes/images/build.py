@@ -19,7 +19,7 @@ from harness.runtimes.images.arguments import base_label
 from harness.runtimes.images.context import SOURCE_LABEL, source_digest, write_context
 from harness.runtimes.images.declared import PREFIX, DeclaredImage
 from harness.runtimes.images.diagnosis import TAIL_LINES, explain
-from harness.runtimes.images.supplies import Supplied, check_supplies, supply_arguments
+from harness.runtimes.images.user_files import Supplied, check_supplies, supply_arguments
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _REDISTRIBUTABLE_LABEL = "wiw.redistributable"

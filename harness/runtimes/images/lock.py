@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts.errors import Refusal, ServiceError
-from harness.contracts.plain_json import parse_json
+from harness.contracts.json_limits import parse_json
 from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.docker_labels import owner_labels

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from harness.contracts.errors import ServiceError
 from harness.runtimes.docker_engine import Engine
-from harness.runtimes.images.references import DigestReference
+from harness.runtimes.images.image_names import DigestReference
 
 
 def pull_image(engine: Engine, reference: DigestReference, progress: Callable[[str], None]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Sequence, Tuple
 from harness.contracts.cameras import Pose
 from harness.contracts.observations import ObjectBox
 from harness.wire import limits
-from harness.wire.codec.bodies import read_pose, read_vec3, write_pose, write_vec3
+from harness.wire.codec.basic_messages import read_pose, read_vec3, write_pose, write_vec3
 from harness.wire.codec.messages import present
 from harness.wire.limits import at_least_zero, few, text, whole
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.contracts.episodes import Episode
 from harness.contracts.manifests import Checkpoint, ModelManifest
-from harness.wire.codec.bodies import read_pose, read_texts, write_pose
+from harness.wire.codec.basic_messages import read_pose, read_texts, write_pose
 from harness.wire.codec.messages import present
 from harness.wire.codec.settings import read_settings, write_settings
 from harness.wire.limits import MAX_NAME, MAX_PATH, MAX_TAGS, MAX_TEXT, at_least_zero, few, finite, text, whole

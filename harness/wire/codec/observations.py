@@ -14,7 +14,7 @@ from harness.contracts.observations import (
     ViewRequest,
 )
 from harness.wire import limits
-from harness.wire.codec.bodies import (
+from harness.wire.codec.basic_messages import (
     read_action_space,
     read_numbers,
     read_pose,

@@ -10,8 +10,9 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import ObjectBox, ShortestPath, TopDownMap, ViewRequest
 from harness.wire import limits
-from harness.wire.codec.bodies import read_actions, read_vec3, write_actions, write_vec3
+from harness.wire.codec.basic_messages import read_actions, read_vec3, write_actions, write_vec3
 from harness.wire.codec.boxes import read_object_boxes, write_object_boxes
+from harness.wire.codec.candidate_frames import read_rollout_poses, read_wanted, write_rollout_poses, write_wanted
 from harness.wire.codec.episodes import read_episode, write_episode
 from harness.wire.codec.messages import choice, present
 from harness.wire.codec.observations import (
@@ -23,7 +24,6 @@ from harness.wire.codec.observations import (
     write_view_requests,
 )
 from harness.wire.codec.splice import Splice
-from harness.wire.codec.wanted import read_rollout_poses, read_wanted, write_rollout_poses, write_wanted
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, number, whole
 

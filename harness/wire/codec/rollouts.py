@@ -13,7 +13,7 @@ from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.observations import Depth
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.wire import limits
-from harness.wire.codec.bodies import (
+from harness.wire.codec.basic_messages import (
     read_camera,
     read_candidate,
     read_pose,
@@ -23,11 +23,11 @@ from harness.wire.codec.bodies import (
     write_pose,
     write_seconds,
 )
+from harness.wire.codec.candidate_frames import read_wanted, write_wanted
 from harness.wire.codec.messages import parse_with_payload, present
 from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import checked_array, checked_elements, read_tensor, write_tensor
 from harness.wire.codec.views import read_depth, write_depth
-from harness.wire.codec.wanted import read_wanted, write_wanted
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MEND_SENDER, ascending, few, finite, text, too_large, whole
 

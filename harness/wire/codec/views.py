@@ -15,7 +15,7 @@ from harness.contracts.cameras import Camera
 from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.observations import Depth, View
 from harness.wire import limits
-from harness.wire.codec.bodies import encoded_camera, keep, read_camera
+from harness.wire.codec.basic_messages import encoded_camera, keep, read_camera
 from harness.wire.codec.messages import present
 from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import array_over, bytes_of, checked_array, read_tensor, write_tensor

@@ -13,7 +13,7 @@ import grpc
 import numpy as np
 
 from harness.contracts.rollouts import RolloutRequest
-from harness.wire.codec.bodies import write_camera
+from harness.wire.codec.basic_messages import write_camera
 from harness.wire.generated import wiw_pb2
 
 MIB = 2**20

@@ -11,9 +11,9 @@ pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'mod
 pytest.importorskip("peft", reason="adapters need peft (the extra 'models')")
 
 from harness.conformance import resource_checks
-from harness.conformance.kit import NAMES, check_plugin
-from harness.conformance.places import Place, collect_places
+from harness.conformance.real_views import Place, collect_places
 from harness.conformance.results import PASSED, REPORTED, SKIPPED, Report
+from harness.conformance.run_checks import NAMES, check_plugin
 from harness.conformance.target import Target
 from harness.running.services import Placement, plan_world_model
 from tests.conformance.toy_places import toy_places

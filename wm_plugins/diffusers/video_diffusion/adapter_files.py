@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from harness.contracts.errors import Refusal
-from harness.contracts.plain_json import parse_json, read_json
+from harness.contracts.json_limits import parse_json, read_json
 
 CONFIG = "adapter_config.json"
 FIRST, SECOND = "transformer", "transformer_2"

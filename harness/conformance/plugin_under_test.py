@@ -1,0 +1,160 @@
+"""The plugin under test: its service, started and started again where a check has broken it, and all answers timed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Iterator, Sequence
+
+import numpy as np
+
+from harness.conformance.memory import memory_bytes
+from harness.conformance.requests import Questions
+from harness.conformance.results import Fault
+from harness.conformance.target import Target
+from harness.contracts.errors import DeadlineExceeded, WiwError
+from harness.contracts.manifests import RANDOM, ModelManifest
+from harness.contracts.observations import RGB
+from harness.contracts.rollouts import Rollout, RolloutRequest
+from harness.records.resuming import CALL_TIMEOUT
+from harness.running.services import start
+from harness.runtimes.service import Service, with_stack
+from harness.wire.client import Deadlines, WorldModelClient
+
+REPEAT_NOISE = 2.0
+"""How far (mean absolute difference of 255 grey levels) repeats of a model may lie apart that declares itself not
+deterministic: rounding of a GPU stays below, another sample of a generative model does not."""
+
+TOLERANCE_SETTING = "batch_tolerance"
+UNTRAINED_SETTING = "untrained"
+"""The setting of a checkpoint that nobody has trained: it is not held to what only training can give."""
+
+MOST_TOLERANCE = 8.0
+
+
+class Subject:
+    """One model behind its service. Every call has ``deadline_s``; `seconds` holds how long each took."""
+
+    def __init__(self, target: Target, questions: Questions, deadline_s: float, start_s: float, log: Path) -> None:
+        self.target = target
+        self.questions = questions
+        self.deadline_s = deadline_s
+        self.start_s = start_s
+        self.log = log
+        self.seconds: list[float] = []
+        self.started_s = 0.0
+        self.late = 0
+        self.first: list[RGB] = []
+        """The answers to the first questions after the first start."""
+        self._service: Service | None = None
+        self._client: WorldModelClient | None = None
+
+    @property
+    def manifest(self) -> ModelManifest:
+        """What the model declares."""
+        return self.target.entry.manifest
+
+    @property
+    def learnt(self) -> bool:
+        """Say whether the weights come from a training, by what the manifest says."""
+        return self.manifest.weights != RANDOM and self.manifest.settings.get(UNTRAINED_SETTING, False) is not True
+
+    @property
+    def service(self) -> Service:
+        """The running service; it is started when it is first used."""
+        if self._service is None:
+            began = time.monotonic()
+            self._service = start(self.target.plan, self.start_s, self.log)
+            self.started_s = time.monotonic() - began
+        return self._service
+
+    @property
+    def client(self) -> WorldModelClient:
+        """A client that has shaken hands and expects the manifest that was read."""
+        if self._client is None:
+            deadlines = Deadlines(imagine_s=self.deadline_s, imagine_option=CALL_TIMEOUT)
+            client = WorldModelClient(self.service.socket, deadlines, self.manifest)
+            client.describe()
+            self._client = client
+        return self._client
+
+    def stop(self) -> None:
+        """Stop the service; the next use starts it again."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        if self._service is not None:
+            service, self._service = self._service, None
+            service.stop()
+
+    def send(self, requests: Sequence[RolloutRequest]) -> dict[int, Rollout]:
+        """Send one batch as it is; return the rollouts by id, failed ones included."""
+        client = self.client
+        began = time.monotonic()
+        try:
+            return {rollout.id: rollout for rollout in client.imagine_batch(requests)}
+        except DeadlineExceeded as error:
+            self.late += 1
+            raise with_stack(error, self.service) from error
+        finally:
+            self.seconds.append(time.monotonic() - began)
+
+    def ask(self, requests: Sequence[RolloutRequest]) -> list[RGB]:
+        """Return the frames of each request, asked in batches of at most ``max_batch``; one that fails is a Fault."""
+        frames: list[RGB] = []
+        for batch in _batches(requests, self.manifest.max_batch):
+            answers = self.send(batch)
+            frames.extend(_answer(request, answers).rgb for request in batch)
+        return frames
+
+    def ask_one(self, request: RolloutRequest) -> RGB:
+        """Return the frames of one request, sent alone."""
+        return self.ask_rollout(request).rgb
+
+    def ask_rollout(self, request: RolloutRequest) -> Rollout:
+        """Return the rollout of one request, sent alone; one that fails is a Fault."""
+        return _answer(request, self.send([request]))
+
+    def memory_bytes(self) -> int:
+        """Return what the service holds now."""
+        return memory_bytes(self.service)
+
+    @property
+    def repeat_tolerance(self) -> float:
+        """How far two answers to one question may lie apart."""
+        return 0.0 if self.manifest.deterministic else REPEAT_NOISE
+
+    @property
+    def batch_tolerance(self) -> float:
+        """How far an answer in a batch may lie from the answer alone: the manifest says it, 0 where it does not."""
+        declared = self.manifest.settings.get(TOLERANCE_SETTING, 0.0)
+        if isinstance(declared, (bool, str)) or not 0.0 <= declared <= MOST_TOLERANCE:
+            raise Fault(
+                f"settings.{TOLERANCE_SETTING} is {declared!r}; 0 to {MOST_TOLERANCE:g} grey levels mean something.",
+                "Declare the mean absolute difference that you measured.",
+            )
+        return max(float(declared), self.repeat_tolerance)
+
+
+def difference(one: RGB, other: RGB) -> float:
+    """Return the mean absolute difference of two stacks of frames in grey levels; infinity for other shapes."""
+    if one.shape != other.shape:
+        return float("inf")
+    return float(np.abs(one.astype(np.int16) - other.astype(np.int16)).mean())
+
+
+def _batches(requests: Sequence[RolloutRequest], size: int) -> Iterator[Sequence[RolloutRequest]]:
+    for start_at in range(0, len(requests), size):
+        yield requests[start_at : start_at + size]
+
+
+def _answer(request: RolloutRequest, answers: dict[int, Rollout]) -> Rollout:
+    rollout = answers[request.id]
+    if rollout.error:
+        raise Fault(f"a valid request failed: {rollout.error}", "Mend what the error names; the log has the traceback.")
+    return rollout
+
+
+def explain(error: WiwError) -> tuple[str, str]:
+    """Return what an error says and what to do, in one line each."""
+    return " ".join(error.what.split())[:400], " ".join(error.next_step.split())[:200]

@@ -1,0 +1,143 @@
+"""The requests of the kit: what a run would ask, made from real views and in the form that the manifest asks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Sequence
+
+from harness.conformance.arm_plans import as_poses
+from harness.conformance.real_views import Place
+from harness.contracts.actions import (
+    EE_POSE8,
+    FORWARD,
+    TURN_LEFT,
+    TURN_RIGHT,
+    Action,
+    Candidate,
+    Primitive,
+    ee_pose8_space,
+    navigation_space,
+    signed_turn,
+)
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.observations import View
+from harness.contracts.rollouts import ContextView, RolloutRequest
+from harness.worldmodels.camera_poses import pose_before
+from harness.worldmodels.conditioning import ACTION_SPACE, conditioning_of
+from harness.worldmodels.imaginer import PERSPECTIVE_HFOV_DEG, PERSPECTIVE_SIZE
+from harness.worldmodels.panorama import front_crop, roll
+from harness.worldmodels.resizing import resized_view
+
+AHEAD, LEFT, RIGHT = Primitive(FORWARD, 0.2), Primitive(TURN_LEFT, 22.5), Primitive(TURN_RIGHT, 22.5)
+
+STRAIGHT: tuple[Action, ...] = (AHEAD,) * 5
+TO_LEFT: tuple[Action, ...] = (AHEAD, LEFT, LEFT, AHEAD)
+TO_RIGHT: tuple[Action, ...] = (AHEAD, RIGHT, RIGHT, AHEAD)
+"""Turns stand between forwards: those at both ends of a candidate never reach a panorama model (turn folding)."""
+
+SEED = 20_251_018
+ANY_LENGTH = 24
+"""The actions of the longest candidate, for models that say that any length is right."""
+
+
+class Questions:
+    """Makes requests for one model from a number of places."""
+
+    def __init__(self, manifest: ModelManifest, places: Sequence[Place]) -> None:
+        self.manifest = manifest
+        self.places = tuple(places)
+        self._conditioning = conditioning_of(manifest)
+        self._space = ee_pose8_space() if self.arm else navigation_space()
+        self.views = tuple(self._as_asked(place.large or place.view) for place in places)
+        self.contexts = tuple(self._earlier_views(place) for place in places)
+
+    @property
+    def panorama(self) -> bool:
+        """Say whether the model imagines panoramas."""
+        return self.manifest.view == "panorama"
+
+    @property
+    def arm(self) -> bool:
+        """Say whether the model is asked for plans of a robot arm."""
+        return self.manifest.settings.get(ACTION_SPACE) == EE_POSE8
+
+    @property
+    def longest(self) -> int:
+        """The most actions of a candidate that the manifest allows."""
+        return self._conditioning.most_actions or ANY_LENGTH
+
+    def fitted(self, actions: Sequence[Action]) -> tuple[Action, ...]:
+        """Return the beginning of ``actions`` that the model's length allows."""
+        return tuple(actions[: self.longest])
+
+    def request(
+        self,
+        actions: Sequence[Action] = STRAIGHT,
+        place: int = 0,
+        seed: int = SEED,
+        id: int = 0,
+        frames: Sequence[int] = (),
+        view: View | None = None,
+    ) -> RolloutRequest:
+        """Return a request for ``actions`` from a place; ``frames`` default to all.
+
+        It carries as many earlier views as the manifest allows, those of the place also where ``view`` is another.
+        """
+        fitted = self.fitted(actions)
+        chosen = as_poses(fitted) if self.arm else fitted
+        number = place % len(self.places)
+        seen = view or self.views[number]
+        return RolloutRequest(
+            id=id,
+            seed=seed,
+            view=seen.rgb,
+            camera=seen.camera,
+            candidate=Candidate(chosen),
+            frames=tuple(frames) or tuple(range(1, len(chosen) + 1)),
+            prompt=self._conditioning.prompt(chosen, self._space),
+            poses=self._conditioning.camera_poses(chosen),
+            context=self.contexts[number],
+        )
+
+    def different(self, count: int) -> list[RolloutRequest]:
+        """Return ``count`` requests that differ in actions, place and seed, all of one length."""
+        plans = (TO_LEFT, STRAIGHT[:4], TO_RIGHT)
+        return [self.request(plans[n % 3], n // 3, SEED + n, n) for n in range(count)]
+
+    def turned(self, number: int) -> View:
+        """Return a view that was not asked from before: the first place's, turned by a number of its columns."""
+        view = self.views[0]
+        if not self.panorama:
+            return self.views[number % len(self.views)]
+        return View(view.camera, roll(view.rgb, 360.0 / view.camera.width * (number % view.camera.width)))
+
+    def _as_asked(self, source: View) -> View:
+        """Return a panorama of a place as the model is sent it: at its size, or the crop ahead."""
+        camera = self.places[0].view.camera
+        if self.panorama:
+            return resized_view(source, self.manifest.height or camera.height, self.manifest.width or camera.width)
+        size = (self.manifest.height or PERSPECTIVE_SIZE[0], self.manifest.width or PERSPECTIVE_SIZE[1])
+        return front_crop(source, size, PERSPECTIVE_HFOV_DEG)
+
+    def _earlier_views(self, place: Place) -> tuple[ContextView, ...]:
+        """Return what was seen on the way to a place: turns to and fro behind it, then a forward that ends in it."""
+        count = 0 if self.arm else self.manifest.context_max
+        actions = (*((RIGHT, LEFT) * count)[: max(count - 1, 0)], AHEAD)
+        behind = min(place.around, key=lambda real: real.ahead_m).rgb
+        views = []
+        for number in range(count):
+            since = actions[number:]
+            rgb = roll(behind, -sum(signed_turn(action) for action in since))
+            views.append(ContextView(self._as_asked(View(place.view.camera, rgb)).rgb, pose_before(since)))
+        return tuple(views)
+
+
+def wants_large(manifest: ModelManifest) -> bool:
+    """Say whether a model works at more than the small panorama of the rig shows."""
+    share = 1 if manifest.view == "panorama" else 4
+    return manifest.width * share > 256
+
+
+def renamed(request: RolloutRequest, id: int) -> RolloutRequest:
+    """Return the same question under another id."""
+    return replace(request, id=id)

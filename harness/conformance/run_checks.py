@@ -1,0 +1,166 @@
+"""The kit: runs every check on one plugin, in order, and goes on after those that fail."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Callable, Mapping, Sequence
+
+from harness.conformance import (
+    contract_checks,
+    following_checks,
+    honesty_checks,
+    refusal_checks,
+    repeat_checks,
+    resource_checks,
+)
+from harness.conformance.plugin_under_test import Subject, explain
+from harness.conformance.real_views import Place, collect_places
+from harness.conformance.requests import Questions, wants_large
+from harness.conformance.results import FAILED, CheckResult, Outcome, Report
+from harness.conformance.target import Target
+from harness.contracts.errors import MachineError, Refusal, ServiceError, WiwError
+from harness.contracts.failures import kind_of
+from harness.contracts.names import nearest
+from harness.running.full_disks import disk_behind
+
+Check = Callable[[Subject], Outcome]
+Progress = Callable[[int, int, str], None]
+"""Called with how many checks are done, how many there are, and what is being done."""
+
+DEADLINE_S = 600.0
+START_S = 600.0
+MAX_FAILURES = 3
+
+CHECKS: Mapping[str, Check] = {
+    "handshake": contract_checks.handshake,
+    "shapes": contract_checks.shapes,
+    "values": contract_checks.values,
+    "live frames": contract_checks.live_frames,
+    "start view": contract_checks.start_view,
+    "view used": contract_checks.view_used,
+    "chosen frames": contract_checks.chosen_frames,
+    "determinism": repeat_checks.determinism,
+    "seed": repeat_checks.seed,
+    "batch": repeat_checks.batch,
+    "order": repeat_checks.order,
+    "largest batch": honesty_checks.largest_batch,
+    "longest candidate": honesty_checks.longest_candidate,
+    "conditioning": honesty_checks.conditioning,
+    "following: forwards": following_checks.forwards,
+    "following: turns": following_checks.turns,
+    "bad requests": refusal_checks.bad_requests,
+    "bad messages": refusal_checks.bad_messages,
+    "speed": resource_checks.speed,
+}
+"""The checks in their order, but for those that come last because they look back on all calls."""
+
+MEMORY, HISTORY, DEADLINE = "memory", "history", "deadline"
+NAMES = (*CHECKS, MEMORY, HISTORY, DEADLINE)
+
+
+def check_plugin(
+    target: Target,
+    progress: Progress,
+    places: Sequence[Place] = (),
+    deadline_s: float = DEADLINE_S,
+    start_s: float = START_S,
+    log: Path | None = None,
+    only: Sequence[str] = (),
+    max_failures: int = MAX_FAILURES,
+) -> Report:
+    """Run all checks on ``target`` and return what they found.
+
+    ``places`` are collected from the embedded homes where none are given. The service is started anew after a check
+    that broke it, so that one fault is not counted in every later check. ``log`` gets the output of the service, a
+    file of its own in the temporary folder by default, which stays. After ``max_failures`` checks in a row that the
+    same error ended, no more is asked (0: never). ``only`` names the checks to run (`NAMES`); a plugin conforms when
+    all of them were run. MachineError where a disk of this machine fails under the check.
+    """
+    manifest = target.entry.manifest
+    for name in only:
+        if name not in NAMES:
+            raise Refusal(f"there is no check {name!r}.", nearest(name, NAMES))
+    if not places:
+        progress(0, len(NAMES), "real views from the embedded homes")
+        places = collect_places(wants_large(manifest))
+    log = log or Path(tempfile.mkdtemp(prefix="wiw-check-")) / f"{manifest.name}.log"
+    subject = Subject(target, Questions(manifest, places), deadline_s, start_s, log)
+    try:
+        results, stopped = _run(subject, only or NAMES, progress, max_failures)
+    finally:
+        subject.stop()
+    return Report(manifest.name, target.source, manifest.digest(), tuple(results), log, stopped)
+
+
+def _run(
+    subject: Subject, names: Sequence[str], progress: Progress, max_failures: int
+) -> tuple[list[CheckResult], str]:
+    """Run the named checks; return their results and why they were broken off, "" where they were not."""
+    results: list[CheckResult] = []
+    told: dict[str, str] = {}
+
+    def tell(doing: str) -> None:
+        progress(len(results), len(names), doing)
+
+    checks: dict[str, Check] = {
+        **CHECKS,
+        MEMORY: lambda subject: resource_checks.memory(subject, lambda done: tell(f"{MEMORY}: {done}")),
+        HISTORY: repeat_checks.history,
+        DEADLINE: resource_checks.deadline,
+    }
+    for name, check in checks.items():
+        if name not in names:
+            continue
+        tell(name)
+        began = time.monotonic()
+        outcome = _told_once(name, _outcome(subject, check), told)
+        results.append(CheckResult(name, outcome, time.monotonic() - began))
+        if name == "handshake" and outcome.state == FAILED:
+            break  # what does not start cannot be asked
+        if 0 < max_failures <= _equal_at_the_end(results):
+            left = [other for other in checks if other in names][len(results) :]
+            progress(len(results), len(names), "broken off")
+            return results, _why_stopped(results, left) if left else ""
+    progress(len(results), len(names), "done")
+    return results, ""
+
+
+def _told_once(name: str, outcome: Outcome, told: dict[str, str]) -> Outcome:
+    """Return the outcome of check ``name``; an error that ended an earlier one too is named after that one."""
+    if not outcome.error:
+        return outcome
+    first = told.setdefault(kind_of(outcome.error), name)
+    return outcome if first == name else replace(outcome, note=f"the same error as in: {first}", next_step="")
+
+
+def _equal_at_the_end(results: Sequence[CheckResult]) -> int:
+    """Return how many checks at the end were ended by the same error."""
+    if not results or not results[-1].outcome.error:
+        return 0
+    last = kind_of(results[-1].outcome.error)
+    return len(list(takewhile(lambda result: kind_of(result.outcome.error) == last, reversed(results))))
+
+
+def _why_stopped(results: Sequence[CheckResult], left: Sequence[str]) -> str:
+    many = f"{_equal_at_the_end(results)} checks in a row ended with the same error"
+    return f"{many}; not run: {', '.join(left)} (--max-failures 0 runs all)."
+
+
+def _outcome(subject: Subject, check: Check) -> Outcome:
+    """Run one check; what it or the service raises is its failure."""
+    try:
+        return check(subject)
+    except MachineError:
+        raise
+    except WiwError as error:
+        machine = disk_behind(error, subject.log.parent)
+        if machine is not None:
+            raise machine from error
+        what, step = explain(error)
+        if isinstance(error, ServiceError):
+            subject.stop()  # late, dead or talking nonsense: the next check gets a fresh one
+        return Outcome(FAILED, note=what, next_step=step, error=str(error))

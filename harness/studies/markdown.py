@@ -1,0 +1,270 @@
+"""The tables as one Markdown page. Numbers are only written here; what they are is worked out elsewhere."""
+
+from __future__ import annotations
+
+from typing import Iterator, List, Sequence
+
+from harness.contracts.results import Metric
+from harness.studies.all_tables import Tables
+from harness.studies.markdown_bank import bank_section
+from harness.studies.markdown_overview import overview
+from harness.studies.markdown_parts import (
+    NOTHING,
+    code_block,
+    grid,
+    in_points,
+    number,
+    p_value,
+    percent,
+    ratio,
+    seconds,
+)
+from harness.studies.mini_agreement import Agreement, MiniTable
+from harness.studies.reference_table import RangeLine, ReferenceLine
+from harness.studies.resolution import Family
+
+
+def page(tables: Tables) -> str:
+    """Return the whole page."""
+    parts: List[str] = [
+        f"# Tables of `{tables.suite}`, task `{tables.task}`, {tables.split} split",
+        "Numbers are per cent of episodes, or points of it, with 95 % intervals clustered by home. No digit is "
+        f"written by hand; more of them are in `{tables.suite}.json`.",
+        code_block([tables.command]),
+        f"Commits of the runs: {', '.join(tables.commits) or NOTHING}. Missing: {len(tables.missing)} "
+        f"({'listed [below](#missing)' if tables.missing else 'nothing'}); runs that were not used: "
+        f"{len(tables.passed_over)}.",
+        *overview(tables),
+        *_tiers(tables),
+        *_references(tables),
+        *_ranges(tables),
+        *_resolution(tables),
+        *_curves(tables),
+        *_mini(tables),
+        *bank_section(tables),
+        *_timings(tables),
+        *_missing(tables),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _tiers(tables: Tables) -> Iterator[str]:
+    yield "## Tiers"
+    yield "Solved at the start: per cent of episodes that an agent which never moves solves."
+    rows = [
+        [
+            f"`{t.name}`",
+            t.status,
+            str(t.episodes),
+            str(t.homes),
+            number(100.0 * t.solved_at_start, 1),
+            f"`{t.suite_hash}`",
+        ]
+        for t in tables.tiers
+    ]
+    yield grid(["tier", "status", "episodes", "homes", "solved at the start", "suite hash"], rows)
+
+
+def _references(tables: Tables) -> Iterator[str]:
+    yield "## References"
+    yield (
+        "Success with the agent's own stop and with the oracle's; *reached*: with the agent's own stop, some decision "
+        "ended within the goal's radius. n counts episodes times seeds. `--references` plays all of "
+        "a tier and stop rule by one command; each line's own command is below its table."
+    )
+    for tier in tables.tiers:
+        lines = [line for line in tables.references if line.tier == tier.name]
+        names = list(dict.fromkeys(line.name for line in lines))
+        yield f"### `{tier.name}`"
+        rows = [_reference_row(name, [line for line in lines if line.name == name]) for name in names]
+        head = ["reference", "success, self-stop", "reached, self-stop", "SPL (m), self-stop", "success, oracle stop"]
+        yield grid([*head, "n", "homes"], rows) if rows else "No reference was played."
+        if lines:
+            yield code_block([line.command for line in lines])
+
+
+def _reference_row(name: str, lines: Sequence[ReferenceLine]) -> List[str]:
+    own = next((line for line in lines if line.stop == "self"), None)
+    oracle = next((line for line in lines if line.stop == "oracle"), None)
+    counts = [str(line.success.n) for line in (own, oracle) if line is not None]
+    homes = [str(line.homes) for line in (own, oracle) if line is not None]
+    return [
+        f"`{name}`",
+        percent(own.success if own else None),
+        percent(own.reached if own else None),
+        percent(own.spl if own else None),
+        percent(oracle.success if oracle else None),
+        " / ".join(dict.fromkeys(counts)),
+        " / ".join(dict.fromkeys(homes)),
+    ]
+
+
+def _ranges(tables: Tables) -> Iterator[str]:
+    yield "## Range"
+    yield (
+        "Points that `gtsim` solves more than another reference on the same episodes (t interval over homes; a "
+        "reference of several seeds is averaged by episode first). The commands are those of the references above."
+    )
+    rows = [
+        [
+            f"`{r.tier}`",
+            r.stop,
+            f"`gtsim` − `{r.other}`",
+            percent(r.points),
+            _wanted(r),
+            str(r.points.n),
+            str(r.homes),
+        ]
+        for r in tables.ranges
+    ]
+    yield grid(["tier", "stop", "difference", "points", "declared", "n", "homes"], rows)
+
+
+def _wanted(line: RangeLine) -> str:
+    if line.wanted is None:
+        return NOTHING
+    return f"≥ {in_points(line.wanted)}: {'yes' if line.points.value >= line.wanted else '**no**'}"
+
+
+def _resolution(tables: Tables) -> Iterator[str]:
+    yield "## Resolution"
+    yield (
+        "What each planted error costs `gtsim` on the one tier that was named for it beforehand (`resolution.toml` in "
+        "the suite's folder): success lost when the agent stops itself, on the same episodes. p: exact sign-flip test "
+        "over homes, then Holm's over all declared errors (one that was not played counts as p = 1). p within ±8: "
+        "small means that the difference is less than 8 points. Detectable: the smallest true difference found with "
+        "80 % power."
+    )
+    yield from _family(tables.resolution)
+    if tables.later.declared:
+        yield "### Declared later"
+        yield "Errors that nobody had thought of when those above were declared; a family of its own."
+        yield from _family(tables.later)
+    if tables.repeats.declared:
+        yield "### Repeated on other tiers"
+        yield "The same errors looked for again where the suite declares it; a family of its own."
+        yield from _family(tables.repeats)
+
+
+def _family(family: Family) -> Iterator[str]:
+    if len(family.findings) < family.declared:
+        yield f"**Incomplete: {len(family.findings)} of {family.declared} declared errors were played.**"
+    rows = [
+        [
+            f"`{f.wm}`",
+            f"`{f.tier}`",
+            percent(f.clean),
+            percent(f.success),
+            percent(f.cost.points),
+            p_value(f.cost.p),
+            p_value(f.adjusted_p),
+            p_value(f.cost.equivalence_p),
+            in_points(f.cost.detectable),
+            str(f.cost.points.n),
+            str(f.cost.homes),
+            f.expected,
+            f"{'yes' if f.as_expected else '**no**'}: {f.verdict}",
+        ]
+        for f in family.findings
+    ]
+    head = ["error", "tier", "`gtsim`", "with the error", "cost, points", "p", "p, Holm", "p within ±8", "detectable"]
+    yield grid([*head, "n", "homes", "expected", "as expected?"], rows)
+    if rows:
+        yield code_block([finding.command for finding in family.findings])
+
+
+def _curves(tables: Tables) -> Iterator[str]:
+    yield "## Dose curves"
+    yield "What each dose of a planted error leaves of the success of `gtsim` when the agent stops itself."
+    points = [(curve, point) for curve in tables.curves for point in curve["points"]]
+    rows = [
+        [
+            f"`{curve['tier']}`",
+            f"`{curve['setting']}`",
+            f"{point['dose']:g}",
+            percent(Metric(point["success"], point["low"], point["high"], point["n"])),
+            str(point["n"]),
+            str(point["homes"]),
+        ]
+        for curve, point in points
+    ]
+    yield grid(["tier", "setting", "dose", "success", "n", "homes"], rows)
+    if points:
+        yield code_block(list(dict.fromkeys(point["command"] for _, point in points)))
+
+
+def _mini(tables: Tables) -> Iterator[str]:
+    yield "## Does `mini` keep the order?"
+    yield (
+        "The same runs, self-stop, with only the 96 episodes of `--episodes mini` counted. Intervals of rank "
+        "correlations are percentiles of a bootstrap over homes, which adds noise to both sides: they lie low, at "
+        "times below the value itself. The subset is a part of the whole, so the correlation with the *other* "
+        "episodes is the honest one. Made by the command at the top; each run's own is in the JSON."
+    )
+    for table in tables.mini:
+        yield f"### `{table.tier}`"
+        yield from _mini_table(table)
+
+
+def _mini_table(table: MiniTable) -> Iterator[str]:
+    if table.agreement is not None:
+        yield _agreement(table.agreement)
+    rows = [
+        [
+            f"`{line.name}`",
+            percent(line.full),
+            str(line.full.n),
+            str(line.homes),
+            percent(line.mini),
+            str(line.mini.n),
+            str(line.mini_homes),
+        ]
+        for line in table.lines
+    ]
+    yield grid(["world model", "all", "n", "homes", "mini", "n", "homes"], rows)
+
+
+def _agreement(found: Agreement) -> str:
+    rows = [
+        ["all episodes", ratio(found.kendall), ratio(found.spearman), str(found.kendall.n)],
+        ["the other episodes", ratio(found.kendall_rest), ratio(found.spearman_rest), str(found.kendall_rest.n)],
+    ]
+    return grid(["mini with", "Kendall's tau-b", "Spearman's rho", "world models"], rows)
+
+
+def _timings(tables: Tables) -> Iterator[str]:
+    yield "## What playing costs"
+    yield (
+        "Seconds of one worker an episode (its services answer while it waits, so about one core's, where there were "
+        "no more workers than cores); hours of the whole test split, and minutes of `mini`, on 2 such cores. "
+        "Self-stop; the runs are those of the commands above and in the JSON."
+    )
+    rows = [
+        [
+            f"`{t.tier}`",
+            f"`{t.name}`",
+            seconds(t.seconds),
+            str(t.seconds.n),
+            str(t.homes),
+            f"{t.hours:.2f}",
+            f"{t.mini_minutes:.1f}",
+            f"{t.workers} on {t.cores}, {t.cpu or 'unknown'}",
+        ]
+        for t in tables.timings
+    ]
+    head = ["tier", "world model", "s an episode", "n", "homes", "hours, 2 cores", "mini, minutes", "workers on cores"]
+    yield grid(head, rows)
+    whole = tables.whole
+    if whole.hours is not None and whole.mini_minutes is not None:
+        yield (
+            f"All {whole.tiers} tiers with `gtsim`, self-stop: **{whole.hours:.2f} hours** on 2 cores, "
+            f"**{whole.mini_minutes:.1f} minutes** for their `mini` subsets."
+        )
+
+
+def _missing(tables: Tables) -> Iterator[str]:
+    yield "## Missing"
+    told = [f"- {x.what}" + (f": `{x.command}`" if x.command else "") for x in tables.missing]
+    yield "\n".join(told) if told else "Nothing."
+    yield "## Runs not used"
+    yield "\n".join(f"- `{x.run_id}`: {x.reason}" for x in tables.passed_over) or "None."
