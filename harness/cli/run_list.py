@@ -11,6 +11,7 @@ from harness.auditing.audit import audit
 from harness.cli.columns import side_by_side, width_of_output
 from harness.cli.console import note, print_json, print_table, say
 from harness.contracts.commands import command
+from harness.contracts.errors import Refusal
 from harness.contracts.results import ERROR, OK, PLANNED, PLAYED, TIMEOUT, EpisodeResult
 from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
@@ -98,17 +99,23 @@ def model_name(run: ListedFolder) -> str:
 def show_runs(out: Path, as_json: bool, page: bool = False) -> int:
     """List the runs of a folder, oldest first, or write their page; return 0.
 
-    What is damaged says so, and what cannot be read is named and passed over.
+    What is damaged says so, and what cannot be read is named and passed over. Refusal for a page of no folder.
     """
+    if page and not out.is_dir():
+        raise Refusal(f"there is no folder {out} to write a page of.", "Play a run first, or name a folder with --out.")
     listing = read_runs(out)
     runs = listed(listing.folders)
     if page:
-        say(f"page    {write_page(out, runs, remarks(runs, listing))}")
+        path = write_page(out, runs, remarks(runs, listing))
+        if as_json:
+            print_json({"page": str(path)})
+        else:
+            say(f"page    {path}")
     elif as_json:
         passed_over = [{"folder": str(passed.path), "why": passed.why} for passed in listing.passed_over]
         print_json({"runs": [plain(run) for run in runs], "passed_over": passed_over})
     elif not runs:
-        say(f"no runs in {out}")
+        say(f"no runs in {out}" if out.is_dir() else f"no runs: there is no folder {out}")
     else:
         columns, rows = _fitting([_cells(plain(run)) for run in runs], width_of_output())
         print_table(f"Runs in {out}", columns, rows)

@@ -106,6 +106,23 @@ def test_the_page_links_to_every_report(runs: Path, capsys: pytest.CaptureFixtur
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", page) and "default-src 'none'" in page
 
 
+def test_the_page_is_named_as_json_too(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "--page", "--json", "--out", str(runs)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"page": str(runs / "index.html")}
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing, file = tmp_path / "rusn", tmp_path / "file"
+    file.write_text("")
+    for named in (missing, file):
+        assert main(["runs", "--out", str(named)]) == 0
+        assert main(["runs", "--page", "--out", str(named)]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == f"no runs: there is no folder {named}\n"
+        assert printed.err.startswith(f"error: there is no folder {named} ")
+    assert not missing.exists()
+
+
 def test_names_are_escaped(tmp_path: Path) -> None:
     run = synthetic_run("FTmini", homes=3, per_home=2, tier="easy")
     identity = replace(run.identity, stop=EVIL)
