@@ -82,12 +82,12 @@ def _missing_package(name: str) -> Optional[Missing]:
     if find_spec(name) is not None:
         return None
     return Missing(
-        f"the Python package {name!r} is not installed", "Run `pip install -c constraints.txt '.[embedded]'`."
+        f"the Python package {name!r} is not installed", "Run `pip install -c constraints.txt -e '.[embedded]'`."
     )
 
 
 def _missing_image(name: str) -> Optional[Missing]:
-    instead = "`--suite embedded` needs no image and runs here."
+    instead = "`--suite embedded` needs no image."
     environment = environment_of_image(name)
     if environment is not None and environment.module:
         where = f"`--env-python PYTHON` (docs/{environment.name}.md)"

@@ -48,7 +48,9 @@ def check_model(identity: RunIdentity) -> Findings:
     manifest, entry = identity.wm_manifest, _entries().get(identity.wm)
     damage = [*_itself(identity), *_stamps(identity, entry)]
     if entry is None:
-        sentence = f"world model {identity.wm!r} is not in the catalog: nothing but its hash was checked."
+        sentence = (
+            f"world model {identity.wm!r} is not among this project's own: of its manifest only the hash was checked."
+        )
         return Findings(tuple(map(_wrong, damage)), (sentence,))
     declared = with_template(entry.manifest)
     damage += [f"{identity.wm} has the {name} {manifest.get(name)!r}, the catalog's {getattr(declared, name)!r}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -27,9 +26,10 @@ from harness.contracts.names import nearest
 from harness.contracts.storage import storage_error
 
 BROKEN, USAGE, PARTIAL = 1, 2, 3
+PROGRAM = "benchmark.py"
 
 app = typer.Typer(
-    name="benchmark.py",
+    name=PROGRAM,
     cls=PassingGroup,
     help="Does a visual world model help an agent act? Plays seeded closed-loop episodes and reports task success.",
     invoke_without_command=True,
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; return 0 complete, 1 broken, 2 wrong usage, 3 partial."""
     try:
         settle()
-        code = app(args=[from_home(word) for word in arguments], prog_name="benchmark.py", standalone_mode=False)
+        code = app(args=[from_home(word) for word in arguments], prog_name=PROGRAM, standalone_mode=False)
     except Refusal as error:
         print_error(error)
         return USAGE
@@ -121,8 +121,7 @@ def main(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return PARTIAL
     except typer.TyperException as error:
-        note(f"error: {error.format_message()}{option_hint(error.format_message())}")
-        note("       python benchmark.py --help lists commands and options.")
+        note(usage_text(error))
         return USAGE
     return code if isinstance(code, int) else 0
 
@@ -136,13 +135,17 @@ def given_options(context: typer.Context) -> dict[str, Any]:
     }
 
 
-def option_hint(message: str) -> str:
-    """Return the nearest option for a message about an unknown one, else ''."""
-    unknown = re.search(r"No such option: (--[\w-]+)$", message)
-    if not unknown:
-        return ""
-    source = "".join(module.read_text(encoding="utf-8") for module in Path(__file__).parent.glob("*.py"))
-    return " " + nearest(unknown.group(1), sorted(set(re.findall(r'"(--[\w-]+)"', source))))
+def usage_text(error: typer.TyperException) -> str:
+    """Return what was wrong, with the nearest of the command's own options, and where its help is; the help itself
+    where a group was given without a command."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if message.startswith("Usage: "):
+        return message
+    if context is not None and (unknown := re.search(r"No such option: (--[\w-]+)$", message)):
+        own = [name for option in context.command.params for name in option.opts if name.startswith("--")]
+        message += f". {nearest(unknown.group(1), [*own, '--help'])}"
+    named = context.command_path if context is not None else PROGRAM
+    return f"error: {message}\n       python {named} --help lists commands and options."
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ def clean(out: Path, unfinished: bool, yes: bool, as_json: bool) -> int:
         print_json({**asdict(leftovers), "runs": removed})
         return 0
     say(f"sockets     {len(leftovers.sockets)} removed")
-    say(f"containers  {leftovers.engine or f'{len(leftovers.containers)} removed'}")
+    looked = not leftovers.engine
+    say(f"containers  {f'{len(leftovers.containers)} removed' if looked else f'not looked for: {leftovers.engine}'}")
     if unfinished:
         say(f"runs        {len(removed)} removed")
         for path in removed:

@@ -121,8 +121,8 @@ def suite_rows() -> list[dict[str, str]]:
             suite = load_suite(name, task)
             for tier in suite.tiers.values():
                 try:
-                    suite.require_runnable()
-                    state = suite.hash(tier.name)[:16]
+                    missing = suite.missing()
+                    state = f"cannot run here: {missing[0].reason}" if missing else suite.hash(tier.name)[:16]
                 except Refusal as refusal:
                     state = f"cannot run here: {refusal.what}"
                 splits = ", ".join(f"{s} {size.episodes}" for s, size in tier.splits.items())

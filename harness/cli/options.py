@@ -234,6 +234,8 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
         return ()
     manifest = prepared.manifest
     trial = load_suite(TRIAL_SUITE, options.task) if suite.missing() else suite
+    if trial.missing():
+        return ()
     without = "With those packages and without the rest" if packages else "Without all that"
     weights = ("--weights", "random") if learnt else ()
     tier = tier_for(trial, manifest.view)

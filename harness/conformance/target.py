@@ -24,6 +24,8 @@ from harness.worldmodels.weights import Lack
 
 AS_DECLARED = Choice()
 
+NO_FOLDER = "Name the folder of a plugin family, a world model (see: list wms), or an image with its tag."
+
 
 @dataclass(frozen=True)
 class Target:
@@ -40,14 +42,17 @@ def find_target(
     """Return the model that ``named`` (a folder, a name of the catalog, or an image) means.
 
     ``model`` chooses one of several; ``choice`` are its overrides and weights, as for a run. Words with a slash or
-    colon that are no folder are images; anything else that is neither folder nor name raises Refusal, and so do
-    weights that are not here.
+    colon that are no folder are images, but for a path without a tag whose parent is here: that is a folder with a
+    wrong name. It raises Refusal, and so do what is neither folder nor name, and weights that are not here.
     """
     folder = absolute(named)
     if folder.is_dir():
         entry = _of_folder(folder, model)
         return _target(entry, named, Placement(python=python), None, choice)
     if "/" in named or ":" in named:
+        if ":" not in named and folder.parent.is_dir():
+            beside = [str(other.parent) for other in folder.parent.glob(f"*/{MANIFEST_FILE}")]
+            raise Refusal(f"there is no folder {folder}.", nearest(str(folder), beside) if beside else NO_FOLDER)
         image = find_image(named)
         content = read_file(image, MANIFEST_PATH)
         entry = plugin_images.choose_model(content, image.reference, model, load_catalog().names())

@@ -349,7 +349,7 @@ def test_a_run_from_before_the_digests_of_records_still_opens(
     [
         ({"suite_hash": "ab" * 32}, "another version"),
         ({"suite": "embedded-v0"}, "not checked"),
-        ({"wm": "stranger"}, "not in the catalog"),
+        ({"wm": "stranger"}, "only the hash was checked"),
     ],
 )
 def test_what_cannot_be_checked_here_is_said_and_is_no_damage(

@@ -44,3 +44,10 @@ def test_yes_removes_without_asking(begun: Path, capsys: pytest.CaptureFixture[s
     assert main(["runs", "clean", "--unfinished", "--yes", "--json", "--out", str(begun.parent)]) == 0
     assert json.loads(capsys.readouterr().out)["runs"] == [str(begun)] and not begun.exists()
     assert main(["runs", "clean", "--unfinished", "--out", str(begun.parent)]) == 0
+
+
+def test_where_no_engine_was_asked_the_line_says_that_nothing_was_looked_for(
+    begun: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "clean", "--out", str(begun.parent)]) == 0
+    assert "containers  not looked for: no engine" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.cli.listing import wm_lines, wm_rows
+from harness.cli.listing import suite_rows, wm_lines, wm_rows
 
 ROWS = {row["name"]: row for row in wm_rows(())}
 
@@ -45,3 +45,8 @@ def test_headings_are_commands_and_a_refusal_stands_with_its_model() -> None:
 def test_no_line_is_wider_than_the_terminal() -> None:
     for width in (120, 80, 40):
         assert max(map(len, wm_lines(list(ROWS.values()), width))) <= width
+
+
+def test_a_suite_that_is_not_here_says_so_once() -> None:
+    (state,) = [row["hash"] for row in suite_rows() if row["suite"] == "wiw-v1"]
+    assert state.count("cannot run here") == 1 and "suite" not in state

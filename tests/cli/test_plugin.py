@@ -63,6 +63,8 @@ def test_a_cheat_costs_exit_code_1_and_says_what_to_do() -> None:
         (("check", str(CHEATS), "--model", "swaped"), "swapped"),
         (("check", "warp", "--only", "speeed"), "speed"),
         (("check", str(ROOT / "tests")), "plugin.toml"),
+        (("check", "/no-such-folder"), "there is no folder /no-such-folder."),
+        (("check", str(ROOT / "wm_plugins" / "difusers")), f"Did you mean '{ROOT / 'wm_plugins' / 'diffusers'}'?"),
         (("new", "warp"), "already"),
         (("new", "no name"), "letters"),
     ],

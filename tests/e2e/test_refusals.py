@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import main
+from tasks import requirements
 from tests.e2e.conftest import Command
 
 PLAY = ("--wm", "gtsim", "--task", "ignav")
@@ -50,6 +51,9 @@ PLAY = ("--wm", "gtsim", "--task", "ignav")
         (("--wn", "x"), ("--wn", "--wm")),
         (("lst", "wms"), ("'lst'", "'list'")),
         (("list", "wm"), ("'wm'", "wms")),
+        (("cite", "--wm", "svd"), ("--wm. Known: --help, --json, --suite, --task.", "benchmark.py cite --help lists")),
+        (("collect", "--clip", "4"), ("--clip",)),
+        (("plugin", "check", "x", "--plugin", "y"), ("--plugins", "benchmark.py plugin check --help")),
         (("report", "/no/such/run"), ("/no/such/run is not a run folder",)),
         (("--resume", "/no/such/run"), ("/no/such/run is not a run folder",)),
         (("watch", "/no/such/run"), ("/no/such/run is not a run folder",)),
@@ -74,6 +78,23 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--wm", "--task", "--resume", "--references", "--dry-run")
     for word in (*options, "list", "runs", "report", "watch", "doctor"):
         assert word in printed
+
+
+@pytest.mark.parametrize("group", ["plugin", "images"])
+def test_a_group_without_a_command_shows_its_help_and_no_error(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main((group,)) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"Usage: benchmark.py {group} ") and "error" not in said
+
+
+def test_a_run_without_the_extra_is_not_sent_to_where_it_lacks_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
+    for suite in ((), ("--suite", "wiw")):
+        assert main((*PLAY, *suite)) == 2
+        said = capsys.readouterr().err
+        assert "missing" in said and "Without all that" not in said and "runs here" not in said
 
 
 @pytest.mark.parametrize(
