@@ -13,7 +13,9 @@ from typing import Iterator
 from harness.contracts.errors import Refusal, WiwError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_UNWRITABLE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG,
+)  # fmt: skip
 _SQLITE_READONLY = 8
 _SQLITE_IOERR = 10
 _SQLITE_CORRUPT = 11
@@ -39,7 +41,8 @@ class CorruptJournal(RecordError):
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals to write under ``path`` into messages.
 
-    A full disk and a folder without permission are the two that users meet; anything else is passed on as it is.
+    A full disk, a folder without permission, and a place that something else takes are what users meet; anything else
+    is passed on as it is.
     """
     try:
         yield

@@ -72,6 +72,16 @@ def test_the_bad_one_itself_is_one_sentence(
     assert "bad" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["results.json", "report.html"])
+def test_a_folder_in_the_place_of_a_file_is_one_sentence(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = written_run(tmp_path)
+    (run.path / name).mkdir()
+    assert main(["report", str(run.path)]) in (1, 2)
+    assert f"cannot write {run.path / name}: Is a directory" in capsys.readouterr().err
+
+
 def test_a_damaged_reference_is_passed_over_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = written_run(tmp_path, "warp", "mine")
     reference = written_run(tmp_path, "copy", "theirs")
