@@ -91,7 +91,7 @@ def test_rows(comparison: Comparison) -> Table:
             ]
         )
     columns = ("world model", "points [95 %]", "p by home", "McNemar, unadjusted", f"p within ±{margin}", "detectable")
-    return (*columns, "only it / only baseline", "both / neither"), rows
+    return (*columns, "only the model / only baseline", "both / neither"), rows
 
 
 def number_rows(comparison: Comparison) -> Table:
@@ -106,7 +106,7 @@ def number_rows(comparison: Comparison) -> Table:
                 if found.name == name:
                     rows.append([heading, comparison.runs[contrast.other].label, *_number_cells(found, label)])
                     heading = ""
-    return ("number", "world model", "baseline", "it", "difference [95 %]", "p by home", "pairs"), rows
+    return ("number", "world model", "baseline", "the model", "difference [95 %]", "p by home", "pairs"), rows
 
 
 def _number_cells(found: NumberContrast, label: Label) -> List[str]:
