@@ -231,7 +231,7 @@ def read_suite(path: Path) -> SuiteData:
     try:
         suite = SuiteData.model_validate(data)
     except ValidationError as error:
-        raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Mend the file.") from error
+        raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Fix the file.") from error
     if suite.name != path.parent.name:
         raise Refusal(f"{path} calls itself {suite.name!r} but lies in {path.parent.name!r}.", "Rename one of them.")
     return suite
@@ -259,7 +259,7 @@ def _read_episodes(path: Path, modified_ns: int) -> Tuple[Episode, ...]:
     seen: set[str] = set()
     for number, episode in enumerate(episodes):
         if episode.id in seen:
-            raise Refusal(f"{path}: item {number}: id: {episode.id!r} occurs twice.", "Mend the file.")
+            raise Refusal(f"{path}: item {number}: id: {episode.id!r} occurs twice.", "Fix the file.")
         seen.add(episode.id)
     return episodes
 

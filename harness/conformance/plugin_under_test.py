@@ -151,7 +151,7 @@ def _batches(requests: Sequence[RolloutRequest], size: int) -> Iterator[Sequence
 def _answer(request: RolloutRequest, answers: dict[int, Rollout]) -> Rollout:
     rollout = answers[request.id]
     if rollout.error:
-        raise Fault(f"a valid request failed: {rollout.error}", "Mend what the error names; the log has the traceback.")
+        raise Fault(f"a valid request failed: {rollout.error}", "Fix what the error names; the log has the traceback.")
     return rollout
 
 

@@ -1,7 +1,7 @@
 """The errors that cross a seam. Each says what happened, with which values, and what to do next.
 
 One base class lets the command line print a sentence instead of a traceback; its subclasses choose the
-exit code (`Refusal` is the user's to mend: 2; everything else is ours: 1).
+exit code (`Refusal` is the user's to fix: 2; everything else is ours: 1).
 """
 
 from __future__ import annotations
@@ -74,5 +74,5 @@ class DeadFrame(WiwError):
     """An environment showed a frame that cannot be what its camera sees: black, of one value, frozen or stale.
 
     No ServiceError, because those are played again: a simulator that was caught once may have misled the agent
-    before, so a person decides (mend it, then resume with ``--retry-errors``).
+    before, so a person decides (fix it, then resume with ``--retry-errors``).
     """

@@ -10,7 +10,7 @@ from harness.contracts.errors import MachineError, WiwError
 STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """No space, no quota, read-only, broken."""
 
-MEND = "Free some space or mend the disk."
+FIX = "Free some space or fix the disk."
 
 
 def storage_error(error: BaseException) -> Optional[MachineError]:
@@ -26,6 +26,6 @@ def storage_error(error: BaseException) -> Optional[MachineError]:
             if isinstance(error, WiwError):
                 return MachineError(error.what, error.next_step)
             where = f" {link.filename}" if link.filename else ""
-            return MachineError(f"the disk failed{where and f' at{where}'}: {link.strerror}.", MEND)
+            return MachineError(f"the disk failed{where and f' at{where}'}: {link.strerror}.", FIX)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return None

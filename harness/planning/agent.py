@@ -124,7 +124,7 @@ class Agent:
         if not ends:
             raise EpisodeError(
                 f"the proposer {self.parts.config.proposer.name!r} offered no end in decision {decision}.",
-                "Mend its constants in the suite's loop.",
+                "Fix its constants in the suite's loop.",
             )
         may_stay = self.stop == SELF
         if self._scorer is not None:

@@ -107,7 +107,7 @@ def _execute(
     if len(observations) != len(choice.actions):
         raise EpisodeError(
             f"the environment answered {len(observations)} observations to {len(choice.actions)} actions.",
-            "Mend the environment's step.",
+            "Fix the environment's step.",
         )
     camera = request.camera if further is None else further.camera
     agent.executed(choice.actions, [seen.views[camera] for seen in observations] if agent.context_max else ())

@@ -106,5 +106,5 @@ def _make(role: str, known: Mapping[str, str], part: PartConfig, *arguments: Any
     except TypeError as error:
         raise Refusal(
             f"{role} {part.name!r} cannot take the constants {dict(part.params)}: {error}.",
-            "Mend them in the suite's loop.",
+            "Fix them in the suite's loop.",
         ) from error

@@ -62,7 +62,7 @@ FRAMES_REMEMBERED = 10_000
 """Digests kept a camera: many episodes, in about 3 MB."""
 
 NEXT_STEP = (
-    "The simulator does not draw what its cameras see (GPU, EGL or driver): run `python benchmark.py doctor`, mend "
+    "The simulator does not draw what its cameras see (GPU, EGL or driver): run `python benchmark.py doctor`, fix "
     "what it names, then play the episode again with --resume RUN --retry-errors."
 )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.contracts.errors import MachineError, WiwError
 from harness.contracts.folders import cache_root, user_cache
 from harness.contracts.kernel_folders import kernels_base
-from harness.contracts.storage import MEND, storage_error
+from harness.contracts.storage import FIX, storage_error
 
 _SPEAKS_OF_IT = re.compile(
     r"No space left|Disk quota|Read-only file system|Input/output error|Permission denied|No such file or directory|"
@@ -68,7 +68,7 @@ def failed_disk(written: Sequence[Path], looked_at: Sequence[Path]) -> MachineEr
     """
     for folder in (*written, *looked_at):
         if _is_nearly_full(folder):
-            return MachineError(f"no space left on the disk of {folder}.", MEND)
+            return MachineError(f"no space left on the disk of {folder}.", FIX)
     for folder in written:
         try:
             with tempfile.TemporaryFile(dir=folder) as file:
@@ -78,7 +78,7 @@ def failed_disk(written: Sequence[Path], looked_at: Sequence[Path]) -> MachineEr
         except OSError as error:
             found = storage_error(error)
             if found is not None:
-                return MachineError(f"cannot write to {folder}: {error.strerror}.", MEND)
+                return MachineError(f"cannot write to {folder}: {error.strerror}.", FIX)
     return None
 
 

@@ -76,5 +76,5 @@ def exit_code(counts: Mapping[str, int]) -> int:
 
 
 def exit_code_of(error: Exception) -> int:
-    """Return 2 for what the user can mend by asking otherwise, 1 for everything else."""
+    """Return 2 for what the user can fix by asking otherwise, 1 for everything else."""
     return USAGE_CODE if isinstance(error, Refusal) else BROKEN_CODE

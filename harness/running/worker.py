@@ -150,7 +150,7 @@ class Worker:
         try:
             write_record(self._folder.episodes, record, played)
         except Refusal as error:  # a folder that became read-only: nothing about the episode
-            raise RecordError(error.what, "Mend that, then resume the run.") from error
+            raise RecordError(error.what, "Fix that, then resume the run.") from error
         add_notes(self._folder.path, played.notes)
         now = time.monotonic()
         timings = {**result.timings, "record": now - played_at, "episode": now - began}

@@ -94,7 +94,7 @@ _CAUSES = (
     _cause(
         r"ModuleNotFoundError|No module named",
         "module not found",
-        "Install the module that the log names in the image, or mend `path` and the entry point.",
+        "Install the module that the log names in the image, or fix `path` and the entry point.",
     ),
     _cause(
         r"can't start new thread|pthread_create.*(failed|Resource temporarily)|fork: (retry: )?Resource temporarily"

@@ -48,7 +48,7 @@ def list_gpus() -> tuple[Gpu, ...]:
         said = (done.stdout + done.stderr).strip()
         if "No devices were found" in said:
             return ()
-        raise Refusal(f"nvidia-smi failed: {said}.", "Mend the driver first; restart after an update of it.")
+        raise Refusal(f"nvidia-smi failed: {said}.", "Fix the driver first; restart after an update of it.")
     return parse_gpus(done.stdout)
 
 

@@ -98,6 +98,6 @@ def read_declared(suite: Suite) -> Declared:
     try:
         return Declared.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Mend the file.") from error
+        raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Fix the file.") from error
     except (OSError, ValueError) as error:
         raise Refusal(f"{path} cannot be read as TOML: {error}.", "Restore the file from the repository.") from error

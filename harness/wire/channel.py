@@ -159,7 +159,7 @@ def reading_reply(service: str, method: str) -> Iterator[None]:
         yield
     except (LimitExceeded, Refusal) as error:
         what = f"{service} sent a bad reply to {method}: {error.what}"
-        raise ServiceError(what, "Mend the service that sent it.") from error
+        raise ServiceError(what, "Fix the service that sent it.") from error
 
 
 def check_health(socket: Union[str, os.PathLike[str]], timeout_s: float) -> bool:

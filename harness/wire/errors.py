@@ -108,7 +108,7 @@ def from_status(error: grpc.RpcError, service: str, call: str, deadline_s: float
         return DeadlineExceeded(f"{service} did not answer {call} within {limit}.", f"{SEE_LOG}{longer}")
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _REPLY_TOO_LARGE in details:
         what = f"{service} sent a bad reply to {call}: it is larger than any reply to that may be ({details})."
-        return ServiceError(what, "Mend the service that sent it.")
+        return ServiceError(what, "Fix the service that sent it.")
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
         return LimitExceeded(f"{call} to {service}: {details}.", "Send less, or look whether it is overloaded.")
     if code == grpc.StatusCode.UNAVAILABLE:

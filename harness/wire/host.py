@@ -121,7 +121,7 @@ def load_class(entry_point: str, path: Sequence[str]) -> Any:
     sys.path[:0] = list(path)
     module = importlib.import_module(module_name)
     if not hasattr(module, class_name):
-        raise Refusal(f"{module_name} has no class {class_name!r}.", "Mend the entry point.")
+        raise Refusal(f"{module_name} has no class {class_name!r}.", "Fix the entry point.")
     return getattr(module, class_name)
 
 

@@ -69,7 +69,7 @@ MAX_ID = 2**31 - 1
 MAX_UINT32 = 2**32 - 1
 MAX_UINT64 = 2**64 - 1
 
-MEND_SENDER = "The message is malformed: mend its sender."
+FIX_SENDER = "The message is malformed: fix its sender."
 
 
 def too_large(where: str, what: str, value: int, limit: int) -> LimitExceeded:
@@ -80,13 +80,13 @@ def too_large(where: str, what: str, value: int, limit: int) -> LimitExceeded:
 def text(value: Any, where: str, limit: int = MAX_NAME) -> str:
     """Return ``value`` if it is a string of at most ``limit`` characters that UTF-8 can write."""
     if not isinstance(value, str):
-        raise Refusal(f"{where} is {type(value).__name__}, not text.", MEND_SENDER)
+        raise Refusal(f"{where} is {type(value).__name__}, not text.", FIX_SENDER)
     if len(value) > limit:
         raise too_large(where, "characters", len(value), limit)
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise Refusal(f"{where} is no valid text: {error}.", MEND_SENDER) from error
+        raise Refusal(f"{where} is no valid text: {error}.", FIX_SENDER) from error
     return value
 
 
@@ -103,9 +103,9 @@ def number(value: Any, where: str) -> float:
     try:
         result = float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise Refusal(f"{where} is {type(value).__name__}, not a number.", MEND_SENDER) from error
+        raise Refusal(f"{where} is {type(value).__name__}, not a number.", FIX_SENDER) from error
     if math.isnan(result):
-        raise Refusal(f"{where} is NaN.", MEND_SENDER)
+        raise Refusal(f"{where} is NaN.", FIX_SENDER)
     return result
 
 
@@ -115,7 +115,7 @@ def finite(value: Any, where: str) -> float:
         return value  # nearly always; an observation has dozens
     result = number(value, where)
     if math.isinf(result):
-        raise Refusal(f"{where} is {result}, not a finite number.", MEND_SENDER)
+        raise Refusal(f"{where} is {result}, not a finite number.", FIX_SENDER)
     return result
 
 
@@ -123,17 +123,17 @@ def at_least_zero(value: Any, where: str) -> float:
     """Return ``value`` as a finite float that is not negative."""
     result = finite(value, where)
     if result < 0.0:
-        raise Refusal(f"{where} is {result}, below zero.", MEND_SENDER)
+        raise Refusal(f"{where} is {result}, below zero.", FIX_SENDER)
     return result
 
 
 def whole(value: Any, where: str, low: int = 0, high: int = MAX_UINT32) -> int:
     """Return ``value`` as an int in [low, high]; booleans and fractions are refused."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise Refusal(f"{where} is {type(value).__name__}, not a whole number.", MEND_SENDER)
+        raise Refusal(f"{where} is {type(value).__name__}, not a whole number.", FIX_SENDER)
     result = int(value)
     if not low <= result <= high:
-        raise Refusal(f"{where} is {result}, outside {low}..{high}.", MEND_SENDER)
+        raise Refusal(f"{where} is {result}, outside {low}..{high}.", FIX_SENDER)
     return result
 
 

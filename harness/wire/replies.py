@@ -15,7 +15,7 @@ from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import Observation, View, ViewRequest
 from harness.contracts.rollouts import RolloutRequest
 from harness.wire.codec.messages import PROTOCOL_VERSION
-from harness.wire.limits import MEND_SENDER
+from harness.wire.limits import FIX_SENDER
 
 
 def check_protocol(theirs: int, who: str) -> None:
@@ -53,18 +53,18 @@ def check_expected(declared: Any, expected: Any, who: str) -> None:
 
 def _check_view(view: View, request: ViewRequest, camera: Camera, where: str) -> None:
     if view.camera != camera:
-        raise Refusal(f"{where} was seen by {view.camera} instead of {camera}.", MEND_SENDER)
+        raise Refusal(f"{where} was seen by {view.camera} instead of {camera}.", FIX_SENDER)
     for channel, wanted, image in (("depth", request.depth, view.depth), ("ids", request.ids, view.ids)):
         if wanted != (image is not None):
             state = "missing" if wanted else "not asked for"
-            raise Refusal(f"{where}.{channel} is {state}.", MEND_SENDER)
+            raise Refusal(f"{where}.{channel} is {state}.", FIX_SENDER)
 
 
 def check_views(views: Mapping[str, View], requests: Sequence[ViewRequest], rig: Rig, where: str) -> None:
     """Raise Refusal unless there is exactly one view a request, seen by the rig's camera, with its channels."""
     wanted = {request.camera for request in requests}
     if set(views) != wanted:
-        raise Refusal(f"{where} has the views {sorted(views)} instead of {sorted(wanted)}.", MEND_SENDER)
+        raise Refusal(f"{where} has the views {sorted(views)} instead of {sorted(wanted)}.", FIX_SENDER)
     for request in requests:
         name = request.camera
         _check_view(views[name], request, rig.camera(name), f"{where}.{name}")
@@ -76,7 +76,7 @@ def check_observations(
     """Raise Refusal unless there is one observation an action (fewer only if the last one is done)."""
     ended_early = 0 < len(observations) < actions and observations[-1].done
     if len(observations) != actions and not ended_early:
-        raise Refusal(f"there are {len(observations)} observations for {actions} actions.", MEND_SENDER)
+        raise Refusal(f"there are {len(observations)} observations for {actions} actions.", FIX_SENDER)
     for index, observation in enumerate(observations):
         check_views(observation.views, requests, rig, f"observations[{index}]")
 
@@ -85,7 +85,7 @@ def check_rollout_poses(poses: Sequence[Sequence[Pose]], frames: Sequence[Sequen
     """Raise Refusal unless there is one pose a wanted frame of every candidate."""
     counts, wanted = [len(rollout) for rollout in poses], [len(indices) for indices in frames]
     if counts != wanted:
-        raise Refusal(f"rollout_poses has {counts} poses instead of {wanted}.", MEND_SENDER)
+        raise Refusal(f"rollout_poses has {counts} poses instead of {wanted}.", FIX_SENDER)
 
 
 class ExpectedRollouts:
@@ -99,21 +99,21 @@ class ExpectedRollouts:
     def accept(self, id: int, camera: Camera, frames: int, failed: bool) -> None:
         """Check the head of one rollout."""
         if id not in self._frames:
-            raise Refusal(f"rollout {id} was not asked for.", MEND_SENDER)
+            raise Refusal(f"rollout {id} was not asked for.", FIX_SENDER)
         if id in self._seen:
-            raise Refusal(f"rollout {id} came twice.", MEND_SENDER)
+            raise Refusal(f"rollout {id} came twice.", FIX_SENDER)
         self._seen.add(id)
         if not failed and frames != self._frames[id]:
-            raise Refusal(f"rollout {id} has {frames} frames instead of {self._frames[id]}.", MEND_SENDER)
+            raise Refusal(f"rollout {id} has {frames} frames instead of {self._frames[id]}.", FIX_SENDER)
         if camera not in self._cameras[id]:
             wanted = " or ".join(str(allowed) for allowed in self._cameras[id])
-            raise Refusal(f"rollout {id} was seen by {camera} instead of {wanted}.", MEND_SENDER)
+            raise Refusal(f"rollout {id} was seen by {camera} instead of {wanted}.", FIX_SENDER)
 
     def finish(self) -> None:
         """Raise Refusal if a rollout has not come."""
         missing = sorted(set(self._frames) - self._seen)
         if missing:
-            raise Refusal(f"rollouts {missing} are missing.", MEND_SENDER)
+            raise Refusal(f"rollouts {missing} are missing.", FIX_SENDER)
 
 
 def expected_of_batch(requests: Sequence[RolloutRequest], manifest: ModelManifest) -> ExpectedRollouts:

@@ -149,4 +149,4 @@ def _front_matter(content: bytes, file: Path) -> Any:
     try:
         return parse_yaml("\n".join(lines[1 : marks[1]]))
     except ValueError as error:
-        raise Refusal(f"the front matter of {file} is no YAML of a card: {error}.", "Mend it.") from error
+        raise Refusal(f"the front matter of {file} is no YAML of a card: {error}.", "Fix it.") from error

@@ -172,7 +172,7 @@ def read_family(file: Path) -> list[CatalogEntry]:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise Refusal(f"cannot read {file}: {error}.", "Mend the file or remove its folder.") from error
+        raise Refusal(f"cannot read {file}: {error}.", "Fix the file or remove its folder.") from error
     return parse_entries(content, str(file), file.parent)
 
 
@@ -186,7 +186,7 @@ def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntr
     try:
         shared = tuple((folder / name).resolve() for name in family.shared)
     except (ValueError, OSError, RuntimeError) as error:
-        raise Refusal(f"{source}: family.shared names no folder: {error}.", "Mend the named fields.") from error
+        raise Refusal(f"{source}: family.shared names no folder: {error}.", "Fix the named fields.") from error
     return [
         CatalogEntry(
             _manifest(source, family, model),
@@ -215,11 +215,11 @@ def _parse(content: bytes, source: str) -> _PluginFile:
             raise ValueError(f"it has {len(content)} bytes, and {MAX_BYTES} are enough")
         data = parse_toml(content.decode("utf-8"))
     except ValueError as error:
-        raise Refusal(f"cannot read {source}: {error}.", "Mend the file or remove its folder.") from error
+        raise Refusal(f"cannot read {source}: {error}.", "Fix the file or remove its folder.") from error
     try:
         return _PluginFile.model_validate(data)
     except ValidationError as error:
-        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Mend the named fields.") from error
+        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Fix the named fields.") from error
 
 
 def _add_installed(owners: dict[str, CatalogEntry], known: Collection[Path]) -> tuple[BrokenPlugin, ...]:

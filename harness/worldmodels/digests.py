@@ -132,7 +132,7 @@ def file_digests(folder: Path) -> Dict[str, str]:
         hashes = hash_files(large)
         return {name: hashes.get(path) or _sha256(path) for name, path in sorted(files.items())}
     except OSError as error:
-        raise Refusal(f"{error.filename} cannot be read ({error.strerror}).", "Mend its permissions.") from error
+        raise Refusal(f"{error.filename} cannot be read ({error.strerror}).", "Fix its permissions.") from error
 
 
 def _checkpoint(checkpoint: Checkpoint, progress: Progress) -> str:

@@ -116,9 +116,9 @@ def _parse(content: str, source: str) -> PromptTemplate:
     try:
         data = _TemplateFile.model_validate(parse_toml(content))
     except ValidationError as error:
-        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Mend the named fields.") from error
+        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Fix the named fields.") from error
     except ValueError as error:
-        raise Refusal(f"{source} is no TOML: {error}.", "Mend the file.") from error
+        raise Refusal(f"{source} is no TOML: {error}.", "Fix the file.") from error
     if data.template.count(f"{{{ACTIONS}}}") != 1:
         raise Refusal(f"{source} does not hold {{actions}} exactly once.", "Put it where the actions belong.")
     for name, words in data.actions.items():

@@ -100,7 +100,7 @@ class RLBenchEnvironment(Environment):
         if start is not None and start.variation != variation:
             raise Refusal(
                 f"scene {episode.scene} names variation {variation}, its demo was made of {start.variation}.",
-                "Mend the episode or the demo's folder.",
+                "Fix the episode or the demo's folder.",
             )
         self._simulator.load(task)
         if start is None:

@@ -89,7 +89,7 @@ def make_split(
     if size.episodes % size.homes:
         raise Refusal(
             f"{size.episodes} episodes cannot be spread evenly over {size.homes} homes of split {split!r}.",
-            "Mend the split in suite.toml.",
+            "Fix the split in suite.toml.",
         )
     jobs = (HomeJob(split, index, size.episodes // size.homes, tier, cache, prefix) for index in itertools.count())
     kept: List[HomeEpisodes] = []

@@ -33,7 +33,7 @@ MOST_ITEMS = 2000
 MOST_BYTES = 64 << 20
 """Unpacked size that is refused: the largest published file is far below, and gzip can hide gigabytes in a few kB."""
 
-_RESTORE = "Fetch it again (`python benchmark.py datasets fetch {name}`), or mend the file."
+_RESTORE = "Fetch it again (`python benchmark.py datasets fetch {name}`), or fix the file."
 _SHOWN = 80
 
 Item = TypeVar("Item", ARItem, IGNavItem, AEQAItem)

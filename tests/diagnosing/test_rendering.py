@@ -16,14 +16,14 @@ from tasks.suite import load_suite
 pytest.importorskip("numba")
 
 SUITE = load_suite("embedded")
-MEND = "Mend the renderer."
+FIX = "Fix the renderer."
 
 
 def look(folder: Path, seconds: float = 120.0, **faults: object) -> Finding:
     """Return what is found of an environment with planted faults; a tiny home is quickly made."""
     plan, _ = plan_environment(SUITE, folder, {}, Placement())
     planted = replace(plan, entry_point="tests.diagnosing.small_environment:SmallEnvironment", options=faults)
-    return check_frame("frame", planted, SUITE, MEND, time.monotonic() + seconds, PROBLEM)
+    return check_frame("frame", planted, SUITE, FIX, time.monotonic() + seconds, PROBLEM)
 
 
 def test_a_living_renderer(tmp_path: Path) -> None:
@@ -37,13 +37,13 @@ def test_a_living_renderer(tmp_path: Path) -> None:
 def test_a_dead_renderer(tmp_path: Path, fault: str, at: int) -> None:
     found = look(tmp_path, fault=fault, at=at)
     assert found.state == PROBLEM and f"{fault} frame" in found.found
-    assert found.next_step == MEND and "end as errors" in found.meaning
+    assert found.next_step == FIX and "end as errors" in found.meaning
 
 
 def test_a_service_that_does_not_start(tmp_path: Path) -> None:
     plan, _ = plan_environment(SUITE, tmp_path, {}, Placement())
     broken = replace(plan, entry_point="tests.diagnosing.no_such_module:Nothing")
-    found = check_frame("frame", broken, SUITE, MEND, time.monotonic() + 60.0)
+    found = check_frame("frame", broken, SUITE, FIX, time.monotonic() + 60.0)
     assert found.state == WARNING and "no_such_module" in found.found and found.next_step
 
 

@@ -1,4 +1,4 @@
-"""A run folder is made whole, opened with clear messages, and mends itself from its episodes."""
+"""A run folder is made whole, opened with clear messages, and repairs itself from its episodes."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def context_files(image: DeclaredImage, checkout: Path = CHECKOUT) -> list[str]:
         elif path.is_dir():
             files.update(_files_below(path, checkout))
         else:
-            raise Refusal(f"image {image.name} needs {entry}, which is not in {checkout}.", "Mend its image.toml.")
+            raise Refusal(f"image {image.name} needs {entry}, which is not in {checkout}.", "Fix its image.toml.")
     return sorted(files)
 
 

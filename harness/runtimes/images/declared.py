@@ -127,7 +127,7 @@ def read_image(file: Path) -> DeclaredImage:
         where = ".".join(str(part) for part in first["loc"])
         raise Refusal(f"{file}: {where}: {first['msg']}.", "See harness/runtimes/images/declared.py.") from error
     except (OSError, ValueError) as error:
-        raise Refusal(f"{file} cannot be read: {error}.", "Mend the file.") from error
+        raise Refusal(f"{file} cannot be read: {error}.", "Fix the file.") from error
     fields = table.model_dump(exclude={"supplies", "context"})
     supplies = tuple(Supply(**supply.model_dump()) for supply in table.supplies)
     return DeclaredImage(name=file.parent.name, context=tuple(table.context), supplies=supplies, **fields)
@@ -140,7 +140,7 @@ def declared_images(folder: Path = FOLDER) -> Tuple[DeclaredImage, ...]:
     while waiting:
         ready = [name for name, image in waiting.items() if not any(parent in waiting for parent in image.parents)]
         if not ready:
-            raise Refusal(f"the images {', '.join(waiting)} are built on each other.", "Mend their bases.")
+            raise Refusal(f"the images {', '.join(waiting)} are built on each other.", "Fix their bases.")
         ordered += [waiting.pop(name) for name in ready]
     return tuple(ordered)
 

@@ -11,7 +11,7 @@ from harness.contracts.errors import Refusal
 from harness.wire import limits
 from harness.wire.codec.messages import choice, present
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MEND_SENDER, at_least_zero, few, finite, number, one_of, text, whole
+from harness.wire.limits import FIX_SENDER, at_least_zero, few, finite, number, one_of, text, whole
 
 UNIT_TOLERANCE = 1e-3
 """How far the squared length of a rotation may be from 1: float32 simulators round."""
@@ -145,7 +145,7 @@ def read_rig(message: Any, where: str) -> Rig:
     few(message.cameras, where, limits.MAX_CAMERAS)
     cameras = tuple(read_camera(camera, f"{where}[{index}]") for index, camera in enumerate(message.cameras))
     if len({camera.name for camera in cameras}) != len(cameras):
-        raise Refusal(f"{where} has two cameras of one name.", MEND_SENDER)
+        raise Refusal(f"{where} has two cameras of one name.", FIX_SENDER)
     return Rig(cameras)
 
 
@@ -239,7 +239,7 @@ def read_numbers(messages: Any, where: str) -> Dict[str, float]:
     for message in messages:
         name = text(message.name, where)
         if name in numbers:
-            raise Refusal(f"{where} names {name!r} twice.", MEND_SENDER)
+            raise Refusal(f"{where} names {name!r} twice.", FIX_SENDER)
         numbers[name] = number(message.value, f"{where}.{name}")
     return numbers
 

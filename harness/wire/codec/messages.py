@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from harness.contracts.errors import Refusal
 from harness.wire.codec.splice import leading_payload
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MAX_PART_BYTES, MEND_SENDER, too_large
+from harness.wire.limits import MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MAX_PART_BYTES, FIX_SENDER, too_large
 
 PROTOCOL_VERSION = 5
 """Changes whenever an old client and a new server would misunderstand each other."""
@@ -55,13 +55,13 @@ def _parsed(kind: str, data: bytes) -> Any:
     try:
         return getattr(wiw_pb2, kind).FromString(data)
     except DecodeError as error:
-        raise Refusal(f"{len(data)} bytes are no {kind} message.", MEND_SENDER) from error
+        raise Refusal(f"{len(data)} bytes are no {kind} message.", FIX_SENDER) from error
 
 
 def present(message: Any, field: str, where: str) -> Any:
     """Return a submessage that must be there."""
     if not message.HasField(field):
-        raise Refusal(f"{where}.{field} is missing.", MEND_SENDER)
+        raise Refusal(f"{where}.{field} is missing.", FIX_SENDER)
     return getattr(message, field)
 
 
@@ -69,5 +69,5 @@ def choice(message: Any, oneof: str, where: str) -> str:
     """Return the name of the member of a oneof that is set."""
     member = message.WhichOneof(oneof)
     if member is None:
-        raise Refusal(f"{where}.{oneof} is missing or of an unknown kind.", MEND_SENDER)
+        raise Refusal(f"{where}.{oneof} is missing or of an unknown kind.", FIX_SENDER)
     return str(member)

@@ -31,7 +31,7 @@ from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import read_tensor, write_tensor
 from harness.wire.codec.views import Arrays, Images, add_views, read_views
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MEND_SENDER, at_least_zero, few, finite, text
+from harness.wire.limits import FIX_SENDER, at_least_zero, few, finite, text
 
 
 def write_environment_spec(spec: EnvironmentSpec, message: Any, where: str = "spec") -> None:
@@ -170,7 +170,7 @@ def read_shortest_path(message: Any, where: str = "path") -> ShortestPath:
 def _cell_size(value: Any, where: str) -> float:
     size = finite(value, where)
     if size <= 0.0:
-        raise Refusal(f"{where} is {size}; a cell has a size above 0 m.", MEND_SENDER)
+        raise Refusal(f"{where} is {size}; a cell has a size above 0 m.", FIX_SENDER)
     return size
 
 

@@ -25,7 +25,7 @@ from harness.wire.codec.observations import (
 )
 from harness.wire.codec.splice import Splice
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MEND_SENDER, number, whole
+from harness.wire.limits import FIX_SENDER, number, whole
 
 GEODESIC = "geodesic"
 SHORTEST_PATH = "shortest_path"
@@ -104,7 +104,7 @@ def checked_distance(value: Any) -> float:
     """Return a distance in metres: not negative, infinity where there is no way."""
     distance = number(value, "geodesic_m")
     if distance < 0.0:
-        raise Refusal(f"geodesic_m is {distance}, below zero.", MEND_SENDER)
+        raise Refusal(f"geodesic_m is {distance}, below zero.", FIX_SENDER)
     return distance
 
 
@@ -132,7 +132,7 @@ def read_answer(kind: str, message: Any) -> Answer:
     expected = "geodesic_m" if kind == GEODESIC else kind
     member = choice(message, "reply", "query")
     if member != expected:
-        raise Refusal(f"the reply holds {member} instead of {expected}.", MEND_SENDER)
+        raise Refusal(f"the reply holds {member} instead of {expected}.", FIX_SENDER)
     if kind == GEODESIC:
         return checked_distance(message.geodesic_m)
     if kind == NAVIGABLE:

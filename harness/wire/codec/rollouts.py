@@ -29,7 +29,7 @@ from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import checked_array, checked_elements, read_tensor, write_tensor
 from harness.wire.codec.views import read_depth, write_depth
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MEND_SENDER, ascending, few, finite, text, too_large, whole
+from harness.wire.limits import FIX_SENDER, ascending, few, finite, text, too_large, whole
 
 Accept = Callable[[int, Camera, int, bool], None]
 """Called with id, camera, frames and whether it failed, for each rollout that begins."""
@@ -155,7 +155,7 @@ def _checked_confidence(values: Sequence[float], frames: int, where: str) -> Tup
         raise LimitExceeded(f"{where} has {len(values)} values for {frames} frames.", "Give one a frame, or none.")
     confidence = tuple(finite(value, where) for value in values)
     if not all(0.0 <= value <= 1.0 for value in confidence):
-        raise Refusal(f"{where} holds values outside [0, 1].", MEND_SENDER)
+        raise Refusal(f"{where} holds values outside [0, 1].", FIX_SENDER)
     return confidence
 
 
@@ -211,9 +211,9 @@ class _Assembly:
         """Take the next pixels; return whether the rollout is complete."""
         end = self._filled + len(data)
         if end > self.size:
-            raise LimitExceeded(f"rollout {self.id} has more than its {self.size} bytes of pixels.", MEND_SENDER)
+            raise LimitExceeded(f"rollout {self.id} has more than its {self.size} bytes of pixels.", FIX_SENDER)
         if not data and self.size:
-            raise Refusal(f"rollout {self.id} has a part without pixels.", MEND_SENDER)
+            raise Refusal(f"rollout {self.id} has a part without pixels.", FIX_SENDER)
         if len(data) == self.size:
             self._pixels = np.frombuffer(data, np.uint8)
         else:
@@ -252,7 +252,7 @@ class RolloutReader:
             self.finish()
             self._pending = _Assembly(part.head, self._accept)
         if self._pending is None:
-            raise Refusal("pixels came before the head of their rollout.", MEND_SENDER)
+            raise Refusal("pixels came before the head of their rollout.", FIX_SENDER)
         if not self._pending.add(pixels):
             return None
         rollout = self._pending.rollout()
@@ -262,4 +262,4 @@ class RolloutReader:
     def finish(self) -> None:
         """Raise Refusal if a rollout is incomplete."""
         if self._pending is not None:
-            raise Refusal(self._pending.missing(), MEND_SENDER)
+            raise Refusal(self._pending.missing(), FIX_SENDER)

@@ -6,7 +6,7 @@ from typing import Any, Dict, Mapping, Sequence
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Setting
-from harness.wire.limits import MAX_NUMBERS, MAX_TEXT, MEND_SENDER, few, finite, text, whole
+from harness.wire.limits import MAX_NUMBERS, MAX_TEXT, FIX_SENDER, few, finite, text, whole
 
 _LARGEST_WHOLE = 2**63 - 1
 
@@ -27,7 +27,7 @@ def read_settings(messages: Sequence[Any], where: str) -> Dict[str, Setting]:
     for message in messages:
         name = text(message.name, where)
         if name in settings:
-            raise Refusal(f"{where} has {name!r} twice.", MEND_SENDER)
+            raise Refusal(f"{where} has {name!r} twice.", FIX_SENDER)
         settings[name] = _read_value(message, f"{where}.{name}")
     return settings
 
@@ -53,4 +53,4 @@ def _read_value(message: Any, where: str) -> Setting:
         return finite(message.number, where)
     if kind == "text":
         return text(message.text, where, MAX_TEXT)
-    raise Refusal(f"{where} has no value.", MEND_SENDER)
+    raise Refusal(f"{where} has no value.", FIX_SENDER)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from harness.contracts.errors import LimitExceeded, Refusal
 from harness.wire.codec.splice import Splice
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MAX_ELEMENTS, MAX_RANK, MEND_SENDER, too_large
+from harness.wire.limits import MAX_ELEMENTS, MAX_RANK, FIX_SENDER, too_large
 
 Shape = Tuple[Optional[int], ...]
 """A shape that a field must have; None where any size will do."""
@@ -50,9 +50,9 @@ def checked_elements(dtype: str, shape: Sequence[int], expected: Shape, where: s
 
 def _check_values(array: npt.NDArray[Any], dtype: str, where: str) -> None:
     if dtype == "float32" and not bool(np.isfinite(array).all()):
-        raise Refusal(f"{where} holds NaN or infinity.", MEND_SENDER)
+        raise Refusal(f"{where} holds NaN or infinity.", FIX_SENDER)
     if dtype == "bool" and array.size and int(array.view(np.uint8).max()) > 1:
-        raise Refusal(f"{where} holds bytes that are neither 0 nor 1.", MEND_SENDER)
+        raise Refusal(f"{where} holds bytes that are neither 0 nor 1.", FIX_SENDER)
 
 
 def checked_array(value: Any, dtype: str, expected: Shape, where: str) -> npt.NDArray[Any]:
@@ -107,5 +107,5 @@ def read_tensor(message: Any, dtype: str, expected: Shape, where: str) -> npt.ND
     size = checked_elements(dtype, shape, expected, where) * _DTYPES[dtype].itemsize
     data = message.data
     if len(data) != size:
-        raise LimitExceeded(f"{where} carries {len(data)} bytes; {dtype} {list(shape)} needs {size}.", MEND_SENDER)
+        raise LimitExceeded(f"{where} carries {len(data)} bytes; {dtype} {list(shape)} needs {size}.", FIX_SENDER)
     return array_over(data, dtype, shape, where)

@@ -20,7 +20,7 @@ from harness.wire.codec.messages import present
 from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import array_over, bytes_of, checked_array, read_tensor, write_tensor
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MEND_SENDER, few, text
+from harness.wire.limits import FIX_SENDER, few, text
 
 Arrays = List[npt.NDArray[Any]]
 
@@ -62,7 +62,7 @@ class Images:
             left = len(self._data) - self._at
             shape = list(image.shape)
             what = f"{where} has {left} bytes left; {image.dtype} {shape} needs {image.size}."
-            raise LimitExceeded(what, MEND_SENDER)
+            raise LimitExceeded(what, FIX_SENDER)
         array = array_over(self._data[self._at : end], image.dtype, image.shape, where)
         self._at = end
         return array
@@ -70,13 +70,13 @@ class Images:
     def finish(self, where: str) -> None:
         """Raise LimitExceeded if bytes are left that belong to no view."""
         if self._at != len(self._data):
-            raise LimitExceeded(f"{where} has {len(self._data) - self._at} bytes beyond its images.", MEND_SENDER)
+            raise LimitExceeded(f"{where} has {len(self._data) - self._at} bytes beyond its images.", FIX_SENDER)
 
 
 def check_depth(depth: Depth, where: str) -> None:
     """Raise Refusal if a depth image has values below zero (0 means that nothing was hit)."""
     if depth.size and float(depth.min()) < 0.0:
-        raise Refusal(f"{where} holds values below zero.", MEND_SENDER)
+        raise Refusal(f"{where} holds values below zero.", FIX_SENDER)
 
 
 def write_depth(depth: Depth, camera: Camera, where: str) -> Splice:
@@ -163,6 +163,6 @@ def read_views(messages: Any, images: Images, where: str) -> Dict[str, View]:
     for message in messages:
         name, view = read_view(message, images, where)
         if name in views:
-            raise Refusal(f"{where} has {name!r} twice.", MEND_SENDER)
+            raise Refusal(f"{where} has {name!r} twice.", FIX_SENDER)
         views[name] = view
     return views

@@ -25,7 +25,7 @@ def pipeline_class(name: str) -> Any:
     """Return the diffusers pipeline called ``name``; raise Refusal where diffusers has none."""
     found = getattr(diffusers, name, None)
     if found is None or not hasattr(found, "from_pretrained"):
-        raise Refusal(f"diffusers {diffusers.__version__} has no pipeline {name!r}.", "Mend the setting pipeline.")
+        raise Refusal(f"diffusers {diffusers.__version__} has no pipeline {name!r}.", "Fix the setting pipeline.")
     return found
 
 

@@ -37,7 +37,7 @@ def read_shapes(folder: Path, settings: PipelineSettings) -> Mapping[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise Refusal(f"{file} is no TOML: {error}.", "Mend the file.") from error
+        raise Refusal(f"{file} is no TOML: {error}.", "Fix the file.") from error
 
 
 def random_pipeline(
@@ -59,7 +59,7 @@ def build(table: Mapping[str, Any], dtype: torch.dtype, device: torch.device) ->
     name, config = table["class"], table.get("config", {})
     cls = getattr(diffusers, name, None) or getattr(transformers, name, None)
     if cls is None:
-        raise Refusal(f"neither diffusers nor transformers has a class {name!r}.", "Mend the file of shapes.")
+        raise Refusal(f"neither diffusers nor transformers has a class {name!r}.", "Fix the file of shapes.")
     if not issubclass(cls, torch.nn.Module):
         return cls(**config)
     with device, _default_dtype(dtype):
