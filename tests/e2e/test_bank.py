@@ -88,7 +88,7 @@ def measurements(folder: Path) -> list[Path]:
 
 
 def test_the_simulator_decides_as_in_its_run(
-    benchmark_py: Command, bank: Path, played: dict[str, Played], tmp_path: Path
+    benchmark_py: Command, bank: Path, validated: dict[str, Played], tmp_path: Path
 ) -> None:
     done = benchmark_py(*arguments("gtsim", bank, "--json"))
     assert done.returncode == 0, done.stderr
@@ -100,7 +100,7 @@ def test_the_simulator_decides_as_in_its_run(
         assert (folder / name).is_file()
     episode = json.loads((folder / "results.json").read_text())["rows"][0]["episode"].removesuffix("-d0")
     first = decision(folder / "states" / "episodes" / f"{episode}-d0-s0")
-    loop = decision(played["gtsim"].folder / "episodes" / f"{episode}-s0")
+    loop = decision(validated["gtsim"].folder / "episodes" / f"{episode}-s0")
     assert first["scores"] == loop["scores"] and first["distance_m"] == loop["distance_m"]
 
 

@@ -34,17 +34,21 @@ def test_every_world_model_plays(played: dict[str, Played], wm: str) -> None:
 
 @pytest.mark.parametrize("wm", ["copy", "warp", "gtsim"])
 def test_the_first_report_has_all_references_and_a_verdict(
-    played: dict[str, Played], tmp_path: Path, capsys: pytest.CaptureFixture[str], wm: str
+    validated: dict[str, Played], tmp_path: Path, capsys: pytest.CaptureFixture[str], wm: str
 ) -> None:
-    """Alone in its folder a run has those that are shipped, and they are what was played here, bit for bit."""
-    alone = shutil.copytree(played[wm].folder, tmp_path / wm)
+    """Alone in its folder a run has those that are shipped, and they are what was played here, bit for bit.
+
+    Those that are not played here are played again by a slow test of what is shipped.
+    """
+    alone = shutil.copytree(validated[wm].folder, tmp_path / wm)
     assert main(("report", str(alone))) == 0
     assert "verdict " in capsys.readouterr().out
     results = json.loads((alone / "results.json").read_text())
     assert {row["name"] for row in results["references"]} == set(WORLD_MODELS)
     for row in results["references"]:
         assert row["this_run"] or "shipped" in row["source"]
-        assert row["success"]["value"] == played[row["name"]].results["metrics"]["success_rate"]["value"]
+        if row["name"] in validated:
+            assert row["success"]["value"] == validated[row["name"]].results["metrics"]["success_rate"]["value"]
     assert results["verdict"]["text"] in (alone / "report.html").read_text()
 
 

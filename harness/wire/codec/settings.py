@@ -6,7 +6,7 @@ from typing import Any, Dict, Mapping, Sequence
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Setting
-from harness.wire.limits import MAX_NUMBERS, MAX_TEXT, FIX_SENDER, few, finite, text, whole
+from harness.wire.limits import FIX_SENDER, MAX_NUMBERS, MAX_TEXT, few, finite, text, whole
 
 _LARGEST_WHOLE = 2**63 - 1
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from harness.contracts.errors import LimitExceeded, Refusal
 from harness.wire.codec.splice import Splice
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MAX_ELEMENTS, MAX_RANK, FIX_SENDER, too_large
+from harness.wire.limits import FIX_SENDER, MAX_ELEMENTS, MAX_RANK, too_large
 
 Shape = Tuple[Optional[int], ...]
 """A shape that a field must have; None where any size will do."""
