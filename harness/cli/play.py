@@ -19,6 +19,7 @@ from harness.cli.results import finish, headline
 from harness.cli.scenes import prepare_scenes
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import require_writable
 from harness.contracts.manifests import NONE
 from harness.contracts.results import FAILED, OK, PLAYED
 from harness.records.damage import DAMAGED, Damage
@@ -187,6 +188,7 @@ def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = Fa
     """Print what would be played and what it would cost, from earlier runs where there are any."""
     plan = make_plan(options)
     check_interpreters(plan)
+    require_writable(out, "Choose another folder with --out.")
     counted = reference_facts(options, plan, out) if references else {}
     from harness.running.rollouts import rollouts_at_most
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from harness.collecting.dataset_writer import CHECKSUMS, remove_work
@@ -13,6 +12,7 @@ from harness.collecting.plan import CollectPlan, differing, plan_from_plain, pla
 from harness.collecting.work import Collection, Report
 from harness.collecting.worker import PLAN
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import require_writable
 from harness.records.atomic import write_atomic
 from harness.records.lock import FolderLock
 
@@ -51,9 +51,7 @@ def check_folder(folder: Path, plan: CollectPlan) -> bool:
         return False
     if folder.is_dir() and any(path.name != WORK for path in folder.iterdir()):
         raise Refusal(f"{folder} exists and is no collection.", "Give another EXP_ID or OUTPUT_DIR.")
-    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise Refusal(f"{nearest} is not a folder that can be written.", "Give another OUTPUT_DIR.")
+    require_writable(folder, "Give another OUTPUT_DIR.")
     return False
 
 

@@ -79,3 +79,13 @@ def _own_temporary_folder() -> Path:
             "Set WIW_CACHE and XDG_CACHE_HOME to folders of your own.",
         )
     return folder
+
+
+def require_writable(folder: Path, remedy: str) -> None:
+    """Raise Refusal, with ``remedy`` as the next step, where ``folder`` is or could not be made one to write to.
+
+    Nothing is written: what is looked at is the nearest folder that is there.
+    """
+    present = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not present.is_dir() or not os.access(present, os.W_OK):
+        raise Refusal(f"{present} is not a folder that can be written.", remedy)

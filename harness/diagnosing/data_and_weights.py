@@ -14,15 +14,19 @@ from tasks.suite import list_suites, load_suite
 
 
 def check_suites() -> Iterator[Finding]:
-    """Yield which suites can run here, in the suites' own words."""
+    """Yield which suites can run here, and of each other the first thing that is missing."""
     for name in list_suites():
-        suite = load_suite(name)
         try:
-            suite.require_runnable()
-            yield Finding(f"suite: {name}", OK, "can run here")
+            suite = load_suite(name)
+            missing = suite.missing()
         except WiwError as error:
+            yield Finding(f"suite: {name}", WARNING, error.what, "it is refused", error.next_step)
+            continue
+        if missing:
             state = PROBLEM if suite.played_by.scenes == MADE else WARNING
-            yield Finding(f"suite: {name}", state, error.what, "it is refused", error.next_step)
+            yield Finding(f"suite: {name}", state, missing[0].reason, "it cannot run here", missing[0].remedy)
+        else:
+            yield Finding(f"suite: {name}", OK, "can run here")
 
 
 def check_scenes() -> Iterator[Finding]:
