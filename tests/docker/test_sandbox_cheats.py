@@ -64,7 +64,7 @@ CHEATS = {
     "memory_bomb": (ERROR, r"ended while in use: out of memory"),
     "failed_with_markup": (ERROR, r"world model 'probe' failed on rollout \d+: "),
     "forged_refusal": (ERROR, r"the benchmark is over"),
-    "forged_nesting": (ERROR, r"Imagine to WorldModel at .* failed with INVALID_ARGUMENT: forged"),
+    "forged_nesting": (ERROR, r"Imagine to world model 'probe' failed with INVALID_ARGUMENT: forged"),
 }
 """What the plugin does, and how the episode must be recorded."""
 
