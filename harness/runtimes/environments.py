@@ -64,21 +64,29 @@ class EnvironmentFacts:
 _FACTS = tuple(fact.name for fact in fields(EnvironmentFacts))
 
 
+class _Profile:
+    """One way to start an environment: its options by the name of the fact that each holds."""
+
+    options: Mapping[str, str]
+
+    def values(self, facts: EnvironmentFacts) -> Dict[str, Any]:
+        """Return the options of a service as plain data."""
+        plain = asdict(facts)
+        found = {option: plain[fact] for option, fact in self.options.items() if plain[fact] is not None}
+        return {option: list(value) if isinstance(value, tuple) else value for option, value in found.items()}
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(_Profile):
     """How episodes are played: ``module:Class`` of the service, its image, and its options by the fact they hold."""
 
     entry_point: str
     image: str
     options: Mapping[str, str] = field(default_factory=dict)
 
-    def values(self, facts: EnvironmentFacts) -> Dict[str, Any]:
-        """Return the options of a service as plain data."""
-        return _option_values(self.options, facts)
-
 
 @dataclass(frozen=True)
-class Collection:
+class Collection(_Profile):
     """How data are collected; ``data`` is WALKS or DEMONSTRATIONS.
 
     ``in_process`` environments are walked in the collecting process itself, since a message a frame would cost more
@@ -91,10 +99,6 @@ class Collection:
     in_process: bool = False
     fps: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
-
-    def values(self, facts: EnvironmentFacts) -> Dict[str, Any]:
-        """Return the options of a service as plain data."""
-        return _option_values(self.options, facts)
 
 
 @dataclass(frozen=True)
@@ -245,12 +249,6 @@ def has_module(python: str, module: str) -> bool:
         return subprocess.run([python, "-c", code], capture_output=True, timeout=_IMPORT_S).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-
-
-def _option_values(options: Mapping[str, str], facts: EnvironmentFacts) -> Dict[str, Any]:
-    plain = asdict(facts)
-    found = {option: plain[fact] for option, fact in options.items() if plain[fact] is not None}
-    return {option: list(value) if isinstance(value, tuple) else value for option, value in found.items()}
 
 
 def _load(entry_point: str) -> Any:
