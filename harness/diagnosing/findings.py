@@ -1,4 +1,4 @@
-"""What a check found: a state, the value, what it means, the next command; and in which order a person reads all of it."""
+"""What a check found: a state, the value, what it means, the next command; and the order in which all of it is read."""
 
 from __future__ import annotations
 

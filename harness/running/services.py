@@ -22,7 +22,7 @@ from harness.running.worker_process import ONE_THREAD
 from harness.runtimes.environments import MADE, EnvironmentFacts
 from harness.runtimes.exits import unheard
 from harness.runtimes.process import BYTECODE
-from harness.runtimes.service import Service
+from harness.runtimes.service import Service, start_service
 from harness.runtimes.specs import (
     ENVIRONMENT,
     WORLD_MODEL,
@@ -31,7 +31,6 @@ from harness.runtimes.specs import (
     ServiceLimits,
     ServiceSpec,
 )
-from harness.runtimes.start import start_service
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.hub_cache import is_hub_id, repository_folder
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER

@@ -28,7 +28,7 @@ from harness.records.journal import JournalRow
 from harness.running import runs
 from harness.running.plan import RunPlan
 from harness.runtimes.docker_engine import Engine
-from harness.runtimes.docker_reaping import SOCKET_ROOT
+from harness.runtimes.docker_folder import SOCKET_ROOT
 from harness.runtimes.specs import ContainerLimits
 from harness.worldmodels.plugin_images import choose_model
 from tasks.suite import load_suite
