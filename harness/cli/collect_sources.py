@@ -181,12 +181,11 @@ def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Ma
 def _check_packages(python: str, environment: DeclaredEnvironment) -> None:
     """Raise Refusal, once for all that is missing, where another interpreter cannot run the environment."""
     from harness.running.interpreters import check_python
-    from harness.running.plan import ServicePlan
-    from harness.runtimes.specs import ENVIRONMENT
+    from harness.runtimes.specs import ENVIRONMENT, ServiceSpec
 
     entry_point = collection_of(environment).entry_point
     named = "" if python == sys.executable else python
-    check_python(ServicePlan(ENVIRONMENT, environment.name, entry_point, (), named))
+    check_python(ServiceSpec(ENVIRONMENT, environment.name, entry_point, (), named))
 
 
 def scenes_home(suite: Suite, given: Given) -> Path:

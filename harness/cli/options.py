@@ -27,12 +27,13 @@ from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.journal import MAX_ROWS
 from harness.running.action_spaces import check_actions
 from harness.running.model_digests import with_digests
-from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
+from harness.running.plan import UNCHANGED, Patience, RunPlan
 from harness.running.reference_checks import check_reference
 from harness.running.run_images import DOCKER, PROCESS, find_image, read_file
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.running.view_match import check_view, choose_tier, tier_for
 from harness.runtimes.environments import FILES, has_module, titles_of
+from harness.runtimes.specs import ServiceSpec
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
 from harness.worldmodels.packages import package_lacks
@@ -291,7 +292,7 @@ def make_plan(options: RunOptions) -> RunPlan:
 
 def _environment(
     options: RunOptions, suite: Suite, identity: RunIdentity, where: Placement
-) -> tuple[ServicePlan, ImageRecord | None]:
+) -> tuple[ServiceSpec, ImageRecord | None]:
     """Return how to start the environment that plays the suite, and its image if it runs in a container."""
     known = suite.scene_digests()
     digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}

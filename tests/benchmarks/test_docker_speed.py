@@ -22,9 +22,10 @@ from harness.contracts.actions import Primitive
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import ViewRequest
 from harness.running.episode_runner import SuitePlayer
-from harness.running.plan import PhaseDeadlines, RunPlan, ServicePlan
+from harness.running.plan import PhaseDeadlines, RunPlan
 from harness.running.services import start
 from harness.runtimes.service import Service
+from harness.runtimes.specs import ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient
 
 pytest.importorskip("numba")
@@ -88,7 +89,7 @@ def alternating(
     after(benchmark.pedantic(once, args=("docker", 0), rounds=1, iterations=1))
 
 
-def environment_of(plan: RunPlan) -> ServicePlan:
+def environment_of(plan: RunPlan) -> ServiceSpec:
     """Return how a plan's environment is started."""
     assert plan.environment is not None
     return plan.environment

@@ -112,7 +112,7 @@ def cheated(plan: RunPlan, honest: RunFolder, tmp_path_factory: pytest.TempPathF
     chosen = {row.key: kind for row, kind in zip(honest.rows()[::2], CHEATS, strict=False)}
     variables = {"PROBE_CHEATS": json.dumps(seeds_of(plan, chosen)), "PROBE_LATE_S": str(IMAGINE_S + 1.0)}
     assert plan.world_model is not None
-    told = replace(plan.world_model, variables={**plan.world_model.variables, **variables})
+    told = replace(plan.world_model, environment_variables={**plan.world_model.environment_variables, **variables})
     return RunFolder.open(runs.start(replace(plan, world_model=told), tmp_path_factory.mktemp("cheated")).path)
 
 
