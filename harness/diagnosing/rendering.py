@@ -15,9 +15,9 @@ from harness.contracts.errors import DeadFrame, DeadlineExceeded, WiwError
 from harness.contracts.observations import ViewRequest
 from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 from harness.running.frame_checks import LivenessGate
-from harness.running.plan import ServicePlan
 from harness.running.services import Placement, plan_environment, start
 from harness.runtimes.environments import MADE, declared_environments
+from harness.runtimes.specs import ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient
 from tasks.suite import Suite, list_suites, load_suite
 
@@ -28,7 +28,7 @@ _FIX = "Delete the homes cache ({cache}), and reinstall: pip install -c constrai
 _WARM_UP = "Play one episode, which waits longer and keeps what it builds: python benchmark.py --wm none --task ignav "
 
 
-def check_frame(name: str, plan: ServicePlan, suite: Suite, fix: str, until: float, fault: str = WARNING) -> Finding:
+def check_frame(name: str, plan: ServiceSpec, suite: Suite, fix: str, until: float, fault: str = WARNING) -> Finding:
     """Start an environment, look at its first frame and at one after a turn; ``fix`` says what to do about a dead one.
 
     The second frame shows that the renderer follows the body. ``until`` is when to give up (`time.monotonic`), and
@@ -95,7 +95,7 @@ def _runnable(family: str) -> Suite | Finding:
     return suite
 
 
-def _start(stack: ExitStack, plan: ServicePlan, until: float) -> LivenessGate:
+def _start(stack: ExitStack, plan: ServiceSpec, until: float) -> LivenessGate:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wiw-doctor-")))
     service = stack.enter_context(start(plan, until - time.monotonic(), folder / "environment.log"))
     left = max(until - time.monotonic(), 1.0)

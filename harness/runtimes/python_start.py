@@ -8,6 +8,15 @@ from pathlib import Path
 from harness.contracts import from_source
 from harness.contracts.from_source import CHECKOUT
 
+ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+"""Variables that say how many threads a numerical library uses."""
+
 
 def module_command(python: str, module: str) -> list[str]:
     """Return the command that runs a module of the checkout from its sources, in place of ``python -m module``."""

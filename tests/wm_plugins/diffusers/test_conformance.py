@@ -49,7 +49,8 @@ def tiny_target(name: str, pipelines: SavedPipelines, untrained: bool = True) ->
     chosen = replace(declared, manifest=manifest)
     plan, _ = plan_world_model(chosen, None, Placement())
     assert plan is not None
-    return Target(chosen, replace(plan, variables={**plan.variables, "OMP_NUM_THREADS": "1"}), str(saved.weights))
+    variables = {**plan.environment_variables, "OMP_NUM_THREADS": "1"}
+    return Target(chosen, replace(plan, environment_variables=variables), str(saved.weights))
 
 
 @pytest.fixture(scope="session")
