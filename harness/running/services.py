@@ -32,10 +32,9 @@ from harness.runtimes.specs import (
     ServiceSpec,
 )
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
-from harness.worldmodels.hub_cache import is_hub_id, repository_folder
+from harness.worldmodels.hub_cache import is_hub_id, repository_folder, weight_files
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
 from harness.worldmodels.strangers import bytecode_folder, is_strangers
-from harness.worldmodels.weight_files import weight_files
 from tasks.suite import Suite
 
 CODE_IN_IMAGE = Path("/opt/wiw")
