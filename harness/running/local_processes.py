@@ -17,8 +17,8 @@ from typing import IO, Dict, List, Optional, Tuple
 from harness.contracts.from_source import CHECKOUT
 from harness.running.executors import Worker
 from harness.running.messages import Message, Play, decode, encode
+from harness.runtimes.interpreters import ONE_THREAD, module_command, python_path
 from harness.runtimes.process import LOGGED
-from harness.runtimes.python_start import ONE_THREAD, module_command, python_path
 
 _CHUNK = 1 << 16
 _TAIL_BYTES = 4000

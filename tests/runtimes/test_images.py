@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.runtimes.images import arguments
-from harness.runtimes.images.context import context_files, source_digest, write_context
-from harness.runtimes.images.declared import DeclaredImage, declared_images, find_image, read_image
-from harness.runtimes.images.diagnosis import explain
-from harness.runtimes.images.image_names import require_digest
-from harness.runtimes.images.lock import LockedImage, read_lock, write_lock
-from harness.runtimes.images.states import UNKNOWN, image_state
-from harness.runtimes.images.user_files import Supplied, check_supplies, supply_arguments
+from harness.runtimes.images import build
+from harness.runtimes.images.build import explain
+from harness.runtimes.images.context import (
+    Supplied,
+    check_supplies,
+    context_files,
+    source_digest,
+    supply_arguments,
+    write_context,
+)
+from harness.runtimes.images.declared import DeclaredImage, declared_images, find_image, own_reference, read_images
+from harness.runtimes.images.lock import UNKNOWN, LockedImage, image_state, read_lock, write_lock
+from harness.runtimes.images.pull import require_digest
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -46,12 +51,31 @@ def test_an_unknown_image_is_refused_with_the_nearest_name() -> None:
         find_image("embeded")
 
 
+def test_profiles_of_one_folder_are_images_of_one_dockerfile() -> None:
+    one, other = find_image("habitat_eval"), find_image("habitat_collect")
+    assert one.dockerfile == other.dockerfile == "images/habitat/Dockerfile" and one.context == other.context
+    assert one.reference == own_reference("wiw-bench/habitat_eval")
+    assert other.reference == own_reference("wiw-bench/habitat_collect")
+    assert (one.arguments["HABITAT_SIM"], other.arguments["HABITAT_SIM"]) == ("0.2.5", "0.3.2")
+
+
+def test_a_profile_without_a_title_is_refused_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "image.toml"
+    rest = 'kind = "base"\nlicences = "MIT"\ncontext = ["x"]\n[bases]\nBASE = "debian:12"\n'
+    file.write_text(f'{rest}[profiles.small]\nsummary = "s"')
+    with pytest.raises(Refusal, match=r"image\.toml: profiles\.small\.title: Field required"):
+        read_images(file)
+    file.write_text(f'summary = "s"\n{rest}')
+    with pytest.raises(Refusal, match=r"image\.toml: title"):
+        read_images(file)
+
+
 @pytest.mark.parametrize("text", ["title = 3", 'title = "x"\nsurprise = 1', "title ="])
 def test_a_wrong_declaration_is_refused_with_its_file(tmp_path: Path, text: str) -> None:
     file = tmp_path / "image.toml"
     file.write_text(text)
     with pytest.raises(Refusal, match=r"image\.toml"):
-        read_image(file)
+        read_images(file)
 
 
 def test_the_context_is_the_same_whatever_the_umask(tmp_path: Path) -> None:
@@ -146,21 +170,21 @@ def test_an_unknown_failure_keeps_the_engines_words() -> None:
 
 def test_a_chosen_base_replaces_the_declared_one() -> None:
     image = find_image("embedded")
-    assert arguments.base_references(image, {"BASE": "mine:1"}) == {"BASE": "mine:1"}
+    assert build.base_references(image, {"BASE": "mine:1"}) == {"BASE": "mine:1"}
     with pytest.raises(Refusal, match="BASE="):
-        arguments.base_references(image, {"OTHER": "mine:1"})
-    assert arguments.base_references(find_image("example_plugin"), {})["WM_BASE"] == find_image("wm_base").reference
+        build.base_references(image, {"OTHER": "mine:1"})
+    assert build.base_references(find_image("example_plugin"), {})["WM_BASE"] == find_image("wm_base").reference
 
 
 def test_builds_get_proxies_and_indexes_but_no_folders_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arguments, "pip_configuration", dict)
+    monkeypatch.setattr(build, "pip_configuration", dict)
     environment = {
         "HTTPS_PROXY": "http://proxy:3128",
         "PIP_INDEX_URL": "https://index.example/simple",
         "PIP_EXTRA_INDEX_URL": "file:///srv/wheels https://more.example/simple",
         "HOME": "/root",
     }
-    assert arguments.network_arguments(environment) == {
+    assert build.network_arguments(environment) == {
         "HTTPS_PROXY": "http://proxy:3128",
         "PIP_INDEX_URL": "https://index.example/simple",
         "PIP_EXTRA_INDEX_URL": "https://more.example/simple",
@@ -169,7 +193,7 @@ def test_builds_get_proxies_and_indexes_but_no_folders_of_the_host(monkeypatch: 
 
 def test_pip_configuration_is_read_as_pip_prints_it() -> None:
     listing = "global.index-url='https://a.example/simple'\nglobal.cert='/x.crt'\n:env:.find-links='/w'\n"
-    assert arguments.parse_pip_configuration(listing) == {"index-url": "https://a.example/simple"}
+    assert build.parse_pip_configuration(listing) == {"index-url": "https://a.example/simple"}
 
 
 def locked(reference: str, number: int) -> LockedImage:
