@@ -21,6 +21,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder that the project is imported from: of a checkout, or of an image."""
 
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_INSTALLS_INTO = ("site-packages", "dist-packages")
+"""Names of folders of installed packages, wherever they are: those of another prefix come through ``PYTHONPATH``."""
 _STANDARD: FrozenSet[str] = getattr(sys, "stdlib_module_names", frozenset(sys.builtin_module_names))
 
 _COMMENT = re.compile(rb"#[^\n]*")
@@ -120,9 +122,13 @@ def _search_path() -> List[Path]:
     places = [CHECKOUT]
     for entry in sys.path:
         folder = Path(entry or os.curdir).resolve()
-        if folder.is_dir() and not str(folder).startswith(_INSTALLED) and folder not in places:
+        if folder.is_dir() and not _is_installed(folder) and folder not in places:
             places.append(folder)
     return places
+
+
+def _is_installed(folder: Path) -> bool:
+    return folder.name in _INSTALLS_INTO or str(folder).startswith(_INSTALLED)
 
 
 def _files(place: Path, module: str) -> Iterator[Path]:

@@ -16,12 +16,13 @@ from harness.records.resuming import CALL_TIMEOUT
 from harness.running.frame_checks import LivenessGate
 from harness.running.full_disks import disk_behind
 from harness.running.model_digests import check_files
-from harness.running.plan import RunPlan, ServicePlan
+from harness.running.plan import RunPlan
 from harness.running.player import Starting, unheard
 from harness.running.services import start
 from harness.running.submitted_model import SubmittedModel, starting_model
 from harness.runtimes.service import Service, with_stack
 from harness.runtimes.specs import ENVIRONMENT as SERVICE_ENVIRONMENT
+from harness.runtimes.specs import ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.wire.sdk import Environment
 from harness.worldmodels.conditioning import view_request
@@ -114,7 +115,7 @@ class PlanServices:
         """Close the clients and stop the services."""
         self._stack.close()
 
-    def _start(self, service: ServicePlan) -> Service:
+    def _start(self, service: ServiceSpec) -> Service:
         self._starting(service.name)
         log = self._logs / f"{service.kind}.log"
         told = partial(self._starting, service.name)

@@ -177,6 +177,20 @@ def test_a_folder_that_happens_to_be_called_like_a_package_is_none(
     assert sources.closure([tmp_path / "small.py"]) == before and "numba" in before[1]
 
 
+@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
+def test_packages_installed_elsewhere_count_by_their_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """``PYTHONPATH`` names them where an interpreter does not find its own virtual environment."""
+    (tmp_path / "small.py").write_text(SMALL)
+    before = sources.closure([tmp_path / "small.py"])
+    package = tmp_path / "elsewhere" / name / "numba"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(package.parent))
+    assert sources.closure([tmp_path / "small.py"]) == before and "numba" in before[1]
+
+
 def small(folder: Path) -> dict[str, str]:
     """Write the module ``small``; return the variables that keep its machine code below ``folder``."""
     (folder / "small.py").write_text(SMALL)
