@@ -12,6 +12,7 @@ import math
 import re
 from dataclasses import dataclass
 from math import isfinite
+from operator import mul
 from typing import Annotated, Any, Dict, Sized, Tuple
 
 from harness.contracts.errors import LimitExceeded, Refusal
@@ -186,10 +187,7 @@ class UnitLength(Limit):
 
     def check(self, value: Tuple[float, ...], where: str) -> Any:
         """Return the tuple."""
-        square = 0.0
-        for part in value:
-            square += part * part
-        if not abs(square - 1.0) <= self.tolerance:
+        if not abs(sum(map(mul, value, value)) - 1.0) <= self.tolerance:
             raise Refusal(f"{where} {tuple(value)} is not a unit quaternion.", "Give w, x, y, z of length 1.")
         return value
 

@@ -14,14 +14,16 @@ from __future__ import annotations
 import dataclasses
 import typing
 from functools import cache
+from math import isfinite
 from operator import attrgetter
 from typing import Annotated, Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
 from harness.contracts.errors import Refusal
-from harness.contracts.field_limits import FIX_SENDER, Few, Limit
+from harness.contracts.field_limits import FIX_SENDER, Few, Finite, Limit
 from harness.wire.codec.messages import choice
 
 Check = Callable[[Any, str], Any]
+_FLOATS = {float}
 
 
 class Codec(NamedTuple):
@@ -49,7 +51,7 @@ def write(kind: Any, value: Any, message: Any, where: str) -> None:
 
 def read_fields(kind: Any, message: Any, where: str, *but: str) -> Dict[str, Any]:
     """Return the fields of the dataclass ``kind`` by name, but for those that the caller reads itself."""
-    return _read_each(_fields(kind, message.DESCRIPTOR, but), message, where)
+    return {name: get(message, f"{where}.{name}") for name, (get, _) in _fields(kind, message.DESCRIPTOR, but)}
 
 
 def write_fields(kind: Any, value: Any, message: Any, where: str, *but: str) -> None:
@@ -57,13 +59,9 @@ def write_fields(kind: Any, value: Any, message: Any, where: str, *but: str) -> 
     _write_each(_fields(kind, message.DESCRIPTOR, but), value, message, where)
 
 
-def _read_each(fields: Fields, message: Any, where: str) -> Dict[str, Any]:
-    return {name: field.read(message, f"{where}.{name}") for name, field in fields}
-
-
 def _write_each(fields: Fields, value: Any, message: Any, where: str) -> None:
-    for name, field in fields:
-        field.write(getattr(value, name), message, f"{where}.{name}")
+    for name, (_, put) in fields:
+        put(getattr(value, name), message, f"{where}.{name}")
 
 
 @cache
@@ -124,48 +122,61 @@ def _scalar(name: str, check: Check) -> Codec:
 
 
 def _nested(name: str, inner: Codec) -> Codec:
+    read, write = inner
+
     def get(message: Any, where: str) -> Any:
         if not message.HasField(name):
             raise Refusal(f"{where} is missing.", FIX_SENDER)
-        return inner.read(getattr(message, name), where)
+        return read(getattr(message, name), where)
 
     def put(value: Any, message: Any, where: str) -> None:
-        getattr(message, name).SetInParent()  # also where all its fields are empty
-        inner.write(value, getattr(message, name), where)
+        nested = getattr(message, name)
+        nested.SetInParent()  # also where all its fields are empty
+        write(value, nested, where)
 
     return Codec(get, put)
 
 
 def _dataclass(kind: Any, fields: Fields) -> Codec:
-    def fitting(value: Any, where: str) -> Any:
-        problem = value.misfit() if hasattr(kind, "misfit") else ""
-        if problem:
-            raise Refusal(f"{where}.{problem}.", FIX_SENDER)
+    def get(message: Any, where: str) -> Any:
+        value = kind(*[get(message, f"{where}.{name}") for name, (get, _) in fields])
+        if may_misfit:
+            _check_fit(value, where)
         return value
 
     def put(value: Any, message: Any, where: str) -> None:
         _write_each(fields, value, message, where)
-        fitting(value, where)
+        if may_misfit:
+            _check_fit(value, where)
 
-    return Codec(lambda message, where: fitting(kind(**_read_each(fields, message, where)), where), put)
+    may_misfit = hasattr(kind, "misfit")
+    return Codec(get, put)
+
+
+def _check_fit(value: Any, where: str) -> None:
+    """Raise Refusal where a dataclass says that its fields do not fit each other."""
+    problem = value.misfit()
+    if problem:
+        raise Refusal(f"{where}.{problem}.", FIX_SENDER)
 
 
 def _numbers(kinds: Tuple[Any, ...], limit: Optional[Limit], descriptor: Any) -> Codec:
     names = [field.name for field in descriptor.fields]
     checks = [_check(kind, name) for kind, name in zip(kinds, names)]
-    pick = attrgetter(*names)
+    pick, any_finite = attrgetter(*names), set(kinds) == {Finite}
 
-    def checked(value: Any, where: str) -> Any:
+    def checked(value: Any, where: str, floats: bool) -> Any:
         if len(value) != len(checks):
             raise Refusal(f"{where} has {len(value)} numbers instead of {len(checks)}.", FIX_SENDER)
-        numbers = tuple([check(number, where) for check, number in zip(checks, value)])
-        return limit.check(numbers, where) if limit else numbers
+        if not (any_finite and floats and isfinite(sum(value))):  # seldom, and each pose has seven
+            value = tuple([check(number, where) for check, number in zip(checks, value)])
+        return limit.check(value, where) if limit else value
 
     def put(value: Any, message: Any, where: str) -> None:
-        for name, number in zip(names, checked(value, where)):
+        for name, number in zip(names, checked(value, where, set(map(type, value)) == _FLOATS)):
             setattr(message, name, number)
 
-    return Codec(lambda message, where: checked(pick(message), where), put)
+    return Codec(lambda message, where: checked(pick(message), where, True), put)
 
 
 def _union(kinds: Tuple[Any, ...], descriptor: Any) -> Codec:

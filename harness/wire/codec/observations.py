@@ -13,7 +13,7 @@ from harness.wire.codec.tensors import read_tensor, write_tensor
 from harness.wire.codec.views import Arrays, Images, add_views, read_views
 from harness.wire.generated import wiw_pb2
 
-_COORDINATE = Number()
+_COORDINATE, _STEPS = Number(), Few(MAX_ACTIONS)
 
 
 def _write_observation(observation: Observation, images: Arrays, where: str) -> Splice:
@@ -33,7 +33,7 @@ def _read_observation(message: Any, images: Images, where: str) -> Observation:
 
 def write_observations(observations: Sequence[Observation], where: str = "observations") -> Splice:
     """Return a StepReply message."""
-    Few(MAX_ACTIONS).check(observations, where)
+    _STEPS.check(observations, where)
     kind = wiw_pb2.StepReply
     images: Arrays = []
     parts = [_write_observation(item, images, f"{where}[{index}]") for index, item in enumerate(observations)]
@@ -47,7 +47,7 @@ def write_observations(observations: Sequence[Observation], where: str = "observ
 def read_observations(data: bytes, where: str = "observations") -> List[Observation]:
     """Return one observation an action from the bytes of a StepReply message."""
     message, payload = parse_with_payload("StepReply", data)
-    Few(MAX_ACTIONS).check(message.observations, where)
+    _STEPS.check(message.observations, where)
     images = Images(payload)
     found = [_read_observation(item, images, f"{where}[{index}]") for index, item in enumerate(message.observations)]
     images.finish(where)

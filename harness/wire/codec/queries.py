@@ -45,6 +45,7 @@ Planted = Tuple[MotionError, List[int]]
 _SEED = Whole(0, MAX_UINT64)
 _NAME = Text()
 _DISTANCE = Number(low=0.0, infinite=True)
+_VIEWS, _BOXES = Few(MAX_VIEWS), Few(MAX_BOXES)
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,13 @@ def read_reset(message: Any) -> Tuple[Episode, int, List[ViewRequest], List[View
 
 def write_view_requests(requests: Sequence[ViewRequest], messages: Any, where: str) -> None:
     """Append view requests to a repeated field."""
-    for request in Few(MAX_VIEWS).check(requests, where):
+    for request in _VIEWS.check(requests, where):
         mapper.write(ViewRequest, request, messages.add(), where)
 
 
 def read_view_requests(messages: Any, where: str) -> List[ViewRequest]:
     """Return view requests; a camera asked for twice is refused."""
-    requests = [mapper.read(ViewRequest, message, where) for message in Few(MAX_VIEWS).check(messages, where)]
+    requests = [mapper.read(ViewRequest, message, where) for message in _VIEWS.check(messages, where)]
     if len({request.camera for request in requests}) != len(requests):
         raise Refusal(f"{where} asks for one camera twice.", "Ask once, with all the channels that are needed.")
     return requests
@@ -257,7 +258,7 @@ def read_answer(kind: str, message: Any) -> Answer:
 
 
 def _write_boxes(boxes: Sequence[ObjectBox], message: Any) -> None:
-    for index, box in enumerate(Few(MAX_BOXES).check(boxes, "boxes")):
+    for index, box in enumerate(_BOXES.check(boxes, "boxes")):
         where, small = f"boxes[{index}]", message.boxes.add()
         mapper.write_fields(ObjectBox, box, small, where, "centre", "rotation")
         mapper.write(Pose, Pose(box.centre, box.rotation), small.pose, f"{where}.pose")
@@ -266,7 +267,7 @@ def _write_boxes(boxes: Sequence[ObjectBox], message: Any) -> None:
 def read_object_boxes(message: Any) -> Tuple[ObjectBox, ...]:
     """Return the boxes of an ObjectBoxes message in their order."""
     boxes = []
-    for index, small in enumerate(Few(MAX_BOXES).check(message.boxes, "boxes")):
+    for index, small in enumerate(_BOXES.check(message.boxes, "boxes")):
         where = f"boxes[{index}]"
         pose: Pose = mapper.read(Pose, present(small, "pose", where), f"{where}.pose")
         fields = mapper.read_fields(ObjectBox, small, where, "centre", "rotation")

@@ -25,7 +25,7 @@ Accept = Callable[[int, Camera, int, bool], None]
 """Called with id, camera, frames and whether it failed, for each rollout that begins."""
 
 _Size = Tuple[int, int, int]
-_FRAMES = Whole(0, MAX_FRAMES)
+_FRAMES, _CONTEXT, _BATCH = Whole(0, MAX_FRAMES), Few(MAX_CONTEXT), Few(limits.MAX_BATCH)
 
 
 def _check_request(ids: Sequence[int], poses: int, actions: int, where: str) -> None:
@@ -52,7 +52,7 @@ def write_rollout_request(request: RolloutRequest, where: str = "request") -> Sp
     splice.add_message(message.VIEW_FIELD_NUMBER, write_tensor(request.view, "uint8", size, f"{where}.view"))
     if request.depth is not None:
         splice.add_message(message.DEPTH_FIELD_NUMBER, write_depth(request.depth, camera, f"{where}.depth"))
-    for index, view in enumerate(Few(MAX_CONTEXT).check(request.context, f"{where}.context")):
+    for index, view in enumerate(_CONTEXT.check(request.context, f"{where}.context")):
         splice.add_message(message.CONTEXT_FIELD_NUMBER, _write_context(view, size, f"{where}.context[{index}]"))
     return splice
 
@@ -79,7 +79,7 @@ def read_rollout_request(message: Any, where: str = "request") -> RolloutRequest
     depth: Optional[Depth] = None
     if message.HasField("depth"):
         depth = read_depth(message.depth, camera, f"{where}.depth")
-    context = enumerate(Few(MAX_CONTEXT).check(message.context, f"{where}.context"))
+    context = enumerate(_CONTEXT.check(message.context, f"{where}.context"))
     return RolloutRequest(
         view=read_tensor(present(message, "view", where), "uint8", size, f"{where}.view"),
         frames=ascending(message.frames, f"{where}.frames", 1, actions),
@@ -91,7 +91,7 @@ def read_rollout_request(message: Any, where: str = "request") -> RolloutRequest
 
 def write_batch(requests: Sequence[RolloutRequest]) -> Splice:
     """Return a WorldModelImagineRequest message."""
-    Few(limits.MAX_BATCH).check(requests, "requests")
+    _BATCH.check(requests, "requests")
     _check_request([request.id for request in requests], 0, 0, "requests")
     message = Splice.of(wiw_pb2.WorldModelImagineRequest())
     field = wiw_pb2.WorldModelImagineRequest.REQUESTS_FIELD_NUMBER
@@ -104,7 +104,7 @@ def write_batch(requests: Sequence[RolloutRequest]) -> Splice:
 
 def read_batch(message: Any) -> List[RolloutRequest]:
     """Return the requests of a batch, whose ids differ."""
-    Few(limits.MAX_BATCH).check(message.requests, "requests")
+    _BATCH.check(message.requests, "requests")
     requests = [read_rollout_request(item, f"requests[{index}]") for index, item in enumerate(message.requests)]
     _check_request([request.id for request in requests], 0, 0, "requests")
     return requests

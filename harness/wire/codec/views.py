@@ -29,7 +29,7 @@ _KEPT = 256
 _KEPT_BYTES = 1024
 """What passed all checks is kept, since the views of a run are few; nothing large or countless, because a stranger may
 have sent it."""
-_NAME = Text()
+_NAME, _VIEWS = Text(), Few(MAX_VIEWS)
 
 
 class _Image(NamedTuple):
@@ -176,14 +176,14 @@ def read_view(message: Any, images: Images, where: str) -> Tuple[str, View]:
 
 def add_views(views: Mapping[str, View], message: Splice, field: int, images: Arrays, where: str) -> None:
     """Append views by camera name to a repeated field of ``message``, and their images to ``images``."""
-    Few(MAX_VIEWS).check(views, where)
+    _VIEWS.check(views, where)
     for name, view in views.items():
         message.add_encoded(field, write_view(name, view, images, f"{where}.{name}"))
 
 
 def read_views(messages: Any, images: Images, where: str) -> Dict[str, View]:
     """Return views by camera name; a name given twice is refused."""
-    Few(MAX_VIEWS).check(messages, where)
+    _VIEWS.check(messages, where)
     views: Dict[str, View] = {}
     for message in messages:
         name, view = read_view(message, images, where)
