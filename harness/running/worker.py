@@ -57,7 +57,7 @@ from harness.running.messages import (
 )
 from harness.running.plan import RunPlan, decode_plan
 from harness.running.player import Player, make_player
-from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL
+from harness.runtimes.service import ENVIRONMENT, WORLD_MODEL
 
 _PR_SET_PDEATHSIG = 1
 _LAST_WORDS_S = 5.0

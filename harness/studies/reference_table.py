@@ -11,7 +11,7 @@ from harness.scoring.data import RunData
 from harness.scoring.metrics import metrics_table
 from harness.scoring.references import CEILING
 from harness.studies.paired_differences import lead, size
-from harness.studies.preregistration import WantedRange
+from harness.studies.resolution import WantedRange
 from harness.studies.run_selection import ORACLE, SELF, Found, Missing, command_of, play_command
 from tasks.suite import PANORAMA, PERSPECTIVE
 
