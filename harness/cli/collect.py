@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.collect_arguments import PUBLISHED_RIG, CollectArguments
 from harness.cli.console import note, print_json, say
-from harness.cli.live import SEPARATOR, clear_live, show_live
+from harness.cli.live import SEPARATOR, LiveBar, clock
 from harness.cli.taking import taking, words_of
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from harness.collecting.plan import CollectPlan
 
 MAX_PROCESSES = 64
-INTERVAL_S = 5.0
 EXAMPLE = "For example: python benchmark.py collect demo data/ 2 --clips 50"
 
 
@@ -49,8 +47,8 @@ def collect_command(asked: CollectArguments) -> int:
     folder = asked.output_dir / asked.exp_id
     begun = time.monotonic()
     again = command("collect", *words_of(asked))
-    with telling_how_on(lambda ended: again):
-        outcome = collect(folder, plan, machine, asked.num_processes, CollectLine())
+    with telling_how_on(lambda ended: again), CollectLine() as line:
+        outcome = collect(folder, plan, machine, asked.num_processes, line)
     if outcome.interrupted:
         note(f"PARTIAL: {outcome.clips}/{plan.clips} clips are recorded; continue with  {again}")
         return PARTIAL_CODE
@@ -140,31 +138,19 @@ def meant_for(plan: CollectPlan) -> str:
     return f"{told}: --suite {suite.name} --tier {tier}" if tier else f"{told}; no tier of {suite.name} plays them"
 
 
-class CollectLine:
-    """Called with every `CollectProgress`: one live line on a terminal, a line every few seconds elsewhere."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._printed_at = 0.0
+class CollectLine(LiveBar):
+    """Called with every `CollectProgress`; shows how far a collection is."""
 
     def __call__(self, progress: CollectProgress) -> None:
-        """Show how far a collection is."""
-        now = time.monotonic()
-        finished = progress.clips == progress.total
         for sentence in progress.said:
-            if self._live:
-                clear_live()
-            note(sentence)
-        if self._live:
-            show_live(describe(progress), "\n" * finished)
-        elif finished or now - self._printed_at >= INTERVAL_S:
-            note(describe(progress))
-            self._printed_at = now
+            self.say(sentence)
+        finished = progress.clips == progress.total
+        self.show(describe(progress), progress.clips, progress.total, "stop" * progress.stopping, finished)
 
 
 def describe(progress: CollectProgress) -> str:
     """Return one line: ``17/50 clips · 2 processes · 143 frames/s · 0:20 left``."""
-    from harness.cli.progress import clock, preparing
+    from harness.cli.progress import preparing
 
     parts = [f"{progress.clips}/{progress.total} clips", counted(progress.processes, "process", "processes")]
     if progress.stopping:

@@ -68,7 +68,7 @@ def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Cont
     from harness.scoring.data import load_run
     from harness.scoring.summary import Context
     from harness.studies.doses import read_curves
-    from harness.studies.reference_files import shipped_references
+    from harness.studies.shipped_references import shipped_references
 
     identity = folder.identity
     listing = read_runs(out)

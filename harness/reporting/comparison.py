@@ -19,13 +19,14 @@ from harness.records.journal import JournalRow
 from harness.reporting import comparison_texts as texts
 from harness.reporting import labels
 from harness.reporting.charts import difference_axis
-from harness.reporting.details import EpisodeReader, MapShape
-from harness.reporting.embedding import (
+from harness.reporting.details import (
     DETAIL_BYTES,
     LIMIT_BYTES,
     MAP_BYTES,
     PICTURE_BYTES,
     ROW_BYTES,
+    EpisodeReader,
+    MapShape,
     embedded_json,
     embedded_pictures,
     within,

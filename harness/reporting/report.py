@@ -21,13 +21,13 @@ from harness.records.folder import RunFolder
 from harness.records.journal import JournalRow
 from harness.reporting import labels
 from harness.reporting.charts import GapChart, gap_chart
-from harness.reporting.details import EpisodeReader
-from harness.reporting.embedding import (
+from harness.reporting.details import (
     DETAIL_BYTES,
     LIMIT_BYTES,
     MAP_BYTES,
     PICTURE_BYTES,
     ROW_BYTES,
+    EpisodeReader,
     embedded_json,
     embedded_pictures,
     within,

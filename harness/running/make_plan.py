@@ -30,10 +30,10 @@ from harness.running.run_options import (
 from harness.running.scenes import choose_scenes
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.runtimes.environments import FILES, has_module, titles_of
-from harness.runtimes.specs import ServiceSpec
+from harness.runtimes.service import ServiceSpec
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
-from harness.worldmodels.file_hashes import Progress, quiet
+from harness.worldmodels.digests import Progress, quiet
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Prepared, check, prepare

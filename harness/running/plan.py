@@ -12,7 +12,7 @@ from harness.contracts.metrics import MetricSpec
 from harness.records.from_plain import from_plain
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
-from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 
 SUITE_PLAYER = "harness.running.episode_runner:SuitePlayer"
 

@@ -12,7 +12,7 @@ from harness.scoring.data import RunData
 from harness.scoring.metrics import metric_of, rate, success_sample
 from harness.scoring.references import CEILING
 from harness.studies.paired_differences import lead, size
-from harness.studies.preregistration import WantedRange
+from harness.studies.resolution import WantedRange
 from harness.studies.run_selection import ORACLE, SELF, Found, Missing, command_of, play_command
 from tasks.registry import load_task
 from tasks.suite import PANORAMA, PERSPECTIVE

@@ -14,7 +14,7 @@ import pytest
 
 import harness.reporting.report as report_module
 from harness.records.folder import RunFolder
-from harness.reporting.embedding import embedded_json, embedded_pictures, within
+from harness.reporting.details import embedded_json, embedded_pictures, within
 from harness.reporting.report import write_report
 from harness.scoring.data import RunData
 from harness.scoring.summary import Context, as_results
