@@ -65,7 +65,7 @@ def measure(
     folder = going_on(plan, out, retry_errors) or create(plan, out)
     with asking(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress, retry_errors=retry_errors)
-    from harness.reporting.bank_exports import write_bank_results
+    from harness.reporting.exports import write_bank_results
     from harness.scoring.data import checked_run
 
     found = audit(folder, outcome.damage)

@@ -16,7 +16,7 @@ from harness.contracts.folders import absolute, cache_root
 from harness.running.plan import RunPlan
 from harness.running.services import Placement, plan_environment, scenes_folder, start
 from harness.runtimes.environments import MADE
-from harness.runtimes.python_start import python_path
+from harness.runtimes.interpreters import python_path
 from tasks.suite import AT, Suite, load_suite
 
 

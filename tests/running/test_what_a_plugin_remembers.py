@@ -17,7 +17,7 @@ from harness.running.episode_runner import SuitePlayer
 from harness.running.make_plan import make_plan
 from harness.running.run_options import RunOptions
 from harness.wire.generated import wiw_pb2
-from harness.worldmodels.camera_poses import pose_before
+from harness.worldmodels.conditioning import pose_before
 from tests.running.test_what_a_plugin_sees import Seen, encodings, places
 
 pytest.importorskip("numba")

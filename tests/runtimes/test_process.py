@@ -22,9 +22,8 @@ from harness.contracts.errors import DeadlineExceeded, Refusal, ServiceError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import RolloutRequest
 from harness.runtimes import process
-from harness.runtimes.ownership import lock_of
 from harness.runtimes.process import RunningService, start_process
-from harness.runtimes.sockets import process_start_time, processes_naming
+from harness.runtimes.sockets import lock_of, process_start_time, processes_naming
 from harness.runtimes.specs import WORLD_MODEL, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, WorldModelClient
 
