@@ -19,8 +19,8 @@ ALLOWED = {
     "harness.scoring": {"harness.records", "harness.contracts"},
     "harness.reporting": {"harness.scoring", "harness.records", "harness.contracts"},
     "harness.studies": {
-        "harness.auditing", "tasks", "harness.planning", "harness.worldmodels", "harness.scoring", "harness.records",
-        "harness.contracts",
+        "harness.auditing", "harness.banking", "tasks", "harness.planning", "harness.worldmodels", "harness.scoring",
+        "harness.records", "harness.contracts",
     },
     "harness.auditing": {
         "harness.banking", "tasks", "harness.worldmodels", "harness.records", "harness.contracts",

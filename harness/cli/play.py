@@ -99,7 +99,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
 
     What the suite ships was played under this hash, each episode with its trajectory's digest, so it gives any of them.
     """
-    from harness.studies.reference_files import shipped_references
+    from harness.studies.shipped_references import shipped_references
 
     identity = plan.identity
     suite = load_suite(identity.suite, identity.task)

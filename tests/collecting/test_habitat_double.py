@@ -31,7 +31,7 @@ from harness.running import run_images
 from harness.running.messages import Abort, Written
 from harness.runtimes.environments import collection_of, find_environment
 from harness.runtimes.images.declared import own_reference
-from harness.runtimes.specs import Mount
+from harness.runtimes.service import Mount
 from tasks.suite import load_suite
 from tests.collecting.toy import PLAN, ToyBackend, answer_of, make_data
 from tests.images.habitat.double import NO_EGL, double_python, write_floors

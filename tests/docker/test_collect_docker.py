@@ -22,7 +22,7 @@ from harness.collecting.worker import record
 from harness.contracts.errors import ServiceError
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.environments import find_environment
-from harness.runtimes.specs import ContainerSpec
+from harness.runtimes.service import ContainerSpec
 from tasks.suite import load_suite
 from tests.collecting.toy import PLAN
 from tests.docker.small_image import ROOT, _files
