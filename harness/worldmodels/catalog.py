@@ -6,6 +6,7 @@ say what they may hold.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Collection, Mapping, Sequence
@@ -180,6 +181,7 @@ def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntr
     ]
 
 
+@functools.lru_cache(maxsize=64)
 def _parse(content: bytes, source: str) -> tuple[_Family, tuple[_Model, ...]]:
     try:
         if len(content) > MAX_BYTES:
