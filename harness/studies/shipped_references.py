@@ -186,7 +186,7 @@ def find_references(
             continue
         rows = audit(folder)
         rows.findings.raise_damage(folder.path)
-        run = checked_run(folder, rows.rows, rows.findings)
+        run = checked_run(folder, rows.rows, rows.findings, rows.metrics)
         if identity.episodes_subset == episodes and all(result.state in PLAYED for result in run.results):
             found[identity.wm] = run
     missing = [Missing(wm, _command(suite, tier, wm, episodes)) for wm in sorted(wanted - set(found))]

@@ -27,12 +27,10 @@ from harness.contracts.observations import (
 )
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.channel import Connection, Deadlines, check_health, reading_reply
-from harness.wire.codec import queries
-from harness.wire.codec.candidate_frames import Planted, write_planted
-from harness.wire.codec.episodes import read_manifest
+from harness.wire.codec import mapper, queries
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
-from harness.wire.codec.observations import read_environment_spec, read_observations, read_reset_reply
-from harness.wire.codec.rollouts import RolloutReader, write_batch, write_candidates
+from harness.wire.codec.observations import read_observations, read_reset_reply
+from harness.wire.codec.rollouts import RolloutReader, write_batch
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import (
     ExpectedRollouts,
@@ -74,7 +72,7 @@ class EnvironmentClient(Environment):
             reply = parse("EnvironmentDescription", data)
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
-            spec = read_environment_spec(present(reply, "spec", "description"))
+            spec: EnvironmentSpec = mapper.read(EnvironmentSpec, present(reply, "spec", "description"), "spec")
         check_spec_digest(reply.spec_digest, spec, self._connection.name)
         if self._expected is not None:
             check_expected(spec, self._expected, self._connection.name)
@@ -172,16 +170,16 @@ class EnvironmentClient(Environment):
         candidates: Sequence[Candidate],
         camera: str,
         frames: Sequence[Sequence[int]],
-        planted: Optional[Planted],
+        planted: Optional[queries.Planted],
     ) -> Iterator[Rollout]:
         spec = self._known_spec()
         if not spec.can_imagine:
             raise Refusal(f"the environment {spec.name} cannot imagine.", "Use a world model instead of gtsim.")
         seen_by = (spec.rig.camera(camera),)
         request = wiw_pb2.EnvironmentImagineRequest()
-        write_candidates(candidates, camera, frames, request)
+        queries.write_candidates(candidates, camera, frames, request)
         if planted is not None:
-            write_planted(*planted, request)
+            queries.write_planted(*planted, request)
         expected = ExpectedRollouts(
             {index: len(wanted) for index, wanted in enumerate(frames)},
             dict.fromkeys(range(len(candidates)), seen_by),
@@ -228,7 +226,7 @@ class WorldModelClient:
             reply = parse("WorldModelDescription", data)
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
-            manifest = read_manifest(present(reply, "manifest", "description"))
+            manifest: ModelManifest = mapper.read(ModelManifest, present(reply, "manifest", "description"), "manifest")
         check_spec_digest(reply.spec_digest, manifest, self._connection.name)
         if self._expected is not None:
             check_expected(manifest, self._expected, self._connection.name)
