@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts.errors import DeadlineExceeded, ServiceError
+from harness.records.identity import ImageRecord
+from harness.running.services import SCENES_IN_CONTAINER, Placement, environment_service
 from harness.runtimes.exits import ServiceLog
-from harness.runtimes.interpreters import ONE_THREAD
 from harness.runtimes.service import (
-    ENVIRONMENT,
-    ContainerSpec,
     Mount,
     ServiceLimits,
     ServiceSpec,
@@ -45,7 +44,6 @@ class Machine:
 
 
 START_S = 180.0
-SCENES_IN_CONTAINER = "/scenes"
 _DEATH_WAIT_S = 5.0
 """How long a process is waited for that may be ending: aborting native code first writes its stack."""
 
@@ -55,13 +53,10 @@ def service_spec(name: str, entry_point: str, machine: Machine, options: Mapping
 
     A container sees the folder of scenes read-only, and the one GPU that was chosen.
     """
-    if not machine.image_id:
-        variables = {"CUDA_VISIBLE_DEVICES": machine.gpu} if machine.gpu else {}
-        return ServiceSpec(ENVIRONMENT, name, entry_point, (), machine.python, dict(options), {}, variables)
+    where = Placement(bool(machine.image_id), machine.python, machine.gpu)
+    image = ImageRecord(machine.image, machine.image_id) if machine.image_id else None
     mounts = (Mount(machine.scenes_dir, SCENES_IN_CONTAINER),) if machine.scenes_dir else ()
-    container = ContainerSpec(machine.image, machine.image_id, mounts, machine.gpu)
-    threads = dict.fromkeys(ONE_THREAD, "1")
-    return ServiceSpec(ENVIRONMENT, name, entry_point, (), "", dict(options), {}, threads, container)
+    return environment_service(name, entry_point, options, where, image, mounts)
 
 
 class SimulatorService:

@@ -14,7 +14,7 @@ from typing import Optional
 from harness.collecting.distance_fields import FAR, Ways
 from harness.collecting.layouts import file_digest
 from harness.collecting.plan import PLAIN, Recorded
-from harness.collecting.services import SCENES_IN_CONTAINER, Machine, SimulatorService, service_spec
+from harness.collecting.services import Machine, SimulatorService, service_spec
 from harness.collecting.simulators import Frame, OpenScene
 from harness.contracts.actions import Primitive
 from harness.contracts.cameras import Camera, Pose
@@ -23,6 +23,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.observations import Observation, TopDownMap, ViewRequest
 from harness.contracts.scene_names import scene_file
 from harness.contracts.walkable import read_walkable
+from harness.running.services import SCENES_IN_CONTAINER
 from harness.runtimes.environments import DeclaredEnvironment, EnvironmentFacts, collection_of
 from harness.wire.client import Deadlines
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
@@ -85,29 +85,31 @@ def plan_environment(
         raise Refusal(f"{environment.title} plays no episodes.", "Choose another suite.")
     if not where.container:
         environment.require_module(where.python or sys.executable)
-        plan = ServiceSpec(
-            ENVIRONMENT,
-            environment.name,
-            profile.entry_point,
-            python=where.python,
-            options=profile.values(_facts(suite, str(folder), digests, where.gpu)),
-            environment_variables=_gpu_variables(where.gpu),
-        )
-        return plan, None
+        options = profile.values(_facts(suite, str(folder), digests, where.gpu))
+        return environment_service(environment.name, profile.entry_point, options, where), None
     image = find_image(own_image(profile.image))
     if environment.scenes == MADE:
         mount = Mount(str(_container_homes(folder)), HOMES_IN_CONTAINER, writable=True)
     else:
         mount = Mount(str(folder), SCENES_IN_CONTAINER)
-    plan = ServiceSpec(
-        ENVIRONMENT,
-        environment.name,
-        profile.entry_point,
-        options=profile.values(_facts(suite, mount.target, digests, where.gpu)),
-        environment_variables=_container_variables(),
-        container=ContainerSpec(image.reference, image.id, (mount,), where.gpu),
-    )
-    return plan, image
+    options = profile.values(_facts(suite, mount.target, digests, where.gpu))
+    return environment_service(environment.name, profile.entry_point, options, where, image, (mount,)), image
+
+
+def environment_service(
+    name: str,
+    entry_point: str,
+    options: Mapping[str, Any],
+    where: Placement,
+    image: Optional[ImageRecord] = None,
+    mounts: Tuple[Mount, ...] = (),
+) -> ServiceSpec:
+    """Return how to start an environment: in a container of ``image`` that sees ``mounts``, else as a process."""
+    spec = ServiceSpec(ENVIRONMENT, name, entry_point, options=dict(options))
+    if image is None:
+        return replace(spec, python=where.python, environment_variables=_gpu_variables(where.gpu))
+    box = ContainerSpec(image.reference, image.id, mounts, where.gpu)
+    return replace(spec, environment_variables=_container_variables(), container=box)
 
 
 def scenes_folder(plan: ServiceSpec, suite: Suite) -> Path:

@@ -18,7 +18,7 @@ from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.pipeline import check_folder
 from harness.collecting.plan import PLAIN, RECORD, Recorded, plan_from_plain, plan_to_plain, read_plan
 from harness.collecting.recording import MOST_M, read_depth, stored
-from harness.collecting.services import SCENES_IN_CONTAINER, Machine, service_spec
+from harness.collecting.services import Machine, service_spec
 from harness.collecting.validate import check_dataset
 from harness.collecting.walk_service import WalkService, facts_of
 from harness.contracts.errors import Refusal, ServiceError, WiwError
@@ -28,6 +28,7 @@ from harness.records.identity import ImageRecord
 from harness.running import run_images
 from harness.running.messages import Abort, Written
 from harness.running.run_options import check_runtime
+from harness.running.services import SCENES_IN_CONTAINER
 from harness.runtimes.environments import collection_of, find_environment
 from harness.runtimes.images.declared import own_reference
 from harness.runtimes.service import Mount
