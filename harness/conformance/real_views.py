@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Iterator, Optional, Sequence
 
 from harness.contracts.cameras import Pose, Vec3, quaternion_to_yaw, yaw_to_quaternion
+from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import cache_root
@@ -150,5 +151,5 @@ def _render(
     """Return the view at an offset from the start: a goal view can be taken at any pose, without walking there."""
     wrapped = (yaw_deg + 180.0) % 360.0 - 180.0
     pose = Pose(_at(episode.start.position, yaw_deg, *offset), yaw_to_quaternion(wrapped))
-    reply = environment.reset(replace(episode, goal=pose), 0, [], [ViewRequest(camera)])
+    reply = environment.reset(replace(episode, payload={"goal": to_plain(pose)}), 0, [], [ViewRequest(camera)])
     return reply.goal_views[camera]

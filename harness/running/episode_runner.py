@@ -7,7 +7,6 @@ from pathlib import Path
 from harness.contracts.cameras import Rig
 from harness.contracts.episodes import Episode
 from harness.contracts.trajectories import PlayedEpisode
-from harness.planning.registry import make_score
 from harness.planning.warm_up import compile_score
 from harness.running.plan import RunPlan, check_suite
 from harness.running.player import Starting, unheard
@@ -43,7 +42,7 @@ class SuitePlayer:
         loop = self._tier.loop
         cameras = rig.camera(loop.agent_camera), rig.camera(loop.goal_camera)
         starting("worker")
-        score = make_score(loop.score)
+        score = self._task.parts.make_score(loop.score)
         compile_score(
             score, *cameras, lambda done, known: starting("worker", f"compiling the score, {done} of {known}")
         )

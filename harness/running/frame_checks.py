@@ -252,10 +252,10 @@ class LivenessGate(Environment):
 
     def _look_at_goal(self, name: str, view: View, episode: Episode, seed: int) -> None:
         """Look at a goal view; a doubtful one again, from the goal, and back to the start."""
-        memory, doubt = self._doubted(self._goals, name, f"goal view {name!r}", view, episode.goal)
+        memory, doubt = self._doubted(self._goals, name, f"goal view {name!r}", view, Pose.of(episode.payload["goal"]))
         if doubt is None:
             return
-        self._environment.reset(replace(episode, start=episode.goal), seed, [], [])
+        self._environment.reset(replace(episode, start=Pose.of(episode.payload["goal"])), seed, [], [])
         looks = self._looks(name)
         self._environment.reset(episode, seed, [], [])
         self._believe(memory, doubt, view.rgb, *looks)

@@ -6,9 +6,9 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import NONE, ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.names import nearest
-from harness.planning.registry import check_score, imagines
 from harness.runtimes.environments import LOOKAHEAD, declared_environments
 from harness.worldmodels.planted_errors import planted_errors
+from tasks.registry import load_task
 from tasks.suite import Suite, Tier
 
 ORACLE = "oracle"
@@ -21,13 +21,13 @@ def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
     That is a model of kind ``none`` that the suite names no reviser for, so that nothing would choose; a score
     without its weights; and errors of motion or the oracle in an environment that cannot walk without moving.
     """
-    loop = tier.loop_for(manifest.name)
-    if manifest.kind == NONE and imagines(loop):
+    loop, parts = tier.loop_for(manifest.name), load_task(suite.task).parts
+    if manifest.kind == NONE and parts.imagines(loop):
         raise Refusal(
             f"suite {tier.suite} has no reference {manifest.name!r}, so nothing says how it chooses.",
             nearest(manifest.name, [reference.wm for reference in tier.references]),
         )
-    check_score(loop.score)
+    parts.check_score(loop.score)
     if LOOKAHEAD in suite.played_by.capabilities:
         return
     if planted_errors(manifest).motion != NO_ERROR or loop.reviser.name == ORACLE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, ModelManifest
-from harness.planning.registry import judges
+from tasks.registry import load_task
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
 
 
@@ -59,6 +59,7 @@ def tier_for(suite: Suite, view: str) -> str:
 
 
 def _can_judge(tier: Tier, name: str, kind: str, view: str) -> bool:
+    judges = load_task(tier.task).parts.judges
     if kind != PLUGIN:  # the simulator imagines what the agent sees
         return tier.view == PERSPECTIVE or judges(tier.loop_for(name), view)
     return (tier.view, view) != (PERSPECTIVE, PANORAMA) and judges(tier.loop_for(name), view)

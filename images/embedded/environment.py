@@ -176,9 +176,10 @@ class EmbeddedEnvironment(Environment):
         in a scene that was being played the present state is then kept, else no episode is being played.
         """
         scene = self._load_scene(episode.scene)
-        for role, pose in (("start", episode.start), ("goal", episode.goal)):
+        shown = Pose.of(episode.payload["goal"]) if goal_views else episode.start
+        for role, pose in (("start", episode.start), ("goal", shown)):
             scene.navigator.check(pose.position, role, f"scene {episode.scene!r}")
-        body, goal = body_at(episode.start), body_at(episode.goal)
+        body, goal = body_at(episode.start), body_at(shown)
         if self._scene is not scene or self._views is None:
             self._views = SceneViews(scene)
         self._scene, self._body, self._collided = scene, body, False

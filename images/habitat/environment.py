@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.contracts.actions import Action, Candidate, Primitive
-from harness.contracts.cameras import Vec3
+from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import (
@@ -114,9 +114,10 @@ class HabitatEnvironment(Environment):
         in a scene that was being played the present state is then kept, else no episode is being played.
         """
         navigation = self._opened(episode.scene)
-        for role, pose in (("start", episode.start), ("goal", episode.goal)):
+        shown = Pose.of(episode.payload["goal"]) if goal_views else episode.start
+        for role, pose in (("start", episode.start), ("goal", shown)):
             navigation.check(pose.position, role, f"scene {episode.scene!r}")
-        body, goal = self._steps.body_at(episode.start), self._steps.body_at(episode.goal)
+        body, goal = self._steps.body_at(episode.start), self._steps.body_at(shown)
         self._scene, self._navigation = episode.scene, navigation
         self._body, self._collided = body, False
         assert self._walkable is not None

@@ -62,7 +62,7 @@ class HabitatCollectEnvironment(HabitatEnvironment):
             else:
                 raise NotNavigable(f"none of {_DRAWS} random positions of scene {episode.scene!r} is walkable.")
             start = Pose((x, y, z), (1.0, 0.0, 0.0, 0.0))
-            episode = replace(episode, start=start, goal=start)
+            episode = replace(episode, start=start)
         return super().reset(episode, seed, views, goal_views)
 
 

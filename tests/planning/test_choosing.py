@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, navigation_space
-from harness.planning.memory import remaining_ends
-from harness.planning.odometry import Odometry
-from harness.planning.proposers.heading_fan import HeadingFan
 from harness.planning.revisers import STAY, Similarity, Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
+from tasks.navigation.memory import remaining_ends
+from tasks.navigation.odometry import Odometry
+from tasks.navigation.proposers.heading_fan import HeadingFan
 
 SPACE = navigation_space()
 STEP = {p.name: p for p in SPACE.primitives}

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from harness.planning.registry import check_score, make_proposer, make_reviser
 
 from harness.contracts.errors import Refusal
+from harness.planning import lpips_metric
 from harness.planning.evidence import IMAGINED, NOTHING
-from harness.planning.registry import check_score, make_proposer, make_reviser
-from harness.planning.scores import lpips_metric
 from tasks import requirements, suite_files
 from tasks.registry import list_tasks, load_task
 from tasks.suite import TASKS_FOLDER, Suite, list_suites, load_suite, suite_hash

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.episodes import Episode
-from harness.planning.scores.learnt import load_network
+from tasks.ignav.scores.learnt import load_network
 from tasks.suite import DRAFT, FROZEN, PERSPECTIVE, TASKS_FOLDER, load_suite
 
 SUITE = load_suite("embedded-v1")

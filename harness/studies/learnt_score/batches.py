@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
-from harness.planning.scores.learnt_file import read_tensors
 from harness.studies.learnt_score.home_data import FORMAT, SUFFIX
+from tasks.ignav.scores.learnt_file import read_tensors
 
 TRAIN, VALIDATION = "train", "validation"
 

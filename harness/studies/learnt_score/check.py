@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from harness.contracts.errors import Refusal, WiwError
-from harness.planning.scores.learnt_file import read_tensors
-from harness.planning.scores.learnt_network import Network, network_from
 from harness.studies.learnt_score.batches import TRAIN, Homes, as_images, halved, homes_by_split
 from harness.studies.learnt_score.card import card_of, error_table
 from harness.studies.learnt_score.evaluate import CONDITIONS, Errors, by_band
+from tasks.ignav.scores.learnt_file import read_tensors
+from tasks.ignav.scores.learnt_network import Network, network_from
 
 GOALS, EACH = 8, 16
 

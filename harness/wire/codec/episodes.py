@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
+from harness.contracts.digest import canonical_json
 from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
+from harness.contracts.json_limits import parse_json
 from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.wire.codec.basic_messages import read_pose, read_texts, write_pose
 from harness.wire.codec.messages import present
 from harness.wire.codec.settings import read_settings, write_settings
-from harness.wire.limits import MAX_NAME, MAX_PATH, MAX_TAGS, MAX_TEXT, at_least_zero, few, finite, text, whole
+from harness.wire.limits import FIX_SENDER, MAX_NAME, MAX_PATH, MAX_TAGS, MAX_TEXT, few, finite, text, whole
 
 _EPISODE_TEXTS = ("id", "task", "tier", "split", "scene", "home")
-_EPISODE_METRES = ("radius_m", "geodesic_m")
 _LIMITS = {"card": MAX_TEXT, "description": MAX_TEXT, "weights": MAX_PATH}
 _MANIFEST_NAMES = ("name", "family", "kind", "conditioning", "view", "entry_point", "image", "licence", "base")
 _MANIFEST_TEXTS = (*_MANIFEST_NAMES, "dtype", "home_suite", "card", "description", "weights")
@@ -28,10 +30,8 @@ def write_episode(episode: Episode, message: Any, where: str = "episode") -> Non
     few(episode.tags, f"{where}.tags", MAX_TAGS)
     for name in _EPISODE_TEXTS:
         setattr(message, name, text(getattr(episode, name), f"{where}.{name}"))
-    for name in _EPISODE_METRES:
-        setattr(message, name, at_least_zero(getattr(episode, name), f"{where}.{name}"))
     write_pose(episode.start, message.start, f"{where}.start")
-    write_pose(episode.goal, message.goal, f"{where}.goal")
+    message.payload = text(canonical_json(episode.payload).decode(), f"{where}.payload", MAX_TEXT)
     message.reference_actions = whole(episode.reference_actions, f"{where}.reference_actions")
     message.tags.extend(text(tag, f"{where}.tags") for tag in episode.tags)
 
@@ -39,14 +39,23 @@ def write_episode(episode: Episode, message: Any, where: str = "episode") -> Non
 def read_episode(message: Any, where: str = "episode") -> Episode:
     """Return an episode."""
     values: Any = {name: text(getattr(message, name), f"{where}.{name}") for name in _EPISODE_TEXTS}
-    values.update({name: at_least_zero(getattr(message, name), f"{where}.{name}") for name in _EPISODE_METRES})
     return Episode(
         start=read_pose(present(message, "start", where), f"{where}.start"),
-        goal=read_pose(present(message, "goal", where), f"{where}.goal"),
         reference_actions=int(message.reference_actions),
+        payload=_read_payload(message.payload, f"{where}.payload"),
         tags=read_texts(message.tags, f"{where}.tags"),
         **values,
     )
+
+
+def _read_payload(found: str, where: str) -> Dict[str, Any]:
+    try:
+        payload = parse_json(text(found, where, MAX_TEXT) or "{}")
+    except ValueError as error:
+        raise Refusal(f"{where} is no JSON: {error}.", FIX_SENDER) from error
+    if not isinstance(payload, dict):
+        raise Refusal(f"{where} is {type(payload).__name__}, not an object.", FIX_SENDER)
+    return payload
 
 
 def _text_limit(name: str) -> int:

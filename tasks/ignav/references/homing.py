@@ -22,11 +22,13 @@ from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.contracts.portable import PI, TWO_PI, atan2, sincos
 from harness.planning.evidence import EndScores
-from harness.planning.odometry import Odometry
 from harness.planning.proposals import End, Proposal
-from harness.planning.scores import descriptors
-from harness.planning.scores.classical import Description, Weights, describe
-from harness.planning.scores.crops import CropMap, Image, crop_into, crop_map, reduce_to
+from harness.planning.revisers import Similarity
+from harness.planning.score_protocol import Score
+from tasks.ignav.scores import descriptors
+from tasks.ignav.scores.classical import Description, Weights, describe
+from tasks.ignav.scores.crops import CropMap, Image, crop_into, crop_map, reduce_to
+from tasks.navigation.odometry import Odometry
 
 HEADINGS = 16
 SIZE = 32
@@ -37,6 +39,16 @@ ZOOMS = (1.0, 1.4, 0.7, 2.0, 2.8, 4.0)
 
 DEPTH_M = 2.5
 """How far everything is taken to be: at zoom z the goal view was taken DEPTH_M * (1 - 1 / z) metres ahead."""
+
+
+HOMING = "homing"
+"""Evidence of the reviser: where classical image homing believes the goal to be."""
+
+
+class NearestToMatch(Similarity):
+    """The reviser: takes the end nearest to where classical image homing believes the goal to be."""
+
+    evidence = HOMING
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,11 @@ class Homing:
                 if score > best.score:
                     best = Match(score, heading, zoom)
         return best
+
+
+def homing(score: Score, goal: View) -> Homing:
+    """Return what scores by homing, which makes no use of the tier's score."""
+    return Homing(goal)
 
 
 def similarity(one: Description, other: Description) -> float:

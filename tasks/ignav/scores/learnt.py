@@ -15,9 +15,9 @@ import numpy.typing as npt
 from harness.contracts.cameras import EQUIRECT, PINHOLE
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
-from harness.planning.scores.crops import Image, reduce_to
-from harness.planning.scores.learnt_kernels import HEADINGS
-from harness.planning.scores.learnt_network import (
+from tasks.ignav.scores.crops import Image, reduce_to
+from tasks.ignav.scores.learnt_kernels import HEADINGS
+from tasks.ignav.scores.learnt_network import (
     BAND_HEIGHT,
     BAND_WIDTH,
     GOAL_SIZE,
@@ -25,7 +25,7 @@ from harness.planning.scores.learnt_network import (
     Network,
     network_from,
 )
-from harness.planning.scores.learnt_weights import read_weights
+from tasks.ignav.scores.learnt_weights import read_weights
 
 GOAL_HFOV_DEG = 90.0
 UNSEEN = 127.5

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from harness.planning.registry import check_score, judges, make_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,14 +20,13 @@ from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.planning.config import LoopConfig, PartConfig
-from harness.planning.registry import check_score, judges, make_score
-from harness.planning.scores import learnt_weights
-from harness.planning.scores.learnt import GoalComparer
-from harness.planning.scores.learnt_file import read_metadata, read_tensors, write_tensors
-from harness.planning.scores.learnt_kernels import exponential
-from harness.planning.scores.learnt_network import network_from
+from tasks.ignav.scores import learnt_weights
+from tasks.ignav.scores.learnt import GoalComparer
+from tasks.ignav.scores.learnt_file import read_metadata, read_tensors, write_tensors
+from tasks.ignav.scores.learnt_kernels import exponential
+from tasks.ignav.scores.learnt_network import network_from
 from tests.e2e.portable_roots import machines
-from tests.planning.learnt_weights import FRONT, PANO, picture, random_tensors, scores, write_weights
+from tests.tasks.ignav.learnt_weights import FRONT, PANO, picture, random_tensors, scores, write_weights
 
 ROOT = Path(__file__).parents[2]
 
@@ -161,7 +161,7 @@ def test_scores_have_the_same_bits_on_other_cpus(tmp_path: Path) -> None:
     for name, machine in machines(tmp_path).items():
         if name == "native":
             continue
-        command = [*machine.interpreter, "-m", "tests.planning.learnt_weights"]
+        command = [*machine.interpreter, "-m", "tests.tasks.ignav.learnt_weights"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **machine.environment}
         done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         assert json.loads(done.stdout) == expected, name

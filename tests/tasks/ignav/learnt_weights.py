@@ -1,6 +1,6 @@
 """Weights of the learnt score drawn at random: enough to test how it is computed, useless to navigate with.
 
-Run as a module it prints the bits of some scores: ``python -m tests.planning.learnt_weights``.
+Run as a module it prints the bits of some scores: ``python -m tests.tasks.ignav.learnt_weights``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from harness.contracts.cameras import Camera
 from harness.contracts.observations import RGB, View
-from harness.planning.scores.learnt import GoalComparer
-from harness.planning.scores.learnt_file import write_tensors
-from harness.planning.scores.learnt_network import network_from
+from tasks.ignav.scores.learnt import GoalComparer
+from tasks.ignav.scores.learnt_file import write_tensors
+from tasks.ignav.scores.learnt_network import network_from
 
 PANO = Camera("pano", "equirect", 128, 256, 360.0, 1.25)
 FRONT = Camera("front", "pinhole", 128, 128, 90.0, 1.25)

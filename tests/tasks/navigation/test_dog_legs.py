@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from harness.planning.registry import make_proposer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, Primitive, navigation_space, signed_turn
 from harness.contracts.errors import Refusal
 from harness.planning.config import PartConfig
-from harness.planning.odometry import Odometry
 from harness.planning.proposals import Proposal
-from harness.planning.proposers.dog_legs import DogLegs
-from harness.planning.registry import make_proposer
 from harness.planning.seeding import EpisodeSeeds
+from tasks.navigation.odometry import Odometry
+from tasks.navigation.proposers.dog_legs import DogLegs
 
 SPACE = navigation_space()
 GO = Primitive(FORWARD, 0.2)

@@ -1,4 +1,4 @@
-"""What every score answers: how much the views of an end look like the goal."""
+"""What every score answers: how much the views of an end look like what is asked for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIGITS = 6
 
 
 class Comparer(Protocol):
-    """Compares views with one goal."""
+    """Compares views with one prompt."""
 
     def __call__(self, views: Sequence[View]) -> float:
         """Return the score of an end from its imagined views (or of staying, from the present view); more is better."""
@@ -29,7 +29,7 @@ class HeadingComparer(Comparer, Protocol):
 
 
 class Score(Protocol):
-    """Makes a comparer for the goal of an episode, so that work on the goal view is done once."""
+    """Makes a comparer for the prompt of an episode, so that work on it is done once."""
 
-    def against(self, goal: View) -> Comparer:
-        """Return the comparer for ``goal``."""
+    def against(self, prompt: View) -> Comparer:
+        """Return the comparer for ``prompt``."""

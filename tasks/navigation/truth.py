@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Dict, Sequence
 
 from harness.contracts.cameras import Vec3
-from harness.contracts.observations import View
+from harness.contracts.observations import Observation, View
 from harness.planning.evidence import EndScores
 from harness.planning.proposals import End, Proposal
 from harness.wire.sdk import Environment
@@ -17,9 +17,18 @@ from harness.wire.sdk import Environment
 class TrueDistances:
     """Scores ends, and staying, by minus their true geodesic distance to the goal in metres."""
 
-    def __init__(self, environment: Environment, goal: Vec3) -> None:
+    def __init__(self, environment: Environment, goal: Vec3, radius_m: float) -> None:
         self._environment = environment
         self._goal = goal
+        self._radius_m = radius_m
+
+    def distance(self, seen: Observation) -> float:
+        """Return the walkable distance from where the body stands to the goal in metres."""
+        return self._environment.geodesic_distance(seen.pose.position, self._goal)
+
+    def is_solved(self, distance: float) -> bool:
+        """Say whether an episode that ends at this distance from its goal (metres) is solved."""
+        return distance <= self._radius_m
 
     def __call__(self, view: View, proposal: Proposal, ends: Sequence[End]) -> EndScores:
         """Return the scores of ``ends`` from where the body stands now; the view tells nothing more."""

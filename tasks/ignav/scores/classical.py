@@ -16,8 +16,8 @@ from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.kernels import compiled
 from harness.contracts.observations import View
-from harness.planning.scores import descriptors
-from harness.planning.scores.crops import CropMap, Image, crop_into, crop_map, reduce_to
+from tasks.ignav.scores import descriptors
+from tasks.ignav.scores.crops import CropMap, Image, crop_into, crop_map, reduce_to
 
 Array = npt.NDArray[np.float64]
 

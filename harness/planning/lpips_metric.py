@@ -10,14 +10,15 @@ import contextlib
 import importlib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, Optional
+from typing import Any, Iterator, Optional
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.contracts.errors import Refusal
 
-if TYPE_CHECKING:  # whether it can run is asked before anything heavy is loaded
-    from harness.planning.scores.crops import Image
+Image = npt.NDArray[np.float32]
+"""float32 [H, W, 3] in 0..255."""
 
 PACKAGES = ("torch", "torchvision", "lpips")
 HOW_TO_GET = (
@@ -39,7 +40,7 @@ def missing_part() -> Optional[str]:
 
 
 def require_lpips() -> None:
-    """Raise Refusal with what LPIPS lacks here and how to get it."""
+    """Raise Refusal with what LPIPS is missing here and how to get it."""
     missing = missing_part()
     if missing is not None:
         raise Refusal(f"the image metric lpips needs {missing}.", HOW_TO_GET)
@@ -69,10 +70,10 @@ class Lpips:
             package: Any = importlib.import_module("lpips")
             self._model = package.LPIPS(net="alex", verbose=False).eval()
 
-    def __call__(self, image: Image, goal: Image) -> float:
+    def __call__(self, one: Image, other: Image) -> float:
         """Return 1 - LPIPS; 1 is the same image."""
         with _explained(), self._torch.no_grad():
-            return 1.0 - float(self._model(self._tensor(image), self._tensor(goal)))
+            return 1.0 - float(self._model(self._tensor(one), self._tensor(other)))
 
     def _tensor(self, image: Image) -> Any:
         """Return a float32 image [H, W, 3] in 0..255 as a tensor [1, 3, H, W] in -1..1, as LPIPS expects."""

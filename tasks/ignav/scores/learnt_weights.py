@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, Mapping
 
 from harness.contracts.errors import Refusal
-from harness.planning.scores.learnt_file import TensorFile, read_tensors
+from tasks.ignav.scores.learnt_file import TensorFile, read_tensors
 
-WEIGHTS_FOLDER = Path(__file__).resolve().parents[3] / "tasks" / "ignav" / "scores"
+WEIGHTS_FOLDER = Path(__file__).resolve().parent
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raise Refusal where the weights that a score's constants name are missing or others."""
+    read_weights(str(params["weights"]), str(params["sha256"]))
 
 
 def read_weights(weights: str, sha256: str) -> TensorFile:

@@ -13,8 +13,8 @@ import numpy as np
 from harness.contracts.actions import Action, ActionSpace, Candidate
 from harness.contracts.errors import Refusal
 from harness.planning.proposals import End, Proposal
-from harness.planning.proposers.turns import Circle
 from harness.planning.seeding import EpisodeSeeds
+from tasks.navigation.proposers.turns import Circle
 
 SHORTEST_LEG, LONGEST_LEG = 2, 8
 """Forwards of a leg: 0.4 to 1.6 m."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from harness.planning.registry import make_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,13 +12,12 @@ from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import RGB, View, ViewRequest
 from harness.planning.config import PartConfig
-from harness.planning.registry import make_score
-from harness.planning.scores import descriptors
-from harness.planning.scores.classical import Classical, HeadingComparer
-from harness.planning.scores.crops import crop_into, crop_map, reduce_to
-from harness.planning.scores.front import FrontSimilarity
-from harness.planning.scores.lpips_metric import missing_part
+from harness.planning.lpips_metric import missing_part
 from harness.worldmodels.panorama import crop
+from tasks.ignav.scores import descriptors
+from tasks.ignav.scores.classical import Classical, HeadingComparer
+from tasks.ignav.scores.crops import crop_into, crop_map, reduce_to
+from tasks.ignav.scores.front import FrontSimilarity
 from tests.planning.toy import ToyEnvironment, toy_episode
 
 PANO = Camera("pano", "equirect", 128, 256, 360.0, 1.25)

@@ -18,21 +18,21 @@ from harness.planning import registry
 from harness.planning.agent import Agent, Parts
 from harness.planning.config import PartConfig
 from harness.planning.evidence import HOMING, IMAGINED, NOTHING, PRESENT, TRUTH
-from harness.planning.odometry import Odometry
 from harness.planning.proposals import End, Proposal
-from harness.planning.proposers.heading_fan import HeadingFan
-from harness.planning.references.look import Look, direction
 from harness.planning.seeding import EpisodeSeeds
 from harness.worldmodels.imaginer import EnvironmentImaginer
 from harness.worldmodels.panorama import crop
+from tasks.ignav.references.look import Look, direction
 from tasks.ignav.task import play_episode
+from tasks.navigation.odometry import Odometry
+from tasks.navigation.proposers.heading_fan import HeadingFan
 from tasks.suite import Reference, Tier, load_suite
 from tests.planning import toy
 from tests.planning.toy import FRONT, PANO, ToyEnvironment, toy_episode
 
 pytest.importorskip("numba", reason="homing and the classical score need numba (the extra 'embedded')")
 
-from harness.planning.references.homing import DEPTH_M, ZOOMS, Homing, Match
+from tasks.ignav.references.homing import DEPTH_M, ZOOMS, Homing, Match
 
 GO = Primitive(FORWARD, 0.2)
 LEFT, RIGHT = Primitive(TURN_LEFT, 22.5), Primitive(TURN_RIGHT, 22.5)

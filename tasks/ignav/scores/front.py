@@ -6,17 +6,17 @@ part of its own: a classical one needs no weights and is equal on every machine;
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence
+from typing import Any, Mapping, Protocol, Sequence
 
 import numpy as np
 
 from harness.contracts.cameras import EQUIRECT, PINHOLE
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
-from harness.planning.scores import descriptors
-from harness.planning.scores.classical import Weights, describe
-from harness.planning.scores.crops import Image, reduce_to
 from harness.worldmodels.panorama import front_crop
+from tasks.ignav.scores import descriptors
+from tasks.ignav.scores.classical import Weights, describe
+from tasks.ignav.scores.crops import Image, reduce_to
 
 
 class Metric(Protocol):
@@ -24,7 +24,7 @@ class Metric(Protocol):
 
     size: int
 
-    def __call__(self, image: Image, goal: Image) -> float:
+    def __call__(self, one: Image, other: Image) -> float:
         """Return how alike two float32 images [size, size, 3] in 0..255 are; more is more alike."""
 
 
@@ -35,19 +35,30 @@ class ClassicalMetric:
         self.size = size
         self._weights = Weights()
 
-    def __call__(self, image: Image, goal: Image) -> float:
+    def __call__(self, one: Image, other: Image) -> float:
         """Return the weighted similarity, in 0..2.5."""
-        a, b, w = describe(image), describe(goal), self._weights
+        a, b, w = describe(one), describe(other), self._weights
         cells, whole, hog = (descriptors.dot(x, y) for x, y in ((a.cells, b.cells), (a.whole, b.whole), (a.hog, b.hog)))
         return float(w.cells * cells + w.whole * whole + w.hog * hog)
+
+
+LPIPS = "lpips"
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raise Refusal where the image metric of a score with these constants needs what is not installed."""
+    if params.get("metric") == LPIPS:
+        from harness.planning.lpips_metric import require_lpips
+
+        require_lpips()
 
 
 def load_metric(name: str, size: int) -> Metric:
     """Return the metric called ``name`` (``classical`` or ``lpips``) for images of ``size`` pixels."""
     if name == "classical":
         return ClassicalMetric(size)
-    if name == "lpips":
-        from harness.planning.scores.lpips_metric import Lpips
+    if name == LPIPS:
+        from harness.planning.lpips_metric import Lpips
 
         return Lpips(size)
     raise Refusal(f"the front score knows no image metric {name!r}.", "Known: classical, lpips.")

@@ -11,8 +11,8 @@ from typing import List, Sequence
 from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
 from harness.contracts.errors import Refusal
 from harness.planning.proposals import End, Proposal
-from harness.planning.proposers.turns import Circle
 from harness.planning.seeding import EpisodeSeeds
+from tasks.navigation.proposers.turns import Circle
 
 
 class LookFan:

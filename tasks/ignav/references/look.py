@@ -15,9 +15,19 @@ from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.contracts.portable import TWO_PI, atan2
 from harness.planning.evidence import EndScores
-from harness.planning.odometry import Odometry
 from harness.planning.proposals import End, Proposal
-from harness.planning.scores.base import Comparer, HeadingComparer
+from harness.planning.revisers import Similarity
+from harness.planning.score_protocol import Comparer, HeadingComparer, Score
+from tasks.navigation.odometry import Odometry
+
+PRESENT = "present"
+"""Evidence of the reviser: the score of what the present view shows in the direction of each end."""
+
+
+class BestDirection(Similarity):
+    """The reviser: takes the end in whose direction the present view looks most like the goal."""
+
+    evidence = PRESENT
 
 
 class Look:
@@ -41,6 +51,11 @@ class Look:
         seen: npt.NDArray[np.float64] = self._at_headings(view)
         headings = [direction(Odometry().advance(proposal.actions(end)), len(seen)) for end in ends]
         return EndScores(tuple(float(seen[heading]) for heading in headings), float(self._whole([view])))
+
+
+def look(score: Score, goal: View) -> Look:
+    """Return what scores the present view by the tier's own score."""
+    return Look(score.against(goal))
 
 
 def direction(place: Odometry, headings: int) -> int:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, Primitive, navigation_space, signed_turn
 from harness.contracts.errors import EpisodeError, Refusal
-from harness.planning.odometry import Odometry
-from harness.planning.proposers.heading_fan import HeadingFan
-from harness.planning.proposers.heuristic import Heuristic
 from harness.planning.seeding import EpisodeSeeds
+from tasks.navigation.odometry import Odometry
+from tasks.navigation.proposers.heading_fan import HeadingFan
+from tasks.navigation.proposers.heuristic import Heuristic
 
 SPACE = navigation_space()
 SEEDS = EpisodeSeeds(0, "e")

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from harness.contracts.actions import FORWARD, navigation_space, signed_turn
 from harness.contracts.errors import Refusal
-from harness.planning.odometry import Odometry
-from harness.planning.proposers.look_fan import LookFan
 from harness.planning.seeding import EpisodeSeeds
 from harness.worldmodels.folding import fold
+from tasks.navigation.odometry import Odometry
+from tasks.navigation.proposers.look_fan import LookFan
 
 SPACE = navigation_space()
 SEEDS = EpisodeSeeds(0, "e")

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.errors import Refusal
-from harness.planning.scores import learnt_kernels as kernels
-from harness.planning.scores.learnt_kernels import EDGE, WINDOW, WRAP
+from tasks.ignav.scores import learnt_kernels as kernels
+from tasks.ignav.scores.learnt_kernels import EDGE, WINDOW, WRAP
 
 Floats = npt.NDArray[np.float32]
 
