@@ -24,13 +24,13 @@ from harness.contracts.cameras import (
     yaw_to_quaternion,
 )
 from harness.contracts.digest import array_digest, canonical_json, digest, merkle_root
-from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.results import DecisionRecord, StepRecord
 from harness.contracts.trajectories import Trajectory
+from tests.image_goals import image_goal_episode
 
 HERE = Pose((1.0, 0.0, 2.0), yaw_to_quaternion(0.0))
-EPISODE = Episode("e", "ignav", "easy", "test", "test-0000", "test-0000", HERE, HERE, 0.5, 2.0, 12)
+EPISODE = image_goal_episode("e", "ignav", "easy", "test", "test-0000", "test-0000", HERE, HERE, 0.5, 2.0, 12)
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from harness.contracts.episodes import Episode
 from harness.contracts.observations import ResetReply, ViewRequest
+from tests.image_goals import changed, goal_of
 from tests.images.embedded.tiny_environment import tiny_episode
 from tests.running.planted import PlantedEnvironment
 
@@ -19,4 +19,4 @@ class SmallEnvironment(PlantedEnvironment):
     ) -> ResetReply:
         """Reset at the tiny home's own start and goal."""
         own = tiny_episode()
-        return super().reset(replace(episode, start=own.start, goal=own.goal), seed, views, goal_views)
+        return super().reset(changed(episode, start=own.start, goal=goal_of(own).goal), seed, views, goal_views)

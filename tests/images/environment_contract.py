@@ -20,6 +20,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import NotNavigable, Refusal
 from harness.contracts.observations import Observation, View, ViewRequest
 from harness.wire.sdk import Environment
+from tests.image_goals import changed, goal_of
 
 GO = Primitive(FORWARD, 0.2)
 LEFT = Primitive(TURN_LEFT, 22.5)
@@ -89,7 +90,7 @@ class EnvironmentContract:
 
     def test_goal_views_are_what_is_seen_at_the_goal(self, environment: Environment, episode: Episode) -> None:
         goal = environment.reset(episode, 0, [], [ViewRequest(self.pinhole)]).goal_views[self.pinhole]
-        there = replace(episode, start=episode.goal, goal=episode.start)
+        there = changed(episode, start=goal_of(episode).goal, goal=episode.start)
         seen = environment.reset(there, 0, [ViewRequest(self.pinhole)], []).observation.views[self.pinhole]
         assert np.array_equal(goal.rgb, seen.rgb)
 
@@ -99,11 +100,11 @@ class EnvironmentContract:
     ) -> None:
         off = Pose(self.blocked, episode.start.rotation)
         with pytest.raises(NotNavigable, match=role):
-            environment.reset(replace(episode, start=off) if role == "start" else replace(episode, goal=off), 0, [], [])
+            environment.reset(replace(episode, start=off) if role == "start" else changed(episode, goal=off), 0, [], [])
 
     def test_a_refused_reset_keeps_the_episode_that_is_played(self, playing: Environment, episode: Episode) -> None:
         before = playing.step([GO], [])[0].pose
-        off = replace(episode, goal=Pose(self.blocked, episode.start.rotation))
+        off = changed(episode, goal=Pose(self.blocked, episode.start.rotation))
         with pytest.raises(NotNavigable):
             playing.reset(off, 0, [], [])
         assert playing.step([HALT], [])[0].pose == before
@@ -222,7 +223,7 @@ class EnvironmentContract:
         assert playing.step([HALT], [])[0].pose == before
 
     def test_distances_are_those_of_walkable_paths(self, playing: Environment, episode: Episode) -> None:
-        start, goal = episode.start.position, episode.goal.position
+        start, goal = episode.start.position, goal_of(episode).goal.position
         distance = playing.geodesic_distance(start, goal)
         path = playing.shortest_path(start, goal)
         assert distance >= math.dist(start, goal) - HEIGHT_SLACK_M
@@ -237,12 +238,16 @@ class EnvironmentContract:
             assert not playing.is_navigable(position)
             assert playing.geodesic_distance(episode.start.position, position) == math.inf
             with pytest.raises(NotNavigable):
-                playing.shortest_path(position, episode.goal.position)
+                playing.shortest_path(position, goal_of(episode).goal.position)
 
     def test_the_map_agrees_with_the_queries(self, playing: Environment, episode: Episode) -> None:
         area = playing.top_down_map()
         assert area.walkable.dtype == np.bool_
-        for position, inside in ((episode.start.position, True), (episode.goal.position, True), (self.blocked, False)):
+        for position, inside in (
+            (episode.start.position, True),
+            (goal_of(episode).goal.position, True),
+            (self.blocked, False),
+        ):
             column = math.floor((position[0] - area.origin[0]) / area.cell_m)
             row = math.floor((position[2] - area.origin[1]) / area.cell_m)
             assert bool(area.walkable[row, column]) is inside

@@ -23,6 +23,7 @@ from harness.contracts.observations import (
 from harness.contracts.rollouts import Rollout
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import EarlierView
+from tests.image_goals import goal_of, image_goal_episode
 
 PANO = Camera("pano", "equirect", 32, 64, 360.0, 1.25)
 FRONT = Camera("front", "pinhole", 16, 16, 90.0, 1.25)
@@ -51,7 +52,7 @@ class ToyEnvironment(Environment):
         self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
     ) -> ResetReply:
         self.calls.append("reset")
-        goal = (episode.goal.position, quaternion_to_yaw(episode.goal.rotation))
+        goal = (goal_of(episode).goal.position, quaternion_to_yaw(goal_of(episode).goal.rotation))
         self._x, _, self._z = episode.start.position
         self._yaw = quaternion_to_yaw(episode.start.rotation)
         seen = {r.camera: self._view(r.camera, goal[0][0], goal[0][2], goal[1]) for r in goal_views}
@@ -197,7 +198,7 @@ def toy_episode(number: int, tier: str = "easy") -> Episode:
             break
     yaws = rng.integers(16, size=2) * 22.5
     poses = [Pose((float(x), 0.0, float(z)), yaw_to_quaternion(float(yaw))) for (x, z), yaw in zip((start, goal), yaws)]
-    return Episode(
+    return image_goal_episode(
         f"toy-{number}", "ignav", tier, "validation", "toy", "toy", poses[0], poses[1], 0.5, length,
         reference_actions=round(length / 0.2) + 4,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from harness.contracts.observations import (
 )
 from harness.contracts.rollouts import Rollout
 from harness.wire.sdk import Environment
+from tests.image_goals import goal_of
 
 FRONT = Camera("front", "pinhole", 24, 24, 90.0, 1.0)
 PANO = Camera("pano", "equirect", 16, 32, 360.0, 1.0)
@@ -51,7 +52,11 @@ class PlainWorld(Environment):
     def reset(
         self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
     ) -> ResetReply:
-        goal = (episode.goal.position[0], episode.goal.position[2], quaternion_to_yaw(episode.goal.rotation))
+        goal = (
+            goal_of(episode).goal.position[0],
+            goal_of(episode).goal.position[2],
+            quaternion_to_yaw(goal_of(episode).goal.rotation),
+        )
         self._x, self._z = episode.start.position[0], episode.start.position[2]
         self._yaw = round(quaternion_to_yaw(episode.start.rotation) / 22.5) * 22.5 % 360.0
         return ResetReply(self._observed(views), {r.camera: self._drawn(r.camera, *goal) for r in goal_views})

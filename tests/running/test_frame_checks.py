@@ -21,6 +21,7 @@ from harness.running.frame_checks import LivenessGate, check_frame
 from images.embedded.cache import HomeCache
 from images.embedded.environment import EmbeddedEnvironment, Scene, make_scene
 from images.embedded.mesh import Home
+from tests.image_goals import changed
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.running.planted import PlantedEnvironment
 
@@ -112,7 +113,7 @@ def test_the_goal_view_of_another_goal_is_stale() -> None:
     gate = gate_with(goal_fault="stale")
     walk(gate, [])
     walk(gate, [])  # the same goal: the same view
-    other = replace(tiny_episode(), goal=Pose((2.0, 0.0, 3.0), yaw_to_quaternion(0.0)))
+    other = changed(tiny_episode(), goal=Pose((2.0, 0.0, 3.0), yaw_to_quaternion(0.0)))
     with pytest.raises(DeadFrame, match=r"^stale frame, goal view 'front'"):
         gate.reset(other, 0, VIEWS, [ViewRequest("front")])
 

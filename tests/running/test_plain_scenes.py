@@ -13,6 +13,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import DeadFrame
 from harness.contracts.observations import View, ViewRequest
 from harness.running.frame_checks import LivenessGate
+from tests.image_goals import changed
 from tests.images.embedded.tiny_environment import tiny_episode
 from tests.running.plain_world import PlainWorld
 
@@ -33,7 +34,7 @@ def episode(half: float, number: int) -> Episode:
     start, goal = (
         Pose((float(x), 0.0, float(z)), yaw_to_quaternion(22.5 * float(draws.integers(-7, 8)))) for x, z in places
     )
-    return replace(tiny_episode(), id=f"walk-{number}", scene="plain", start=start, goal=goal)
+    return changed(tiny_episode(), id=f"walk-{number}", scene="plain", start=start, goal=goal)
 
 
 def walk(world: PlainWorld, half: float, number: int) -> LivenessGate:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from harness.planning.registry import check_score, judges, make_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.planning.config import LoopConfig, PartConfig
+from tasks.ignav.parts import PARTS
 from tasks.ignav.scores import learnt_weights
 from tasks.ignav.scores.learnt import GoalComparer
 from tasks.ignav.scores.learnt_file import read_metadata, read_tensors, write_tensors
@@ -97,7 +97,7 @@ def test_wrong_cameras_are_refused(comparer: GoalComparer) -> None:
 
 def test_a_tier_names_weights_with_their_digest(folder: Path) -> None:
     sha256 = write_weights(folder)
-    score = make_score(PartConfig("learnt", {"weights": "random", "sha256": sha256}))
+    score = PARTS.make_score(PartConfig("learnt", {"weights": "random", "sha256": sha256}))
     expected = GoalComparer(network_from(random_tensors()), View(FRONT, picture(1, 128)))([View(PANO, picture(2))])
     assert score.against(View(FRONT, picture(1, 128)))([View(PANO, picture(2))]) == expected
 
@@ -105,19 +105,19 @@ def test_a_tier_names_weights_with_their_digest(folder: Path) -> None:
 def test_weights_that_are_not_the_suites_are_refused(folder: Path) -> None:
     right, other = write_weights(folder), write_weights(folder, "other", seed=1)
     with pytest.raises(Refusal, match=f"has the SHA-256 {right}, the suite was made with {other}"):
-        make_score(PartConfig("learnt", {"weights": "random", "sha256": other}))
+        PARTS.make_score(PartConfig("learnt", {"weights": "random", "sha256": other}))
     with pytest.raises(Refusal, match=r"missing\.safetensors, are not here"):
-        make_score(PartConfig("learnt", {"weights": "missing", "sha256": right}))
+        PARTS.make_score(PartConfig("learnt", {"weights": "missing", "sha256": right}))
     with pytest.raises(Refusal, match="cannot be the name"):
-        make_score(PartConfig("learnt", {"weights": "../secret", "sha256": right}))
+        PARTS.make_score(PartConfig("learnt", {"weights": "../secret", "sha256": right}))
     with pytest.raises(Refusal, match="sha256"):
-        make_score(PartConfig("learnt", {"weights": "random"}))
+        PARTS.make_score(PartConfig("learnt", {"weights": "random"}))
 
 
 def test_it_judges_panoramas_only() -> None:
     part = PartConfig("learnt", {})
     loop = LoopConfig(PartConfig("dog-legs"), part, PartConfig("similarity"), 1, 0.0, "pano", "front", ("self",))
-    assert judges(loop, "panorama") and not judges(loop, "perspective")
+    assert PARTS.judges(loop, "panorama") and not PARTS.judges(loop, "perspective")
 
 
 def test_incomplete_or_broken_weights_are_refused() -> None:
@@ -169,6 +169,6 @@ def test_scores_have_the_same_bits_on_other_cpus(tmp_path: Path) -> None:
 
 def test_a_run_without_the_scores_weights_is_refused_before_it_begins(folder: Path) -> None:
     with pytest.raises(Refusal, match=r"missing\.safetensors, are not here"):
-        check_score(PartConfig("learnt", {"weights": "missing", "sha256": "00" * 32}))
-    check_score(PartConfig("learnt", {"weights": "random", "sha256": write_weights(folder)}))
-    check_score(PartConfig("classical", {}))
+        PARTS.check_score(PartConfig("learnt", {"weights": "missing", "sha256": "00" * 32}))
+    PARTS.check_score(PartConfig("learnt", {"weights": "random", "sha256": write_weights(folder)}))
+    PARTS.check_score(PartConfig("classical", {}))

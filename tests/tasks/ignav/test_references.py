@@ -14,16 +14,18 @@ from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.contracts.trajectories import PlayedEpisode
-from harness.planning import registry
-from harness.planning.agent import Agent, Parts
+from harness.planning.agent import Agent
 from harness.planning.config import PartConfig
-from harness.planning.evidence import HOMING, IMAGINED, NOTHING, PRESENT, TRUTH
+from harness.planning.evidence import IMAGINED, NOTHING, TRUTH
+from harness.planning.parts import Parts
 from harness.planning.proposals import End, Proposal
 from harness.planning.seeding import EpisodeSeeds
 from harness.worldmodels.imaginer import EnvironmentImaginer
 from harness.worldmodels.panorama import crop
-from tasks.ignav.references.look import Look, direction
-from tasks.ignav.task import play_episode
+from tasks.ignav.parts import PARTS
+from tasks.ignav.references.homing import HOMING
+from tasks.ignav.references.look import PRESENT, Look, direction
+from tasks.ignav.task import TASK
 from tasks.navigation.odometry import Odometry
 from tasks.navigation.proposers.heading_fan import HeadingFan
 from tasks.suite import Reference, Tier, load_suite
@@ -49,7 +51,7 @@ def tier_with_references() -> Tier:
 
 
 def play(number: int, wm: str, stop: str = "self", seed: int = 0) -> PlayedEpisode:
-    return play_episode(ToyEnvironment(), None, toy_episode(number), tier_with_references(), seed, wm, stop)
+    return TASK.play_episode(ToyEnvironment(), None, toy_episode(number), tier_with_references(), seed, wm, stop)
 
 
 class ByHeading:
@@ -160,15 +162,10 @@ def test_homing_refuses_views_that_it_cannot_use() -> None:
 
 def parts(reviser: str) -> Parts:
     loop = replace(tier_with_references().loop, reviser=PartConfig(reviser))
-    return Parts(
-        loop,
-        registry.make_proposer(loop.proposer, navigation_space()),
-        registry.make_score(loop.score),
-        registry.make_reviser(loop.reviser),
-    )
+    return PARTS.make(loop, navigation_space())
 
 
-@pytest.mark.parametrize("reviser", sorted(registry.REVISERS))
+@pytest.mark.parametrize("reviser", sorted(PARTS.revisers))
 def test_only_the_oracle_is_told_the_truth(reviser: str) -> None:
     """A truth in any other agent's hands is refused, and the oracle without it."""
     made = parts(reviser)
@@ -183,7 +180,7 @@ def test_only_the_oracle_is_told_the_truth(reviser: str) -> None:
         "uniform": NOTHING, "similarity": IMAGINED, "look": PRESENT, "homing": HOMING, "oracle": TRUTH,
     }  # fmt: skip
     assert made.reviser.evidence == expected[reviser]
-    assert registry.imagines(made.config) == (made.reviser.evidence == IMAGINED)
+    assert PARTS.imagines(made.config) == (made.reviser.evidence == IMAGINED)
     with pytest.raises(Refusal, match="They are for the reference oracle"):
         Agent(made, goal, imaginer, "self", seeds, truth=None if reviser == "oracle" else tell)  # type: ignore[arg-type]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from harness.planning.registry import make_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from harness.contracts.observations import RGB, View, ViewRequest
 from harness.planning.config import PartConfig
 from harness.planning.lpips_metric import missing_part
 from harness.worldmodels.panorama import crop
+from tasks.ignav.parts import PARTS
 from tasks.ignav.scores import descriptors
 from tasks.ignav.scores.classical import Classical, HeadingComparer
 from tasks.ignav.scores.crops import crop_into, crop_map, reduce_to
@@ -148,7 +148,7 @@ def test_an_unknown_metric_is_refused() -> None:
 @pytest.mark.skipif(missing_part() is None, reason="LPIPS is installed here")
 def test_lpips_without_its_package_is_refused_in_words() -> None:
     with pytest.raises(Refusal, match=r"needs .*metric classical"):
-        make_score(PartConfig("front", {"metric": "lpips"}))
+        PARTS.make_score(PartConfig("front", {"metric": "lpips"}))
 
 
 @pytest.mark.skipif(missing_part() is not None, reason=f"LPIPS needs {missing_part()}")
@@ -160,9 +160,9 @@ def test_lpips_prefers_the_same_view() -> None:
 
 def test_parts_with_wrong_names_or_constants_are_refused() -> None:
     with pytest.raises(Refusal, match="Did you mean 'classical'"):
-        make_score(PartConfig("clasical"))
+        PARTS.make_score(PartConfig("clasical"))
     with pytest.raises(Refusal, match="cannot take the constants"):
-        make_score(PartConfig("classical", {"colour": 1}))
+        PARTS.make_score(PartConfig("classical", {"colour": 1}))
 
 
 def test_toy_goals_score_best_where_they_were_taken() -> None:

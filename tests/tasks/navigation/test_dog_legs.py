@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from harness.planning.registry import make_proposer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from harness.contracts.errors import Refusal
 from harness.planning.config import PartConfig
 from harness.planning.proposals import Proposal
 from harness.planning.seeding import EpisodeSeeds
+from tasks.ignav.parts import PARTS
 from tasks.navigation.odometry import Odometry
 from tasks.navigation.proposers.dog_legs import DogLegs
 
@@ -94,5 +94,5 @@ def test_impossible_legs_are_refused(headings: int, longest: int) -> None:
 
 
 def test_suite_data_names_it() -> None:
-    made = make_proposer(PartConfig("dog-legs", {"headings": 16, "longest": 13}), SPACE)
+    made = PARTS.make_proposer(PartConfig("dog-legs", {"headings": 16, "longest": 13}), SPACE)
     assert made.propose(0, (), EpisodeSeeds(0, "e")) == propose()
