@@ -10,7 +10,7 @@ from harness.records.resuming import ENV_PYTHON, WM_PYTHON
 from harness.running.plan import RunPlan
 from harness.runtimes.interpreters import SERVICE, check_interpreter
 from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
-from harness.worldmodels.plugin_imports import imports_of
+from harness.worldmodels.packages import imports_of
 
 
 def check_interpreters(plan: RunPlan) -> None:

@@ -13,10 +13,17 @@ from harness.records.damage import Damage
 from harness.records.from_plain import from_plain
 from harness.running.plan import RunPlan
 from harness.runtimes.specs import ServiceSpec
-from harness.worldmodels.authors_code import SETTING
-from harness.worldmodels.digests import CODE, IMAGE, file_digests, files_by_part, weights_digests
+from harness.worldmodels.digests import (
+    CODE,
+    IMAGE,
+    changed_files,
+    file_digests,
+    files_by_part,
+    known_files,
+    weights_digests,
+)
 from harness.worldmodels.file_hashes import Progress, quiet
-from harness.worldmodels.weight_states import changed_files, known_files
+from harness.worldmodels.weights import CODE_SETTING
 
 _SHOWN = 4
 """Files named of those that changed."""
@@ -114,6 +121,6 @@ class ModelFiles:
 def _checkout(service: ServiceSpec) -> str:
     """Return the folder of the authors' code that the service sees, "" where it has none of the host's."""
     settings = service.manifest.get("settings") or {}
-    folder = str(settings.get(SETTING, ""))
+    folder = str(settings.get(CODE_SETTING, ""))
     mounted = service.container is None or folder in {mount.source for mount in service.container.mounts}
     return folder if folder and mounted and Path(folder).is_dir() else ""

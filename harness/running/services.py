@@ -20,9 +20,9 @@ from harness.running.plan import RUN_LOG_BYTES
 from harness.running.run_images import find_image, image_with, own_image
 from harness.runtimes.environments import MADE, EnvironmentFacts
 from harness.runtimes.exits import unheard
+from harness.runtimes.interpreters import ONE_THREAD
 from harness.runtimes.process import BYTECODE
-from harness.runtimes.python_start import ONE_THREAD
-from harness.runtimes.service import Service
+from harness.runtimes.service import Service, start_service
 from harness.runtimes.specs import (
     ENVIRONMENT,
     WORLD_MODEL,
@@ -31,12 +31,10 @@ from harness.runtimes.specs import (
     ServiceLimits,
     ServiceSpec,
 )
-from harness.runtimes.start import start_service
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
-from harness.worldmodels.hub_cache import is_hub_id, repository_folder
+from harness.worldmodels.hub_cache import is_hub_id, repository_folder, weight_files
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
 from harness.worldmodels.strangers import bytecode_folder, is_strangers
-from harness.worldmodels.weight_files import weight_files
 from tasks.suite import Suite
 
 CODE_IN_IMAGE = Path("/opt/wiw")

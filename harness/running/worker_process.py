@@ -17,8 +17,8 @@ from harness.records.folder import RunFolder
 from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
 from harness.running.plan import RunPlan, encode_plan
+from harness.runtimes.interpreters import ONE_THREAD, module_command, python_path
 from harness.runtimes.process import LOGGED
-from harness.runtimes.python_start import ONE_THREAD, module_command, python_path
 
 _CHUNK = 1 << 16
 _TAIL_BYTES = 4000

@@ -20,7 +20,7 @@ from harness.contracts.errors import Refusal, ServiceError
 from harness.contracts.folders import home, user_cache
 from harness.runtimes import keeper
 from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, died_error, late_error, unheard
-from harness.runtimes.python_start import module_command, python_path
+from harness.runtimes.interpreters import module_command, python_path
 from harness.runtimes.sockets import (
     SOCKET_NAME,
     SPEC_NAME,

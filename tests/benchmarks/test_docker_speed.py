@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.actions import Primitive
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import ViewRequest
 from harness.running.episode_runner import SuitePlayer
+from harness.running.make_plan import make_plan
 from harness.running.plan import PhaseDeadlines, RunPlan
+from harness.running.run_options import RunOptions
 from harness.running.services import start
 from harness.runtimes.service import Service
 from harness.runtimes.specs import ServiceSpec

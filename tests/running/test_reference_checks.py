@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.running.reference_checks import check_reference
+from harness.running.compatibility import check_reference
 from harness.worldmodels.catalog import load_catalog
 from tasks.suite import Reference, load_suite
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from harness.running.services import Placement, plan_world_model
 from harness.runtimes.process import BYTECODE
 from harness.worldmodels.catalog import BUILT_IN, load_catalog

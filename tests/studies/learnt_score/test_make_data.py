@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.studies.learnt_score import make_data
-from harness.studies.learnt_score.home_data import FORMAT, HomeJob, is_done, views_and_distances
+from harness.studies.learnt_score.make_data import FORMAT, HomeJob, is_done, views_and_distances
 from images.embedded.environment import RIG, Scene, make_scene
 from images.embedded.homes import build_home
 from tasks.ignav.scores.learnt_file import read_tensors

@@ -1,12 +1,41 @@
-"""Which suites can judge what a world model of one kind of view imagines."""
+"""Whether a suite can play a world model: its actions, its views, its kind, and what its environment can do.
+
+The reasons are found before anything starts, and say which suites can.
+"""
 
 from __future__ import annotations
 
+from harness.contracts.actions import NAVIGATION
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import PLUGIN, ModelManifest
+from harness.contracts.manifests import NONE, PLUGIN, ModelManifest
+from harness.contracts.motion_errors import NO_ERROR
+from harness.contracts.names import nearest
+from harness.runtimes.environments import LOOKAHEAD, declared_environments
+from harness.worldmodels.conditioning import ACTION_SPACE
+from harness.worldmodels.planted_errors import planted_errors
 from tasks.registry import load_task
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
+
+
+def check_actions(manifest: ModelManifest, suite: Suite, alone: str = "") -> None:
+    """Raise Refusal where the model was made for other actions than the suite's, and say which suites have those.
+
+    ``alone`` is the command that tries the model alone; by default it names the model as the catalog does.
+    A model that says nothing moves the camera. It would refuse each candidate when it is asked, so the run is refused.
+    """
+    own = manifest.settings.get(ACTION_SPACE, NAVIGATION)
+    if own == suite.action_space.name:
+        return
+    home = ", its home suite," if suite.family == manifest.home_suite else ""
+    others = [load_suite(name, suite.task) for name in list_suites(suite.task)]
+    able = [f"--suite {other.family}" for other in others if other.action_space.name == own]
+    step = f"Try the model alone: {alone or command('plugin', 'check', manifest.name)}"
+    raise Refusal(
+        f"{manifest.name} imagines actions of the space {own!r} (settings.{ACTION_SPACE}), but suite "
+        f"{suite.name}{home} has {suite.task} in the space {suite.action_space.name!r}.",
+        f"Play it with {' or '.join(able)}." if able else f"No suite of {suite.task} has {own!r} yet. {step}",
+    )
 
 
 def check_view(manifest: ModelManifest, suite: Suite, tier: Tier, alone: str = "") -> None:
@@ -81,3 +110,31 @@ def _able(manifest: ModelManifest, suite: Suite, alone: str) -> str:
         return f"Try the model alone: {alone}"
     words = [f"Play it with {able[0]}", *(f"or with {words}" for words in able[1:])]
     return "\n".join([*words, f"or try the model alone: {alone}"])
+
+
+ORACLE = "oracle"
+"""The reviser that has to be told where candidates lead."""
+
+
+def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
+    """Raise Refusal now for what the first decision would refuse.
+
+    That is a model of kind ``none`` that the suite names no reviser for, so that nothing would choose; a score
+    without its weights; and errors of motion or the oracle in an environment that cannot walk without moving.
+    """
+    loop, parts = tier.loop_for(manifest.name), load_task(suite.task).parts
+    if manifest.kind == NONE and parts.imagines(loop):
+        raise Refusal(
+            f"suite {tier.suite} has no reference {manifest.name!r}, so nothing says how it chooses.",
+            nearest(manifest.name, [reference.wm for reference in tier.references]),
+        )
+    parts.check_score(loop.score)
+    if LOOKAHEAD in suite.played_by.capabilities:
+        return
+    if planted_errors(manifest).motion != NO_ERROR or loop.reviser.name == ORACLE:
+        able = [environment for environment in declared_environments() if LOOKAHEAD in environment.capabilities]
+        raise Refusal(
+            f"{manifest.name} cannot be played in {suite.environment}: it does not tell where a body would be without "
+            "moving it.",
+            "\n".join(f"Play it in {environment.title}: --suite {environment.name}." for environment in able),
+        )
