@@ -288,7 +288,7 @@ def _load(folder: Path) -> Suite:
             suite=data.name,
             task=data.task,
             description=tier.description,
-            constants=checked(task.constants, tier.constants, f"{path}: tiers.{name}"),
+            constants=checked(task.constants, tier.constants, f"{path}: tiers.{name}."),
             splits={split: Split(size.homes, size.episodes) for split, size in tier.splits.items()},
             loop=tier.loop.config(),
             references=tuple(r for r in references if r.view in ("", views[name])),

@@ -217,11 +217,11 @@ class EpisodeData(_File):
     reference_actions: int = Field(ge=1)
     tags: Tuple[str, ...] = ()
 
-    def episode(self, payload: Any) -> Episode:
+    def episode(self, payload: Any, where: str) -> Episode:
         """Return the contract's form; Refusal where the task's own fields are not those of its class ``payload``."""
         plain = {name: getattr(self, name) for name in type(self).model_fields}
         plain["start"] = Pose(self.start.position, self.start.rotation)
-        return Episode(**plain, payload=to_plain(checked(payload, self.model_extra or {}, f"episode {self.id!r}")))
+        return Episode(**plain, payload=to_plain(checked(payload, self.model_extra or {}, where)))
 
 
 def read_suite(path: Path) -> SuiteData:
@@ -257,10 +257,7 @@ def _read_episodes(path: Path, modified_ns: int, payload: Any) -> Tuple[Episode,
         items = TypeAdapter(List[EpisodeData]).validate_python(data)
     except ValidationError as error:
         raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Restore the file from the repository.") from error
-    try:
-        episodes = tuple(item.episode(payload) for item in items)
-    except Refusal as refusal:
-        raise Refusal(f"{path}: {refusal.what}", refusal.next_step) from refusal
+    episodes = tuple(item.episode(payload, f"{path}: item {number}: ") for number, item in enumerate(items))
     seen: set[str] = set()
     for number, episode in enumerate(episodes):
         if episode.id in seen:

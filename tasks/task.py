@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Type, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tasks.suite import Tier
 
 Payload = TypeVar("Payload")
+
+_RESTORE = "Fix the file, or restore it from the repository."
 
 
 @dataclass(frozen=True)
@@ -103,15 +105,21 @@ class Task:
 
 def payload_of(kind: Type[Payload], episode: Episode) -> Payload:
     """Return what ``episode`` holds as its task's own class; Refusal names the field that does not fit."""
-    return checked(kind, episode.payload, f"episode {episode.id!r}")
+    return checked(kind, episode.payload, f"episode {episode.id!r}: ")
 
 
 def checked(kind: Type[Payload], plain: Mapping[str, Any], where: str) -> Payload:
-    """Return plain data as an instance of a task's own dataclass; Refusal names the field that does not fit."""
+    """Return plain data as an instance of a task's own dataclass.
+
+    Refusal, which begins with ``where``, names the field that does not fit or is not known.
+    """
+    unknown = sorted(set(plain) - {field.name for field in fields(cast(Any, kind))})
+    if unknown:
+        raise Refusal(f"{where}{unknown[0]}: there is no such field (found {plain[unknown[0]]!r}).", _RESTORE)
     try:
         made: Payload = _adapter(cast(Any, kind)).validate_python(plain)
     except ValidationError as error:
-        raise Refusal(f"{where}: {wrong_fields(error.errors())}.", "Restore the file from the repository.") from error
+        raise Refusal(f"{where}{wrong_fields(error.errors())}.", _RESTORE) from error
     return made
 
 

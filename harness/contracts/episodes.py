@@ -33,7 +33,7 @@ class Episode:
     home: str
     start: Pose
     reference_actions: int
-    payload: Mapping[str, Any] = field(default_factory=dict, metadata=FLAT)
+    payload: Mapping[str, Any] = field(default_factory=dict, hash=False, metadata=FLAT)
     tags: Tuple[str, ...] = ()
 
     def digest(self) -> str:

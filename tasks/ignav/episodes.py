@@ -10,6 +10,7 @@ from pydantic import Field
 from harness.contracts.cameras import Pose
 
 Metres = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+AtLeastZero = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class TierConstants:
     before the split in the names of the homes that its episodes are drawn from (``ood-``).
     """
 
-    geodesic_m: Tuple[Metres, Metres]
+    geodesic_m: Tuple[AtLeastZero, AtLeastZero]
     radius_m: Metres
     least_detour: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 1.0
     homes: str = ""
