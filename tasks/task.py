@@ -1,7 +1,8 @@
 """What a task is: everything that only it knows, in one object of its folder's ``task.py``.
 
 The harness plays any task by the same loop. A task says what its episodes hold, how one begins, what is true of it,
-which parts its suites can name, and how a record is judged; it knows nothing of runs, services or reports.
+which parts its suites can name, what it measures, and how a record is judged; it knows nothing of runs, services or
+reports.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Type, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Type, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,10 +18,11 @@ from harness.contracts.digest import array_digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.judgements import Judge
+from harness.contracts.metrics import MetricSpec, check_metrics, in_order
 from harness.contracts.observations import ViewRequest
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.contracts.wrong_fields import wrong_fields
-from harness.planning import gap, loop
+from harness.planning import common_metrics, gap, loop
 from harness.planning.agent import Agent
 from harness.planning.episode_start import Begin
 from harness.planning.evidence import TRUTH
@@ -53,7 +55,17 @@ class Task:
     parts: PartCatalog
     begin: Begin
     judge: Judge
+    own_metrics: Tuple[MetricSpec, ...]
     length: str
+
+    def __post_init__(self) -> None:
+        """Check the metrics' names."""
+        check_metrics(self.metrics)
+
+    @property
+    def metrics(self) -> Tuple[MetricSpec, ...]:
+        """Return what is measured: the task's own metrics and those that every task has, in their order."""
+        return in_order((*self.own_metrics, *common_metrics.METRICS))
 
     def parts_of(self, tier: Tier, wm: str) -> Parts:
         """Return the parts of the loop that ``wm`` is played with on a tier."""

@@ -19,8 +19,8 @@ ALLOWED = {
     "harness.scoring": {"harness.records", "harness.contracts"},
     "harness.reporting": {"harness.scoring", "harness.records", "harness.contracts"},
     "harness.studies": {
-        "harness.auditing", "tasks", "harness.planning", "harness.worldmodels", "harness.scoring", "harness.records",
-        "harness.contracts",
+        "harness.auditing", "harness.banking", "tasks", "harness.planning", "harness.worldmodels", "harness.scoring",
+        "harness.records", "harness.contracts",
     },
     "harness.auditing": {
         "harness.banking", "tasks", "harness.worldmodels", "harness.records", "harness.contracts",
@@ -40,7 +40,9 @@ ALLOWED = {
         "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
         "harness.contracts",
     },
-    "harness.collecting": {"harness.runtimes", "harness.wire", "harness.records", "harness.contracts"},
+    "harness.collecting": {
+        "harness.running", "harness.runtimes", "harness.wire", "harness.records", "harness.contracts",
+    },
     "harness.cli": {
         "harness.auditing", "harness.banking",
         "harness.collecting",

@@ -181,7 +181,7 @@ def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Ma
 def _check_packages(python: str, environment: DeclaredEnvironment) -> None:
     """Raise Refusal, once for all that is missing, where another interpreter cannot run the environment."""
     from harness.running.interpreters import check_python
-    from harness.runtimes.specs import ENVIRONMENT, ServiceSpec
+    from harness.runtimes.service import ENVIRONMENT, ServiceSpec
 
     entry_point = collection_of(environment).entry_point
     named = "" if python == sys.executable else python

@@ -99,7 +99,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
 
     What the suite ships was played under this hash, each episode with its trajectory's digest, so it gives any of them.
     """
-    from harness.studies.reference_files import shipped_references
+    from harness.studies.shipped_references import shipped_references
 
     identity = plan.identity
     suite = load_suite(identity.suite, identity.task)
@@ -230,7 +230,7 @@ def check_writable(out: Path) -> None:
 @contextmanager
 def reported(folder: RunFolder, plan: RunPlan, as_json: bool) -> Iterator[ProgressLine]:
     """Show progress while a run is played; an error says how to continue."""
-    line = ProgressLine(len(folder.identity.keys()), folder=folder.path)
+    line = ProgressLine(folder=folder.path)
     if not as_json:
         say(f"run {folder.path}")
     with telling_how_on(lambda ended: resume_command(folder.path, plan.again, results_of(folder), ended)), line:

@@ -9,7 +9,7 @@ from harness.contracts.from_source import CHECKOUT
 from harness.records.resuming import ENV_PYTHON, WM_PYTHON
 from harness.running.plan import RunPlan
 from harness.runtimes.interpreters import SERVICE, check_interpreter
-from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 from harness.worldmodels.packages import imports_of
 
 

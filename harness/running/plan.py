@@ -8,14 +8,15 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.metrics import MetricSpec
 from harness.records.from_plain import from_plain
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
-from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 
 SUITE_PLAYER = "harness.running.episode_runner:SuitePlayer"
 
-_PYTHON_START_S = 30.0
+PYTHON_START_S = 30.0
 
 RUN_LOG_BYTES = 64 * 1024**2
 """What a run keeps of the output of its containers: of each kind of service, over all workers and all their starts."""
@@ -80,7 +81,7 @@ class RunPlan:
     service in a container which image was found when the plan was made; the run's provenance keeps it. ``again`` are
     the words of the command line, ``--option=value``, that a resume of the run needs once more: a run folder never
     says itself what is to be executed. ``model_files`` holds by part of the world model's code the digest of each file,
-    so that those which change can be named.
+    so that those which change can be named. ``metrics`` are what its rows are measured in.
     """
 
     identity: RunIdentity
@@ -95,6 +96,7 @@ class RunPlan:
     images: Mapping[str, ImageRecord] = field(default_factory=dict)
     again: Tuple[str, ...] = ()
     model_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metrics: Tuple[MetricSpec, ...] = ()
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -123,7 +125,7 @@ class RunPlan:
     def worker_start_s(self) -> float:
         """Return how long a worker may take until it is ready: its services one after another, and Python itself."""
         services = [service for service in (self.environment, self.world_model) if service is not None]
-        return sum(map(self.start_s, services)) + _PYTHON_START_S
+        return sum(map(self.start_s, services)) + PYTHON_START_S
 
     def start_s(self, service: ServiceSpec) -> float:
         """Return how long one service may take until it is ready: what it declares, else what its kind may take."""

@@ -20,9 +20,8 @@ from harness.running.plan import RunPlan
 from harness.running.player import Starting, unheard
 from harness.running.services import start
 from harness.running.submitted_model import SubmittedModel, starting_model
-from harness.runtimes.service import Service, with_stack
-from harness.runtimes.specs import ENVIRONMENT as SERVICE_ENVIRONMENT
-from harness.runtimes.specs import ServiceSpec
+from harness.runtimes.service import ENVIRONMENT as SERVICE_ENVIRONMENT
+from harness.runtimes.service import Service, ServiceSpec, with_stack
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.wire.sdk import Environment
 from harness.worldmodels.conditioning import view_request

@@ -19,17 +19,18 @@ from harness.records.identity import ImageRecord
 from harness.running.plan import RUN_LOG_BYTES
 from harness.running.run_images import find_image, image_with, own_image
 from harness.runtimes.environments import MADE, EnvironmentFacts
-from harness.runtimes.exits import unheard
 from harness.runtimes.interpreters import ONE_THREAD
 from harness.runtimes.process import BYTECODE
-from harness.runtimes.service import Service, start_service
-from harness.runtimes.specs import (
+from harness.runtimes.service import (
     ENVIRONMENT,
     WORLD_MODEL,
     ContainerSpec,
     Mount,
+    Service,
     ServiceLimits,
     ServiceSpec,
+    start_service,
+    unheard,
 )
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.hub_cache import is_hub_id, repository_folder, weight_files

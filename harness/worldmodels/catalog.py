@@ -17,7 +17,7 @@ from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
-from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 from harness.worldmodels.entry_point_process import reason_of
 from harness.worldmodels.file_limits import parse_toml
 from harness.worldmodels.installed import BrokenPlugin, installed_plugins

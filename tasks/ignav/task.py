@@ -14,7 +14,7 @@ from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
 from harness.wire.sdk import Environment
 from tasks.ignav.episodes import ImageGoal, TierConstants
-from tasks.ignav.outcome import judge
+from tasks.ignav.outcome import METRICS, judge
 from tasks.ignav.parts import PARTS
 from tasks.navigation.truth import TrueDistances
 from tasks.task import Task, payload_of
@@ -42,5 +42,6 @@ TASK = Task(
     parts=PARTS,
     begin=begin,
     judge=judge,
+    own_metrics=METRICS,
     length="geodesic_m",
 )
