@@ -33,12 +33,16 @@ class PlayEpisode(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """A task: its name, one line of what is asked, how an episode is played, and how its record is judged."""
+    """A task: its name, one line of what is asked, how an episode is played, and how its record is judged.
+
+    ``needs`` are the capabilities that an environment must have (`harness.wire.sdk.CAPABILITIES`).
+    """
 
     name: str
     summary: str
     play_episode: PlayEpisode
     judge: Judge
+    needs: Tuple[str, ...]
 
 
 _MODULES: Mapping[str, str] = {"ignav": "tasks.ignav.task"}
@@ -54,4 +58,4 @@ def load_task(name: str) -> Task:
     if name not in _MODULES:
         raise Refusal(f"there is no task {name!r}.", nearest(name, _MODULES))
     module = import_module(_MODULES[name])
-    return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode), cast(Judge, module.judge))
+    return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode), cast(Judge, module.judge), module.NEEDS)

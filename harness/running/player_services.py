@@ -18,15 +18,17 @@ from harness.running.full_disks import disk_behind
 from harness.running.model_digests import check_files
 from harness.running.plan import RunPlan, ServicePlan
 from harness.running.player import Starting, unheard
+from harness.running.reference_checks import capabilities_of_model
 from harness.running.services import start
 from harness.running.submitted_model import SubmittedModel, starting_model
 from harness.runtimes.service import Service, with_stack
 from harness.runtimes.specs import ENVIRONMENT as SERVICE_ENVIRONMENT
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, refuse
 from harness.worldmodels.conditioning import view_request
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
 from harness.worldmodels.planted_errors import planted_errors
+from tasks.registry import load_task
 from tasks.suite import Suite
 
 
@@ -53,7 +55,18 @@ class PlanServices:
             client = EnvironmentClient(self._environment.socket, self._deadlines())
             self._stack.callback(client.close)
             check_environment(client.describe(), self._suite)
+            self._check_capabilities(client)
         return LivenessGate(client)
+
+    def _check_capabilities(self, client: EnvironmentClient) -> None:
+        """Raise Refusal where the service lacks what its `environment.toml` promises and this run needs."""
+        identity = self._plan.identity
+        manifest = from_plain(ModelManifest, dict(identity.wm_manifest))
+        declared = client.capabilities()
+        needed = (*load_task(identity.task).needs, *capabilities_of_model(manifest, self._suite.tier(identity.tier)))
+        for name in needed:
+            if name not in declared:
+                refuse(client.describe().name, name)
 
     def imaginer(self, environment: Optional[Environment]) -> Optional[Imaginer]:
         """Return the imaginer of the plan's world model, after starting it; None for a model that imagines nothing.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import NONE, ModelManifest
+from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.names import nearest
 from harness.planning.registry import check_score, imagines
-from harness.runtimes.environments import LOOKAHEAD, declared_environments
+from harness.runtimes.environments import declared_environments
+from harness.wire.sdk import CAPABILITIES
 from harness.worldmodels.planted_errors import planted_errors
+from tasks.registry import load_task
 from tasks.suite import Suite, Tier
 
 ORACLE = "oracle"
@@ -19,7 +23,8 @@ def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
     """Raise Refusal now for what the first decision would refuse.
 
     That is a model of kind ``none`` that the suite names no reviser for, so that nothing would choose; a score
-    without its weights; and errors of motion or the oracle in an environment that cannot walk without moving.
+    without its weights; and a task, the oracle or the simulator's own imagining in an environment without the
+    capabilities for it.
     """
     loop = tier.loop_for(manifest.name)
     if manifest.kind == NONE and imagines(loop):
@@ -28,12 +33,25 @@ def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
             nearest(manifest.name, [reference.wm for reference in tier.references]),
         )
     check_score(loop.score)
-    if LOOKAHEAD in suite.played_by.capabilities:
-        return
-    if planted_errors(manifest).motion != NO_ERROR or loop.reviser.name == ORACLE:
-        able = [environment for environment in declared_environments() if LOOKAHEAD in environment.capabilities]
-        raise Refusal(
-            f"{manifest.name} cannot be played in {suite.environment}: it does not tell where a body would be without "
-            "moving it.",
-            "\n".join(f"Play it in {environment.title}: --suite {environment.name}." for environment in able),
-        )
+    declared = suite.played_by.capabilities
+    for who, names in (
+        (f"task {suite.task}", load_task(suite.task).needs),
+        (manifest.name, capabilities_of_model(manifest, tier)),
+    ):
+        lacking = [name for name in names if name not in declared]
+        if lacking:
+            able = [found for found in declared_environments() if set(names) <= set(found.capabilities)]
+            raise Refusal(
+                f"{who} cannot be played in {suite.environment}: it {CAPABILITIES[lacking[0]].missing}",
+                "\n".join(f"Play it in {environment.title}: --suite {environment.name}." for environment in able),
+            )
+
+
+def capabilities_of_model(manifest: ModelManifest, tier: Tier) -> Tuple[str, ...]:
+    """Return what an environment must be capable of for a world model or reference: the simulator itself imagines."""
+    names = []
+    if manifest.kind == ENVIRONMENT:
+        names.append("imagining" if planted_errors(manifest).motion == NO_ERROR else "motion_errors")
+    if tier.loop_for(manifest.name).reviser.name == ORACLE:
+        names.append("lookahead")
+    return tuple(names)

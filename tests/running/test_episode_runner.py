@@ -17,7 +17,7 @@ from tasks.suite import load_suite
 from tests.running import fake
 
 SUITE = load_suite("embedded", "ignav")
-SPEC = EnvironmentSpec("embedded", "numba", SUITE.rig, (SUITE.action_space,), True, 0.0, 0.1)
+SPEC = EnvironmentSpec("embedded", "numba", SUITE.rig, (SUITE.action_space,), 0.0, 0.1)
 
 
 def test_the_suites_own_environment_is_accepted_with_more_cameras_and_spaces() -> None:
