@@ -59,7 +59,6 @@ AUTHORING = {
     "tasks/ignav/make_bank.py": {"images"},
     "tasks/ignav/make_episodes.py": {"images"},
     "harness/collecting/in_process.py": {"images"},
-    "harness/studies/learnt_score/home_data.py": {"images"},
     "harness/studies/learnt_score/make_data.py": {"images"},
 }
 """Tools that make suite data and training data look into the simulator; nothing that runs an episode may."""

@@ -18,14 +18,14 @@ from harness.contracts.manifests import FROM_HUB, RANDOM, ModelManifest
 from harness.records.damage import Damage, Findings
 from harness.records.folder import RECORD
 from harness.records.identity import RunIdentity
-from harness.worldmodels import authors_code, prompts
+from harness.worldmodels import prompts
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from harness.worldmodels.digests import CODE, IMAGE, code_digests
 from harness.worldmodels.overrides import FACTS
 from harness.worldmodels.preparing import RANDOM_WEIGHTS
 from harness.worldmodels.prompts import with_template
 from harness.worldmodels.strangers import OWN_FAMILIES, UNSANDBOXED, is_strangers
-from harness.worldmodels.weights import has_weights
+from harness.worldmodels.weights import CODE_SETTING, has_weights
 
 DECLARED = ("kind", "family")
 """What no version changes: another value under a known name is another model."""
@@ -125,7 +125,7 @@ def _setting_pairs(found: Dict[str, Any], wanted: Dict[str, Any], chosen: Mappin
         text = str(found.get(prompts.SETTING))
         found[prompts.SETTING] = hashlib.sha256(text.encode()).hexdigest()
         wanted[prompts.SETTING] = str(chosen[prompts.SETTING]).rpartition("sha256:")[2]
-    names = sorted({*found, *wanted} - ({authors_code.SETTING} & set(chosen)))
+    names = sorted({*found, *wanted} - ({CODE_SETTING} & set(chosen)))
     return [(f"settings.{name}", found.get(name), wanted.get(name)) for name in names]
 
 

@@ -53,8 +53,8 @@ def bank_command(
     if not wm and not wm_image:
         raise Refusal("--wm missing.", EXAMPLE)
     from harness.cli.bank_measurement import measure
-    from harness.cli.options import RunOptions, default_workers
     from harness.running.plan import Patience
+    from harness.running.run_options import RunOptions, default_workers
     from harness.worldmodels.preparing import Choice
 
     options = RunOptions(

@@ -12,9 +12,8 @@ from harness.auditing.audit import audit
 from harness.banking.plan import outdated, plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
 from harness.cli.failures import failure_lines, retry_lines, telling_how_on
-from harness.cli.options import RunOptions, make_plan
 from harness.cli.play import check_writable, warn
-from harness.cli.progress import ProgressLine, describe_states
+from harness.cli.progress import ProgressLine, ReadingLine, describe_states
 from harness.contracts.errors import Refusal
 from harness.contracts.failures import Failures
 from harness.contracts.manifests import ENVIRONMENT
@@ -31,8 +30,10 @@ from harness.records.damage import lines_of
 from harness.records.folder import STATES, RunFolder
 from harness.records.model_parts import unknown_parts
 from harness.running.interpreters import check_interpreters
+from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE
+from harness.running.run_options import RunOptions
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
 
@@ -64,7 +65,7 @@ def measure(
     folder = going_on(plan, out, retry_errors) or create(plan, out)
     with asking(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress, retry_errors=retry_errors)
-    from harness.reporting.bank_exports import write_bank_results
+    from harness.reporting.exports import write_bank_results
     from harness.scoring.data import checked_run
 
     found = audit(folder, outcome.damage)
@@ -87,7 +88,7 @@ def make_measurement(options: RunOptions, file: Optional[Path]) -> RunPlan:
     if options.suite:
         suite = load_suite(options.suite, options.task)
         read_bank(suite, suite.tier(options.tier), file or bank_path(suite))  # a suite without one is told first
-    plan = make_plan(options)
+    plan = make_plan(options, ReadingLine())
     suite = load_suite(plan.identity.suite, plan.identity.task)
     bank = read_bank(suite, suite.tier(plan.identity.tier), file or bank_path(suite))
     return plan_measurement(plan, suite, bank)

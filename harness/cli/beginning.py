@@ -12,17 +12,18 @@ from harness.cli.play_arguments import PlayArguments
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
-    from harness.cli.continuing import Continuation
-    from harness.cli.options import RunOptions
+    from harness.running.continuing import Continuation
     from harness.running.plan import Patience
+    from harness.running.run_options import RunOptions
 
 
 def begin(asked: PlayArguments, given: Mapping[str, Any]) -> int:
     """Do what was asked and return the exit code; ``given`` are the options on the command line, name -> value."""
     if asked.resume is not None:
-        from harness.cli import continuing, play
+        from harness.cli import play
+        from harness.running.continuing import check_options
 
-        continuing.check_options(given)
+        check_options(given)
         return play.resume(asked.resume, _continuation(asked, given), asked.retry_errors, asked.as_json)
     _check(asked)
     from harness.cli import play
@@ -46,7 +47,7 @@ def _check(asked: PlayArguments) -> None:
 
 
 def _continuation(asked: PlayArguments, given: Mapping[str, Any]) -> Continuation:
-    from harness.cli.continuing import Continuation
+    from harness.running.continuing import Continuation
 
     return Continuation(
         workers=asked.workers,
@@ -64,7 +65,7 @@ def _continuation(asked: PlayArguments, given: Mapping[str, Any]) -> Continuatio
 
 
 def _run_options(asked: PlayArguments) -> RunOptions:
-    from harness.cli.options import RunOptions, default_workers
+    from harness.running.run_options import RunOptions, default_workers
     from harness.worldmodels.preparing import Choice
 
     return RunOptions(

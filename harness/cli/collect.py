@@ -118,7 +118,7 @@ def view_of(plan: CollectPlan) -> str:
 
 def meant_for(plan: CollectPlan) -> str:
     """Return which models the data are for, and the tier of their suite that plays such models, if one does."""
-    from harness.running.view_match import tier_for
+    from harness.running.compatibility import tier_for
     from tasks.suite import load_suite
 
     view = view_of(plan)

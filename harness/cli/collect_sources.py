@@ -159,9 +159,9 @@ def _own_machine(given: Given) -> Machine:
 
 def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Machine:
     """Return where a simulator is whose scenes are tasks of its own."""
-    from harness.cli.options import interpreter
     from harness.cli.paths import cache_root
     from harness.collecting.placement import Machine
+    from harness.running.run_options import interpreter
 
     if given.scenes_dir or given.gpu:
         raise Refusal(
@@ -181,17 +181,16 @@ def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Ma
 def _check_packages(python: str, environment: DeclaredEnvironment) -> None:
     """Raise Refusal, once for all that is missing, where another interpreter cannot run the environment."""
     from harness.running.interpreters import check_python
-    from harness.running.plan import ServicePlan
-    from harness.runtimes.specs import ENVIRONMENT
+    from harness.runtimes.specs import ENVIRONMENT, ServiceSpec
 
     entry_point = collection_of(environment).entry_point
     named = "" if python == sys.executable else python
-    check_python(ServicePlan(ENVIRONMENT, environment.name, entry_point, (), named))
+    check_python(ServiceSpec(ENVIRONMENT, environment.name, entry_point, (), named))
 
 
 def scenes_home(suite: Suite, given: Given) -> Path:
     """Return the folder of all scenes."""
-    from harness.cli.scenes import choose_scenes
+    from harness.running.scenes import choose_scenes
 
     return choose_scenes(str(given.scenes_dir or ""), suite).absolute()
 
@@ -206,9 +205,9 @@ def check_runtime(runtime: str, python: str) -> None:
 
 def _machine(environment: DeclaredEnvironment, suite: Suite, given: Given) -> Machine:
     """Return where a suite's simulator and scenes are."""
-    from harness.cli.options import interpreter
     from harness.cli.paths import cache_root
     from harness.collecting.placement import Machine
+    from harness.running.run_options import interpreter
     from harness.running.services import find_gpu
 
     scenes, gpu, navmesh = str(scenes_home(suite, given)), find_gpu(given.gpu), dict(suite.navmesh)

@@ -147,7 +147,7 @@ class Where:
     def placement(self) -> Placement:
         """Return the checked placement."""
         from harness.cli.collect_sources import DOCKER, check_runtime
-        from harness.cli.options import interpreter
+        from harness.running.run_options import interpreter
         from harness.running.services import Placement, find_gpu
 
         check_runtime(self.runtime, self.python)
@@ -156,7 +156,7 @@ class Where:
 
 def prepare(names: list[str], data: Path, where: Where, as_json: bool) -> int:
     """Make the episodes of the published suite from its files, measured in Habitat."""
-    from harness.running.published_data import make_suite_data
+    from harness.running.scenes import make_suite_data
     from tasks.suite import load_suite
 
     if names != ["ignav"]:

@@ -28,7 +28,7 @@ BUDGET_S = 35.0
 
 def examine(out: Path) -> Iterator[Finding]:
     """Yield all findings; a check that fails is a finding itself, so this never raises."""
-    from harness.diagnosing import data_and_weights, engine, gpu, host_checks, rendering
+    from harness.diagnosing import engine, graphics, host_checks
     from harness.diagnosing.findings import collect
     from harness.worldmodels.catalog import load_catalog
 
@@ -36,18 +36,18 @@ def examine(out: Path) -> Iterator[Finding]:
     cache = cache_root().absolute()
     folders = {"runs": (out, "--out FOLDER"), "homes cache": (cache, "WIW_CACHE=FOLDER")}
     yield from collect("machine", lambda: host_checks.examine_machine(REPOSITORY, folders))
-    yield from collect("suites", data_and_weights.check_suites)
+    yield from collect("suites", host_checks.check_suites)
     gpus: list[str] = []
-    yield from collect("gpu", lambda: _take(gpu.examine_gpus(), gpus))
+    yield from collect("gpu", lambda: _take(graphics.examine_gpus(), gpus))
     engines: list[Engine] = []
     yield from collect("docker engine", lambda: _take(engine.reach_engine(), engines))
     for reached in engines:
         yield from collect("docker engine", functools.partial(engine.examine_engine, reached, len(gpus)))
         yield from collect("images", functools.partial(engine.check_images, reached))
-    yield from collect("data", data_and_weights.check_scenes)
-    yield from collect("weights", lambda: data_and_weights.check_weights(load_catalog().entries))
+    yield from collect("data", host_checks.check_scenes)
+    yield from collect("weights", lambda: host_checks.check_weights(load_catalog().entries))
     note("rendering a frame a device ...")
-    yield from collect("frame", lambda: rendering.examine_frames(cache, bool(engines), gpus, until))
+    yield from collect("frame", lambda: graphics.examine_frames(cache, bool(engines), gpus, until))
 
 
 def doctor(out: Path, as_json: bool) -> int:
@@ -55,8 +55,7 @@ def doctor(out: Path, as_json: bool) -> int:
 
     Return 1 if any is a problem (the embedded suite cannot run), else 0.
     """
-    from harness.diagnosing.findings import PROBLEM
-    from harness.diagnosing.summary import by_weight, verdict
+    from harness.diagnosing.findings import PROBLEM, by_weight, verdict
 
     findings = list(examine(out))
     if as_json:

@@ -18,12 +18,19 @@ from harness.records.provenance import git_commit
 from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.images.build import BuildOptions, BuildStep, BuiltImage, build_image
+from harness.runtimes.images.context import Supplied
 from harness.runtimes.images.declared import DeclaredImage, declared_images, find_image
-from harness.runtimes.images.image_names import require_digest
-from harness.runtimes.images.lock import LockedImage, lock_image, read_lock, write_lock
-from harness.runtimes.images.pull import pull_image
-from harness.runtimes.images.states import ABSENT, NEVER_BUILT, image_state, what_is_missing
-from harness.runtimes.images.user_files import Supplied
+from harness.runtimes.images.lock import (
+    ABSENT,
+    NEVER_BUILT,
+    LockedImage,
+    image_state,
+    lock_image,
+    read_lock,
+    what_is_missing,
+    write_lock,
+)
+from harness.runtimes.images.pull import pull_image, require_digest
 
 ALL = "all"
 DEFAULT_BASE = "BASE"

@@ -45,7 +45,7 @@ def build_command(
     """Build one image, or all that need nothing but base images, PyPI and Debian."""
     from harness.cli import image_actions
     from harness.runtimes.images.build import BuildOptions
-    from harness.runtimes.images.user_files import Supplied
+    from harness.runtimes.images.context import Supplied
 
     given = {"coppeliasim": Supplied(coppeliasim, accept_coppeliasim_licence, coppeliasim_sha256)}
     options = BuildOptions(image_actions.read_bases(base or []), stage, fresh)

@@ -8,10 +8,10 @@ from pathlib import Path
 from harness.cli.columns import GAP, READABLE, width_of_output, wrapped
 from harness.cli.console import note, print_json, print_table, say
 from harness.cli.run_list import show_runs
-from harness.cli.runnable import TASK, place_of
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
+from harness.running.runnable import TASK, place_of
 from harness.worldmodels import weights
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from tasks.registry import list_tasks, load_task

@@ -5,34 +5,33 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.auditing.audit import audit
 from harness.cli.console import note, print_json, say
-from harness.cli.continuing import Continuation, plan_again
 from harness.cli.failures import partial_lines, results_of, telling_how_on
-from harness.cli.options import RunOptions, make_plan
-from harness.cli.progress import ProgressLine
+from harness.cli.progress import ProgressLine, ReadingLine
 from harness.cli.results import finish, headline
-from harness.cli.scenes import prepare_scenes
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import require_writable
-from harness.contracts.manifests import NONE
 from harness.contracts.results import FAILED, OK, PLAYED
 from harness.records.damage import DAMAGED, Damage
 from harness.records.folder import RunFolder
-from harness.records.identity import RunIdentity
 from harness.records.listing import read_runs
 from harness.records.model_parts import unknown_parts
 from harness.records.resuming import recorded_words, resume_command
+from harness.running.continuing import Continuation, plan_again
+from harness.running.dry_run import estimate, fact_lines, plan_facts
 from harness.running.interpreters import check_interpreters
+from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE, RunOutcome
-from harness.worldmodels.digests import commits_of
-from harness.worldmodels.preparing import UNPINNED, Choice
+from harness.running.run_options import RunOptions
+from harness.running.scenes import prepare_scenes
+from harness.worldmodels.preparing import Choice
 from harness.worldmodels.strangers import UNSANDBOXED, warning
 from tasks.suite import load_suite
 
@@ -45,11 +44,11 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     """
     from harness.running import runs
 
-    plan = make_plan(options)
+    plan = make_plan(options, ReadingLine())
     check_interpreters(plan)
     check_writable(out)
     warn(plan)
-    prepare_scenes(plan)
+    prepare_scenes(plan, note)
     if references:
         done = reusable(plan, out)
         if done is None:
@@ -69,12 +68,12 @@ def resume(run: Path, continuation: Continuation, retry_errors: bool, as_json: b
     from harness.running import runs
 
     folder = RunFolder.open(run)
-    plan = plan_again(folder, continuation)
+    plan = plan_again(folder, continuation, ReadingLine())
     check_interpreters(plan)
     warn(plan)
     if unknown := unknown_parts(folder.identity, plan.identity):
         note(f"whether the world model is still the one that the run began with is not known: {unknown}")
-    prepare_scenes(plan)
+    prepare_scenes(plan, note)
     with reported(folder, plan, as_json) as progress:
         outcome = runs.resume(run, plan, progress, retry_errors)
     return conclude(outcome, plan, run.absolute().parent, as_json)
@@ -119,7 +118,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
             wm_image="",
             choice=Choice(),
         )
-        its_plan = make_plan(chosen)
+        its_plan = make_plan(chosen, ReadingLine())
         done = reusable(its_plan, out)
         given_by = "" if done is None else str(done.path)
         point = shipped.get(reference.wm)
@@ -186,60 +185,18 @@ def refuse_unfinished(plan: RunPlan, out: Path) -> None:
 
 def dry_run(options: RunOptions, out: Path, as_json: bool, references: bool = False) -> int:
     """Print what would be played and what it would cost, from earlier runs where there are any."""
-    plan = make_plan(options)
+    plan = make_plan(options, ReadingLine())
     check_interpreters(plan)
     require_writable(out, "Choose another folder with --out.")
-    counted = reference_facts(options, plan, out) if references else {}
-    from harness.running.rollouts import rollouts_at_most
-
-    identity = plan.identity
-    rows = len(identity.keys())
-    per_episode = 0 if identity.wm_manifest["kind"] == NONE else rollouts_at_most(identity)
-    seconds, source = estimate(plan, out)
-    started = [service.kind for service in (plan.environment, plan.world_model) if service is not None]
-    images = {kind: {"runtime": "docker", **asdict(image)} for kind, image in plan.images.items()}
-    facts: dict[str, Any] = {
-        "suite": identity.suite,
-        "suite_hash": identity.suite_hash,
-        "task": identity.task,
-        "tier": identity.tier,
-        "split": identity.split,
-        "stop": identity.stop,
-        "wm": identity.wm,
-        "wm_overrides": dict(identity.wm_overrides),
-        "weights": identity.wm_manifest["weights"] or "none",
-        "checkpoints": loaded(identity),
-        "stamps": list(identity.stamps),
-        "planner": identity.planner,
-        "seeds": list(identity.seeds),
-        "episodes": rows,
-        "episodes_subset": identity.episodes_subset,
-        "homes": len({e.home for e in identity.episodes}),
-        "rollouts_at_most": rows * per_episode,
-        "workers": plan.workers,
-        "services": {kind: {"runtime": "process"} for kind in started} | images,
-        "seconds_estimated": seconds,
-        "estimate_from": source,
-        **counted,
-    }
+    facts = plan_facts(plan, out)
+    if references:
+        facts |= reference_facts(options, plan, out)
     if as_json:
         print_json(facts)
     else:
-        width = max(map(len, facts))
-        for kind, service in facts.pop("services").items():
-            facts[kind] = "  ".join(part for part in service.values() if part)
-        for name, value in facts.items():
-            shown = "; ".join(f"{part}: {fact}" for part, fact in value.items()) if name == "references" else value
-            say(f"{name:<{width}}  {'unknown' if shown is None else shown}")
+        for line in fact_lines(facts):
+            say(line)
     return 0
-
-
-def loaded(identity: RunIdentity) -> list[str]:
-    """Return what of the hub a run loads, with its commit, and whether it was the plugin.toml that named it."""
-    commits = commits_of(identity.wm_digests)
-    sources = {field: identity.wm_manifest[field]["source"] for field in commits}
-    note = " (not pinned: what the cache holds now)" if UNPINNED in identity.stamps else ""
-    return [f"{sources[field]}@{commit}{note}" for field, commit in commits.items()]
 
 
 def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, Any]:
@@ -258,19 +215,6 @@ def reference_facts(options: RunOptions, plan: RunPlan, out: Path) -> dict[str, 
         "reference_seconds_estimated": round(sum(known), 1) if len(known) == len(seconds) else None,
         "run_reused_from": "nothing: it is played" if done is None else str(done.path),
     }
-
-
-def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
-    """Return the expected seconds of a run and the run that they come from: the latest of the same WM and tier."""
-    for listed in reversed(read_runs(out).runs):
-        folder = listed.folder
-        same = (folder.identity.wm, folder.identity.suite_hash) == (plan.identity.wm, plan.identity.suite_hash)
-        seconds = [row.result.timings.get("episode", 0.0) for row in listed.rows] if same else []
-        played = [s for s in seconds if s > 0.0]
-        if played:
-            total = sum(played) / len(played) * len(plan.identity.keys()) / plan.workers
-            return round(total, 1), folder.path.name
-    return None, "no earlier run of this world model and tier here"
 
 
 def check_writable(out: Path) -> None:

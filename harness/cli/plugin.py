@@ -54,8 +54,8 @@ def check_command(
 ) -> int:
     """Check a plugin from outside, through its service; exit code 1 where a check fails."""
     from harness.cli import plugin_actions
-    from harness.cli.options import interpreter
     from harness.conformance.target import find_target
+    from harness.running.run_options import interpreter
     from harness.worldmodels.preparing import Choice
 
     choice = Choice(tuple(assignments or ()), weights, allow_uncarded)

@@ -79,9 +79,13 @@ class ReadingLine:
         self._clock = clock
         self._began = clock()
         self._printed_at = self._began
+        self._done = 0
 
     def __call__(self, done: int, total: int) -> None:
         now = self._clock()
+        if done < self._done:  # they are read a second time
+            self._began = self._printed_at = now
+        self._done = done
         shown = self._printed_at > self._began
         finished = done == total
         if now - self._printed_at < (READING_S if self._live or not shown else INTERVAL_S) and not (finished and shown):

@@ -66,7 +66,7 @@ def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Cont
     how often its world model was run on test homes there. Folders that cannot be read are named on stderr."""
     from harness.scoring.data import load_run
     from harness.scoring.summary import Context
-    from harness.studies.dose_files import read_curves
+    from harness.studies.doses import read_curves
     from harness.studies.reference_files import shipped_references
 
     identity = folder.identity

@@ -138,8 +138,7 @@ def remarks(runs: Sequence[ListedFolder], listing: Listing) -> list[str]:
 
 def write_page(out: Path, runs: Sequence[ListedFolder], notes: Sequence[str] = ()) -> Path:
     """Write the page of all runs into their folder, ``notes`` above its table; return its path."""
-    from harness.reporting.report import REPORT
-    from harness.reporting.run_page import RunEntry, write_run_page
+    from harness.reporting.report import REPORT, RunEntry, write_run_page
     from harness.scoring.metrics import rate, success_sample
 
     entries = []

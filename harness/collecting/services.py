@@ -14,9 +14,8 @@ from typing import Any
 from harness.collecting.placement import Machine
 from harness.contracts.errors import DeadlineExceeded, ServiceError
 from harness.runtimes.exits import ServiceLog
-from harness.runtimes.service import with_stack
+from harness.runtimes.service import start_service, with_stack
 from harness.runtimes.specs import ENVIRONMENT, ContainerSpec, Mount, ServiceLimits, ServiceSpec
-from harness.runtimes.start import start_service
 from harness.wire.client import Deadlines, EnvironmentClient
 
 START_S = 180.0

@@ -19,7 +19,7 @@ from harness.collecting.layouts import WORK, unit_record_path
 from harness.collecting.placement import Machine
 from harness.collecting.plan import CollectPlan, Unit
 from harness.contracts.errors import ServiceError, WiwError
-from harness.runtimes.python_start import module_command
+from harness.runtimes.interpreters import module_command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAX_ATTEMPTS = 3

@@ -1,4 +1,4 @@
-"""Checks of single answers: handshake, shapes, values, live frames, the view that a rollout starts from."""
+"""Checks of single answers: what contract and manifest promise is there, and what is declared unread is unread."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import time
 
 import numpy as np
 
-from harness.conformance.motion import Locator
+from harness.conformance.following_checks import Locator
 from harness.conformance.plugin_under_test import Subject, difference
-from harness.conformance.requests import STRAIGHT, TO_LEFT, TO_RIGHT
+from harness.conformance.requests import AHEAD, STRAIGHT, TO_LEFT, TO_RIGHT
 from harness.conformance.results import PASSED, SKIPPED, Outcome, verdict, worst
 from harness.contracts.errors import DeadFrame
 from harness.running.frame_checks import check_frame
 from harness.wire.codec.messages import PROTOCOL_VERSION
+from harness.wire.limits import MAX_BATCH, MAX_MESSAGE_BYTES
 
 
 def handshake(subject: Subject) -> Outcome:
@@ -111,3 +112,40 @@ def chosen_frames(subject: Subject) -> Outcome:
         f"Frames {list(some)} differ when they are asked for alone.",
         "Answer request.frames: index i is the view after action i, in the order asked for.",
     )
+
+
+NONE = "none"
+
+
+def largest_batch(subject: Subject) -> Outcome:
+    """A batch as large as the manifest allows is answered in one call."""
+    pixels = subject.questions.views[0].rgb.nbytes * (1 + subject.manifest.context_max)
+    fits = max(MAX_MESSAGE_BYTES * 3 // 4 // pixels, 1)
+    size = min(subject.manifest.max_batch, MAX_BATCH, fits)
+    subject.ask(subject.questions.different(size))
+    return Outcome(PASSED, f"{size} requests at once", f"max_batch = {subject.manifest.max_batch}")
+
+
+def longest_candidate(subject: Subject) -> Outcome:
+    """A candidate as long as the manifest allows is answered to its last frame."""
+    actions = (AHEAD,) * subject.questions.longest
+    frames = subject.ask_one(subject.questions.request(actions))
+    declared = f"frames = {subject.manifest.frames}" if subject.manifest.frames else "frames = 0 (any length)"
+    return verdict(len(frames) == len(actions), f"{len(frames)} frames", declared)
+
+
+def conditioning(subject: Subject) -> Outcome:
+    """Actions change the frames of a model that declares to be conditioned by them, and of no other."""
+    straight, turning = STRAIGHT[:4], TO_RIGHT
+    one, other = (subject.ask_one(subject.questions.request(actions)) for actions in (straight, turning))
+    apart = difference(one, other)
+    declared = subject.manifest.conditioning
+    limit = f"{'at most' if declared == NONE else 'above'} {subject.repeat_tolerance:g}"
+    if declared == NONE:
+        fine = apart <= subject.repeat_tolerance
+        note = 'The manifest says conditioning = "none", but actions change the frames.'
+    else:
+        fine = apart > subject.repeat_tolerance
+        note = f"The manifest says conditioning = {declared!r}, but other actions gave the same frames."
+    measured = f"straight and turning: {apart:.2g} grey levels apart"
+    return verdict(fine, measured, limit, note, "Declare what the model reads: text, camera, numbers or none.")

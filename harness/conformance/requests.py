@@ -22,8 +22,7 @@ from harness.contracts.actions import (
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import View
 from harness.contracts.rollouts import ContextView, RolloutRequest
-from harness.worldmodels.camera_poses import pose_before
-from harness.worldmodels.conditioning import ACTION_SPACE, conditioning_of
+from harness.worldmodels.conditioning import ACTION_SPACE, conditioning_of, pose_before
 from harness.worldmodels.imaginer import PERSPECTIVE_HFOV_DEG, PERSPECTIVE_SIZE
 from harness.worldmodels.panorama import front_crop, roll
 from harness.worldmodels.resizing import resized_view

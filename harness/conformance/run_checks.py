@@ -9,14 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
-from harness.conformance import (
-    contract_checks,
-    following_checks,
-    honesty_checks,
-    refusal_checks,
-    repeat_checks,
-    resource_checks,
-)
+from harness.conformance import contract_checks, following_checks, refusal_checks, repeat_checks
 from harness.conformance.plugin_under_test import Subject, explain
 from harness.conformance.real_views import Place, collect_places
 from harness.conformance.requests import Questions, wants_large
@@ -47,14 +40,14 @@ CHECKS: Mapping[str, Check] = {
     "seed": repeat_checks.seed,
     "batch": repeat_checks.batch,
     "order": repeat_checks.order,
-    "largest batch": honesty_checks.largest_batch,
-    "longest candidate": honesty_checks.longest_candidate,
-    "conditioning": honesty_checks.conditioning,
+    "largest batch": contract_checks.largest_batch,
+    "longest candidate": contract_checks.longest_candidate,
+    "conditioning": contract_checks.conditioning,
     "following: forwards": following_checks.forwards,
     "following: turns": following_checks.turns,
     "bad requests": refusal_checks.bad_requests,
     "bad messages": refusal_checks.bad_messages,
-    "speed": resource_checks.speed,
+    "speed": repeat_checks.speed,
 }
 """The checks in their order, but for those that come last because they look back on all calls."""
 
@@ -108,9 +101,9 @@ def _run(
 
     checks: dict[str, Check] = {
         **CHECKS,
-        MEMORY: lambda subject: resource_checks.memory(subject, lambda done: tell(f"{MEMORY}: {done}")),
+        MEMORY: lambda subject: repeat_checks.memory(subject, lambda done: tell(f"{MEMORY}: {done}")),
         HISTORY: repeat_checks.history,
-        DEADLINE: resource_checks.deadline,
+        DEADLINE: repeat_checks.deadline,
     }
     for name, check in checks.items():
         if name not in names:

@@ -12,9 +12,9 @@ from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
 from harness.records.identity import ImageRecord
 from harness.running.interpreters import check_python
-from harness.running.plan import ServicePlan
 from harness.running.run_images import find_image, read_file
 from harness.running.services import Placement, plan_world_model
+from harness.runtimes.specs import ServiceSpec
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, load_catalog, read_family
 from harness.worldmodels.packages import package_lacks
@@ -32,7 +32,7 @@ class Target:
     """A model to check, how to start it, and where it came from."""
 
     entry: CatalogEntry
-    plan: ServicePlan
+    plan: ServiceSpec
     source: str
 
 

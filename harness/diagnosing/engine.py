@@ -14,8 +14,7 @@ from harness.diagnosing.findings import OK, SKIPPED, WARNING, Finding
 from harness.runtimes.docker_engine import Engine as Engine
 from harness.runtimes.docker_engine import check_reachable, connect, local_socket
 from harness.runtimes.images.declared import declared_images
-from harness.runtimes.images.lock import LOCK_FILE, read_lock
-from harness.runtimes.images.states import NEVER_BUILT, OUTDATED, ImageState, image_state
+from harness.runtimes.images.lock import LOCK_FILE, NEVER_BUILT, OUTDATED, ImageState, image_state, read_lock
 
 GOOD_DRIVERS = ("overlay2", "overlayfs", "btrfs", "zfs", "stargz")
 """Storage drivers that share layers between containers; ``overlayfs`` is containerd's name of overlay2."""
@@ -181,6 +180,6 @@ def _own_image(engine: Engine) -> str | None:
 
 
 def _labels() -> dict[str, str]:
-    from harness.runtimes.docker_labels import owner_labels
+    from harness.runtimes.docker_engine import owner_labels
 
     return owner_labels("", "doctor")

@@ -19,7 +19,7 @@ from harness.records.journal import JournalRow
 from harness.reporting import comparison_texts as texts
 from harness.reporting import labels
 from harness.reporting.charts import difference_axis
-from harness.reporting.details import EpisodeReader
+from harness.reporting.details import EpisodeReader, MapShape
 from harness.reporting.embedding import (
     DETAIL_BYTES,
     LIMIT_BYTES,
@@ -30,7 +30,6 @@ from harness.reporting.embedding import (
     embedded_pictures,
     within,
 )
-from harness.reporting.maps import MapShape
 from harness.reporting.report import page_environment
 from harness.scoring.comparing import Comparison
 

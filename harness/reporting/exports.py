@@ -11,12 +11,17 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from harness.contracts.printing import printable
 from harness.records.atomic import write_atomic
+from harness.records.banks import measurement
+from harness.records.folder import RunFolder
 from harness.records.journal import JournalRow
-from harness.scoring.data import RunData
+from harness.scoring import bank
+from harness.scoring.bank import differences, differences_as_plain, measure_table
+from harness.scoring.data import RunData, load_run
+from harness.scoring.references import row_name
 from harness.scoring.summary import Summary, as_results
 
 RESULTS_JSON = "results.json"
@@ -128,3 +133,25 @@ def _arrow_type(pa: Any, name: str) -> Any:
     if name in INTEGER_COLUMNS:
         return pa.int64()
     return pa.string() if name in IDENTITY_COLUMNS else pa.float64()
+
+
+def write_bank_results(
+    folder: RunFolder, against: Optional[RunFolder] = None, run: Optional[RunData] = None
+) -> Dict[str, Any]:
+    """Write the three files into a measurement's folder, each replaced whole; return ``results.json`` without rows.
+
+    ``against`` is another measurement on the same states: the paired differences to it are written too. ``run`` are
+    the folder's rows with what was found wrong with them, if they were looked at.
+    """
+    run = run or load_run(folder)
+    results = bank.as_results(run, measure_table(run.results))
+    if against is not None:
+        other = load_run(against)
+        paired = differences_as_plain(differences(run, other))
+        results["against"] = {"wm": row_name(other), "measurement": measurement(against).name, "differences": paired}
+    table = episode_table(run)
+    out: Path = measurement(folder)
+    write_atomic(out / RESULTS_JSON, json_bytes(results, table))
+    write_atomic(out / RESULTS_CSV, csv_bytes(table))
+    write_atomic(out / RESULTS_PARQUET, parquet_bytes(table))
+    return results

@@ -31,13 +31,13 @@ class Leftovers:
 def remove_leftovers() -> Leftovers:
     """Remove what belongs to owners that no longer live; what a living harness uses is never touched."""
     sockets = tuple(str(folder) for folder in reap_stale())
-    from harness.runtimes import docker_engine, docker_reaping
+    from harness.runtimes import docker_engine, docker_folder
 
     try:
         engine = docker_engine.connect()
     except Refusal as refusal:
         return Leftovers(sockets, (), refusal.what)
-    return Leftovers(sockets, tuple(docker_reaping.reap_stale_containers(engine)), "")
+    return Leftovers(sockets, tuple(docker_folder.reap_stale_containers(engine)), "")
 
 
 @dataclass(frozen=True)

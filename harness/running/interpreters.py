@@ -7,10 +7,10 @@ from pathlib import Path
 
 from harness.contracts.from_source import CHECKOUT
 from harness.records.resuming import ENV_PYTHON, WM_PYTHON
-from harness.running.plan import RunPlan, ServicePlan
+from harness.running.plan import RunPlan
 from harness.runtimes.interpreters import SERVICE, check_interpreter
-from harness.runtimes.specs import WORLD_MODEL
-from harness.worldmodels.plugin_imports import imports_of
+from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.worldmodels.packages import imports_of
 
 
 def check_interpreters(plan: RunPlan) -> None:
@@ -20,7 +20,7 @@ def check_interpreters(plan: RunPlan) -> None:
             check_python(service)
 
 
-def check_python(service: ServicePlan) -> None:
+def check_python(service: ServiceSpec) -> None:
     """Raise Refusal where the interpreter of one service lacks packages; that of the harness is not looked at."""
     if service.python:
         folders = (*map(Path, service.path), CHECKOUT)

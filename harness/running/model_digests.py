@@ -11,11 +11,19 @@ from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.manifests import ModelManifest
 from harness.records.damage import Damage
 from harness.records.from_plain import from_plain
-from harness.running.plan import RunPlan, ServicePlan
-from harness.worldmodels.authors_code import SETTING
-from harness.worldmodels.digests import CODE, IMAGE, file_digests, files_by_part, weights_digests
+from harness.running.plan import RunPlan
+from harness.runtimes.specs import ServiceSpec
+from harness.worldmodels.digests import (
+    CODE,
+    IMAGE,
+    changed_files,
+    file_digests,
+    files_by_part,
+    known_files,
+    weights_digests,
+)
 from harness.worldmodels.file_hashes import Progress, quiet
-from harness.worldmodels.weight_states import changed_files, known_files
+from harness.worldmodels.weights import CODE_SETTING
 
 _SHOWN = 4
 """Files named of those that changed."""
@@ -37,7 +45,7 @@ def with_digests(plan: RunPlan, progress: Progress = quiet) -> RunPlan:
     return replace(plan, identity=replace(plan.identity, wm_digests=digests), model_files=files)
 
 
-def service_files(service: ServicePlan) -> Dict[str, Dict[str, str]]:
+def service_files(service: ServiceSpec) -> Dict[str, Dict[str, str]]:
     """Return the digest of each file of the code on this machine that a world model's service runs, by part."""
     folders = [] if service.container is not None else [Path(folder) for folder in service.path]
     return files_by_part(folders, _checkout(service))
@@ -73,12 +81,12 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {word}" for name, word in words[:_SHOWN]) + more
 
 
-def _code(service: ServicePlan, files: Mapping[str, Mapping[str, str]]) -> Dict[str, str]:
+def _code(service: ServiceSpec, files: Mapping[str, Mapping[str, str]]) -> Dict[str, str]:
     image = {} if service.container is None else {CODE: f"{IMAGE}{service.container.image_id}"}
     return {**image, **{part: digest(found) for part, found in files.items()}}
 
 
-def _manifest(service: ServicePlan) -> ModelManifest:
+def _manifest(service: ServiceSpec) -> ModelManifest:
     return from_plain(ModelManifest, to_plain(service.manifest))
 
 
@@ -89,7 +97,7 @@ class ModelFiles:
     new since then do not count: a plugin may write beside its code.
     """
 
-    def __init__(self, service: Optional[ServicePlan]) -> None:
+    def __init__(self, service: Optional[ServiceSpec]) -> None:
         own = service is not None and service.container is None
         self._folders = [Path(folder) for folder in service.path] if own and service is not None else []
         self._before = [file_digests(folder) for folder in self._folders]
@@ -110,9 +118,9 @@ class ModelFiles:
         return tuple(found)
 
 
-def _checkout(service: ServicePlan) -> str:
+def _checkout(service: ServiceSpec) -> str:
     """Return the folder of the authors' code that the service sees, "" where it has none of the host's."""
     settings = service.manifest.get("settings") or {}
-    folder = str(settings.get(SETTING, ""))
+    folder = str(settings.get(CODE_SETTING, ""))
     mounted = service.container is None or folder in {mount.source for mount in service.container.mounts}
     return folder if folder and mounted and Path(folder).is_dir() else ""

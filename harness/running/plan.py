@@ -11,7 +11,7 @@ from harness.contracts.errors import Refusal, SpecMismatch
 from harness.records.from_plain import from_plain
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
-from harness.runtimes.specs import WORLD_MODEL, ContainerSpec
+from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
 
 SUITE_PLAYER = "harness.running.episode_runner:SuitePlayer"
 
@@ -19,28 +19,6 @@ _PYTHON_START_S = 30.0
 
 RUN_LOG_BYTES = 64 * 1024**2
 """What a run keeps of the output of its containers: of each kind of service, over all workers and all their starts."""
-
-
-@dataclass(frozen=True)
-class ServicePlan:
-    """How to start one service: the fields of `harness.runtimes.ServiceSpec` that a run chooses.
-
-    ``python`` is the interpreter ("" for this one); ``path`` are folders put before ``sys.path``; ``options`` go to an
-    environment's constructor; ``manifest`` is a world model's manifest. ``variables`` are added to the service's
-    environment. With a ``container`` the service runs in it: paths are then the container's, and ``python`` is "".
-    ``start_s`` is how long it may take until it is ready, 0 where it does not say.
-    """
-
-    kind: str
-    name: str
-    entry_point: str
-    path: Tuple[str, ...] = ()
-    python: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    manifest: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    container: Optional[ContainerSpec] = None
-    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -107,8 +85,8 @@ class RunPlan:
 
     identity: RunIdentity
     player: str = SUITE_PLAYER
-    environment: Optional[ServicePlan] = None
-    world_model: Optional[ServicePlan] = None
+    environment: Optional[ServiceSpec] = None
+    world_model: Optional[ServiceSpec] = None
     workers: int = 1
     deadlines: PhaseDeadlines = field(default_factory=PhaseDeadlines)
     max_attempts: int = 3
@@ -147,7 +125,7 @@ class RunPlan:
         services = [service for service in (self.environment, self.world_model) if service is not None]
         return sum(map(self.start_s, services)) + _PYTHON_START_S
 
-    def start_s(self, service: ServicePlan) -> float:
+    def start_s(self, service: ServiceSpec) -> float:
         """Return how long one service may take until it is ready: what it declares, else what its kind may take."""
         usual = self.deadlines.model_start_s if service.kind == WORLD_MODEL else self.deadlines.start_s
         return service.start_s or usual
@@ -187,7 +165,7 @@ def decode_plan(data: bytes) -> RunPlan:
     return from_plain(RunPlan, json.loads(data))
 
 
-def _told(service: Optional[ServicePlan]) -> Optional[Dict[str, Any]]:
+def _told(service: Optional[ServiceSpec]) -> Optional[Dict[str, Any]]:
     """Return what is kept of a service: its name, and its image where it runs in a container."""
     if service is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,16 +13,17 @@ from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.records.from_plain import from_plain
 from harness.records.resuming import CALL_TIMEOUT
+from harness.running.compatibility import capabilities_for
 from harness.running.frame_checks import LivenessGate
 from harness.running.full_disks import disk_behind
 from harness.running.model_digests import check_files
-from harness.running.plan import RunPlan, ServicePlan
+from harness.running.plan import RunPlan
 from harness.running.player import Starting, unheard
-from harness.running.reference_checks import capabilities_of_model
 from harness.running.services import start
 from harness.running.submitted_model import SubmittedModel, starting_model
 from harness.runtimes.service import Service, with_stack
 from harness.runtimes.specs import ENVIRONMENT as SERVICE_ENVIRONMENT
+from harness.runtimes.specs import ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
 from harness.wire.sdk import Environment, refuse
 from harness.worldmodels.conditioning import view_request
@@ -55,18 +56,14 @@ class PlanServices:
             client = EnvironmentClient(self._environment.socket, self._deadlines())
             self._stack.callback(client.close)
             check_environment(client.describe(), self._suite)
-            self._check_capabilities(client)
+            check_capabilities(client, self._needed())
         return LivenessGate(client)
 
-    def _check_capabilities(self, client: EnvironmentClient) -> None:
-        """Raise Refusal where the service lacks what its `environment.toml` promises and this run needs."""
+    def _needed(self) -> tuple[str, ...]:
+        """Return the capabilities that the task and the world model need of the environment."""
         identity = self._plan.identity
         manifest = from_plain(ModelManifest, dict(identity.wm_manifest))
-        declared = client.capabilities()
-        needed = (*load_task(identity.task).needs, *capabilities_of_model(manifest, self._suite.tier(identity.tier)))
-        for name in needed:
-            if name not in declared:
-                refuse(client.describe().name, name)
+        return (*load_task(identity.task).needs, *capabilities_for(manifest, self._suite.tier(identity.tier)))
 
     def imaginer(self, environment: Optional[Environment]) -> Optional[Imaginer]:
         """Return the imaginer of the plan's world model, after starting it; None for a model that imagines nothing.
@@ -127,7 +124,7 @@ class PlanServices:
         """Close the clients and stop the services."""
         self._stack.close()
 
-    def _start(self, service: ServicePlan) -> Service:
+    def _start(self, service: ServiceSpec) -> Service:
         self._starting(service.name)
         log = self._logs / f"{service.kind}.log"
         told = partial(self._starting, service.name)
@@ -163,3 +160,11 @@ def check_environment(spec: EnvironmentSpec, suite: Suite) -> None:
             f"suite {suite.name} needs {suite.action_space}.",
             "Use the environment that belongs to the suite.",
         )
+
+
+def check_capabilities(environment: Environment, needed: Iterable[str]) -> None:
+    """Raise Refusal where an environment does not declare at the handshake what its `environment.toml` promises."""
+    declared = environment.capabilities()
+    for name in needed:
+        if name not in declared:
+            refuse(environment.describe().name, name)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from harness.contracts.from_source import CHECKOUT
 from harness.records.damage import write_damage
 from harness.records.folder import RunFolder
 from harness.records.provenance import provenance
@@ -19,7 +20,6 @@ from harness.running.progress import Progress, ProgressCallback, RunOutcome
 from harness.running.run_images import check_images
 from harness.running.sameness import check_same
 from harness.running.scheduler import Scheduler
-from harness.running.worker_process import CHECKOUT
 
 
 def _silent(progress: Progress) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Callable, Dict, Mapping, Optional, Tuple
 
@@ -16,13 +16,13 @@ from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
-from harness.running.plan import RUN_LOG_BYTES, ServicePlan
+from harness.running.plan import RUN_LOG_BYTES
 from harness.running.run_images import find_image, image_with, own_image
-from harness.running.worker_process import ONE_THREAD
 from harness.runtimes.environments import MADE, EnvironmentFacts
 from harness.runtimes.exits import unheard
+from harness.runtimes.interpreters import ONE_THREAD
 from harness.runtimes.process import BYTECODE
-from harness.runtimes.service import Service
+from harness.runtimes.service import Service, start_service
 from harness.runtimes.specs import (
     ENVIRONMENT,
     WORLD_MODEL,
@@ -31,12 +31,10 @@ from harness.runtimes.specs import (
     ServiceLimits,
     ServiceSpec,
 )
-from harness.runtimes.start import start_service
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
-from harness.worldmodels.hub_cache import is_hub_id, repository_folder
+from harness.worldmodels.hub_cache import is_hub_id, repository_folder, weight_files
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
 from harness.worldmodels.strangers import bytecode_folder, is_strangers
-from harness.worldmodels.weight_files import weight_files
 from tasks.suite import Suite
 
 CODE_IN_IMAGE = Path("/opt/wiw")
@@ -70,7 +68,7 @@ def find_gpu(wanted: str) -> str:
 
 def plan_environment(
     suite: Suite, scenes: Path, digests: Mapping[str, str], where: Placement
-) -> Tuple[ServicePlan, Optional[ImageRecord]]:
+) -> Tuple[ServiceSpec, Optional[ImageRecord]]:
     """Return how to start the environment that plays a suite, and its image if it runs in a container.
 
     ``scenes`` is the folder of its scenes, made or read, and ``digests`` the SHA-256 that they must have (none: as
@@ -82,13 +80,13 @@ def plan_environment(
         raise Refusal(f"{environment.title} plays no episodes.", "Choose another suite.")
     if not where.container:
         environment.require_module(where.python or sys.executable)
-        plan = ServicePlan(
+        plan = ServiceSpec(
             ENVIRONMENT,
             environment.name,
             profile.entry_point,
             python=where.python,
             options=profile.values(_facts(suite, str(folder), digests, where.gpu)),
-            variables=_gpu_variables(where.gpu),
+            environment_variables=_gpu_variables(where.gpu),
         )
         return plan, None
     image = find_image(own_image(profile.image))
@@ -96,18 +94,18 @@ def plan_environment(
         mount = Mount(str(_container_homes(folder)), HOMES_IN_CONTAINER, writable=True)
     else:
         mount = Mount(str(folder), SCENES_IN_CONTAINER)
-    plan = ServicePlan(
+    plan = ServiceSpec(
         ENVIRONMENT,
         environment.name,
         profile.entry_point,
         options=profile.values(_facts(suite, mount.target, digests, where.gpu)),
-        variables=_container_variables(),
+        environment_variables=_container_variables(),
         container=ContainerSpec(image.reference, image.id, (mount,), where.gpu),
     )
     return plan, image
 
 
-def scenes_folder(plan: ServicePlan, suite: Suite) -> Path:
+def scenes_folder(plan: ServiceSpec, suite: Suite) -> Path:
     """Return the folder on this machine that the environment planned for ``suite`` has its scenes in."""
     if plan.container:
         return Path(plan.container.mounts[0].source)
@@ -136,7 +134,7 @@ def _magnitude(space: ActionSpace, name: str) -> Optional[float]:
 
 def plan_world_model(
     entry: CatalogEntry, image: Optional[ImageRecord], where: Placement, code: str = ""
-) -> Tuple[Optional[ServicePlan], Optional[ImageRecord]]:
+) -> Tuple[Optional[ServiceSpec], Optional[ImageRecord]]:
     """Return how to start a world model (None for one without a service) and its image if it runs in a container.
 
     ``image`` is the one that the model came from (``--wm-image``). A model of the catalog runs in the image that its
@@ -147,33 +145,21 @@ def plan_world_model(
     manifest = entry.manifest
     if manifest.kind != PLUGIN:
         return None, None
-    fields = asdict(manifest)
     if image is None and not where.container:
-        path = tuple(str(folder.absolute()) for folder in (entry.folder, *entry.shared))
         variables = _gpu_variables(where.gpu)
         if is_strangers(entry):
             variables[BYTECODE] = str(bytecode_folder(entry))
-        plan = ServicePlan(
-            WORLD_MODEL,
-            manifest.name,
-            manifest.entry_point,
-            path,
-            where.python,
-            manifest=fields,
-            variables=variables,
-            start_s=entry.start_s,
-        )
-        return plan, None
+        return replace(entry.service_spec(where.python), environment_variables=variables), None
     reference, folders = (image.reference, (PLUGIN_FOLDER, *entry.shared)) if image else _catalog_image(entry)
     found = image or find_image(reference)
     mounts, hub = _weights_mounts(manifest)
-    plan = ServicePlan(
+    plan = ServiceSpec(
         WORLD_MODEL,
         manifest.name,
         manifest.entry_point,
         tuple(str(folder) for folder in folders),
-        manifest=fields,
-        variables={**_container_variables(), **hub},
+        manifest=asdict(manifest),
+        environment_variables={**_container_variables(), **hub},
         container=ContainerSpec(found.reference, found.id, (*mounts, *_seen_as_here(code)), where.gpu),
         start_s=entry.start_s,
     )
@@ -221,7 +207,7 @@ def _catalog_image(entry: CatalogEntry) -> Tuple[str, Tuple[Path, ...]]:
 
 
 def start(
-    plan: ServicePlan,
+    service: ServiceSpec,
     start_s: float,
     log: Path,
     log_bytes: int = RUN_LOG_BYTES,
@@ -233,21 +219,10 @@ def start(
 
     ``log`` gets its output, of a container at most ``log_bytes`` with what earlier starts left there.
     """
-    if plan.container is not None:
-        _prepare_mounts(plan.container)
-    spec = ServiceSpec(
-        kind=plan.kind,
-        name=plan.name,
-        entry_point=plan.entry_point,
-        path=plan.path,
-        python=plan.python or sys.executable,
-        options=plan.options,
-        manifest=plan.manifest,
-        environment_variables=plan.variables,
-        container=plan.container,
-    )
+    if service.container is not None:
+        _prepare_mounts(service.container)
     limits = ServiceLimits(start_s=start_s, log_bytes=log_bytes, longest_start_s=longest_start_s)
-    return start_service(spec, limits, log, told)
+    return start_service(service, limits, log, told)
 
 
 def _prepare_mounts(container: ContainerSpec) -> None:

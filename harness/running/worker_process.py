@@ -9,26 +9,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import IO, Dict, List, Optional
 
+from harness.contracts.from_source import CHECKOUT
 from harness.records.episode_files import remove_leftovers
 from harness.records.folder import RunFolder
 from harness.running.episode_queue import Task
 from harness.running.messages import Message, Play, decode, encode
 from harness.running.plan import RunPlan, encode_plan
+from harness.runtimes.interpreters import ONE_THREAD, module_command, python_path
 from harness.runtimes.process import LOGGED
-from harness.runtimes.python_start import module_command, python_path
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-ONE_THREAD = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
-"""Variables that say how many threads a numerical library uses."""
 
 _CHUNK = 1 << 16
 _TAIL_BYTES = 4000

@@ -1,7 +1,9 @@
-"""The Docker engine: reached through its local socket, or refused with a sentence that says why.
+"""The Docker engine: reached through its local socket, or refused with a sentence that says why; and whose things are.
 
 Containers share a Unix socket with the harness through a mounted folder, so engine and harness must run on one kernel:
 a remote engine, or one in a virtual machine (Docker Desktop), cannot work and is refused before anything starts.
+Labels say whose everything is that the harness makes in an engine. The owner is a process: its id, its start time and
+the machine's boot id, because ids are used again.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 import sys
 import tarfile
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -22,8 +25,41 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.contracts.errors import Refusal, ServiceError
+from harness.contracts.hosts import boot_id
 from harness.runtimes.docker_keeper import EngineConnection
-from harness.runtimes.docker_labels import owner_labels
+from harness.runtimes.sockets import process_start_time
+
+OWNER = "wiw.owner"
+RUN = "wiw.run"
+SERVICE = "wiw.service"
+SCOPE = "wiw.scope"
+
+
+def owner_labels(run: str, service: str) -> dict[str, str]:
+    """Return the labels of something made now by this process; ``run`` says for which run, ``service`` for what."""
+    pid = os.getpid()
+    owner = f"{pid}-{process_start_time(pid)}-{boot_id()}"
+    return {OWNER: owner, RUN: run, SERVICE: service, SCOPE: scope()}
+
+
+@lru_cache(maxsize=1)
+def scope() -> str:
+    """Return who can judge whether a process of ours lives: this user, in this process namespace.
+
+    Process ids of another namespace mean nothing here, and another user's may be hidden: what carries another scope
+    is left alone.
+    """
+    return f"{os.geteuid()}-{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def owner_lives(owner: str) -> bool:
+    """Say whether the process of an owner label lives; a label that cannot be read counts as living."""
+    pid, _, rest = owner.partition("-")
+    start, _, boot = rest.partition("-")
+    if not (pid.isdigit() and start.isdigit() and boot):
+        return True
+    return boot == boot_id() and process_start_time(int(pid)) == int(start)
+
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 MIN_VERSION = (20, 10)

@@ -18,12 +18,9 @@ from types import TracebackType
 
 from harness.contracts.errors import ServiceError, WiwError
 from harness.runtimes import docker_keeper
-from harness.runtimes.docker_engine import Engine, check_image, connect
-from harness.runtimes.docker_exits import ContainerEnd, ended_container_error, start_error
-from harness.runtimes.docker_folder import ContainerFolder
-from harness.runtimes.docker_labels import owner_labels
-from harness.runtimes.docker_logs import LogReader
-from harness.runtimes.docker_reaping import reap_stale_containers
+from harness.runtimes.docker_engine import Engine, check_image, connect, owner_labels
+from harness.runtimes.docker_exits import ContainerEnd, LogReader, ended_container_error, start_error
+from harness.runtimes.docker_folder import ContainerFolder, reap_stale_containers
 from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, late_error, unheard
 from harness.runtimes.sandbox import READ_ONLY_PATHS, creation_arguments, host_arguments
 from harness.runtimes.specs import ContainerSpec, ServiceLimits, ServiceSpec

@@ -1,15 +1,14 @@
-"""The GPUs of this machine: which are there, and how CUDA, EGL and NVIDIA's tools number them.
+"""The GPUs of this machine: a run chooses by UUID.
 
-Three numberings meet here and need not agree: nvidia-smi counts by PCI address, CUDA by speed unless it is told
-otherwise, and EGL in an order of its own. Only the UUID names a GPU for certain, so a run chooses by UUID, and the
-index that a simulator needs is looked up inside the container that will use it (`egl_devices.py`).
+Three numberings meet here and need not agree: nvidia-smi counts by PCI address, CUDA by speed unless it is set
+otherwise, and EGL in an order of its own. Only the UUID names a GPU for certain.
 """
 
 from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Sequence
+from typing import Optional, Sequence
 
 from harness.contracts.errors import Refusal
 
@@ -25,15 +24,6 @@ class Gpu:
     uuid: str
     name: str
     pci_bus_id: str
-
-
-@dataclass(frozen=True)
-class DeviceIndices:
-    """How CUDA and EGL number the GPU ``uuid`` where a service runs; None where they do not see it."""
-
-    uuid: str
-    cuda: Optional[int]
-    egl: Optional[int]
 
 
 def list_gpus() -> tuple[Gpu, ...]:
@@ -83,28 +73,3 @@ def find_gpu(wanted: str, gpus: Optional[Sequence[Gpu]] = None) -> Gpu:
         raise Refusal(f"GPU {wanted!r} was asked for, and this machine has none.", "Leave the option out.")
     listed = "; ".join(f"{gpu.index} = {gpu.uuid} ({gpu.name})" for gpu in present)
     raise Refusal(f"{wanted!r} names {len(found)} GPUs.", f"Choose one of: {listed}")
-
-
-def match_devices(devices: Mapping[str, Any]) -> tuple[DeviceIndices, ...]:
-    """Return how CUDA and EGL number each GPU, from what `egl_devices.py` printed where the service runs.
-
-    ``devices`` has ``cuda``: a list of {"index", "uuid"}, and ``egl``: a list of {"index", "cuda"} in EGL's order,
-    whose ``cuda`` is null for devices that CUDA does not know (a software renderer).
-    """
-    egl_of_cuda = {entry["cuda"]: entry["index"] for entry in devices["egl"] if entry["cuda"] is not None}
-    return tuple(
-        DeviceIndices(entry["uuid"], entry["index"], egl_of_cuda.get(entry["index"])) for entry in devices["cuda"]
-    )
-
-
-def indices_of(uuid: str, devices: Mapping[str, Any]) -> DeviceIndices:
-    """Return the numbers of the GPU ``uuid`` where the service runs; Refusal when CUDA or EGL does not see it."""
-    for found in match_devices(devices):
-        if found.uuid == uuid and found.egl is not None:
-            return found
-    seen = ", ".join(f"{found.uuid} (CUDA {found.cuda}, EGL {found.egl})" for found in match_devices(devices))
-    raise Refusal(
-        f"GPU {uuid} cannot draw there: seen are {seen or 'none'}.",
-        "Rendering needs the driver's graphics part: NVIDIA_DRIVER_CAPABILITIES must hold `graphics`, and the image "
-        "needs libEGL (package libegl1) and /usr/share/glvnd/egl_vendor.d/10_nvidia.json.",
-    )

@@ -20,7 +20,7 @@ from harness.contracts.errors import Refusal, ServiceError
 from harness.contracts.folders import home, user_cache
 from harness.runtimes import keeper
 from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, died_error, late_error, unheard
-from harness.runtimes.python_start import module_command, python_path
+from harness.runtimes.interpreters import module_command, python_path
 from harness.runtimes.sockets import (
     SOCKET_NAME,
     SPEC_NAME,
@@ -230,7 +230,8 @@ def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[
         "parent_pid": os.getpid(),
     }
     spec_file.write_text(json.dumps(content), encoding="utf-8")
-    command = [*module_command(spec.python, "harness.wire.host"), "--spec", str(spec_file)]
+    python = spec.python or sys.executable
+    command = [*module_command(python, "harness.wire.host"), "--spec", str(spec_file)]
     try:
         with log_path.open("ab") as log:
             return subprocess.Popen(
@@ -244,7 +245,7 @@ def _spawn(spec: ServiceSpec, folder: Path, log_path: Path) -> subprocess.Popen[
             )
     except OSError as error:
         raise Refusal(
-            f"cannot start {spec.python} for service {spec.name!r}: {error.strerror}.",
+            f"cannot start {python} for service {spec.name!r}: {error.strerror}.",
             "Name an interpreter that exists and is executable (--env-python, --wm-python).",
         ) from error
 

@@ -1,12 +1,15 @@
-"""What every running service offers, whatever runs it."""
+"""What every running service offers, whatever runs it, and how one is started: as a process or in a container."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 from harness.contracts.errors import DeadlineExceeded, ServiceError
+from harness.runtimes.exits import unheard
+from harness.runtimes.specs import ServiceLimits, ServiceSpec
 
 
 class Service(Protocol):
@@ -50,3 +53,19 @@ def with_stack(late: DeadlineExceeded, service: Service) -> DeadlineExceeded:
         return late
     step = f"Its log has the stack of each of its threads at that time.{late.next_step.removeprefix(SEE_LOG)}"
     return type(late)(late.what, step)
+
+
+def start_service(
+    spec: ServiceSpec, limits: ServiceLimits, log_path: Path, told: Callable[[str], None] = unheard
+) -> Service:
+    """Start ``spec`` and return it when it is ready; with a ``container`` in Docker, otherwise as a process.
+
+    ``told`` gets what the service says of a long start. The Docker SDK is imported only for a container.
+    """
+    if spec.container is None:
+        from harness.runtimes.process import start_process
+
+        return start_process(spec, limits, log_path, told)
+    from harness.runtimes.docker_service import start_container
+
+    return start_container(spec, limits, log_path, told)

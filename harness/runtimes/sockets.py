@@ -1,12 +1,15 @@
-"""Socket folders: private, short, and removed whatever happens.
+"""Socket folders: private, short, owned, and removed whatever happens.
 
-A socket lives in a fresh folder that only its owner may enter. The owner holds a lock beside it (`ownership`), so that
-a later run, also one in another process namespace that shares the temporary folder, can tell a living owner from a
-dead one. The folder's name carries a process id and its start for people alone.
+A socket lives in a fresh folder that only its owner may enter. The owner is whoever holds the lock on a file beside it:
+a process id says nothing across process namespaces or machines that share a folder, and a lock is released by the
+kernel when its holder ends, however that happens, and by nothing else. The file also names the kernel: where a network
+file system keeps locks of other machines to itself, a free lock proves nothing about their owners. The folder's name
+carries a process id and its start for people alone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -17,8 +20,86 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.contracts.errors import Refusal
-from harness.runtimes import ownership
+from harness.contracts.hosts import boot_id, is_local
 from harness.runtimes.docker_keeper import remove_tree
+
+SUFFIX = ".lock"
+_BOOT_BYTES = 100
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the file whose lock belongs to the owner of ``folder``; it lies beside it."""
+    return folder.with_name(folder.name + SUFFIX)
+
+
+def claim(folder: Path) -> int | None:
+    """Take the lock of a folder that does not exist yet; return its descriptor, None where the name is taken."""
+    path = lock_of(folder)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(descriptor, boot_id().encode())
+        if _is_file(path, descriptor):
+            return descriptor
+    except OSError:
+        pass  # whoever cleans up saw the file before it was locked, and has it now
+    os.close(descriptor)
+    return None
+
+
+def take_over(folder: Path) -> int | None:
+    """Return a descriptor with the lock of ``folder`` if its owner is gone for certain, else None.
+
+    A lock file that is absent, another user's, or no file is left alone.
+    """
+    path = lock_of(folder)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            here = os.pread(descriptor, _BOOT_BYTES, 0).decode("ascii", "replace") in ("", boot_id())
+            if (here or is_local(path.parent)) and _is_file(path, descriptor):
+                return descriptor
+    except OSError:
+        pass  # held: its owner lives
+    os.close(descriptor)
+    return None
+
+
+def is_held(folder: Path) -> bool | None:
+    """Say whether the owner of ``folder`` lives; None where nobody can tell from here."""
+    descriptor = take_over(folder)
+    if descriptor is not None:
+        os.close(descriptor)
+        return False
+    try:
+        status = lock_of(folder).lstat()
+    except OSError:
+        return None
+    return True if status.st_uid == os.geteuid() else None
+
+
+def give_up(folder: Path, descriptor: int) -> None:
+    """Remove the lock of a folder that is gone, then release it."""
+    lock_of(folder).unlink(missing_ok=True)
+    os.close(descriptor)
+
+
+def _is_file(path: Path, descriptor: int) -> bool:
+    """Say whether ``path`` is still the file behind ``descriptor``."""
+    try:
+        there, here = path.lstat(), os.fstat(descriptor)
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
 
 PREFIX = "wiw-"
 SOCKET_NAME = "s.sock"
@@ -87,7 +168,7 @@ def remove_socket_folder(folder: Path) -> None:
     remove_tree(os.fspath(folder))
     descriptor = _held.pop(folder, None)
     if descriptor is not None:
-        ownership.give_up(folder, descriptor)
+        give_up(folder, descriptor)
 
 
 def reap_stale(parent: Path | None = None) -> list[Path]:
@@ -98,9 +179,9 @@ def reap_stale(parent: Path | None = None) -> list[Path]:
     """
     base = socket_base() if parent is None else parent
     removed = []
-    for lock in sorted(base.glob(f"{PREFIX}*-*-*{ownership.SUFFIX}")):
-        folder = lock.with_name(lock.name[: -len(ownership.SUFFIX)])
-        descriptor = ownership.take_over(folder)
+    for lock in sorted(base.glob(f"{PREFIX}*-*-*{SUFFIX}")):
+        folder = lock.with_name(lock.name[: -len(SUFFIX)])
+        descriptor = take_over(folder)
         if descriptor is None:
             continue
         try:
@@ -110,7 +191,7 @@ def reap_stale(parent: Path | None = None) -> list[Path]:
                 remove_socket_folder(folder)
                 removed.append(folder)
         finally:
-            ownership.give_up(folder, descriptor)
+            give_up(folder, descriptor)
     return removed
 
 
@@ -119,13 +200,13 @@ def _claimed_folder(base: Path) -> Path:
     pid = os.getpid()
     while True:
         folder = base / f"{PREFIX}{pid}-{process_start_time(pid)}-{secrets.token_hex(4)}"
-        descriptor = ownership.claim(folder)
+        descriptor = claim(folder)
         if descriptor is None:
             continue
         try:
             folder.mkdir(mode=OWNER_ONLY)
         except BaseException:
-            ownership.give_up(folder, descriptor)
+            give_up(folder, descriptor)
             raise
         _held[folder] = descriptor
         return folder

@@ -54,22 +54,24 @@ class ServiceSpec:
     """One declared service.
 
     ``kind`` is ``environment`` or ``world_model``; ``name`` appears in messages. ``entry_point`` is
-    ``module:Class``, found with the folders of ``path`` before everything else. ``python`` is the interpreter:
-    it needs numpy, grpcio and protobuf, nothing of the harness's other libraries. ``options`` are the keyword
+    ``module:Class``, found with the folders of ``path`` before everything else. ``python`` is the interpreter, "" for
+    this one: it needs numpy, grpcio and protobuf, nothing of the harness's other libraries. ``options`` are the keyword
     arguments of an environment's class; ``manifest`` holds the fields of a world model's manifest.
     ``environment_variables`` are added to those of the harness. With a ``container`` the service runs in it,
-    ``python`` is not used, and paths are those of the container.
+    ``python`` is not used, and paths are those of the container. ``start_s`` is how long it says that it may take until
+    it is ready, 0 where it does not say; who starts it decides (`ServiceLimits`).
     """
 
     kind: str
     name: str
     entry_point: str
-    path: tuple[str, ...]
-    python: str
+    path: tuple[str, ...] = ()
+    python: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     container: Optional[ContainerSpec] = None
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True)

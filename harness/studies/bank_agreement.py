@@ -27,11 +27,18 @@ from harness.scoring.data import RunData
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.rank_correlations import kendall, spearman
 from harness.scoring.references import CEILING, row_name
-from harness.studies.commands import bank_command, command_of, play_command
-from harness.studies.measurement_selection import FoundBanks, Measured
 from harness.studies.paired_differences import size, success_by_episode
 from harness.studies.rank_agreement import FEWEST, RESAMPLES, SEED, Totals, agreement, drawn_homes
-from harness.studies.run_selection import SELF, Found, Missing
+from harness.studies.run_selection import (
+    SELF,
+    Found,
+    FoundBanks,
+    Measured,
+    Missing,
+    bank_command,
+    command_of,
+    play_command,
+)
 from tasks.suite import Suite
 
 SIGNS = {REGRET: -1.0, SELF_REGRET: -1.0, TOP_1: 1.0}

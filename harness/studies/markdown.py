@@ -6,20 +6,20 @@ from typing import Iterator, List, Sequence
 
 from harness.contracts.results import Metric
 from harness.studies.all_tables import Tables
-from harness.studies.markdown_bank import bank_section
-from harness.studies.markdown_overview import overview
-from harness.studies.markdown_parts import (
+from harness.studies.markdown_sections import (
     NOTHING,
+    bank_section,
     code_block,
     grid,
     in_points,
     number,
+    overview,
     p_value,
     percent,
     ratio,
     seconds,
 )
-from harness.studies.mini_agreement import Agreement, MiniTable
+from harness.studies.rank_agreement import Agreement, MiniTable
 from harness.studies.reference_table import RangeLine, ReferenceLine
 from harness.studies.resolution import Family
 

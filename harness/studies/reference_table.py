@@ -10,10 +10,9 @@ from harness.records.roots import trajectory_root
 from harness.scoring.data import RunData
 from harness.scoring.metrics import metrics_table
 from harness.scoring.references import CEILING
-from harness.studies.commands import command_of, play_command
 from harness.studies.paired_differences import lead, size
 from harness.studies.preregistration import WantedRange
-from harness.studies.run_selection import ORACLE, SELF, Found, Missing
+from harness.studies.run_selection import ORACLE, SELF, Found, Missing, command_of, play_command
 from tasks.suite import PANORAMA, PERSPECTIVE
 
 UNIFORM = "uniform"

@@ -12,10 +12,9 @@ from harness.scoring.comparing_tests import holm
 from harness.scoring.data import RunData
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import CEILING
-from harness.studies.commands import command_of, play_command
 from harness.studies.paired_differences import Cost, cost
 from harness.studies.preregistration import ANYTHING, LARGE, NULL, SMALL, TOLERATED, PlantedError
-from harness.studies.run_selection import SELF, Found, Missing
+from harness.studies.run_selection import SELF, Found, Missing, command_of, play_command
 
 LARGE_POINTS = 0.20
 TOLERATED_POINTS = 0.05

@@ -10,6 +10,10 @@ by polling and, on Linux, by a signal. That signal comes already when the parent
 ends, so it only makes the poll look at once. Native code that holds the interpreter lock for good would hide both: a
 timer of the C library ends the process then. In a container no parent can be seen: the harness holds a lock on a file
 beside the socket instead, which the kernel releases when the harness dies.
+
+A thread reads the signals from a pipe, which the interpreter fills in whichever thread the kernel interrupts. What
+`signal.signal` sets runs in the main thread alone, and never while that waits for a lock and another thread was
+interrupted, or when the signal came just before the wait.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import fcntl
 import importlib
 import json
 import os
+import select
 import signal
 import stat
 import sys
@@ -66,6 +71,7 @@ LEASE_NAME = "lease"
 
 _PR_SET_PDEATHSIG = 1
 _WAKE = signal.SIGHUP
+_END = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -150,21 +156,25 @@ def _name_kernel_folder(spec: HostSpec) -> None:
     name_folder_of_service(files, folders)
 
 
-class ParentWatch:
-    """Sets ``stop`` when the parent is gone: process ``parent_pid``, or if that is 0 the holder of ``lease``."""
+class Watch:
+    """Sets ``stop`` on SIGTERM, SIGINT, and when the parent is gone: process ``parent_pid``, or if that is 0 the holder
+    of ``lease``."""
 
     def __init__(self, parent_pid: int, lease: Path, stop: threading.Event) -> None:
         self._parent_pid = parent_pid
         self._lease = lease
         self._stop = stop
-        self._wake = threading.Event()
+        self._signals, self._noted = os.pipe()
 
     def start(self) -> None:
         """Begin to watch; call from the main thread."""
-        signal.signal(_WAKE, lambda *_: self._wake.set())
+        os.set_blocking(self._noted, False)
+        signal.set_wakeup_fd(self._noted)
+        for number in (_WAKE, *_END):
+            signal.signal(number, lambda *_: None)  # what counts is the number in the pipe
         if self._parent_pid and sys.platform.startswith("linux"):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(_WAKE), 0, 0, 0)
-        threading.Thread(target=self._watch, name="parent watch", daemon=True).start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def _watch(self) -> None:
         armed = -STUCK_S
@@ -174,9 +184,14 @@ class ParentWatch:
                 faulthandler.dump_traceback_later(STUCK_S, exit=True)
             if self._parent_pid:  # the output of a container is read, and cut, by the harness
                 cut_long_log()
-            self._wake.wait(POLL_S)
-            self._wake.clear()
+            if self._asked_to_end():
+                break
         self._stop.set()
+
+    def _asked_to_end(self) -> bool:
+        """Wait for signals, at most ``POLL_S``; say whether one of them ends the service."""
+        ready, _, _ = select.select([self._signals], [], [], POLL_S)
+        return bool(ready) and not set(os.read(self._signals, 512)).isdisjoint(_END)
 
     def _parent_lives(self) -> bool:
         if self._parent_pid:
@@ -242,11 +257,8 @@ def serve(spec: HostSpec) -> None:
         end_on_foreign_calls()
         os.dup2(2, 1)  # an engine hands two streams on in any order: what native code says goes before the stack
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # By another thread: this one may hold the event's own lock, in `stop.wait`, when the signal comes.
-        signal.signal(number, lambda *_: threading.Thread(target=stop.set, daemon=True).start())
     faulthandler.register(STACK_SIGNAL)
-    ParentWatch(spec.parent_pid, Path(spec.socket).with_name(LEASE_NAME), stop).start()
+    Watch(spec.parent_pid, Path(spec.socket).with_name(LEASE_NAME), stop).start()
     thread = ThreadPoolExecutor(1, thread_name_prefix="object")
     service = _constructed(spec, thread, stop)
     if service is None:

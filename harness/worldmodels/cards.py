@@ -19,7 +19,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.wrong_fields import wrong_fields
 from harness.worldmodels.file_hashes import Progress, hash_files, quiet
 from harness.worldmodels.file_limits import parse_yaml
-from harness.worldmodels.weight_files import weight_files
+from harness.worldmodels.hub_cache import weight_files
 
 CARD = "README.md"
 MARK = "---"

@@ -108,7 +108,7 @@ class CatalogEntry:
     extra: str = ""
 
     def service_spec(self, python: str) -> ServiceSpec:
-        """Return how to start this model as a process under the interpreter ``python``.
+        """Return how to start this model as a process under the interpreter ``python`` ("" for this one).
 
         Only models of kind ``plugin`` are a service of their own; others raise Refusal.
         """
@@ -118,9 +118,10 @@ class CatalogEntry:
             kind=WORLD_MODEL,
             name=self.manifest.name,
             entry_point=self.manifest.entry_point,
-            path=tuple(str(folder) for folder in (self.folder, *self.shared)),
+            path=tuple(str(folder.absolute()) for folder in (self.folder, *self.shared)),
             python=python,
             manifest=asdict(self.manifest),
+            start_s=self.start_s,
         )
 
 

@@ -2,6 +2,9 @@
 
 A name and a version say what was meant to run. Two results are of the same model only where the same bytes ran: the
 files of the plugin's folders, or the image, and the resolved commits or the file hashes of its weights.
+
+Weights are tens of gigabytes: whether they are still what they were is seen of size, inode and times, and only a file
+of which those have changed is read again.
 """
 
 from __future__ import annotations
@@ -9,18 +12,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, Mapping, Sequence, Tuple
+from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from harness.contracts.code_files import SMALL, code_files
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint, ModelManifest
 from harness.contracts.sources import CHECKOUT, imported_from
-from harness.worldmodels.file_hashes import Progress, hash_files, quiet
-from harness.worldmodels.hub_cache import find_snapshot, is_hub_id
-from harness.worldmodels.weight_files import data_files
+from harness.worldmodels.file_hashes import Progress, State, hash_files, quiet, state_of
+from harness.worldmodels.hub_cache import data_files, find_snapshot, is_hub_id
 from harness.worldmodels.weights import place_of, used_checkpoints
 
 CODE, AUTHORS_CODE, IMPORTED_CODE = "code", "authors' code", "imported code"
@@ -164,3 +166,51 @@ def _resolved(checkpoint: Checkpoint) -> Checkpoint:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+_SHA256, _GIT = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file of weights as it is when a run begins to play; ``content`` is its hash, "" where nothing says it."""
+
+    path: Path
+    state: State
+    content: str
+
+
+def known_files(manifest: ModelManifest) -> tuple[KnownFile, ...]:
+    """Return the files that a model's weights consist of; () for a model that loads none. Refusal where one is gone."""
+    found = weights_files(manifest)
+    try:
+        hashes = hash_files([file for file in found if not _blob(file)])
+        return tuple(KnownFile(file, state_of(file), hashes.get(file) or _blob(file)) for file in found)
+    except OSError as error:
+        raise Refusal(f"{error.filename} cannot be read ({error.strerror}).", "Put the weights back.") from error
+
+
+def changed_files(known: Sequence[KnownFile]) -> tuple[Path, ...]:
+    """Return the files that are gone, or hold something else than when they were known."""
+    return tuple(file.path for file in known if not _is_same(file))
+
+
+def _is_same(file: KnownFile) -> bool:
+    try:
+        return state_of(file.path) == file.state or _hash_of(file.path, len(file.content)) == file.content
+    except OSError:
+        return False
+
+
+def _hash_of(path: Path, length: int) -> Optional[str]:
+    """Return the hash of a file, of the kind that has this length."""
+    if length != 40:
+        return hash_files([path])[path]
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _blob(file: Path) -> str:
+    """Return the name of the blob that a file of the hub's cache links to, which is its hash; "" for other files."""
+    name = file.resolve().name
+    return name if file.is_symlink() and (_SHA256.fullmatch(name) or _GIT.fullmatch(name)) else ""

@@ -18,13 +18,11 @@ from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, check_wanted
 from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
 from harness.wire.sdk import Environment, Imagining, MotionErrors, require
-from harness.worldmodels.camera_poses import pose_before
-from harness.worldmodels.conditioning import Conditioning, conditioning_of
-from harness.worldmodels.folding import FoldedCandidate, FrameSource, fold
+from harness.worldmodels.conditioning import Conditioning, conditioning_of, pose_before
+from harness.worldmodels.folding import FoldedCandidate, FrameSource, PlannedRollout, SharedRollouts, fold, share
 from harness.worldmodels.panorama import front_crop, roll
 from harness.worldmodels.planted_errors import NOTHING, PlantedErrors
 from harness.worldmodels.resizing import resize, resized_view
-from harness.worldmodels.sharing import PlannedRollout, SharedRollouts, share
 
 Imagined = Mapping[int, View]
 """The imagined views of one candidate by frame index: exactly the wanted frames, each with the camera that sees it.

@@ -12,7 +12,7 @@ from typing import Mapping, Sequence
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, NETWORK, RANDOM, ModelManifest, Setting
-from harness.worldmodels import authors_code, cards
+from harness.worldmodels import cards
 from harness.worldmodels.conditioning import conditioning_of
 from harness.worldmodels.digests import unpinned, with_commits
 from harness.worldmodels.file_hashes import Progress, quiet
@@ -20,7 +20,15 @@ from harness.worldmodels.overrides import override
 from harness.worldmodels.planted_errors import planted_errors
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from harness.worldmodels.prompts import template_of, with_template
-from harness.worldmodels.weights import Lack, choose_weights, lacks, own_folder
+from harness.worldmodels.weights import (
+    CODE_SETTING,
+    Lack,
+    choose_weights,
+    code_lacks,
+    lacks,
+    own_folder,
+    with_chosen_code,
+)
 
 RANDOM_WEIGHTS = "random-weights"
 UNCARDED = "uncarded"
@@ -72,16 +80,16 @@ def prepare(
     changed, overrides = override(manifest, choice.assignments)
     declared = with_template(choose_weights(changed, choice.weights))
     planned = with_commits(declared, choice.commits)
-    chosen = bool(overrides.get(authors_code.SETTING))
-    planned = authors_code.with_chosen_code(planned) if chosen else planned
+    chosen = bool(overrides.get(CODE_SETTING))
+    planned = with_chosen_code(planned) if chosen else planned
     conditioning_of(planned)  # refuses wrong settings now, not in the first decision
     planted_errors(planned)  # as does this
     if PROMPT_TEMPLATE in overrides:
         template = template_of(planned)
         overrides = {**overrides, PROMPT_TEMPLATE: f"{template.name}-v{template.version} sha256:{template.sha256}"}
     stamps = (RANDOM_WEIGHTS,) * (planned.weights == RANDOM) + (UNPINNED,) * bool(unpinned(declared))
-    missing = (*without, *authors_code.code_lacks(planned, container, chosen, code_from), *lacks(planned))
-    code = str(planned.settings[authors_code.SETTING]) if chosen else ""
+    missing = (*without, *code_lacks(planned, container, chosen, code_from), *lacks(planned))
+    code = str(planned.settings[CODE_SETTING]) if chosen else ""
     return Prepared(planned, overrides, stamps, missing, code)
 
 

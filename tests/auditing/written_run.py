@@ -8,10 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Callable
 
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.digest import digest
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from tests.studies.small_suite import commit
 
 EPISODES = 4

@@ -15,7 +15,7 @@ from harness.contracts.errors import SpecMismatch
 from harness.planning import registry
 from harness.planning.bank_states import choose
 from harness.planning.config import PartConfig
-from harness.running.plan import ServicePlan
+from harness.runtimes.specs import ServiceSpec
 from tasks.bank_files import read_bank
 from tests.banking.toy_bank import parts_of, toy_states, toy_suite, write_toy_bank
 from tests.planning.toy import CopyImaginer
@@ -53,7 +53,7 @@ def test_a_measurement_asks_every_state_and_starts_a_simulator_only_where_it_mus
     suite = toy_suite(tmp_path)
     bank = read_bank(suite, suite.tier("easy"), write_toy_bank(suite))
     base = fake.plan(1)
-    environment = ServicePlan("environment", "toy", "a:B")
+    environment = ServiceSpec("environment", "toy", "a:B")
     for kind, width, wanted in (("plugin", 0, False), ("environment", 0, True), ("none", 0, False)):
         manifest = {**base.identity.wm_manifest, **PLAIN, "kind": kind, "width": width}
         identity = replace(base.identity, suite=suite.name, task="ignav", tier="easy", wm_manifest=manifest)

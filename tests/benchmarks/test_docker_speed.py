@@ -17,14 +17,16 @@ from typing import Any
 
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.actions import Primitive
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import ViewRequest
 from harness.running.episode_runner import SuitePlayer
-from harness.running.plan import PhaseDeadlines, RunPlan, ServicePlan
+from harness.running.make_plan import make_plan
+from harness.running.plan import PhaseDeadlines, RunPlan
+from harness.running.run_options import RunOptions
 from harness.running.services import start
 from harness.runtimes.service import Service
+from harness.runtimes.specs import ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient
 
 pytest.importorskip("numba")
@@ -88,7 +90,7 @@ def alternating(
     after(benchmark.pedantic(once, args=("docker", 0), rounds=1, iterations=1))
 
 
-def environment_of(plan: RunPlan) -> ServicePlan:
+def environment_of(plan: RunPlan) -> ServiceSpec:
     """Return how a plan's environment is started."""
     assert plan.environment is not None
     return plan.environment

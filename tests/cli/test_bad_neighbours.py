@@ -11,9 +11,11 @@ import pytest
 
 from harness.cli import play
 from harness.cli.app import main
-from harness.cli.options import RunOptions, make_plan
 from harness.records.folder import RunFolder
 from harness.running.cleaning import find_unfinished
+from harness.running.dry_run import estimate
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from tests.auditing.written_run import change, written_run
 
 
@@ -60,7 +62,7 @@ def test_references_estimates_and_cleaning(good: RunFolder) -> None:
     plan = make_plan(RunOptions("warp", "ignav", suite="embedded-v1", episodes="4"))
     found = play.reusable(plan, good.path.parent)
     assert found is not None and found.path == good.path
-    assert play.estimate(plan, good.path.parent)[1] == "good"
+    assert estimate(plan, good.path.parent)[1] == "good"
     assert find_unfinished(good.path.parent) == ()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import main
-from harness.cli.play import loaded
+from harness.running.dry_run import loaded
 from tests.running import fake
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from harness.cli import play
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.errors import Refusal
 from harness.contracts.results import ERROR, FAILED, PLANNED
 from harness.records.folder import RunFolder
 from harness.records.identity import Provenance
 from harness.running import runs
+from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.progress import RunOutcome
+from harness.running.run_options import RunOptions
 from tests.studies.small_suite import commit
 
 SEVEN = {"none", "look", "homing", "oracle", "copy", "warp", "gtsim"}

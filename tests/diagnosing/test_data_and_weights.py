@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.diagnosing.data_and_weights import check_scenes, check_suites, check_weights
 from harness.diagnosing.findings import OK, SKIPPED, WARNING
+from harness.diagnosing.host_checks import check_scenes, check_suites, check_weights
 from harness.worldmodels.catalog import load_catalog
 
 PLUGIN = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.diagnosing import gpu
+from harness.diagnosing import graphics
 from harness.diagnosing.findings import OK, SKIPPED, WARNING, Finding
 
 DRIVER = "550.54.14"
@@ -68,7 +68,7 @@ def torch_of(machine: Path, cuda: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def examined() -> dict[str, Finding]:
-    return {finding.name: finding for finding in gpu.examine_gpus()[1]}
+    return {finding.name: finding for finding in graphics.examine_gpus()[1]}
 
 
 def test_a_sound_machine(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_a_sound_machine(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert {name: finding.state for name, finding in found.items()} == dict.fromkeys(
         ("gpu", "libcuda", "cuda", "egl"), OK
     )
-    gpus, _ = gpu.examine_gpus()
+    gpus, _ = graphics.examine_gpus()
     assert gpus == ["GPU-12345678-aaaa-bbbb-cccc-1234567890ab"]
 
 
@@ -89,7 +89,7 @@ def test_no_gpu_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     if Path("/proc/driver/nvidia/version").exists():
         pytest.skip("this machine has a GPU")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert [f.state for f in gpu.examine_gpus()[1]] == [SKIPPED]
+    assert [f.state for f in graphics.examine_gpus()[1]] == [SKIPPED]
 
 
 def test_a_driver_without_a_gpu_is_no_fault(machine: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_driver_that_was_updated_under_the_kernel(machine: Path) -> None:
 def test_nvidia_smi_that_hangs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (machine / "bin" / "nvidia-smi").write_text("#!/bin/sh\nexec sleep 60\n")
     (machine / "bin" / "nvidia-smi").chmod(0o755)
-    monkeypatch.setattr(gpu, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(graphics, "TIMEOUT_S", 0.3)
     found = examined()["gpu"]
     assert found.state == WARNING and "dmesg" in found.next_step
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
-from harness.diagnosing.rendering import check_frame
+from harness.diagnosing.graphics import check_frame
 from harness.running.services import Placement, plan_environment
 from tasks.suite import load_suite
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
-from harness.diagnosing.summary import by_weight, verdict
+from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding, by_weight, verdict
 
 WELL = Finding("python", OK, "3.11.2")
 BROKEN = Finding("compiler", PROBLEM, "no numba", "nothing can be rendered", "pip install numba")

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.runtimes.docker_engine import Engine, connect, image_id
-from harness.runtimes.docker_reaping import reap_stale_containers
+from harness.runtimes.docker_folder import reap_stale_containers
 from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import ContainerSpec
 from tests.docker import small_image

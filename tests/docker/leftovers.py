@@ -5,9 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from harness.runtimes.docker_engine import Engine
-from harness.runtimes.docker_labels import OWNER
-from harness.runtimes.docker_reaping import SOCKET_ROOT
+from harness.runtimes.docker_engine import OWNER, Engine
+from harness.runtimes.docker_folder import SOCKET_ROOT
 
 
 def containers_of(engine: Engine, pids: set[int]) -> list[str]:

@@ -15,8 +15,7 @@ from harness.runtimes.docker_engine import Engine
 from harness.runtimes.images import context, declared
 from harness.runtimes.images.build import BuildOptions, BuildStep, build_image
 from harness.runtimes.images.declared import DeclaredImage, find_image
-from harness.runtimes.images.lock import lock_image, read_lock, write_lock
-from harness.runtimes.images.states import BUILT, OUTDATED, image_state
+from harness.runtimes.images.lock import BUILT, OUTDATED, image_state, lock_image, read_lock, write_lock
 from tests.docker.small_image import BASE
 
 NAMES = ("embedded", "wm_base", "example_plugin")

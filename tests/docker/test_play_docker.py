@@ -19,8 +19,7 @@ from typing import Any
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.runtimes.docker_engine import Engine, image_id
-from harness.runtimes.docker_labels import RUN
+from harness.runtimes.docker_engine import RUN, Engine, image_id
 from harness.runtimes.images.declared import own_reference
 
 pytest.importorskip("numba")

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.folders import cache_root
@@ -26,9 +25,11 @@ from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
 from harness.records.journal import JournalRow
 from harness.running import runs
+from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
+from harness.running.run_options import RunOptions
 from harness.runtimes.docker_engine import Engine
-from harness.runtimes.docker_reaping import SOCKET_ROOT
+from harness.runtimes.docker_folder import SOCKET_ROOT
 from harness.runtimes.specs import ContainerLimits
 from harness.worldmodels.plugin_images import choose_model
 from tasks.suite import load_suite
@@ -112,7 +113,7 @@ def cheated(plan: RunPlan, honest: RunFolder, tmp_path_factory: pytest.TempPathF
     chosen = {row.key: kind for row, kind in zip(honest.rows()[::2], CHEATS, strict=False)}
     variables = {"PROBE_CHEATS": json.dumps(seeds_of(plan, chosen)), "PROBE_LATE_S": str(IMAGINE_S + 1.0)}
     assert plan.world_model is not None
-    told = replace(plan.world_model, variables={**plan.world_model.variables, **variables})
+    told = replace(plan.world_model, environment_variables={**plan.world_model.environment_variables, **variables})
     return RunFolder.open(runs.start(replace(plan, world_model=told), tmp_path_factory.mktemp("cheated")).path)
 
 

@@ -21,8 +21,7 @@ from typing import Any
 
 import pytest
 
-from harness.runtimes.docker_engine import Engine, image_id
-from harness.runtimes.docker_labels import owner_labels
+from harness.runtimes.docker_engine import Engine, image_id, owner_labels
 from harness.runtimes.docker_service import start_container
 from harness.runtimes.specs import ContainerLimits, ContainerSpec, ServiceLimits
 from harness.wire.client import Deadlines, WorldModelClient

@@ -13,7 +13,7 @@ import pytest
 
 from harness.contracts.errors import ServiceError
 from harness.runtimes.docker_engine import Engine, image_id
-from harness.runtimes.docker_reaping import SOCKET_ROOT
+from harness.runtimes.docker_folder import SOCKET_ROOT
 from harness.runtimes.docker_service import ContainerService, start_container
 from harness.runtimes.sandbox import NOBODY
 from harness.runtimes.sockets import reap_stale

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.results import ERROR
 from harness.records.folder import RunFolder
 from harness.running import runs
+from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
+from harness.running.run_options import RunOptions
 
 pytest.importorskip("numba")
 pytestmark = pytest.mark.slow  # real homes are built, and a renderer is compiled

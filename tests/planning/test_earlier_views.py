@@ -20,7 +20,7 @@ from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import Observation, View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.contracts.trajectories import PlayedEpisode
-from harness.worldmodels.camera_poses import pose_before
+from harness.worldmodels.conditioning import pose_before
 from harness.worldmodels.imaginer import EarlierView, PluginImaginer
 from tasks.ignav.task import play_episode
 from tests.planning.test_loop import toy_tier

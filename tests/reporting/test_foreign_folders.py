@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from harness.records.episode_files import MapInfo
 from harness.records.folder import RunFolder
+from harness.reporting.details import map_shape
 from harness.reporting.exports import EpisodeTable, csv_bytes
-from harness.reporting.maps import map_shape
 from harness.reporting.report import write_report
 from harness.scoring.data import RunData
 from tests.reporting.synthetic_folder import small_run, write_run

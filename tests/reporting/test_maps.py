@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from harness.contracts.observations import TopDownMap
 from harness.records.episode_files import MapInfo
 from harness.records.pictures import map_png
-from harness.reporting.maps import map_shape, rectangles_path
+from harness.reporting.details import map_shape, rectangles_path
 from tests.reporting.synthetic_folder import home_map
 
 RECTANGLE = re.compile(r"M(\d+) (\d+)h(\d+)v(\d+)h-(\d+)z")

@@ -37,7 +37,7 @@ def test_a_process_gets_the_suites_rig_steps_and_walkable_area(tmp_path: Path) -
     settings = navmesh_settings(plan.options["navmesh"])
     assert (settings.agent_height, settings.agent_max_climb) == (AGENT_HEIGHT_M, STEP_HEIGHT_M)
     on_gpu, _ = plan_environment(suite, tmp_path, {}, Placement(gpu=GPU))
-    assert (on_gpu.options["gpu_device_id"], on_gpu.variables) == (0, {"CUDA_VISIBLE_DEVICES": GPU})
+    assert (on_gpu.options["gpu_device_id"], on_gpu.environment_variables) == (0, {"CUDA_VISIBLE_DEVICES": GPU})
 
 
 @pytest.mark.usefixtures("present")
@@ -55,7 +55,7 @@ def test_a_container_sees_the_scenes_read_only(tmp_path: Path, monkeypatch: pyte
     assert plan.container is not None and plan.container.gpu_uuid == GPU
     assert plan.container.mounts == (Mount(str(tmp_path), SCENES_IN_CONTAINER),)
     assert plan.options["scenes_dir"] == SCENES_IN_CONTAINER and scenes_folder(plan, suite) == tmp_path
-    assert str(tmp_path) not in str((plan.options, plan.variables))
+    assert str(tmp_path) not in str((plan.options, plan.environment_variables))
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from harness.contracts.errors import Refusal, SpecMismatch, WiwError
 from harness.contracts.results import EpisodeResult
 from harness.running import runs
 from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, Starting, decode, encode
-from harness.running.plan import PhaseDeadlines, ServicePlan, check_suite, decode_plan, encode_plan
+from harness.running.plan import PhaseDeadlines, check_suite, decode_plan, encode_plan
 from harness.running.progress import exit_code, exit_code_of
-from harness.runtimes.specs import ContainerSpec, Mount
+from harness.runtimes.specs import ContainerSpec, Mount, ServiceSpec
 from tests.running import fake
 
 START = fake.episodes(1)[0].start
@@ -26,14 +26,14 @@ def test_a_plan_reaches_a_worker_whole() -> None:
     plan = replace(
         fake.plan(2, workers=3, deadlines=PhaseDeadlines(step_s=7.0), play_s=0.1),
         identity=replace(fake.plan(2).identity, wm_manifest={"needs": ("torch",)}, specs={"pose": START}),
-        environment=ServicePlan("environment", "embedded", "a:B", options={"cache_dir": "/x"}),
+        environment=ServiceSpec("environment", "embedded", "a:B", options={"cache_dir": "/x"}),
     )
     assert decode_plan(encode_plan(plan)) == plan
 
 
 def test_a_run_folder_names_nothing_that_could_be_executed(tmp_path: Path) -> None:
-    service = ServicePlan("environment", "embedded", "a:B", ("/p",), "/x/python", {"d": "/y"}, {}, {"LD_PRELOAD": "/z"})
-    boxed = ServicePlan("world_model", "m", "a:B", container=ContainerSpec("i:1", "sha256:0", (Mount("/m", "/m"),)))
+    service = ServiceSpec("environment", "embedded", "a:B", ("/p",), "/x/python", {"d": "/y"}, {}, {"LD_PRELOAD": "/z"})
+    boxed = ServiceSpec("world_model", "m", "a:B", container=ContainerSpec("i:1", "sha256:0", (Mount("/m", "/m"),)))
     plan = replace(fake.plan(1), environment=service, world_model=boxed, again=("--plugins=/p", "--set=code=/c"))
     execution = json.loads((runs.create(plan, tmp_path).path / "run.json").read_text())["execution"]
     assert execution["environment"] == {"name": "embedded", "container": None}

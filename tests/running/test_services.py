@@ -46,21 +46,21 @@ def test_the_environments_container_sees_the_homes_alone(tmp_path: Path) -> None
     source = tmp_path / "containers" if os.geteuid() == 0 else tmp_path
     assert plan.container.mounts == (Mount(str(source), services.HOMES_IN_CONTAINER, writable=True),)
     assert plan.options == {"cache_dir": services.HOMES_IN_CONTAINER, "scene_digests": {"h": "00"}}
-    assert plan.variables["NUMBA_CACHE_DIR"].startswith("/tmp/")  # what it compiles goes with it
-    assert plan.variables["OMP_NUM_THREADS"] == "1"
-    assert str(tmp_path) not in str((plan.options, plan.variables))
+    assert plan.environment_variables["NUMBA_CACHE_DIR"].startswith("/tmp/")  # what it compiles goes with it
+    assert plan.environment_variables["OMP_NUM_THREADS"] == "1"
+    assert str(tmp_path) not in str((plan.options, plan.environment_variables))
 
 
 def test_processes_get_their_interpreter_and_gpu(tmp_path: Path) -> None:
     where = Placement(python="/usr/bin/python3", gpu=GPU)
     plan, found = plan_environment(SUITE, tmp_path, {}, where)
     assert found is None and plan.container is None
-    assert (plan.python, plan.variables) == ("/usr/bin/python3", {"CUDA_VISIBLE_DEVICES": GPU})
+    assert (plan.python, plan.environment_variables) == ("/usr/bin/python3", {"CUDA_VISIBLE_DEVICES": GPU})
     entry = load_catalog().find("warp")
     model, found = plan_world_model(entry, None, where)
     assert found is None and model is not None and model.container is None
-    assert (model.path, model.variables) == ((str(entry.folder),), {"CUDA_VISIBLE_DEVICES": GPU})
-    assert plan_world_model(entry, None, Placement())[0] == replace(model, python="", variables={})
+    assert (model.path, model.environment_variables) == ((str(entry.folder),), {"CUDA_VISIBLE_DEVICES": GPU})
+    assert plan_world_model(entry, None, Placement())[0] == replace(model, python="", environment_variables={})
 
 
 def test_a_model_from_an_image_runs_in_it_whatever_the_placement() -> None:
@@ -100,7 +100,7 @@ def test_a_container_sees_its_models_weights_and_no_others(tmp_path: Path, monke
         plan, _ = plan_world_model(entry, image("someone/toys:1"), Placement())
         assert plan is not None and plan.container is not None
         assert set(plan.container.mounts) == mounts
-        assert (plan.variables.get("HF_HUB_OFFLINE") == "1") == bool(mounts)
+        assert (plan.environment_variables.get("HF_HUB_OFFLINE") == "1") == bool(mounts)
 
 
 def test_a_container_sees_the_authors_code_that_was_chosen(tmp_path: Path) -> None:

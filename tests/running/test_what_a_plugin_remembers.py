@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.trajectories import PlayedEpisode
 from harness.running.episode_runner import SuitePlayer
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from harness.wire.generated import wiw_pb2
-from harness.worldmodels.camera_poses import pose_before
+from harness.worldmodels.conditioning import pose_before
 from tests.running.test_what_a_plugin_sees import Seen, encodings, places
 
 pytest.importorskip("numba")

@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts import seeds
 from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.episodes import Episode
 from harness.contracts.observations import ViewRequest
 from harness.contracts.trajectories import PlayedEpisode
 from harness.running.episode_runner import SuitePlayer
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from harness.wire.generated import wiw_pb2
 
 pytest.importorskip("numba")

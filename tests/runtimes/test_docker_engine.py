@@ -14,14 +14,19 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.runtimes.docker_engine import (
+    OWNER,
+    RUN,
+    SCOPE,
+    SERVICE,
     check_engine,
     check_reachable,
     connect,
     local_socket,
     missing_image_step,
+    owner_labels,
+    owner_lives,
     version_number,
 )
-from harness.runtimes.docker_labels import OWNER, RUN, SCOPE, SERVICE, owner_labels, owner_lives
 
 KERNEL = "6.1.0"
 VERSION = {"Version": "27.3.1", "Os": "linux", "KernelVersion": KERNEL, "Arch": "amd64"}
@@ -116,6 +121,6 @@ def test_an_owner_that_ended_or_whose_number_was_used_again_is_dead() -> None:
 
 
 def test_starting_a_process_needs_no_docker_sdk() -> None:
-    code = "import sys; import harness.runtimes.start, harness.runtimes.process; print('docker' in sys.modules)"
+    code = "import sys; import harness.runtimes.service, harness.runtimes.process; print('docker' in sys.modules)"
     root = Path(__file__).parents[2]
     assert subprocess.check_output([sys.executable, "-c", code], cwd=root, text=True) == "False\n"

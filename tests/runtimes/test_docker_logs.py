@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Iterator
 
-from harness.runtimes.docker_logs import LogReader
+from harness.runtimes.docker_exits import LogReader
 
 
 class StandIn:

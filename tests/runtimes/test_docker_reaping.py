@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness.runtimes import docker_keeper, docker_reaping
-from harness.runtimes.docker_labels import OWNER, SCOPE, owner_labels, scope
-from harness.runtimes.docker_reaping import reap_stale_containers
+from harness.runtimes import docker_folder, docker_keeper
+from harness.runtimes.docker_engine import OWNER, SCOPE, owner_labels, scope
+from harness.runtimes.docker_folder import reap_stale_containers
 from harness.runtimes.sockets import make_socket_folder, remove_socket_folder
 
 
@@ -25,7 +25,7 @@ def test_the_lock_decides_and_the_label_only_where_there_is_none(
     short_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[str] = []
-    monkeypatch.setattr(docker_reaping, "SOCKET_ROOT", short_tmp_path)
+    monkeypatch.setattr(docker_folder, "SOCKET_ROOT", short_tmp_path)
 
     def remove(engine: str, name: str) -> bool:
         removed.append(name)

@@ -1,20 +1,11 @@
-"""GPUs by UUID, and the numbers that CUDA and EGL give them."""
+"""GPUs by UUID."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from harness.contracts.errors import Refusal
-from harness.runtimes import egl_devices
-from harness.runtimes.gpus import DeviceIndices, find_gpu, indices_of, match_devices, parse_gpus, pci_address
+from harness.runtimes.gpus import find_gpu, parse_gpus, pci_address
 
 ANSWER = """\
 0, GPU-dc1ecc5f-32ca-19e0-f35d-fc5ac20c3cf5, NVIDIA H100 80GB HBM3, 00000000:00:06.0
@@ -41,33 +32,3 @@ def test_a_gpu_is_found_by_index_or_uuid() -> None:
             find_gpu(wanted, GPUS)
     with pytest.raises(Refusal, match="this machine has none"):
         find_gpu("0", ())
-
-
-@given(st.permutations(range(4)), st.permutations(range(4)))
-def test_cuda_and_egl_are_matched_whatever_their_orders(cuda: list[int], egl: list[int]) -> None:
-    uuids = [f"GPU-{number}" for number in range(4)]
-    devices = {
-        "cuda": [{"index": index, "uuid": uuids[gpu]} for index, gpu in enumerate(cuda)],
-        "egl": [
-            *({"index": index, "cuda": cuda.index(gpu)} for index, gpu in enumerate(egl)),
-            {"index": 4, "cuda": None},
-        ],
-    }
-    assert set(match_devices(devices)) == {
-        DeviceIndices(uuids[gpu], cuda.index(gpu), egl.index(gpu)) for gpu in range(4)
-    }
-
-
-def test_a_gpu_that_cannot_draw_is_refused_with_what_is_seen() -> None:
-    devices: dict[str, Any] = {"cuda": [{"index": 0, "uuid": "GPU-1"}], "egl": [{"index": 0, "cuda": None}]}
-    with pytest.raises(Refusal, match=r"GPU-1 \(CUDA 0, EGL None\).*graphics"):
-        indices_of("GPU-1", devices)
-    devices["egl"].append({"index": 1, "cuda": 0})
-    assert indices_of("GPU-1", devices) == DeviceIndices("GPU-1", 0, 1)
-
-
-def test_the_query_always_answers() -> None:
-    script = Path(egl_devices.__file__)
-    answer = json.loads(subprocess.check_output([sys.executable, "-I", "-S", str(script)], text=True))
-    assert set(answer) == {"cuda", "egl", "errors"}
-    assert answer["cuda"] or any(error.startswith("cuda:") for error in answer["errors"])

@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.runtimes.images import arguments
-from harness.runtimes.images.context import context_files, source_digest, write_context
+from harness.runtimes.images import build
+from harness.runtimes.images.build import explain
+from harness.runtimes.images.context import (
+    Supplied,
+    check_supplies,
+    context_files,
+    source_digest,
+    supply_arguments,
+    write_context,
+)
 from harness.runtimes.images.declared import DeclaredImage, declared_images, find_image, read_image
-from harness.runtimes.images.diagnosis import explain
-from harness.runtimes.images.image_names import require_digest
-from harness.runtimes.images.lock import LockedImage, read_lock, write_lock
-from harness.runtimes.images.states import UNKNOWN, image_state
-from harness.runtimes.images.user_files import Supplied, check_supplies, supply_arguments
+from harness.runtimes.images.lock import UNKNOWN, LockedImage, image_state, read_lock, write_lock
+from harness.runtimes.images.pull import require_digest
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -146,21 +151,21 @@ def test_an_unknown_failure_keeps_the_engines_words() -> None:
 
 def test_a_chosen_base_replaces_the_declared_one() -> None:
     image = find_image("embedded")
-    assert arguments.base_references(image, {"BASE": "mine:1"}) == {"BASE": "mine:1"}
+    assert build.base_references(image, {"BASE": "mine:1"}) == {"BASE": "mine:1"}
     with pytest.raises(Refusal, match="BASE="):
-        arguments.base_references(image, {"OTHER": "mine:1"})
-    assert arguments.base_references(find_image("example_plugin"), {})["WM_BASE"] == find_image("wm_base").reference
+        build.base_references(image, {"OTHER": "mine:1"})
+    assert build.base_references(find_image("example_plugin"), {})["WM_BASE"] == find_image("wm_base").reference
 
 
 def test_builds_get_proxies_and_indexes_but_no_folders_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arguments, "pip_configuration", dict)
+    monkeypatch.setattr(build, "pip_configuration", dict)
     environment = {
         "HTTPS_PROXY": "http://proxy:3128",
         "PIP_INDEX_URL": "https://index.example/simple",
         "PIP_EXTRA_INDEX_URL": "file:///srv/wheels https://more.example/simple",
         "HOME": "/root",
     }
-    assert arguments.network_arguments(environment) == {
+    assert build.network_arguments(environment) == {
         "HTTPS_PROXY": "http://proxy:3128",
         "PIP_INDEX_URL": "https://index.example/simple",
         "PIP_EXTRA_INDEX_URL": "https://more.example/simple",
@@ -169,7 +174,7 @@ def test_builds_get_proxies_and_indexes_but_no_folders_of_the_host(monkeypatch: 
 
 def test_pip_configuration_is_read_as_pip_prints_it() -> None:
     listing = "global.index-url='https://a.example/simple'\nglobal.cert='/x.crt'\n:env:.find-links='/w'\n"
-    assert arguments.parse_pip_configuration(listing) == {"index-url": "https://a.example/simple"}
+    assert build.parse_pip_configuration(listing) == {"index-url": "https://a.example/simple"}
 
 
 def locked(reference: str, number: int) -> LockedImage:

@@ -22,9 +22,8 @@ from harness.contracts.errors import DeadlineExceeded, Refusal, ServiceError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import RolloutRequest
 from harness.runtimes import process
-from harness.runtimes.ownership import lock_of
 from harness.runtimes.process import RunningService, start_process
-from harness.runtimes.sockets import process_start_time, processes_naming
+from harness.runtimes.sockets import lock_of, process_start_time, processes_naming
 from harness.runtimes.specs import WORLD_MODEL, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, WorldModelClient
 
@@ -206,9 +205,8 @@ def test_a_harness_killed_by_kill_9_leaves_nothing(temp_folder: Path, deaf: bool
         time.sleep(0.3)
     harness.kill()
     harness.communicate()
-    wait_until(lambda: gone(pid) and not folder.exists(), seconds=5.0)
-    assert left_behind(temp_folder) == []
-    wait_until(lambda: not processes_naming(folder))  # the keeper ends as well, after it removed the folder
+    wait_until(lambda: gone(pid) and left_behind(temp_folder) == [], seconds=5.0)
+    wait_until(lambda: not processes_naming(folder))  # the keeper ends as well, after it removed folder and lock
 
 
 def test_a_service_started_in_a_thread_outlives_the_thread(temp_folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.from_source import CHECKOUT
-from harness.runtimes.python_start import python_path
+from harness.runtimes.interpreters import python_path
 
 
 def test_the_users_folders_come_after_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

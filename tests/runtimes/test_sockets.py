@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.runtimes import ownership, sockets
-from harness.runtimes.ownership import lock_of
+from harness.runtimes import sockets
 from harness.runtimes.sockets import (
+    lock_of,
     make_socket_folder,
     process_start_time,
     processes_naming,
@@ -104,10 +104,10 @@ def test_a_free_lock_of_another_kernel_proves_nothing_on_a_network_disk(
     temp_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = abandoned(temp_folder)
-    monkeypatch.setattr(ownership, "boot_id", lambda: "another")
-    monkeypatch.setattr(ownership, "is_local", lambda folder: False)
+    monkeypatch.setattr(sockets, "boot_id", lambda: "another")
+    monkeypatch.setattr(sockets, "is_local", lambda folder: False)
     assert reap_stale() == [] and ended.is_dir()
-    monkeypatch.setattr(ownership, "is_local", lambda folder: True)  # this machine was started again since
+    monkeypatch.setattr(sockets, "is_local", lambda folder: True)  # this machine was started again since
     assert reap_stale() == [ended]
 
 

@@ -10,8 +10,7 @@ import pytest
 from harness.cli import results as cli_results
 from harness.contracts.errors import Refusal
 from harness.studies import doses as doses_module
-from harness.studies.dose_files import DOSES, CurveData, read_curves, write_doses
-from harness.studies.doses import main, make_doses
+from harness.studies.doses import DOSES, CurveData, main, make_doses, read_curves, write_doses
 from tasks.suite import Suite
 from tests.studies.small_suite import EPISODES, HOMES, small_suite, solved_by, write_small_run
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.errors import Refusal
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
 from harness.running import runs
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from harness.scoring.data import load_run
 from harness.studies.reference_files import (
     read_references,

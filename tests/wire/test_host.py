@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -35,6 +36,15 @@ def test_a_signal_closes_the_object_and_ends_the_process(tmp_path: Path, number:
         assert host.process.wait(30.0) == 0
         assert note.read_text(encoding="utf-8") == "closed"
         assert not host.socket.exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lists the threads of a process")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_another_thread_takes_ends_the_process(number: int) -> None:
+    with hosted("environment", "GridEnvironment") as host:
+        threads = [int(path.name) for path in Path(f"/proc/{host.process.pid}/task").iterdir()]
+        os.kill(max(threads), number)  # the kernel prefers the thread whose number it is given
+        assert host.process.wait(5.0) == 0
 
 
 def test_a_signal_ends_a_process_whose_object_is_busy_for_good() -> None:

@@ -7,9 +7,8 @@ import numpy as np
 from harness.contracts.actions import FORWARD, TURN_LEFT, Candidate, Primitive
 from harness.contracts.cameras import PINHOLE, Camera
 from harness.contracts.observations import View
-from harness.worldmodels.answer_errors import AnswerError
 from harness.worldmodels.imaginer import EnvironmentImaginer
-from harness.worldmodels.planted_errors import PlantedErrors
+from harness.worldmodels.planted_errors import AnswerError, PlantedErrors
 from tests.wire.objects import GridEnvironment, example_episode
 
 WALK, TURN = Primitive(FORWARD, 0.2), Primitive(TURN_LEFT, 22.5)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.manifests import ModelManifest
-from harness.worldmodels import authors_code
+from harness.worldmodels import weights
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.preparing import Choice, Prepared, prepare
 
@@ -19,7 +19,7 @@ FROM = "git clone https://example.org/runner (licence: MIT)"
 @pytest.fixture(autouse=True)
 def no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without the folder that images keep the code in."""
-    monkeypatch.setattr(authors_code, "IN_IMAGE", tmp_path / "nothing")
+    monkeypatch.setattr(weights, "IN_IMAGE", tmp_path / "nothing")
 
 
 def prepared(*code: Path | str, container: bool = False, code_from: str = FROM) -> Prepared:
@@ -54,7 +54,7 @@ def test_a_chosen_folder_is_absolute_in_the_manifest(tmp_path: Path, monkeypatch
 
 
 def test_code_of_the_image_is_used_without_a_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authors_code, "IN_IMAGE", tmp_path)
+    monkeypatch.setattr(weights, "IN_IMAGE", tmp_path)
     assert prepared().lacks == ()
 
 

@@ -15,8 +15,7 @@ from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Rig, quaternion
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import ViewRequest
-from harness.worldmodels.camera_poses import pose_before, relative_poses
-from harness.worldmodels.conditioning import conditioning_of, view_request
+from harness.worldmodels.conditioning import conditioning_of, pose_before, relative_poses, view_request
 from harness.worldmodels.prompts import SETTING, TEMPLATES, template_of, with_template
 from tests.worldmodels.toy_world import AHEAD, LEFT, RIGHT
 

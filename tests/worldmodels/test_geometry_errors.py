@@ -11,7 +11,7 @@ from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import RGB, View
-from harness.worldmodels.geometry_errors import GHOST_COLOUR, coarse, mirrored, pitched, stretched, with_ghost
+from harness.worldmodels.image_errors import GHOST_COLOUR, coarse, mirrored, pitched, stretched, with_ghost
 from harness.worldmodels.panorama import crop
 from harness.worldmodels.planted_errors import ImageError
 

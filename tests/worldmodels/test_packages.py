@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from harness.cli.app import main
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.errors import Refusal
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.packages import OF_EVERY_SERVICE, missing_packages, package_lacks
 

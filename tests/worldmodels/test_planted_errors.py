@@ -16,11 +16,10 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT
 from harness.contracts.motion_errors import NO_ERROR, MotionError
 from harness.contracts.observations import View
-from harness.worldmodels.answer_errors import AnswerError
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.image_errors import blur, gaussian_weights, turn_hue
 from harness.worldmodels.imaginer import EnvironmentImaginer
-from harness.worldmodels.planted_errors import NOTHING, ImageError, PlantedErrors, planted_errors
+from harness.worldmodels.planted_errors import NOTHING, AnswerError, ImageError, PlantedErrors, planted_errors
 from harness.worldmodels.preparing import Choice, prepare
 from tests.wire.objects import GridEnvironment, example_episode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.worldmodels.plugin_imports import imports_of
+from harness.worldmodels.packages import imports_of
 
 MODEL = """
 from __future__ import annotations

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.options import RunOptions, make_plan
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from harness.running.services import Placement, plan_world_model
 from harness.runtimes.process import BYTECODE
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
@@ -37,10 +38,10 @@ def test_its_result_is_stamped_and_its_bytecode_lies_elsewhere(tmp_path: Path) -
     plan = make_plan(RunOptions("mine", "ignav", plugins=tuple(folders), episodes="1"))
     assert plan.identity.stamps == (UNSANDBOXED,)
     assert plan.world_model is not None
-    prefix = Path(plan.world_model.variables[BYTECODE])
+    prefix = Path(plan.world_model.environment_variables[BYTECODE])
     assert BUILT_IN.parent not in prefix.parents
     other, _ = plan_world_model(load_catalog(folders).find("yours"), None, Placement())
-    assert other is not None and other.variables[BYTECODE] != str(prefix)
+    assert other is not None and other.environment_variables[BYTECODE] != str(prefix)
 
 
 def test_a_name_of_a_strangers_for_the_simulator_is_stamped(tmp_path: Path) -> None:

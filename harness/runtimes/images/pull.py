@@ -1,12 +1,46 @@
-"""Gets an image from a registry, by digest alone."""
+"""Gets an image from a registry, by digest alone: what proves bytes, and what is only a name."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from harness.contracts.errors import ServiceError
+from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes.docker_engine import Engine
-from harness.runtimes.images.image_names import DigestReference
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z0-9]+([._/:-]+[a-z0-9]+)*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class DigestReference:
+    """An image of a registry by its digest: these bytes and no others."""
+
+    name: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digest}"
+
+
+def require_digest(reference: str) -> DigestReference:
+    """Return the parts of ``NAME@sha256:...``; a mere tag raises Refusal, because its owner can move it any day."""
+    name, separator, digest = reference.partition("@")
+    if not separator:
+        raise Refusal(
+            f"{reference} is a tag: it can name other bytes tomorrow, so a result could not be traced to it.",
+            "Give the digest: NAME@sha256:... (docker buildx imagetools inspect NAME shows it).",
+        )
+    if not _DIGEST.fullmatch(digest) or not _NAME.fullmatch(name):
+        raise Refusal(f"{reference} is no image reference with a digest.", "Write NAME@sha256: and 64 hex digits.")
+    return DigestReference(_without_tag(name), digest)
+
+
+def _without_tag(name: str) -> str:
+    """Return the name without its tag; the colon of a registry's port is no tag."""
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}"
 
 
 def pull_image(engine: Engine, reference: DigestReference, progress: Callable[[str], None]) -> str:

@@ -23,9 +23,8 @@ from harness.contracts.errors import Refusal, WiwError
 from harness.planning.scores.learnt_file import read_tensors, write_tensors
 from harness.planning.scores.learnt_network import network_from
 from harness.studies.learnt_score.batches import TRAIN, VALIDATION, Homes, as_images, halved, load_splits
-from harness.studies.learnt_score.card import LICENCE, card_of
-from harness.studies.learnt_score.evaluate import CONDITIONS, errors_on
-from harness.studies.learnt_score.fit import SMOKE, Checkpoint, Settings, fit
+from harness.studies.learnt_score.check import LICENCE, card_of
+from harness.studies.learnt_score.fit import CONDITIONS, SMOKE, Checkpoint, Settings, errors_on, fit
 from harness.studies.learnt_score.network import DistanceNetwork, exported, parameter_count
 
 MOST_BYTES = 4_000_000

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (the extra `models`)")
 
-from harness.studies.learnt_score.augment import (  # noqa: E402
+from harness.studies.learnt_score.batches import (  # noqa: E402
     GOALS,
     PANORAMAS,
     Spoiling,

@@ -9,7 +9,7 @@ import pytest
 
 from harness.planning.scores.learnt_file import read_tensors
 from harness.studies.learnt_score import make_data
-from harness.studies.learnt_score.home_data import FORMAT, HomeJob, is_done, views_and_distances
+from harness.studies.learnt_score.make_data import FORMAT, HomeJob, is_done, views_and_distances
 from images.embedded.environment import RIG, Scene, make_scene
 from images.embedded.homes import build_home
 

@@ -17,9 +17,13 @@ from harness.planning.scores.learnt_file import read_tensors, write_tensors  # n
 from harness.planning.scores.learnt_network import network_from  # noqa: E402
 from harness.studies.learnt_score import train  # noqa: E402
 from harness.studies.learnt_score.batches import load_splits  # noqa: E402
-from harness.studies.learnt_score.evaluate import CLEAN, CONDITIONS, errors_on  # noqa: E402
-from harness.studies.learnt_score.fit import two_hot  # noqa: E402
-from harness.studies.learnt_score.home_data import FORMAT  # noqa: E402
+from harness.studies.learnt_score.fit import (  # noqa: E402
+    CLEAN,
+    CONDITIONS,
+    errors_on,
+    two_hot,
+)
+from harness.studies.learnt_score.make_data import FORMAT  # noqa: E402
 from harness.studies.learnt_score.network import DistanceNetwork, exported  # noqa: E402
 
 

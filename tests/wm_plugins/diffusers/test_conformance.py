@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="the zoo needs torch (the extra 'models')")
 pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'models')")
 pytest.importorskip("peft", reason="adapters need peft (the extra 'models')")
 
-from harness.conformance import resource_checks
+from harness.conformance import repeat_checks
 from harness.conformance.real_views import Place, collect_places
 from harness.conformance.results import PASSED, REPORTED, SKIPPED, Report
 from harness.conformance.run_checks import NAMES, check_plugin
@@ -49,7 +49,8 @@ def tiny_target(name: str, pipelines: SavedPipelines, untrained: bool = True) ->
     chosen = replace(declared, manifest=manifest)
     plan, _ = plan_world_model(chosen, None, Placement())
     assert plan is not None
-    return Target(chosen, replace(plan, variables={**plan.variables, "OMP_NUM_THREADS": "1"}), str(saved.weights))
+    variables = {**plan.environment_variables, "OMP_NUM_THREADS": "1"}
+    return Target(chosen, replace(plan, environment_variables=variables), str(saved.weights))
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +72,7 @@ def told(report: Report) -> str:
 def test_a_model_of_the_zoo_conforms(
     name: str, pipelines: SavedPipelines, places: tuple[Place, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resource_checks, "BUDGET_S", MEMORY_S)
+    monkeypatch.setattr(repeat_checks, "BUDGET_S", MEMORY_S)
     report = check_plugin(tiny_target(name, pipelines), quiet, places)
     assert report.conforms, told(report)
     assert [result.name for result in report.results] == list(NAMES)

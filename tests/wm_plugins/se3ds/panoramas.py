@@ -20,8 +20,8 @@ from harness.runtimes.process import start_process
 from harness.runtimes.specs import ServiceLimits
 from harness.wire.client import WorldModelClient
 from harness.wire.host import load_class
-from harness.worldmodels.camera_poses import relative_poses
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
+from harness.worldmodels.conditioning import relative_poses
 
 LIBRARIES = Path(__file__).parent / "standin" / "libraries"
 HEIGHT, WIDTH = 36, 64

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from harness.cli.app import main
-from harness.cli.continuing import Continuation, plan_again
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.resuming import needed, recorded_words, resume_command
 from harness.running import runs
+from harness.running.continuing import Continuation, plan_again
+from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
+from harness.running.run_options import RunOptions
 from harness.worldmodels.preparing import Choice
 from harness.worldmodels.scaffold import create_plugin
 

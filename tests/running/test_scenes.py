@@ -12,7 +12,7 @@ from typing import Any, Dict
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.running.published_data import make_suite_data
+from harness.running.scenes import make_suite_data
 from harness.running.services import Placement
 from images.embedded.habitat_scenes import write_scene
 from images.habitat.scenes import stage_config_path

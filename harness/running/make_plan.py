@@ -1,169 +1,47 @@
-"""What a user asked for, and how it becomes the plan of a run.
+"""How a run's options become its plan.
 
 Everything here is checked before anything starts: a wrong word costs a sentence and less than a second.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict, replace
 
-from harness.cli import again
-from harness.cli.progress import ReadingLine
-from harness.cli.scenes import choose_scenes
 from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
-from harness.contracts.episodes import DEFAULT_EPISODES, Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN, ModelManifest
-from harness.contracts.names import nearest
-from harness.contracts.seeds import MAX_SEED
 from harness.records.identity import ImageRecord, RunIdentity
-from harness.records.journal import MAX_ROWS
-from harness.running.action_spaces import check_actions
+from harness.running.compatibility import check_actions, check_reference, check_view, choose_tier, tier_for
 from harness.running.model_digests import with_digests
-from harness.running.plan import UNCHANGED, Patience, RunPlan, ServicePlan
-from harness.running.reference_checks import check_reference
-from harness.running.run_images import DOCKER, PROCESS, find_image, read_file
+from harness.running.plan import RunPlan
+from harness.running.run_images import find_image, read_file
+from harness.running.run_options import (
+    MAX_WORKERS,
+    TRIAL_SUITE,
+    RunOptions,
+    again_words,
+    check_placement,
+    check_rows,
+    choose_episodes,
+    interpreter,
+    parse_seeds,
+)
+from harness.running.scenes import choose_scenes
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
-from harness.running.view_match import check_view, choose_tier, tier_for
 from harness.runtimes.environments import FILES, has_module, titles_of
+from harness.runtimes.specs import ServiceSpec
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
+from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
-from harness.worldmodels.preparing import Choice, Prepared, check, prepare
+from harness.worldmodels.preparing import Prepared, check, prepare
 from harness.worldmodels.strangers import stamps_of
 from tasks.registry import load_task
 from tasks.requirements import environment_of_requirement
-from tasks.subsets import ALL, MINI, mini, subset_name
+from tasks.subsets import subset_name
 from tasks.suite import DRAFT, DRAFT_TIER, Suite, load_suite
-
-MAX_WORKERS = 256
-
-RUNTIMES = (PROCESS, DOCKER)
-
-TRIAL_SUITE = "embedded"
-"""The suite that needs nothing but packages."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The options of the main command, as given; empty means the default of the suite or the world model.
-
-    ``wm_image`` puts the world model into a container whatever the runtime: a stranger's image never runs otherwise.
-    ``choice`` is what was chosen about the world model itself: overrides, weights, and whether its card may be missing.
-    """
-
-    wm: str
-    task: str
-    suite: str = ""
-    tier: str = ""
-    split: str = ""
-    episodes: str = ""
-    seeds: str = "0"
-    stop: str = ""
-    workers: int = 1
-    env_python: str = ""
-    wm_python: str = ""
-    plugins: tuple[Path, ...] = ()
-    runtime: str = PROCESS
-    wm_image: str = ""
-    env_gpu: str = ""
-    wm_gpu: str = ""
-    choice: Choice = field(default_factory=Choice)
-    environment: str = ""
-    scenes: str = ""
-    patience: Patience = UNCHANGED
-
-    @property
-    def env_container(self) -> bool:
-        """Say whether the environment runs in a container."""
-        return self.runtime == DOCKER
-
-    @property
-    def wm_container(self) -> bool:
-        """Say whether the world model runs in a container."""
-        return self.runtime == DOCKER or bool(self.wm_image)
-
-
-def default_workers() -> int:
-    """Return one worker a usable core, at most 4: the outcome is the same whatever the number."""
-    return min(len(os.sched_getaffinity(0)), 4)
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Return the seeds of ``3``, ``0-4`` or ``0,2,7``; Refusal for anything else."""
-    seeds: list[int] = []
-    try:
-        for part in text.split(","):
-            low, dash, high = part.partition("-")
-            wanted = range(int(low), int(high) + 1) if dash else range(int(low), int(low) + 1)
-            seeds.extend(wanted[: MAX_ROWS + 1])  # no more than can be refused
-    except ValueError:
-        seeds = []
-    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) > MAX_SEED:
-        raise Refusal(f"seeds {text!r} are not understood.", "Give --seed 3, or --seeds 0-4, or --seeds 0,2,7.")
-    _check_rows(1, len(seeds))
-    return tuple(seeds)
-
-
-def _check_rows(episodes: int, seeds: int) -> None:
-    """Raise Refusal for a run that could not be opened again."""
-    if episodes * seeds > MAX_ROWS:
-        raise Refusal(f"a run has at most {MAX_ROWS:,} rows, an episode and a seed each.", "Give fewer --seeds.")
-
-
-def choose_episodes(episodes: Sequence[Episode], wanted: str) -> tuple[Episode, ...]:
-    """Return ``wanted`` of the episodes (a number, ``all``, or the subset ``mini``), in file order.
-
-    A number is spread evenly over the homes: one episode of each home is taken before a second one of any, because
-    intervals are clustered by home.
-    """
-    if wanted == ALL:
-        return tuple(episodes)
-    if wanted == MINI:
-        return mini(episodes)
-    if wanted and not wanted.isdigit():
-        raise Refusal(f"--episodes {wanted!r} is not understood.", "Give a number, mini, or all.")
-    number = int(wanted or min(DEFAULT_EPISODES, len(episodes)))
-    if not 1 <= number <= len(episodes):
-        raise Refusal(f"--episodes {number} is not in 1..{len(episodes)}.", f"This split has {len(episodes)} episodes.")
-    turn: dict[str, int] = {}
-    rounds = []
-    for position, episode in enumerate(episodes):
-        turn[episode.home] = turn.get(episode.home, -1) + 1
-        rounds.append((turn[episode.home], position))
-    chosen = sorted(position for _, position in sorted(rounds)[:number])
-    return tuple(episodes[position] for position in chosen)
-
-
-def interpreter(given: str, option: str) -> str:
-    """Return the absolute path of an interpreter, "" for this one; Refusal where it does not exist."""
-    if not given:
-        return ""
-    found = shutil.which(absolute(given) if given.startswith("~") else given)
-    if found is None:
-        raise Refusal(f"{option} {given!r} is not a program.", f"Give the path of a Python, such as {sys.executable}.")
-    return str(absolute(found))  # a service starts in another folder; a link of a venv stays one
-
-
-def check_placement(options: RunOptions) -> None:
-    """Raise Refusal where the options that say what runs where contradict each other; asks no engine."""
-    if options.runtime not in RUNTIMES:
-        raise Refusal(f"there is no runtime {options.runtime!r}.", nearest(options.runtime, RUNTIMES))
-    if options.env_python and options.env_container:
-        raise Refusal("--env-python names an interpreter for a process.", "Leave it out, or use --runtime process.")
-    if options.wm_python and options.wm_container:
-        raise Refusal(
-            "--wm-python names an interpreter for a process, but the world model runs in a container.",
-            "Leave it out: an image brings its own interpreter.",
-        )
 
 
 def choose_model(options: RunOptions, catalog: Catalog, image: ImageRecord | None) -> CatalogEntry:
@@ -249,8 +127,11 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
     return (played, alone) if named else (played,)
 
 
-def make_plan(options: RunOptions) -> RunPlan:
+def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     """Return the complete plan of a run; every wrong option raises Refusal before anything is written.
+
+    ``reading`` is called with the bytes of weights that were read and those in all: first to check them, then for their
+    digests.
 
     The engine is asked last, so that a wrong word is answered at once; only an image's own manifest comes before the
     options that depend on it.
@@ -272,7 +153,7 @@ def make_plan(options: RunOptions) -> RunPlan:
     packages = () if options.wm_container else package_lacks(entry, world_model.python)
     prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from, packages)
     suite = choose_suite(options, prepared)
-    prepared = check(prepared, options.choice, ReadingLine())
+    prepared = check(prepared, options.choice, reading)
     entry = replace(entry, manifest=prepared.manifest)
     identity = identify(options, suite, prepared, image, stamps_of(entry, options.wm_container))
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
@@ -284,14 +165,14 @@ def make_plan(options: RunOptions) -> RunPlan:
         world_model=model_plan,
         workers=options.workers,
         images={kind: image for kind, image in images.items() if image is not None},
-        again=again.words(options, environment, world_model, entry.manifest),
+        again=again_words(options, environment, world_model, entry.manifest),
     ).with_patience(options.patience)
-    return with_digests(plan, ReadingLine())
+    return with_digests(plan, reading)
 
 
 def _environment(
     options: RunOptions, suite: Suite, identity: RunIdentity, where: Placement
-) -> tuple[ServicePlan, ImageRecord | None]:
+) -> tuple[ServiceSpec, ImageRecord | None]:
     """Return how to start the environment that plays the suite, and its image if it runs in a container."""
     known = suite.scene_digests()
     digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}
@@ -311,7 +192,7 @@ def identify(
     available = suite.episodes(tier.name, split)
     episodes = choose_episodes(available, options.episodes)
     seeds = parse_seeds(options.seeds)
-    _check_rows(len(episodes), len(seeds))
+    check_rows(len(episodes), len(seeds))
     check_reference(manifest, suite, tier)
     loop = tier.loop_for(manifest.name)
     return RunIdentity(

@@ -11,20 +11,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.cli.again import needs_word
-from harness.cli.options import MAX_WORKERS, RunOptions, default_workers, make_plan
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records import resuming
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
+from harness.running.make_plan import make_plan
 from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite
 from harness.running.run_images import DOCKER, PROCESS, check_images, find_image
+from harness.running.run_options import MAX_WORKERS, RunOptions, default_workers, needs_word
 from harness.runtimes.specs import WORLD_MODEL
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.conditioning import PLAN_ACTIONS
 from harness.worldmodels.digests import commits_of
+from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.overrides import FACTS, PREFIX
 from harness.worldmodels.preparing import UNCARDED, Choice
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
@@ -79,7 +80,7 @@ def check_options(given: Mapping[str, Any]) -> None:
         raise Refusal(f"{_AS_PLANNED} and does not take {', '.join(ignored)}.", "Leave that out, or begin a new run.")
 
 
-def plan_again(folder: RunFolder, given: Continuation) -> RunPlan:
+def plan_again(folder: RunFolder, given: Continuation, reading: Progress = quiet) -> RunPlan:
     """Return the plan of an existing run, made anew.
 
     Refusal names the options that have to be given again; SpecMismatch says what this checkout has differently.
@@ -112,7 +113,8 @@ def plan_again(folder: RunFolder, given: Continuation) -> RunPlan:
             choice=choice,
             scenes=given.scenes,
             patience=given.patience,
-        )
+        ),
+        reading,
     )
     return replace(planned, identity=_with_episodes(planned.identity, identity))
 

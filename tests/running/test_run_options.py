@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from harness.cli.app import main
-from harness.cli.options import RunOptions, choose_episodes, make_plan
 from harness.contracts.errors import Refusal
 from harness.records.identity import RunIdentity
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions, choose_episodes
 from tasks.subsets import mini
 from tasks.suite import DRAFT_TIER, load_suite
 
@@ -46,7 +47,7 @@ def test_validation_is_played_unless_the_test_split_is_asked_for() -> None:
 def with_draft(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the suite's tier ``ood`` be a draft."""
     draft = replace(SUITE, tiers={**SUITE.tiers, "ood": replace(SUITE.tiers["ood"], status="draft")})
-    for place in ("tasks.suite", "harness.cli.listing", "harness.cli.options"):
+    for place in ("tasks.suite", "harness.cli.listing", "harness.running.make_plan"):
         monkeypatch.setattr(
             f"{place}.load_suite", lambda name, task="ignav": draft if name in NAMES else load_suite(name, task)
         )

@@ -1,12 +1,43 @@
-"""Which suites can judge what a world model of one kind of view imagines."""
+"""Whether a suite can play a world model: its actions, its views, its kind, and what its environment can do.
+
+The reasons are found before anything starts, and say which suites can.
+"""
 
 from __future__ import annotations
 
+from harness.contracts.actions import NAVIGATION
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import PLUGIN, ModelManifest
-from harness.planning.registry import judges
+from harness.contracts.manifests import ENVIRONMENT, NONE, PLUGIN, ModelManifest
+from harness.contracts.motion_errors import NO_ERROR
+from harness.contracts.names import nearest
+from harness.planning.registry import check_score, imagines, judges
+from harness.runtimes.environments import declared_environments
+from harness.wire.sdk import CAPABILITIES
+from harness.worldmodels.conditioning import ACTION_SPACE
+from harness.worldmodels.planted_errors import planted_errors
+from tasks.registry import load_task
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
+
+
+def check_actions(manifest: ModelManifest, suite: Suite, alone: str = "") -> None:
+    """Raise Refusal where the model was made for other actions than the suite's, and say which suites have those.
+
+    ``alone`` is the command that tries the model alone; by default it names the model as the catalog does.
+    A model that says nothing moves the camera. It would refuse each candidate when it is asked, so the run is refused.
+    """
+    own = manifest.settings.get(ACTION_SPACE, NAVIGATION)
+    if own == suite.action_space.name:
+        return
+    home = ", its home suite," if suite.family == manifest.home_suite else ""
+    others = [load_suite(name, suite.task) for name in list_suites(suite.task)]
+    able = [f"--suite {other.family}" for other in others if other.action_space.name == own]
+    step = f"Try the model alone: {alone or command('plugin', 'check', manifest.name)}"
+    raise Refusal(
+        f"{manifest.name} imagines actions of the space {own!r} (settings.{ACTION_SPACE}), but suite "
+        f"{suite.name}{home} has {suite.task} in the space {suite.action_space.name!r}.",
+        f"Play it with {' or '.join(able)}." if able else f"No suite of {suite.task} has {own!r} yet. {step}",
+    )
 
 
 def check_view(manifest: ModelManifest, suite: Suite, tier: Tier, alone: str = "") -> None:
@@ -80,3 +111,46 @@ def _able(manifest: ModelManifest, suite: Suite, alone: str) -> str:
         return f"Try the model alone: {alone}"
     words = [f"Play it with {able[0]}", *(f"or with {words}" for words in able[1:])]
     return "\n".join([*words, f"or try the model alone: {alone}"])
+
+
+ORACLE = "oracle"
+"""The reviser that has to be told where candidates lead."""
+
+
+def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
+    """Raise Refusal now for what the first decision would refuse.
+
+    That is a model of kind ``none`` that the suite names no reviser for, so that nothing would choose; a score
+    without its weights; and an environment without a capability that the task, the oracle or the simulator's own
+    imagining needs.
+    """
+    loop = tier.loop_for(manifest.name)
+    if manifest.kind == NONE and imagines(loop):
+        raise Refusal(
+            f"suite {tier.suite} has no reference {manifest.name!r}, so nothing says how it chooses.",
+            nearest(manifest.name, [reference.wm for reference in tier.references]),
+        )
+    check_score(loop.score)
+    _check_capabilities(f"task {suite.task}", load_task(suite.task).needs, suite)
+    _check_capabilities(manifest.name, capabilities_for(manifest, tier), suite)
+
+
+def capabilities_for(manifest: ModelManifest, tier: Tier) -> tuple[str, ...]:
+    """Return what an environment has to be capable of for a world model or reference: the simulator imagines itself."""
+    names = []
+    if manifest.kind == ENVIRONMENT:
+        names.append("imagining" if planted_errors(manifest).motion == NO_ERROR else "motion_errors")
+    if tier.loop_for(manifest.name).reviser.name == ORACLE:
+        names.append("lookahead")
+    return tuple(names)
+
+
+def _check_capabilities(who: str, names: tuple[str, ...], suite: Suite) -> None:
+    """Raise Refusal where the suite's environment does not declare what a task or world model needs; say which do."""
+    missing = [name for name in names if name not in suite.played_by.capabilities]
+    if missing:
+        able = [environment for environment in declared_environments() if {*names} <= {*environment.capabilities}]
+        raise Refusal(
+            f"{who} cannot be played in {suite.environment}: it {CAPABILITIES[missing[0]].missing}",
+            "\n".join(f"Play it in {environment.title}: --suite {environment.name}." for environment in able),
+        )

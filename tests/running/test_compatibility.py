@@ -11,7 +11,7 @@ import pytest
 from harness.cli.app import main
 from harness.conformance.target import find_target
 from harness.contracts.errors import Refusal
-from harness.running.view_match import check_view, choose_tier, tier_for
+from harness.running.compatibility import check_view, choose_tier, tier_for
 from harness.worldmodels.catalog import load_catalog
 from tasks.suite import PANORAMA, PERSPECTIVE, load_suite
 

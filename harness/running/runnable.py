@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from harness.cli.options import TRIAL_SUITE
 from harness.contracts.errors import Refusal
-from harness.running.action_spaces import check_actions
-from harness.running.view_match import check_view, choose_tier
+from harness.running.compatibility import check_actions, check_view, choose_tier
+from harness.running.run_options import TRIAL_SUITE
 from harness.worldmodels.catalog import CatalogEntry
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.preparing import Choice, prepare

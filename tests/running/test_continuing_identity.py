@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import main
-from harness.cli.continuing import Continuation, plan_again
-from harness.cli.options import RunOptions, make_plan
 from harness.contracts.errors import SpecMismatch
 from harness.records.folder import RunFolder
 from harness.running import runs
+from harness.running.continuing import Continuation, plan_again
+from harness.running.make_plan import make_plan
+from harness.running.run_options import RunOptions
 from harness.running.sameness import check_same
 from harness.worldmodels.preparing import Choice
 from harness.worldmodels.scaffold import create_plugin

@@ -1,0 +1,198 @@
+"""What a user chose for a run, by the names of the options, and what is checked of each alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.contracts.episodes import DEFAULT_EPISODES, Episode
+from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
+from harness.contracts.manifests import NETWORK, PLUGIN, ModelManifest
+from harness.contracts.names import nearest
+from harness.contracts.seeds import MAX_SEED
+from harness.records.journal import MAX_ROWS
+from harness.records.resuming import (
+    CALL_TIMEOUT,
+    ENV_GPU,
+    ENV_PYTHON,
+    MAX_FAILURES,
+    PLUGINS,
+    SCENES,
+    START_TIMEOUT,
+    WEIGHTS,
+    WM_GPU,
+    WM_PYTHON,
+    is_path,
+)
+from harness.running.plan import UNCHANGED, Patience
+from harness.running.run_images import DOCKER, PROCESS
+from harness.running.services import Placement
+from harness.worldmodels.conditioning import PLAN_ACTIONS
+from harness.worldmodels.overrides import FACTS, PREFIX
+from harness.worldmodels.preparing import Choice
+from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
+from harness.worldmodels.weights import CODE_SETTING as CODE
+from tasks.subsets import ALL, MINI, mini
+
+MAX_WORKERS = 256
+
+RUNTIMES = (PROCESS, DOCKER)
+
+TRIAL_SUITE = "embedded"
+"""The suite that needs nothing but packages."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of the main command, as given; empty means the default of the suite or the world model.
+
+    ``wm_image`` puts the world model into a container whatever the runtime: a stranger's image never runs otherwise.
+    ``choice`` is what was chosen about the world model itself: overrides, weights, and whether its card may be missing.
+    """
+
+    wm: str
+    task: str
+    suite: str = ""
+    tier: str = ""
+    split: str = ""
+    episodes: str = ""
+    seeds: str = "0"
+    stop: str = ""
+    workers: int = 1
+    env_python: str = ""
+    wm_python: str = ""
+    plugins: tuple[Path, ...] = ()
+    runtime: str = PROCESS
+    wm_image: str = ""
+    env_gpu: str = ""
+    wm_gpu: str = ""
+    choice: Choice = field(default_factory=Choice)
+    environment: str = ""
+    scenes: str = ""
+    patience: Patience = UNCHANGED
+
+    @property
+    def env_container(self) -> bool:
+        """Say whether the environment runs in a container."""
+        return self.runtime == DOCKER
+
+    @property
+    def wm_container(self) -> bool:
+        """Say whether the world model runs in a container."""
+        return self.runtime == DOCKER or bool(self.wm_image)
+
+
+def default_workers() -> int:
+    """Return one worker a usable core, at most 4: the outcome is the same whatever the number."""
+    return min(len(os.sched_getaffinity(0)), 4)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds of ``3``, ``0-4`` or ``0,2,7``; Refusal for anything else."""
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            low, dash, high = part.partition("-")
+            wanted = range(int(low), int(high) + 1) if dash else range(int(low), int(low) + 1)
+            seeds.extend(wanted[: MAX_ROWS + 1])  # no more than can be refused
+    except ValueError:
+        seeds = []
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) > MAX_SEED:
+        raise Refusal(f"seeds {text!r} are not understood.", "Give --seed 3, or --seeds 0-4, or --seeds 0,2,7.")
+    check_rows(1, len(seeds))
+    return tuple(seeds)
+
+
+def check_rows(episodes: int, seeds: int) -> None:
+    """Raise Refusal for a run that could not be opened again."""
+    if episodes * seeds > MAX_ROWS:
+        raise Refusal(f"a run has at most {MAX_ROWS:,} rows, an episode and a seed each.", "Give fewer --seeds.")
+
+
+def choose_episodes(episodes: Sequence[Episode], wanted: str) -> tuple[Episode, ...]:
+    """Return ``wanted`` of the episodes (a number, ``all``, or the subset ``mini``), in file order.
+
+    A number is spread evenly over the homes: one episode of each home is taken before a second one of any, because
+    intervals are clustered by home.
+    """
+    if wanted == ALL:
+        return tuple(episodes)
+    if wanted == MINI:
+        return mini(episodes)
+    if wanted and not wanted.isdigit():
+        raise Refusal(f"--episodes {wanted!r} is not understood.", "Give a number, mini, or all.")
+    number = int(wanted or min(DEFAULT_EPISODES, len(episodes)))
+    if not 1 <= number <= len(episodes):
+        raise Refusal(f"--episodes {number} is not in 1..{len(episodes)}.", f"This split has {len(episodes)} episodes.")
+    turn: dict[str, int] = {}
+    rounds = []
+    for position, episode in enumerate(episodes):
+        turn[episode.home] = turn.get(episode.home, -1) + 1
+        rounds.append((turn[episode.home], position))
+    chosen = sorted(position for _, position in sorted(rounds)[:number])
+    return tuple(episodes[position] for position in chosen)
+
+
+def interpreter(given: str, option: str) -> str:
+    """Return the absolute path of an interpreter, "" for this one; Refusal where it does not exist."""
+    if not given:
+        return ""
+    found = shutil.which(absolute(given) if given.startswith("~") else given)
+    if found is None:
+        raise Refusal(f"{option} {given!r} is not a program.", f"Give the path of a Python, such as {sys.executable}.")
+    return str(absolute(found))  # a service starts in another folder; a link of a venv stays one
+
+
+def check_placement(options: RunOptions) -> None:
+    """Raise Refusal where the options that say what runs where contradict each other; asks no engine."""
+    if options.runtime not in RUNTIMES:
+        raise Refusal(f"there is no runtime {options.runtime!r}.", nearest(options.runtime, RUNTIMES))
+    if options.env_python and options.env_container:
+        raise Refusal("--env-python names an interpreter for a process.", "Leave it out, or use --runtime process.")
+    if options.wm_python and options.wm_container:
+        raise Refusal(
+            "--wm-python names an interpreter for a process, but the world model runs in a container.",
+            "Leave it out: an image brings its own interpreter.",
+        )
+
+
+def again_words(
+    options: RunOptions, environment: Placement, world_model: Placement, manifest: ModelManifest
+) -> tuple[str, ...]:
+    """Return what a resume of a run with these options needs, as ``--option=value``, with paths that hold anywhere."""
+    given = {
+        ENV_PYTHON: environment.python,
+        WM_PYTHON: world_model.python,
+        ENV_GPU: environment.gpu,
+        WM_GPU: world_model.gpu,
+        SCENES: str(absolute(options.scenes)) if options.scenes else "",
+        WEIGHTS: manifest.weights if is_path(manifest.weights) else "",
+    }
+    found = [f"{option}={value}" for option, value in given.items() if value]
+    found += [f"{PLUGINS}={absolute(folder)}" for folder in options.plugins]
+    patience = {
+        MAX_FAILURES: options.patience.max_failures,
+        CALL_TIMEOUT: options.patience.timeout_s,
+        START_TIMEOUT: options.patience.start_s,
+    }
+    found += [f"{option}={value:g}" for option, value in patience.items() if value is not None]
+    for assignment in options.choice.assignments:
+        key, _, text = assignment.partition("=")
+        short = key.strip().removeprefix(PREFIX)
+        value = manifest.settings.get(short)
+        if needs_word(short, value, manifest):
+            found.append(f"--set={key}={value if short == CODE else text}")
+    return tuple(found)
+
+
+def needs_word(key: str, value: object, manifest: ModelManifest) -> bool:
+    """Say whether an override has to be given again: text may name a file, an address or code, and numbers of a model
+    that asks others over the network are money. What the harness itself reads of a model is neither."""
+    if manifest.kind != PLUGIN or key in (*FACTS, PROMPT_TEMPLATE, PLAN_ACTIONS):
+        return False
+    return isinstance(value, str) or isinstance(manifest.settings.get(key), str) or NETWORK in manifest.needs
