@@ -40,7 +40,9 @@ ALLOWED = {
         "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
         "harness.contracts",
     },
-    "harness.collecting": {"harness.runtimes", "harness.wire", "harness.records", "harness.contracts"},
+    "harness.collecting": {
+        "harness.running", "harness.runtimes", "harness.wire", "harness.records", "harness.contracts",
+    },
     "harness.cli": {
         "harness.auditing", "harness.banking",
         "harness.collecting",

@@ -156,7 +156,7 @@ def asking(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
         say(f"bank {measurement(folder)}")
     with (
         telling_how_on(lambda ended: "the same command"),
-        ProgressLine(len(folder.identity.keys()), describe_states, folder.path) as line,
+        ProgressLine(describe_states, folder.path) as line,
     ):
         yield line
 

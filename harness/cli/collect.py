@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.collect_arguments import PUBLISHED_RIG, CollectArguments
 from harness.cli.console import note, print_json, say
-from harness.cli.live import SEPARATOR, clear_live, show_live
-from harness.cli.taking import taking
+from harness.cli.live import SEPARATOR, LiveBar, clock
+from harness.cli.taking import taking, words_of
+from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
@@ -18,11 +18,10 @@ from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
 if TYPE_CHECKING:
     from harness.cli.collect_sources import Source
     from harness.collecting.config import Question
+    from harness.collecting.pipeline import CollectProgress
     from harness.collecting.plan import CollectPlan
-    from harness.collecting.work import CollectProgress
 
 MAX_PROCESSES = 64
-INTERVAL_S = 5.0
 EXAMPLE = "For example: python benchmark.py collect demo data/ 2 --clips 50"
 
 
@@ -38,15 +37,22 @@ def collect_command(asked: CollectArguments) -> int:
             f"NUM_PROCESSES {asked.num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice."
         )
     from harness.cli.collect_sources import Given, choose_rig, find_source, prepare
+    from harness.cli.failures import telling_how_on
     from harness.collecting.pipeline import collect
+    from harness.running.progress import PARTIAL_CODE
 
     source = choose_rig(find_source(asked.suite), asked.rig)
     given = Given(asked.scenes_dir, asked.env_python, asked.env_gpu, asked.runtime)
     machine, plan = prepare(_question(asked, asked.exp_id, source), source, given)
     folder = asked.output_dir / asked.exp_id
     begun = time.monotonic()
-    fresh = collect(folder, plan, machine, asked.num_processes, CollectLine())
-    return _told(folder, plan, fresh, time.monotonic() - begun, asked.as_json)
+    again = command("collect", *words_of(asked))
+    with telling_how_on(lambda ended: again), CollectLine() as line:
+        outcome = collect(folder, plan, machine, asked.num_processes, line)
+    if outcome.interrupted:
+        note(f"PARTIAL: {outcome.clips}/{plan.clips} clips are recorded; continue with  {again}")
+        return PARTIAL_CODE
+    return _told(folder, plan, outcome.fresh, time.monotonic() - begun, asked.as_json)
 
 
 def _question(asked: CollectArguments, name: str, source: Source) -> Question:
@@ -132,37 +138,27 @@ def meant_for(plan: CollectPlan) -> str:
     return f"{told}: --suite {suite.name} --tier {tier}" if tier else f"{told}; no tier of {suite.name} plays them"
 
 
-class CollectLine:
-    """Called with every `CollectProgress`: one live line on a terminal, a line every few seconds elsewhere."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._printed_at = 0.0
+class CollectLine(LiveBar):
+    """Called with every `CollectProgress`; shows how far a collection is."""
 
     def __call__(self, progress: CollectProgress) -> None:
-        """Show how far a collection is."""
-        now = time.monotonic()
-        finished = progress.clips == progress.total
         for sentence in progress.said:
-            if self._live:
-                clear_live()
-            note(sentence)
-        if self._live:
-            show_live(describe(progress), "\n" * finished)
-        elif finished or now - self._printed_at >= INTERVAL_S:
-            note(describe(progress))
-            self._printed_at = now
+            self.say(sentence)
+        finished = progress.clips == progress.total
+        self.show(describe(progress), progress.clips, progress.total, "stop" * progress.stopping, finished)
 
 
 def describe(progress: CollectProgress) -> str:
     """Return one line: ``17/50 clips · 2 processes · 143 frames/s · 0:20 left``."""
-    from harness.cli.progress import clock, preparing
+    from harness.cli.progress import preparing
 
     parts = [f"{progress.clips}/{progress.total} clips", counted(progress.processes, "process", "processes")]
-    if progress.frames_per_s is None:
+    if progress.stopping:
+        parts.append("stopping; Ctrl-C again kills the processes")
+    elif progress.frames_per_s is None:
         parts.append(preparing("compiling and opening scenes", 0, progress.scenes, progress.elapsed_s))
     else:
         parts.append(f"{progress.frames_per_s:.0f} frames/s")
-    if progress.eta_s is not None and progress.clips < progress.total:
+    if progress.eta_s is not None and progress.clips < progress.total and not progress.stopping:
         parts.append(f"{clock(progress.eta_s)} left")
     return SEPARATOR.join(parts)

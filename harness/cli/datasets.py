@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from harness.cli.console import note, print_json, print_table, say
-from harness.cli.live import show_live
+from harness.cli.live import LiveBar, clock
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 
 ACTIONS = ("verify", "fetch", "prepare")
 _BROKEN, _PARTIAL = 1, 3
-_INTERVAL_S = 5.0
-_LIVE_INTERVAL_S = 0.1
+_REDRAWN_S = 0.1
 
 
 def datasets_command(
@@ -123,7 +121,7 @@ def fetch(chosen: Iterable[Dataset], data: Path, as_json: bool) -> int:
     for dataset in chosen:
         try:
             with ProgressNote() as progress:
-                findings = list(fetch_files(dataset, data, progress.show))
+                findings = list(fetch_files(dataset, data, progress.file))
         except KeyboardInterrupt:
             note("interrupted: what has arrived is kept. Run the same command again: it continues where it stopped.")
             return _PARTIAL
@@ -183,46 +181,34 @@ def show_findings(dataset: Dataset, findings: Iterable[Finding], content: Iterab
         say(f"  {line}")
 
 
-class ProgressNote:
-    """Bytes so far on stderr: one live line on a terminal, a line every few seconds elsewhere."""
+class ProgressNote(LiveBar):
+    """Shows the bytes so far of one file after the other."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._started = self._shown = time.monotonic()
+        super().__init__()
+        self._started = self._drawn = time.monotonic()
         self._first = self._read = 0
         self._path = ""
-
-    def __enter__(self) -> ProgressNote:
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        if self._live and self._path:
-            sys.stderr.write("\n")
 
     def add(self, count: int) -> None:
         """Count bytes of a verification, whose total nobody knows."""
         self._read += count
-        self.show("verified", self._read, 0)
+        self.file("verified", self._read, 0)
 
-    def show(self, path: str, done: int, total: int) -> None:
+    def file(self, path: str, done: int, total: int) -> None:
         """Show how far the file called ``path`` is."""
         now = time.monotonic()
         if path != self._path:
             self._path, self._started, self._first = path, now, done
-        elif done != total and now - self._shown < (_LIVE_INTERVAL_S if self._live else _INTERVAL_S):
+        elif done != total and now - self._drawn < _REDRAWN_S:
             return
-        self._shown = now
-        line = progress_line(path, done, total, self._first, now - self._started)
-        if self._live:
-            show_live(line)
-        else:
-            note(line)
+        self._drawn = now
+        text = progress_line(path, done, total, self._first, now - self._started)
+        self.show(text, done, total, path, done == total)
 
 
 def progress_line(path: str, done: int, total: int, first: int, elapsed_s: float) -> str:
     """Return ``name: 12.0 of 300.0 MB · 3.1 MB/s · 1:33 left``; speed counts from the ``first`` byte of this try."""
-    from harness.cli.progress import clock
-
     parts = [f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"]
     speed = (done - first) / elapsed_s if elapsed_s > 0 else 0.0
     if speed > 0:

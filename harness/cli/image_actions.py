@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from harness.cli.console import note, print_json, print_table, say
-from harness.cli.live import show_live
+from harness.cli.live import LiveBar, clock
 from harness.cli.paths import REPOSITORY
-from harness.cli.progress import clock
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import user_cache
 from harness.records.provenance import git_commit
@@ -51,27 +49,18 @@ def log_folder() -> Path:
     return user_cache() / "builds"
 
 
-class StepLines:
-    """Called with every `BuildStep`; prints it with the time since the build began."""
+class StepLines(LiveBar):
+    """Called with every `BuildStep`; shows it with the time since the build began."""
 
     def __init__(self, name: str) -> None:
+        super().__init__(interval_s=0.0)
         self._name = name
-        self._started = time.monotonic()
-        self._live = sys.stderr.isatty()
+        self._began = time.monotonic()
 
     def __call__(self, step: BuildStep) -> None:
         count = f"{step.number}/{step.total}" if step.total else "..."
-        passed = clock(time.monotonic() - self._started)
-        line = f"{self._name} {passed:>6} {count:>6}  {step.text[:STEP_WIDTH]}"
-        if self._live:
-            show_live(line)
-        else:
-            note(line)
-
-    def close(self) -> None:
-        """End the live line."""
-        if self._live:
-            sys.stderr.write("\n")
+        passed = clock(time.monotonic() - self._began)
+        self.show(f"{self._name} {passed:>6} {count:>6}  {step.text[:STEP_WIDTH]}", step.number, step.total)
 
 
 def build(name: str, options: BuildOptions, given: Mapping[str, Supplied], as_json: bool) -> int:
@@ -99,15 +88,12 @@ def _build_one(
     engine: Engine, image: DeclaredImage, options: BuildOptions, given: Mapping[str, Supplied], everything: bool
 ) -> BuiltImage:
     bases = {name: base for name, base in options.bases.items() if not everything or name in image.bases}
-    lines = StepLines(image.name)
     log = log_folder() / f"{image.name}{'-' if options.stage else ''}{options.stage}.log"
-    try:
+    with StepLines(image.name) as lines:
         revision = git_commit(REPOSITORY)
         return build_image(
             engine, image, BuildOptions(bases, options.stage, options.fresh), given, revision, log, lines
         )
-    finally:
-        lines.close()
 
 
 def lock(names: Sequence[str], path: Path, as_json: bool) -> int:

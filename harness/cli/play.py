@@ -230,7 +230,7 @@ def check_writable(out: Path) -> None:
 @contextmanager
 def reported(folder: RunFolder, plan: RunPlan, as_json: bool) -> Iterator[ProgressLine]:
     """Show progress while a run is played; an error says how to continue."""
-    line = ProgressLine(len(folder.identity.keys()), folder=folder.path)
+    line = ProgressLine(folder=folder.path)
     if not as_json:
         say(f"run {folder.path}")
     with telling_how_on(lambda ended: resume_command(folder.path, plan.again, results_of(folder), ended)), line:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from harness.cli.console import note, print_json, print_table, say
-from harness.cli.live import SEPARATOR, show_live
-from harness.cli.progress import clock
+from harness.cli.live import SEPARATOR, LiveBar, clock
 from harness.conformance.results import FAILED, Outcome, Report
 from harness.conformance.target import Target
 from harness.contracts.commands import command
@@ -19,7 +17,6 @@ from harness.worldmodels.scaffold import create_plugin
 from harness.worldmodels.strangers import is_strangers
 
 BROKEN = 1
-INTERVAL_S = 5.0
 
 
 def new(name: str, into: Path | None, as_json: bool) -> int:
@@ -45,10 +42,9 @@ def check(target: Target, only: Sequence[str], deadline_s: float, max_failures: 
     if target.plan.container is None and is_strangers(target.entry):
         note(f"{target.entry.manifest.name} runs as a process of yours and is not sandboxed (docs/security.md).")
     began = time.monotonic()
-    line = CheckLine()
     most = MAX_FAILURES if max_failures is None else max_failures
-    report = check_plugin(target, line, deadline_s=deadline_s, only=only, max_failures=most)
-    line.end()
+    with CheckLine() as line:
+        report = check_plugin(target, line, deadline_s=deadline_s, only=only, max_failures=most)
     seconds = time.monotonic() - began
     if as_json:
         print_json(as_plain(report, seconds))
@@ -101,25 +97,13 @@ def show(report: Report, seconds: float) -> None:
         say(f"{report.model} does not conform: {len(report.failed)} of {count} checks failed, {seconds:.0f} s")
 
 
-class CheckLine:
-    """Shows on stderr which check runs: one live line on a terminal, a line a check elsewhere."""
+class CheckLine(LiveBar):
+    """Shows which check runs; a log file gets a line a check."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        super().__init__()
         self._began = time.monotonic()
-        self._shown = ""
-        self._shown_at = 0.0
 
     def __call__(self, done: int, total: int, doing: str) -> None:
-        now = time.monotonic()
-        text = SEPARATOR.join((f"{done}/{total} checks", doing, clock(now - self._began)))
-        if self._live:
-            show_live(text)
-        elif doing.partition(":")[0] != self._shown or now - self._shown_at >= INTERVAL_S:
-            note(text)
-            self._shown, self._shown_at = doing.partition(":")[0], now
-
-    def end(self) -> None:
-        """Leave the live line."""
-        if self._live:
-            sys.stderr.write("\n")
+        text = SEPARATOR.join((f"{done}/{total} checks", doing, clock(time.monotonic() - self._began)))
+        self.show(text, done, total, doing.partition(":")[0])

@@ -1,18 +1,14 @@
-"""Progress of a run on stderr: one live line on a terminal, a line every few seconds elsewhere."""
+"""Progress of a run, and of reading its weights."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
-from harness.cli.console import note
 from harness.cli.failures import with_log
-from harness.cli.live import SEPARATOR, clear_live, show_live
+from harness.cli.live import INTERVAL_S, SEPARATOR, LiveBar, clock
 from harness.contracts.failures import BROKEN, in_one_line, kind_of
-from harness.contracts.printing import one_line
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
 from harness.running.progress import Progress
 from harness.running.throughput_estimate import PLAYING
@@ -20,83 +16,54 @@ from harness.running.throughput_estimate import PLAYING
 READING_S = 1.0
 """Weights are read in silence for this long, and their line is then renewed as often."""
 
-INTERVAL_S = 5.0
-"""How often a line is printed where stderr is no terminal (a log file)."""
 
-
-class ProgressLine:
+class ProgressLine(LiveBar):
     """Called with every `Progress`; shows done, solved, what the run is doing, speed and the time left.
 
     ``text`` makes the line; default: `describe`. With the ``folder`` of the run, the first failure of each kind is
     told when it happens.
     """
 
-    def __init__(self, total: int, text: Callable[[Progress], str] | None = None, folder: Path | None = None) -> None:
+    def __init__(self, text: Callable[[Progress], str] | None = None, folder: Path | None = None) -> None:
+        super().__init__()
         self._folder = folder
         self._told: set[str] = set()
-        self.total = total
         self._text = text or describe
-        self._live = sys.stderr.isatty()
-        self._printed_at = 0.0
-        self._phase = ""
-
-    def __enter__(self) -> ProgressLine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            sys.stderr.write("\n")
 
     def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
         self._tell_failure(progress.last)
-        text = one_line(self._text(progress))
         phase = progress.phase.partition(":")[0]  # a line a phase, not one a count
-        if self._live:
-            show_live(text)
-        elif progress.done == progress.total or phase != self._phase or now - self._printed_at >= INTERVAL_S:
-            sys.stderr.write(text + "\n")
-            self._printed_at = now
-            sys.stderr.flush()
-        self._phase = phase
+        self.show(self._text(progress), progress.done, progress.total, phase, progress.done == progress.total)
 
     def _tell_failure(self, last: EpisodeResult | None) -> None:
         if self._folder is None or last is None or last.state not in BROKEN or kind_of(last.error) in self._told:
             return
         self._told.add(kind_of(last.error))
-        if self._live:
-            clear_live()
-        note(f"{last.state} in {last.episode}: {with_log(in_one_line(last.error), self._folder)}")
+        self.say(f"{last.state} in {last.episode}: {with_log(in_one_line(last.error), self._folder)}")
 
 
-class ReadingLine:
+class ReadingLine(LiveBar):
     """Called with the bytes of weights that were read and those in all; silent where it takes no time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._live = sys.stderr.isatty()
-        self._clock = clock
-        self._began = clock()
-        self._printed_at = self._began
+        super().__init__(clock=clock)
+        self._began = self._shown_at = clock()
         self._done = 0
 
     def __call__(self, done: int, total: int) -> None:
         now = self._clock()
         if done < self._done:  # they are read a second time
-            self._began = self._printed_at = now
+            self._began = self._shown_at = now
         self._done = done
-        shown = self._printed_at > self._began
-        finished = done == total
-        if now - self._printed_at < (READING_S if self._live or not shown else INTERVAL_S) and not (finished and shown):
+        shown, finished = self._shown_at > self._began, done == total
+        if now - self._shown_at < (READING_S if self.live or not shown else INTERVAL_S) and not (finished and shown):
             return
         left = (now - self._began) * (total - done) / max(done, 1)
         text = f"reading the weights: {done / 1e9:.1f} of {total / 1e9:.1f} GB · {clock(left)} left"
-        if self._live:
-            show_live(text, "\n" * finished)
-        else:
-            note(text)
-        self._printed_at = now
+        self.show(text, done, total, force=True)
+        self._shown_at = now
+        if finished:
+            self.close()
 
 
 def describe(progress: Progress) -> str:
@@ -136,10 +103,3 @@ def _line(progress: Progress, things: str, outcomes: list[str]) -> str:
     if progress.eta_s is not None:
         parts.append(f"{clock(progress.eta_s)} left")
     return SEPARATOR.join(parts)
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as ``h:mm:ss`` or ``m:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeVar, get_type_hints
 
+from typer.models import ArgumentInfo
+
 Options = TypeVar("Options")
 
 
@@ -39,3 +41,21 @@ def taking(options: type[Options]) -> Callable[[Callable[..., int]], Callable[..
         return called
 
     return decorate
+
+
+def words_of(options: object) -> list[str]:
+    """Return the words of a command line that gives these options; what has its default is left out."""
+    words: list[str] = []
+    for field in fields(options):  # type: ignore[arg-type]
+        value = getattr(options, field.name)
+        if value == field.default:
+            continue
+        hint = get_type_hints(type(options), include_extras=True)[field.name].__metadata__[0]
+        given = value if isinstance(value, list) else [value]
+        if isinstance(hint, ArgumentInfo):
+            words += [str(one) for one in given]
+        else:
+            # Typer takes the first of an annotation's names for its default until it reads the command
+            flag = next(name for name in (hint.default, *hint.param_decls) if str(name).startswith("--"))
+            words += [flag] if value is True else [f"{flag}={one}" for one in given]
+    return words

@@ -26,7 +26,7 @@ def watch(run: Path, once: bool) -> int:
     planned = set(folder.identity.keys())
     started = free_since = time.monotonic()
     first: int | None = None
-    with ProgressLine(len(folder.identity.keys())) as line:
+    with ProgressLine() as line:
         while True:
             results = [row.result for row in folder.rows() if row.key in planned]
             found = Counter(result.state for result in results)

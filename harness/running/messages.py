@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Optional, Union, get_args
 
 from harness.contracts.digest import to_plain
 from harness.contracts.results import EpisodeResult
@@ -16,7 +16,7 @@ from harness.records.from_plain import from_plain
 
 @dataclass(frozen=True)
 class Play:
-    """To a worker: play this episode."""
+    """To a worker: play this episode, or record the trajectory of this number."""
 
     episode: str
     seed: int
@@ -50,6 +50,17 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Written:
+    """From a worker of a collection: a trajectory is on the disk, of so many frames.
+
+    ``said`` is what somebody should be told of its scene, "" for nothing.
+    """
+
+    frames: int
+    said: str = ""
+
+
+@dataclass(frozen=True)
 class Again:
     """From a worker: a service failed under this episode, which deserves another attempt."""
 
@@ -72,8 +83,8 @@ class Abort:
     next_step: str
 
 
-Message = Union[Play, Starting, Ready, Finished, Again, StartFailed, Abort]
-_KINDS: Dict[str, Any] = {kind.__name__: kind for kind in (Play, Starting, Ready, Finished, Again, StartFailed, Abort)}
+Message = Union[Play, Starting, Ready, Finished, Written, Again, StartFailed, Abort]
+_KINDS: Dict[str, Any] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:

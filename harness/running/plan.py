@@ -15,7 +15,7 @@ from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
 
 SUITE_PLAYER = "harness.running.episode_runner:SuitePlayer"
 
-_PYTHON_START_S = 30.0
+PYTHON_START_S = 30.0
 
 RUN_LOG_BYTES = 64 * 1024**2
 """What a run keeps of the output of its containers: of each kind of service, over all workers and all their starts."""
@@ -123,7 +123,7 @@ class RunPlan:
     def worker_start_s(self) -> float:
         """Return how long a worker may take until it is ready: its services one after another, and Python itself."""
         services = [service for service in (self.environment, self.world_model) if service is not None]
-        return sum(map(self.start_s, services)) + _PYTHON_START_S
+        return sum(map(self.start_s, services)) + PYTHON_START_S
 
     def start_s(self, service: ServiceSpec) -> float:
         """Return how long one service may take until it is ready: what it declares, else what its kind may take."""

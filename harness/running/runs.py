@@ -5,21 +5,25 @@ from __future__ import annotations
 import random
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Optional, Sequence
 
 from harness.contracts.from_source import CHECKOUT
 from harness.records.damage import write_damage
+from harness.records.episode_files import remove_leftovers
 from harness.records.folder import RunFolder
 from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
-from harness.running.episode_queue import Task
+from harness.running.executors import Executor
+from harness.running.local_processes import Job, LocalProcesses
 from harness.running.model_digests import ModelFiles
-from harness.running.plan import RunPlan
+from harness.running.plan import RunPlan, encode_plan
 from harness.running.progress import Progress, ProgressCallback, RunOutcome
+from harness.running.run_book import RunBook
 from harness.running.run_images import check_images
 from harness.running.sameness import check_same
-from harness.running.scheduler import Scheduler
+from harness.running.scheduler import Limits, Scheduler
 
 
 def _silent(progress: Progress) -> None:
@@ -79,10 +83,6 @@ def play(
     MachineError where a disk fails: the run can be resumed.
     """
 
-    def reorder(tasks: List[Task]) -> None:
-        if shuffle is not None:
-            random.Random(shuffle).shuffle(tasks)
-
     began = time.monotonic()
     with folder.lock() as lock:
         journal = folder.journal_to_write()
@@ -90,15 +90,27 @@ def play(
             if retry_errors:
                 journal.plan_again()
             model_files = ModelFiles(plan.world_model)
-            scheduler = Scheduler(folder, plan, journal, lock.descriptor, on_progress)
+            book = RunBook(plan, journal, on_progress)
+            tasks = book.tasks()
+            if shuffle is not None:
+                random.Random(shuffle).shuffle(tasks)
+            limits = Limits(
+                plan.workers, plan.worker_start_s(), lambda task: plan.deadlines.episode_s, plan.max_attempts
+            )
             try:
-                complete = scheduler.run(reorder)
+                complete = Scheduler(workers_of(folder, plan, lock.descriptor), limits, book).run(tasks)
             finally:
-                damage = (*scheduler.account.compare(folder), *model_files.damage())
+                damage = (*book.account.compare(folder), *model_files.damage())
                 write_damage(folder.path, damage)
         finally:
             journal.close()
-    rows, counts, elapsed_s = scheduler.account.rows, scheduler.counts, time.monotonic() - began
+    rows, elapsed_s = book.account.rows, time.monotonic() - began
     return RunOutcome(
-        folder.path, counts, trajectory_root(rows), not complete, elapsed_s, damage, stopped=scheduler.stopped
+        folder.path, book.counts, trajectory_root(rows), not complete, elapsed_s, damage, stopped=book.stopped
     )
+
+
+def workers_of(folder: RunFolder, plan: RunPlan, lock: int) -> Executor:
+    """Return where the workers of a run are: processes of this machine."""
+    clean = partial(remove_leftovers, folder.episodes)
+    return LocalProcesses(Job("harness.running.worker", folder.path, encode_plan(plan), lock, folder.worker_log, clean))

@@ -1,32 +1,29 @@
-"""The scheduler: hands episodes to workers, commits what they answer, and survives their deaths."""
+"""Hands tasks to workers and survives their deaths; what is kept of the work is a book's.
+
+A run and a collection of training data are played by the same scheduler. It knows workers through an `Executor`
+alone, so that they can be processes of this machine or something else.
+"""
 
 from __future__ import annotations
 
-import selectors
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
-from typing import Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Dict, Optional, Protocol
 
 from harness.contracts.errors import MachineError, Refusal, SpecMismatch, WiwError
-from harness.contracts.results import ERROR, PLANNED, TIMEOUT, EpisodeResult
 from harness.records.errors import DiskFull, RecordError
-from harness.records.folder import RunFolder
-from harness.records.journal import Journal, JournalRow
-from harness.running.account import Account
 from harness.running.episode_queue import EpisodeQueue, Task
-from harness.running.failure_streak import FailureStreak
-from harness.running.messages import Abort, Again, Finished, Message, Ready, StartFailed, Starting
-from harness.running.plan import RunPlan
-from harness.running.progress import Progress, ProgressCallback
-from harness.running.throughput_estimate import PLAYING, STOPPING, Pace
-from harness.running.worker_process import WorkerProcess
+from harness.running.executors import Executor, Worker
+from harness.running.messages import Abort, Again, Message, Play, Ready, StartFailed, Starting
 
 _TICK_S = 0.2
-_STARTING_S = 1.0
-"""How often the time that something has been waited for is told, where nothing else happens."""
+_WAITING_S = 1.0
+"""How often a book is told that time passes, where nothing else happens."""
 
 _FINISH_S = 15.0
 _TERMINATE_S = 5.0
@@ -34,56 +31,98 @@ _MAX_FAILED_STARTS = 3
 _ABORTS = {kind.__name__: kind for kind in (Refusal, SpecMismatch, RecordError, DiskFull, MachineError)}
 
 
-class Scheduler:
-    """Plays every planned row of a journal on the plan's number of workers.
+class Book(Protocol):
+    """Keeps what comes of tasks, and tells somebody how it goes. Any error that it raises ends the work.
 
-    One thread and one loop: it waits for workers to speak, and it alone writes the journal. Whatever ends the loop,
-    no worker outlives it, and each row is either committed or still planned.
+    ``stopped`` says why the work should stop before its end, "" while it should not.
     """
 
-    def __init__(
-        self, folder: RunFolder, plan: RunPlan, journal: Journal, lock_descriptor: int, on_progress: ProgressCallback
-    ) -> None:
-        rows = journal.rows()
-        self.account = Account(rows)
-        self._positions = {row.key: row.position for row in rows}
-        self._folder = folder
-        self._plan = plan
-        self._journal = journal
-        self._lock_descriptor = lock_descriptor
-        self._on_progress = on_progress
-        self._counts = journal.counts()
-        self._total = sum(self._counts.values())
-        self._began = time.monotonic()
-        self._reported = self._began
-        self._pace = Pace(plan.workers)
-        self._workers: Dict[int, WorkerProcess] = {}
+    stopped: str
+
+    def starting(self, message: Starting) -> None:
+        """Note that a worker starts a service."""
+
+    def cold(self, worker: int) -> None:
+        """Note that a worker has just started, or starts its services anew: its next task takes longer."""
+
+    def ready(self) -> None:
+        """Note that a worker is ready for its first task."""
+
+    def began(self, worker: int) -> None:
+        """Note that a worker was given a task."""
+
+    def ended(self, worker: int) -> None:
+        """Note that a worker has done its task; `keep` follows when it has the next."""
+
+    def keep(self, task: Task, answer: Message) -> None:
+        """Keep what a worker answered."""
+
+    def lost(self, task: Task, error: str, late: bool) -> None:
+        """Note a task that is given up, after several attempts or because it was ``late``."""
+
+    def waiting(self) -> None:
+        """Say how it goes, since nothing happened for a while."""
+
+    def stopping(self) -> None:
+        """Say that workers are being stopped."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many workers there are, the seconds until one must be ready and those of a task, and how often a task is
+    started when its worker or a service dies under it."""
+
+    workers: int
+    start_s: float
+    task_s: Callable[[Task], float]
+    attempts: int
+
+
+class _Member:
+    """A worker with the task that it does, where it was last, and until when it has to answer."""
+
+    def __init__(self, worker: Worker, start_s: float) -> None:
+        self.worker = worker
+        self.ready = False
+        self.task: Optional[Task] = None
+        self.home: Optional[str] = None
+        self.deadline: Optional[float] = time.monotonic() + start_s
+
+    def give(self, task: Task, seconds: float) -> None:
+        self.task, self.home, self.deadline = task, task.home, time.monotonic() + seconds
+        self.worker.send(Play(task.key.episode, task.key.seed, task.attempt))
+
+    def idle(self) -> Optional[Task]:
+        """Note that the worker does nothing (any more); return what it did."""
+        task, self.task, self.deadline = self.task, None, None
+        return task
+
+    def overdue(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+
+class Scheduler:
+    """Does every task with a number of workers.
+
+    One thread and one loop: it waits for workers to speak, and it alone talks to the book. Whatever ends the loop, no
+    worker outlives it, and each task is either kept or still to be done.
+    """
+
+    def __init__(self, executor: Executor, limits: Limits, book: Book) -> None:
+        self._executor = executor
+        self._limits = limits
+        self._book = book
+        self._members: Dict[int, _Member] = {}
         self._failed_starts = 0
+        self._told = time.monotonic()
         self._stopping = self._at_once = False
-        self._streak = FailureStreak(plan.max_failures)
-        self.stopped = ""
-        """Why the run was stopped before its end, "" where it was not."""
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """Return how many rows are in each state."""
-        return dict(self._counts)
+    def run(self, tasks: Sequence[Task]) -> bool:
+        """Work until nothing is left; return False when a signal, or the book, ended it.
 
-    def run(self, reorder: Callable[[List[Task]], None] = lambda tasks: None) -> bool:
-        """Play until nothing is planned; return False when a signal, or failures that repeat (`stopped`), ended it.
-
-        ``reorder`` may change the order of the tasks in place (a test's proof that order does not matter). Raises
-        WiwError when the run cannot go on; it can be resumed after any of these.
+        Raises WiwError when the work cannot go on; it can be resumed after any of these.
         """
-        tasks = [
-            Task(row.key, row.result.home, row.attempts + 1, row.attempts)
-            for row in self._journal.rows()
-            if row.result.state == PLANNED
-        ]
-        reorder(tasks)
         self._queue = EpisodeQueue(tasks)
-        self._pace.homes(len({task.home for task in tasks}))
-        self._report(None)
         with self._stop_on_signals():
             try:
                 self._loop()
@@ -92,107 +131,103 @@ class Scheduler:
                 raise
             finally:
                 self._end_workers()
-        return not (self._stopping or self.stopped)
+        return not (self._stopping or self._book.stopped)
 
     def _loop(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            while not (self._stopping or self.stopped) and (len(self._queue) or self._busy()):
-                self._fill(selector)
-                for event, _ in selector.select(_TICK_S):
-                    self._listen(event.data, selector)
-                for worker in [worker for worker in self._workers.values() if worker.overdue()]:
-                    self._overdue(worker, selector)
-                if self._pace.phase != PLAYING and time.monotonic() - self._reported >= _STARTING_S:
-                    self._report(None)
+        while not (self._stopping or self._book.stopped) and (len(self._queue) or self._busy()):
+            self._fill()
+            for worker, messages in self._executor.wait(_TICK_S):
+                self._listen(self._members[worker.number], messages)
+            for member in [member for member in self._members.values() if member.overdue()]:
+                self._overdue(member)
+            if time.monotonic() - self._told >= _WAITING_S:
+                self._told = time.monotonic()
+                self._book.waiting()
 
     def _busy(self) -> int:
-        return sum(worker.task is not None for worker in self._workers.values())
+        return sum(member.task is not None for member in self._members.values())
 
-    def _fill(self, selector: selectors.BaseSelector) -> None:
-        """Give free workers what was queued again, and start workers while more episodes wait than workers start."""
-        for worker in self._workers.values():
-            self._assign(worker)
-        for number in range(self._plan.workers):
-            starting = sum(not worker.ready for worker in self._workers.values())
-            if number not in self._workers and len(self._queue) > starting:
-                worker = WorkerProcess(self._folder, self._plan, number, self._lock_descriptor)
-                self._workers[number] = worker
-                selector.register(worker, selectors.EVENT_READ, worker)
+    def _fill(self) -> None:
+        """Give free workers what was queued again, and start workers while more tasks wait than workers start."""
+        for member in self._members.values():
+            self._assign(member)
+        for number in range(self._limits.workers):
+            starting = sum(not member.ready for member in self._members.values())
+            if number not in self._members and len(self._queue) > starting:
+                self._members[number] = _Member(self._executor.start(number), self._limits.start_s)
 
-    def _assign(self, worker: WorkerProcess) -> None:
-        """Give a free worker its next episode, if any is left."""
-        if worker.ready and worker.task is None:
-            task = self._queue.take(worker.home)
+    def _assign(self, member: _Member) -> None:
+        """Give a free worker its next task, if any is left."""
+        if member.ready and member.task is None:
+            task = self._queue.take(member.home)
             if task is not None:
-                worker.play(task, self._plan.deadlines.episode_s)
-                self._pace.began(worker.number)
+                member.give(task, self._limits.task_s(task))
+                self._book.began(member.worker.number)
 
-    def _listen(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> None:
-        messages = worker.read()
+    def _listen(self, member: _Member, messages: Optional[Sequence[Message]]) -> None:
         if messages is None:
-            self._lost(worker, selector)
+            self._lost(member)
             return
         for message in messages:
-            self._take(worker, message, selector)
+            self._told = time.monotonic()
+            self._take(member, message)
 
-    def _take(self, worker: WorkerProcess, message: Message, selector: selectors.BaseSelector) -> None:
+    def _take(self, member: _Member, message: Message) -> None:
         """Act on one message of a worker, and give it more to do."""
+        number = member.worker.number
         if isinstance(message, Abort):
             raise _ABORTS.get(message.kind, WiwError)(message.what, message.next_step)
         if isinstance(message, Starting):
-            self._pace.starting(message.service, message.doing)
-            worker.wait_longer(self._plan.worker_start_s())
-            self._report(None)
+            if not member.ready:
+                member.deadline = time.monotonic() + self._limits.start_s
+            self._book.starting(message)
         elif isinstance(message, StartFailed):
-            self._drop(worker, selector)
+            self._drop(member)
             self._start_failed(message.error)
         elif isinstance(message, Ready):
-            worker.ready = True
-            worker.idle()
+            member.ready = True
+            member.idle()
             self._failed_starts = 0
-            self._pace.cold(worker.number)
-            self._assign(worker)
-            self._report(None)
+            self._book.cold(number)
+            self._assign(member)
+            self._book.ready()
         else:
-            task = worker.idle()
+            task = member.idle()
             if task is None:
-                raise WiwError(f"worker {worker.number} answered without being asked: {message}.", f"See {worker.log}.")
-            self._pace.ended(worker.number) if isinstance(message, Finished) else self._pace.cold(worker.number)
-            # The worker plays on while its row is being committed.
+                raise WiwError(f"worker {number} answered without being asked: {message}.", f"See {member.worker.log}.")
+            self._book.cold(number) if isinstance(message, Again) else self._book.ended(number)
+            # The worker goes on while its answer is being kept.
             self._queue.leave(task)
-            self._assign(worker)
-            if isinstance(message, Finished):
-                self._pace.prepared(task.home)
-                self._commit(task, message.result, message.record_digest)
-            elif isinstance(message, Again):
+            self._assign(member)
+            if isinstance(message, Again):
                 self._try_again(task, message.error)
+            else:
+                self._book.keep(task, message)
 
-    def _lost(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> None:
-        """Mourn a dead worker: its episode is played again, and `_fill` replaces it."""
-        task, ready = worker.idle(), worker.ready
-        status = self._drop(worker, selector)
-        why = f"worker {worker.number} died with {_status(status)}; see {worker.log}"
+    def _lost(self, member: _Member) -> None:
+        """Mourn a dead worker: its task is done again, and `_fill` replaces it."""
+        task, worker = member.idle(), member.worker
+        why = f"worker {worker.number} died with {_status(self._drop(member))}; see {worker.log}"
         if task is not None:
             self._queue.leave(task)
             self._try_again(task, why)
-        elif not ready:
+        elif not member.ready:
             self._start_failed(f"{why}:\n{worker.log_tail()}")
 
-    def _overdue(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> None:
-        """Kill a worker whose deadline has passed; its episode times out, for playing it again would hang again."""
-        task = worker.idle()
-        self._drop(worker, selector)
+    def _overdue(self, member: _Member) -> None:
+        """Kill a worker whose deadline has passed; its task is late, for doing it again would hang again."""
+        task, log = member.idle(), member.worker.log
+        self._drop(member)
         if task is None:
-            self._start_failed(f"a worker was not ready after {self._plan.worker_start_s():g} s; see {worker.log}")
+            self._start_failed(f"a worker was not ready after {self._limits.start_s:g} s; see {log}")
             return
         self._queue.leave(task)
-        error = f"not finished after {self._plan.deadlines.episode_s:g} s; the worker was killed (log: {worker.log})"
-        self._commit(task, EpisodeResult(task.key.episode, task.home, task.key.seed, TIMEOUT, {}, "", error))
+        seconds = self._limits.task_s(task)
+        self._book.lost(task, f"not finished after {seconds:g} s; the worker was killed (log: {log})", late=True)
 
-    def _drop(self, worker: WorkerProcess, selector: selectors.BaseSelector) -> int:
-        selector.unregister(worker)
-        del self._workers[worker.number]
-        return worker.kill()
+    def _drop(self, member: _Member) -> int:
+        del self._members[member.worker.number]
+        return self._executor.drop(member.worker)
 
     def _start_failed(self, why: str) -> None:
         self._failed_starts += 1
@@ -201,52 +236,27 @@ class Scheduler:
 
     def _try_again(self, task: Task, error: str) -> None:
         attempts = task.attempt - task.earlier
-        if attempts < self._plan.max_attempts:
+        if attempts < self._limits.attempts:
             self._queue.put_back(task.again())
-            return
-        error = f"given up after {attempts} attempts: {error}"
-        self._commit(task, EpisodeResult(task.key.episode, task.home, task.key.seed, ERROR, {}, "", error))
-
-    def _commit(self, task: Task, result: EpisodeResult, record_digest: str = "") -> None:
-        self._journal.commit(task.key, result, task.attempt, record_digest)
-        self.account.commit(JournalRow(task.key, self._positions[task.key], task.attempt, result, None, record_digest))
-        self._counts[PLANNED] -= 1
-        self._counts[result.state] += 1
-        self._report(result)
-        why = self._streak.note(result)
-        if why and self._counts[PLANNED] and not self.stopped:
-            self.stopped = why
-
-    def _report(self, last: Optional[EpisodeResult]) -> None:
-        elapsed = time.monotonic() - self._began
-        pace, eta = self._pace, self._pace.eta_s(self._counts[PLANNED])
-        speed = pace.episodes_per_minute
-        progress = Progress(
-            dict(self._counts), self._total, elapsed, pace.phase, speed, eta, last, pace.phase_s, pace.preparing
-        )
-        self._reported = time.monotonic()
-        self._on_progress(progress)
-
-    def _report_stopping(self) -> None:
-        elapsed = time.monotonic() - self._began
-        self._on_progress(Progress(dict(self._counts), self._total, elapsed, STOPPING, None, None, None))
+        else:
+            self._book.lost(task, f"given up after {attempts} attempts: {error}", late=False)
 
     def _end_workers(self) -> None:
-        """Let every worker close its services, then make sure that it is gone.
+        """Let every worker close what it holds, then make sure that it is gone.
 
-        If the run is being stopped, no episode is waited for; after a second signal not even services are.
+        If the work is being stopped, no task is waited for; after a second signal nothing is.
         """
-        stopping = self._stopping or bool(self.stopped)
-        if stopping and self._workers:
-            self._report_stopping()
-        for worker in self._workers.values():
-            worker.terminate() if stopping else worker.finish()
+        stopping = self._stopping or bool(self._book.stopped)
+        members = list(self._members.values())
+        if stopping and members:
+            self._book.stopping()
+        for member in members:
+            member.worker.terminate() if stopping else member.worker.finish()
         give_up = time.monotonic() + (_TERMINATE_S if stopping else _FINISH_S)
-        for worker in self._workers.values():
-            while not (worker.exits_within(_TICK_S) or self._at_once or time.monotonic() > give_up):
+        for member in members:
+            while not (member.worker.exits_within(_TICK_S) or self._at_once or time.monotonic() > give_up):
                 pass
-            worker.kill()
-        self._workers.clear()
+            self._drop(member)
 
     @contextmanager
     def _stop_on_signals(self) -> Iterator[None]:

@@ -12,7 +12,6 @@ from typing import Collection
 
 from harness.contracts.errors import Refusal
 from harness.runtimes.images.declared import project_version
-from harness.wire.codec.messages import PROTOCOL_VERSION
 from harness.worldmodels.catalog import BUILT_IN, MANIFEST_FILE, read_family
 
 TEMPLATE = BUILT_IN / "template"
@@ -77,6 +76,5 @@ def _words(name: str, folder: Path) -> dict[str, str]:
         "FOLDER": str(folder),
         "IMAGE": f"{name.lower().strip('._-')}:0.1.0",
         "VERSION": project_version(),
-        "PROTOCOL": str(PROTOCOL_VERSION),
         "PLUGINS": "" if built_in else f" --plugins {folder}",
     }

@@ -8,7 +8,7 @@ exactly where it stood.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -35,7 +35,6 @@ from images.habitat.navigation import WalkableArea, area_of, roof_islands, small
 from images.habitat.options import navmesh_settings, rig_from_plain
 from images.habitat.rigs import CHANNELS, IDS, sensors
 from images.habitat.scenes import DATASET_CONFIGS, SceneFiles, SceneFolder
-from images.habitat.semantics import object_boxes
 from images.habitat.views import SceneViews
 
 _Known = Dict[Tuple[Body, Primitive], Tuple[Body, bool]]
@@ -244,3 +243,20 @@ class HabitatEnvironment(Environment, Rendering, Imagining, Navigation, ObjectBo
         if self._navigation is None:
             raise Refusal("no episode is being played.", "Call reset first.")
         return self._navigation
+
+
+def object_boxes(objects: Iterable[Any]) -> Tuple[ObjectBox, ...]:
+    """Return the boxes of the simulator's semantic objects, those without a category or an extent left out."""
+    boxes = []
+    for item in objects:
+        box = item.obb
+        if item.category is None or not float(box.volume) > 0.0:
+            continue
+        x, y, z, w = (float(value) for value in box.rotation)
+        centre, size = _vec3(box.center), _vec3(box.sizes)
+        boxes.append(ObjectBox(int(item.semantic_id), item.category.name(), centre, size, (w, x, y, z)))
+    return tuple(boxes)
+
+
+def _vec3(values: Any) -> Vec3:
+    return (float(values[0]), float(values[1]), float(values[2]))

@@ -30,7 +30,7 @@ def test_a_long_preparation_is_counted_and_timed() -> None:
 
 def test_a_count_alone_is_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     """Where no terminal shows one live line: sixty kernels are not sixty lines."""
-    line = ProgressLine(24)
+    line = ProgressLine()
     for number in range(60):
         line(moment(0, f"starting embedded: compiling kernels, {number} of 60"))
     assert capsys.readouterr().err.count("\n") == 1
@@ -68,7 +68,7 @@ def test_speed_and_time_left_are_told_when_they_are_known() -> None:
 
 
 def test_a_log_file_gets_a_line_at_once_when_the_phase_changes(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressLine(24) as line:
+    with ProgressLine() as line:
         for progress in (moment(0, STARTING), moment(0, PREPARING), moment(1, PREPARING), moment(2, PLAYING)):
             line(progress)
     assert [printed.split(" ")[0] for printed in capsys.readouterr().err.splitlines()] == ["0/24", "0/24", "2/24"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Optional
 
 import pytest
 import typer
 
 from harness.cli.app import app
-from harness.cli.taking import taking
+from harness.cli.collect_arguments import CollectArguments
+from harness.cli.taking import taking, words_of
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,8 @@ def test_the_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None
         app(args=words, prog_name="benchmark.py", standalone_mode=False)
         said = capsys.readouterr().out
         assert "--seed <int>" in said and "--json" in said and "asked" not in said.replace("asked in", "")
+
+
+def test_options_are_written_as_they_were_given() -> None:
+    given = CollectArguments("demo", Path("data"), 2, scenes="train-0000,train-0001", depth=True, clips=8)
+    assert words_of(given) == ["demo", "data", "2", "--scenes=train-0000,train-0001", "--clips=8", "--depth"]

@@ -27,12 +27,13 @@ from harness.collecting.validate import check_dataset
 from harness.collecting.video import read_times, read_video, write_video
 from harness.collecting.worker import record
 from harness.contracts.errors import Refusal, ServiceError
+from harness.running.messages import Abort, Again
 from images.rlbench.actions import BOUNDS_LOW, discrete_target
 from tests.collecting.arm import ARM_PLAN, ToyArm
 from tests.collecting.test_check import DATA, EPISODES, VIDEO, edit, first_fault, summed_again
 from tests.collecting.test_data import files_of
 from tests.collecting.test_refusals import question
-from tests.collecting.toy import make_data
+from tests.collecting.toy import answer_of, make_data
 
 Rows = list[dict[str, Any]]
 
@@ -108,7 +109,7 @@ def test_a_finish_that_was_interrupted_is_done_again(original: Path, tmp_path: P
     folder = tmp_path / "arm"
     (folder / WORK / UNITS).mkdir(parents=True)
     for unit in reversed(ARM_PLAN.units):  # the order of recording changes nothing either
-        assert "done" in record(folder, ARM_PLAN, ToyArm(), unit.number)
+        record(folder, ARM_PLAN, ToyArm(), unit.number)
     shutil.copytree(folder / WORK, tmp_path / "kept")
     finish(folder, ARM_PLAN)
     shutil.copytree(tmp_path / "kept", folder / WORK)
@@ -119,15 +120,15 @@ def test_a_finish_that_was_interrupted_is_done_again(original: Path, tmp_path: P
 def test_a_scene_that_is_not_done_is_followed_by_the_next_of_its_seeds(tmp_path: Path) -> None:
     arm = ToyArm(undone=2)
     (tmp_path / WORK / UNITS).mkdir(parents=True)
-    assert "done" in record(tmp_path, ARM_PLAN, arm, 0)
+    record(tmp_path, ARM_PLAN, arm, 0)
     unit = ARM_PLAN.units[0]
     assert arm.asked == [("push_buttons", scene_seed(ARM_PLAN, unit, attempt)) for attempt in range(3)]
     assert json.loads((tmp_path / WORK / UNITS / "000000.json").read_text())["episodes"][0]["attempt"] == 2
 
 
 def test_a_task_that_is_never_done_ends_the_collection(tmp_path: Path) -> None:
-    answer = record(tmp_path, ARM_PLAN, ToyArm(undone=SCENES_TRIED), 1)
-    assert not answer["again"] and "stack_cups/variation3 was not done in 10 scenes" in answer["what"]
+    answer = answer_of(tmp_path, ARM_PLAN, ToyArm(undone=SCENES_TRIED), 1)
+    assert isinstance(answer, Abort) and "stack_cups/variation3 was not done in 10 scenes" in answer.what
 
 
 def test_a_simulator_that_died_is_started_again_for_the_same_demonstration(
@@ -137,7 +138,7 @@ def test_a_simulator_that_died_is_started_again_for_the_same_demonstration(
         raise ServiceError("CoppeliaSim failed.")
 
     monkeypatch.setattr(ToyArm, "demonstrate", dies)
-    assert record(tmp_path, ARM_PLAN, ToyArm(), 0)["again"]
+    assert answer_of(tmp_path, ARM_PLAN, ToyArm(), 0) == Again("CoppeliaSim failed.")
 
 
 def test_scenes_are_keyed_by_seed_split_task_and_number() -> None:
@@ -157,8 +158,8 @@ def test_an_evaluation_episode_is_refused_by_what_it_is_made_from(
     for plan in (ARM_PLAN, replace(ARM_PLAN, split="validation")):
         arm = ToyArm()
         arm.digests[0] = "e" * 64
-        answer = record(tmp_path, plan, arm, 0)
-        assert not answer["again"] and "push_buttons/variation3/episode7" in answer["what"]
+        answer = answer_of(tmp_path, plan, arm, 0)
+        assert isinstance(answer, Abort) and "push_buttons/variation3/episode7" in answer.what
 
 
 def test_the_check_refuses_an_evaluation_episode_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

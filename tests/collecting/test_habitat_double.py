@@ -23,17 +23,17 @@ from harness.collecting.plan import PLAIN, RECORD, Recorded, plan_from_plain, pl
 from harness.collecting.services import SCENES_IN_CONTAINER, service_spec
 from harness.collecting.validate import check_dataset
 from harness.collecting.walk_service import WalkService, facts_of
-from harness.collecting.worker import record
 from harness.contracts.errors import Refusal, ServiceError, WiwError
 from harness.contracts.published_rigs import COLLECTION_RIG
 from harness.contracts.scene_names import list_scenes
 from harness.records.identity import ImageRecord
 from harness.running import run_images
+from harness.running.messages import Abort, Written
 from harness.runtimes.environments import collection_of, find_environment
 from harness.runtimes.images.declared import own_reference
 from harness.runtimes.specs import Mount
 from tasks.suite import load_suite
-from tests.collecting.toy import PLAN, ToyBackend, make_data
+from tests.collecting.toy import PLAN, ToyBackend, answer_of, make_data
 from tests.images.habitat.double import NO_EGL, double_python, write_floors
 from tests.images.habitat.rectangles import Island
 
@@ -183,11 +183,11 @@ def test_a_navigation_mesh_that_was_replaced_meanwhile_is_refused(tmp_path: Path
     (tmp_path / WORK / UNITS).mkdir(parents=True)
     for number in range(2):
         backend = WalkService(HABITAT, camera, Machine("", str(python), str(own)), tmp_path / "log")
-        answer = record(tmp_path, replace(plan, policies=("random",)), backend, number)
+        answer = answer_of(tmp_path, replace(plan, policies=("random",)), backend, number)
         backend.close()
-        assert ("done" in answer) == (number == 0), answer
+        assert isinstance(answer, Written) == (number == 0), answer
         path.with_suffix(".navmesh").write_text(json.dumps([vars(ROOM)]))
-    assert "navigation mesh" in answer["what"] and not answer["again"]
+    assert isinstance(answer, Abort) and "navigation mesh" in answer.what
 
 
 def test_a_collector_that_does_not_start_says_why_and_where_its_log_is(scenes: Path, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ SCENES, CLIPS = "train-0000,train-0001", 8
 CODE = """
 import sys
 from pathlib import Path
-from harness.collecting.work import Collection
 from harness.collecting import config
 config.CLIPS_PER_TRAJECTORY = 2
 from harness.cli.collect import collect_command
@@ -79,6 +78,24 @@ def test_a_killed_worker_is_replaced(alone: dict[str, bytes], tmp_path: Path) ->
             killed += 1
         time.sleep(1.0)
     assert running.wait(600) == 0
+    assert files_of(tmp_path / "demo") == alone
+
+
+def test_an_interrupted_collection_says_how_it_goes_on(alone: dict[str, bytes], tmp_path: Path) -> None:
+    code = CODE.format(scenes=SCENES, clips=CLIPS, policy="waypoints,random")
+    running = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path), "2"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "demo" / WORK / UNITS).glob("[0-9]*.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 3 and not (tmp_path / "demo/SHA256SUMS").exists()
+    assert f"/{CLIPS} clips are recorded; continue with  python benchmark.py collect demo {tmp_path} 2" in said
+    assert "--policy=waypoints,random" in said
+    assert start(tmp_path, 2).wait(600) == 0
     assert files_of(tmp_path / "demo") == alone
 
 

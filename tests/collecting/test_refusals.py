@@ -14,12 +14,11 @@ from harness.collecting import split_guard
 from harness.collecting.choosing import parse_scenes
 from harness.collecting.config import Question, make_plan
 from harness.collecting.layouts import WORK
-from harness.collecting.pipeline import check_folder
-from harness.collecting.work import CollectProgress
-from harness.collecting.worker import record
+from harness.collecting.pipeline import CollectProgress, check_folder
 from harness.contracts.errors import Refusal
+from harness.running.messages import Abort
 from tasks.suite import load_suite
-from tests.collecting.toy import PLAN, ToyBackend, make_data
+from tests.collecting.toy import PLAN, ToyBackend, answer_of, make_data
 
 
 def question(**changes: Any) -> Question:
@@ -95,8 +94,8 @@ def test_the_bytes_of_a_home_count_and_not_its_name(tmp_path: Path) -> None:
     digest, name = next(iter(split_guard.evaluation_homes().items()))
     backend = ToyBackend()
     backend.digests["train-9000"] = digest
-    answer = record(tmp_path, PLAN, backend, 0)
-    assert answer["failed"] == 0 and not answer["again"] and name in answer["what"]
+    answer = answer_of(tmp_path, PLAN, backend, 0)
+    assert isinstance(answer, Abort) and name in answer.what
     assert not list(tmp_path.iterdir())
 
 

@@ -12,13 +12,15 @@ import numpy.typing as npt
 
 from harness.collecting.dataset_writer import finish
 from harness.collecting.layouts import UNITS, WORK
+from harness.collecting.placement import Machine
 from harness.collecting.plan import CollectPlan
 from harness.collecting.simulators import Demonstrator, Frame, OpenScene
-from harness.collecting.worker import record
+from harness.collecting.worker import Collector, job_of, record
 from harness.contracts.actions import FORWARD, Primitive, signed_turn
 from harness.contracts.cameras import PINHOLE, Camera, Pose, quaternion_to_yaw, yaw_to_quaternion
 from harness.contracts.observations import TopDownMap
 from harness.contracts.portable import PI, sincos
+from harness.running.messages import Message, Play
 
 CAMERA = Camera("front", PINHOLE, 16, 16, 90.0, 1.25)
 CELL_M = 0.05
@@ -108,7 +110,13 @@ def make_data(folder: Path, plan: CollectPlan = PLAN, backend: ToyBackend | Demo
     (target / WORK / UNITS).mkdir(parents=True)
     used = backend or ToyBackend()
     for unit in plan.units:
-        answer: dict[str, Any] = record(target, plan, used, unit.number)
-        assert "done" in answer, answer
+        record(target, plan, used, unit.number)
     finish(target, plan)
     return target
+
+
+def answer_of(folder: Path, plan: CollectPlan, backend: Any, number: int) -> Message:
+    """Return what a collecting worker with this simulator answers about a trajectory."""
+    collector = Collector(folder, job_of(plan, Machine("")), 0)
+    collector._backend = backend
+    return collector.answer(Play(str(number), plan.seed, 1))

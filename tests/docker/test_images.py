@@ -13,9 +13,10 @@ import pytest
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.images import context, declared
-from harness.runtimes.images.build import BuildOptions, BuildStep, build_image
+from harness.runtimes.images.build import PROTOCOL_LABEL, BuildOptions, BuildStep, build_image
 from harness.runtimes.images.declared import DeclaredImage, find_image
 from harness.runtimes.images.lock import BUILT, OUTDATED, image_state, lock_image, read_lock, write_lock
+from harness.wire.codec.messages import PROTOCOL_VERSION
 from tests.docker.small_image import BASE
 
 NAMES = ("embedded", "wm_base", "example_plugin")
@@ -137,6 +138,8 @@ def test_a_build_reports_its_steps_and_becomes_outdated_with_its_sources(
     assert [step.number for step in steps] == list(range(steps[-1].total + 1))
     assert "Step 1/" in (tmp_path / "build.log").read_text()
     assert image_state(engine, toy, {}).state == BUILT
+    labels = engine.client.images.get(toy.reference).labels
+    assert labels[PROTOCOL_LABEL] == str(PROTOCOL_VERSION)
     (tmp_path / f"images/{toy.name}/word").write_text("second\n")
     assert image_state(engine, toy, {}).state == OUTDATED
 

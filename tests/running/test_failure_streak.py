@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
-from harness.running.failure_streak import FailureStreak
+from harness.running.run_book import FailureStreak
 
 
 def stops(most: int, *results: tuple[str, str]) -> list[bool]:

@@ -22,7 +22,7 @@ from harness.runtimes.images.context import (
     supply_arguments,
     write_context,
 )
-from harness.runtimes.images.declared import DeclaredImage, declared_images, find_image, read_image
+from harness.runtimes.images.declared import DeclaredImage, declared_images, find_image, own_reference, read_images
 from harness.runtimes.images.lock import UNKNOWN, LockedImage, image_state, read_lock, write_lock
 from harness.runtimes.images.pull import require_digest
 
@@ -51,12 +51,31 @@ def test_an_unknown_image_is_refused_with_the_nearest_name() -> None:
         find_image("embeded")
 
 
+def test_profiles_of_one_folder_are_images_of_one_dockerfile() -> None:
+    one, other = find_image("habitat_eval"), find_image("habitat_collect")
+    assert one.dockerfile == other.dockerfile == "images/habitat/Dockerfile" and one.context == other.context
+    assert one.reference == own_reference("wiw-bench/habitat_eval")
+    assert other.reference == own_reference("wiw-bench/habitat_collect")
+    assert (one.arguments["HABITAT_SIM"], other.arguments["HABITAT_SIM"]) == ("0.2.5", "0.3.2")
+
+
+def test_a_profile_without_a_title_is_refused_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "image.toml"
+    rest = 'kind = "base"\nlicences = "MIT"\ncontext = ["x"]\n[bases]\nBASE = "debian:12"\n'
+    file.write_text(f'{rest}[profiles.small]\nsummary = "s"')
+    with pytest.raises(Refusal, match=r"image\.toml: profiles\.small\.title: Field required"):
+        read_images(file)
+    file.write_text(f'summary = "s"\n{rest}')
+    with pytest.raises(Refusal, match=r"image\.toml: title"):
+        read_images(file)
+
+
 @pytest.mark.parametrize("text", ["title = 3", 'title = "x"\nsurprise = 1', "title ="])
 def test_a_wrong_declaration_is_refused_with_its_file(tmp_path: Path, text: str) -> None:
     file = tmp_path / "image.toml"
     file.write_text(text)
     with pytest.raises(Refusal, match=r"image\.toml"):
-        read_image(file)
+        read_images(file)
 
 
 def test_the_context_is_the_same_whatever_the_umask(tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.wire.codec.messages import PROTOCOL_VERSION
-
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "wm_plugins").glob("*/Dockerfile"))
 ANY_FILE = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.parent.name))
@@ -24,7 +22,7 @@ def test_models_with_code_of_their_own_have_one() -> None:
 @ANY_FILE
 def test_it_is_a_plugin_image_of_this_protocol(file: Path) -> None:
     text = file.read_text()
-    assert 'wiw.plugin="/plugin"' in text and f'wiw.protocol="{PROTOCOL_VERSION}"' in text
+    assert 'wiw.plugin="/plugin"' in text and "FROM ${WM_BASE}" in text, "the base's label says the protocol"
     users = [line for line in text.splitlines() if line.startswith("USER")]
     assert users[-1] == "USER 65532:65532", "what is installed by root must not run as root"
 

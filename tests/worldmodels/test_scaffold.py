@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contracts.errors import Refusal
-from harness.wire.codec.messages import PROTOCOL_VERSION
+from harness.runtimes.images.declared import project_version
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.scaffold import NAME, create_plugin
 
@@ -23,7 +23,7 @@ def test_the_folder_is_a_family_with_one_model_of_that_name(tmp_path: Path) -> N
     assert (manifest.entry_point, manifest.conditioning, manifest.view) == ("model:Model", "numbers", "panorama")
     for path in folder.iterdir():
         assert "@" not in path.read_text().replace("@property", "").replace("rays @ start", "").replace("start @", "")
-    assert f'wiw.protocol="{PROTOCOL_VERSION}"' in (folder / "Dockerfile").read_text()
+    assert f"WM_BASE=wiw-bench/wm_base:{project_version()}\n" in (folder / "Dockerfile").read_text()
     assert f"--plugins {folder}" in (folder / "README.md").read_text()
 
 

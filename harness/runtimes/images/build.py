@@ -31,6 +31,7 @@ from harness.runtimes.images.context import (
     write_context,
 )
 from harness.runtimes.images.declared import PREFIX, DeclaredImage, is_own, own_reference, project_version
+from harness.wire.codec.messages import PROTOCOL_VERSION
 
 TAIL_LINES = 60
 """How many of the log's last lines are searched: earlier ones may tell of a try that was repeated and went well."""
@@ -166,6 +167,8 @@ def _remote(value: str) -> str:
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _REDISTRIBUTABLE_LABEL = "wiw.redistributable"
+PROTOCOL_LABEL = "wiw.protocol"
+"""Holds the version of the wire that an image was built with; images that are built on it inherit it."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,7 @@ def build_image(
     check_room(image, Path(str(engine.client.info().get("DockerRootDir", "/"))))
     build_arguments = {
         **bases,
+        **image.arguments,
         **label_arguments(revision),
         **network_arguments(),
         **(supply_arguments(image, given) if whole else {}),
@@ -226,6 +230,7 @@ def build_image(
     reference = image.reference if whole else f"{image.reference}-{options.stage}"
     labels = {
         SOURCE_LABEL: source_digest(image),
+        PROTOCOL_LABEL: str(PROTOCOL_VERSION),
         _REDISTRIBUTABLE_LABEL: "yes" if image.redistributable else "no",
         **{base_label(argument): base for argument, base in bases.items()},
     }

@@ -1,4 +1,7 @@
-"""The images that the project declares: one folder of ``images/`` with an ``image.toml`` and a ``Dockerfile`` each."""
+"""The images that the project declares: folders of ``images/`` with an ``image.toml`` and a ``Dockerfile`` each.
+
+A folder is one image of its name, or, where its ``image.toml`` has profiles, one image a profile of one Dockerfile.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,9 @@ class Supply:
 class DeclaredImage:
     """One image, as its ``image.toml`` says.
 
-    ``stage`` is the Dockerfile's target ("" for the last). ``ci_stage`` is one that needs no registry but PyPI and
-    Debian. ``bases`` maps build arguments to references; one of the project's own has no tag, since it always has
+    ``folder`` is its folder of ``images/`` where that has another name, ``arguments`` are the build arguments of its
+    profile. ``stage`` is the Dockerfile's target ("" for the last). ``ci_stage`` is one that needs no registry but PyPI
+    and Debian. ``bases`` maps build arguments to references; one of the project's own has no tag, since it always has
     this version. ``context`` are the paths of the checkout that the build sees. ``never_built`` says why the project
     itself has never built it ("" if CI does). An image that is not ``redistributable`` must not be pushed.
     """
@@ -51,6 +55,8 @@ class DeclaredImage:
     licences: str
     context: Tuple[str, ...]
     bases: Mapping[str, str]
+    folder: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
     stage: str = ""
     ci_stage: str = ""
     disk_gb: float = 1.0
@@ -66,7 +72,7 @@ class DeclaredImage:
     @property
     def dockerfile(self) -> str:
         """Its Dockerfile, as a path of the checkout."""
-        return f"images/{self.name}/Dockerfile"
+        return f"images/{self.folder or self.name}/Dockerfile"
 
     @property
     def parents(self) -> Tuple[str, ...]:
@@ -86,9 +92,16 @@ class _SupplyTable(_Table):
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
 
-class _ImageFile(_Table):
+class _Profile(_Table):
     title: str = Field(min_length=1)
     summary: str = Field(min_length=1)
+    arguments: Dict[str, str] = {}
+
+
+class _ImageFile(_Table):
+    title: str = ""
+    summary: str = ""
+    profiles: Dict[str, _Profile] = {}
     kind: Literal["environment", "base", "plugin"]
     licences: str = Field(min_length=1)
     context: List[str] = Field(min_length=1)
@@ -118,24 +131,33 @@ def own_reference(name: str) -> str:
     return f"{name}:{project_version()}"
 
 
-def read_image(file: Path) -> DeclaredImage:
-    """Return the image that an ``image.toml`` declares; Refusal names the file and the field that is wrong."""
+def read_images(file: Path) -> Tuple[DeclaredImage, ...]:
+    """Return the images that an ``image.toml`` declares; Refusal names the file and the field that is wrong."""
     try:
         table = _ImageFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        own = _Profile(title=table.title, summary=table.summary) if not table.profiles else None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Refusal(f"{file}: {where}: {first['msg']}.", "See harness/runtimes/images/declared.py.") from error
     except (OSError, ValueError) as error:
         raise Refusal(f"{file} cannot be read: {error}.", "Fix the file.") from error
-    fields = table.model_dump(exclude={"supplies", "context"})
+    folder = file.parent.name
+    profiles = table.profiles if own is None else {folder: own}
+    shared = table.model_dump(exclude={"supplies", "context", "profiles", "title", "summary"})
     supplies = tuple(Supply(**supply.model_dump()) for supply in table.supplies)
-    return DeclaredImage(name=file.parent.name, context=tuple(table.context), supplies=supplies, **fields)
+    return tuple(
+        DeclaredImage(
+            name=name, folder=folder, context=tuple(table.context), supplies=supplies, **shared, **profile.model_dump()
+        )
+        for name, profile in profiles.items()
+    )
 
 
 def declared_images(folder: Path = FOLDER) -> Tuple[DeclaredImage, ...]:
     """Return every declared image, each after those it is built on."""
-    waiting = {file.parent.name: read_image(file) for file in sorted(folder.glob(f"*/{IMAGE_FILE}"))}
+    files = sorted(folder.glob(f"*/{IMAGE_FILE}"))
+    waiting = {image.name: image for file in files for image in read_images(file)}
     ordered: List[DeclaredImage] = []
     while waiting:
         ready = [name for name, image in waiting.items() if not any(parent in waiting for parent in image.parents)]

@@ -17,8 +17,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError, SpecMismatch
 from harness.contracts.walkable import ROOFS, SMALL, Walkable, read_walkable
 from images.habitat.environment import HabitatEnvironment
-from images.habitat_collect.environment import HabitatCollectEnvironment
-from images.habitat_eval.environment import HabitatEvalEnvironment
+from images.habitat.profiles import HabitatCollectEnvironment, HabitatEvalEnvironment
 from tests.images.habitat import double
 from tests.images.habitat.double import write_floors
 from tests.images.habitat.rectangles import Island

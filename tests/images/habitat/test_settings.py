@@ -13,9 +13,9 @@ from harness.contracts.cameras import Pose, quaternion_to_yaw, yaw_to_quaternion
 from harness.contracts.errors import Refusal
 from images.habitat.motion import Body, Steps
 from images.habitat.options import NavmeshSettings, navmesh_settings, rig_from_plain
+from images.habitat.profiles import COLLECTED_RIG as COLLECT_RIG
+from images.habitat.profiles import EVALUATION_RIG as EVAL_RIG
 from images.habitat.rigs import CHANNELS, sensor_names, sensors
-from images.habitat_collect.environment import RIG as COLLECT_RIG
-from images.habitat_eval.environment import RIG as EVAL_RIG
 
 STEPS = Steps(0.2, 22.5)
 FRONT = {"name": "front", "kind": "pinhole", "height": 8, "width": 16, "hfov_deg": 90.0, "height_m": 1.25}

@@ -1,22 +1,22 @@
-"""The main process's side of one worker: start it, talk to it, end it."""
+"""Workers as processes of this machine, seen from the main process."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from typing import IO, Dict, List, Optional
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Dict, List, Optional, Tuple
 
 from harness.contracts.from_source import CHECKOUT
-from harness.records.episode_files import remove_leftovers
-from harness.records.folder import RunFolder
-from harness.running.episode_queue import Task
+from harness.running.executors import Worker
 from harness.running.messages import Message, Play, decode, encode
-from harness.running.plan import RunPlan, encode_plan
 from harness.runtimes.interpreters import ONE_THREAD, module_command, python_path
 from harness.runtimes.process import LOGGED
 
@@ -24,27 +24,63 @@ _CHUNK = 1 << 16
 _TAIL_BYTES = 4000
 
 
+@dataclass(frozen=True)
+class Job:
+    """What every worker is started with: the ``module`` that it runs (`worker_loop`), the ``folder`` of the work, the
+    ``plan`` as that module reads it, and the descriptor of the folder's lock, which workers hold as well.
+
+    ``log`` returns the log of a worker by its number, and ``clean`` removes what the process of an id left unfinished.
+    """
+
+    module: str
+    folder: Path
+    plan: bytes
+    lock: int
+    log: Callable[[int], Path]
+    clean: Callable[[int], object]
+
+
+class LocalProcesses:
+    """The `Executor` of this machine."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._selector = selectors.DefaultSelector()
+
+    def start(self, number: int) -> WorkerProcess:
+        """Start a worker process."""
+        worker = WorkerProcess(self._job, number)
+        self._selector.register(worker, selectors.EVENT_READ, worker)
+        return worker
+
+    def wait(self, seconds: float) -> List[Tuple[Worker, Optional[List[Message]]]]:
+        """Return what the processes said."""
+        return [(event.data, event.data.read()) for event, _ in self._selector.select(seconds)]
+
+    def drop(self, worker: Worker) -> int:
+        """Kill the process group of a worker."""
+        assert isinstance(worker, WorkerProcess)
+        self._selector.unregister(worker)
+        return worker.kill()
+
+
 class WorkerProcess:
-    """One worker: its process, the episode it plays, and until when.
+    """One worker's process.
 
     It leads a session of its own, so that Ctrl-C reaches the main process alone and a kill reaches the worker with
     whatever it started. Its environment gives every numerical library one thread: workers are the parallelism, and
     thread counts must not change with their number.
     """
 
-    def __init__(self, folder: RunFolder, plan: RunPlan, number: int, lock_descriptor: int) -> None:
-        self._folder = folder
+    def __init__(self, job: Job, number: int) -> None:
         self.number = number
-        self.log = folder.worker_log(number)
-        self.ready = False
-        self.task: Optional[Task] = None
-        self.home: Optional[str] = None
-        self.deadline: Optional[float] = time.monotonic() + plan.worker_start_s()
+        self.log = job.log(number)
+        self._clean = job.clean
         self._buffer = b""
-        command = [*module_command(sys.executable, "harness.running.worker"), "--run", str(folder.path.absolute())]
+        command = [*module_command(sys.executable, job.module), "--folder", str(job.folder.absolute())]
         command += ["--worker", str(number), "--parent", str(os.getpid())]
         with self.log.open("ab") as log, tempfile.TemporaryFile() as told:
-            told.write(encode_plan(plan))
+            told.write(job.plan)
             told.seek(0)
             command += ["--plan", str(told.fileno())]
             self._process = subprocess.Popen(
@@ -55,43 +91,24 @@ class WorkerProcess:
                 cwd=CHECKOUT,
                 env=_environment(),
                 start_new_session=True,
-                pass_fds=(lock_descriptor, told.fileno()),
+                pass_fds=(job.lock, told.fileno()),
             )
-        os.set_blocking(self._stdout.fileno(), False)
-
-    @property
-    def pid(self) -> int:
-        """Return the worker's process id, which is also its process group."""
-        return self._process.pid
+        os.set_blocking(self.fileno(), False)
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when the worker says something or dies."""
         return self._stdout.fileno()
 
-    def play(self, task: Task, deadline_s: float) -> None:
-        """Send an episode to the worker; a worker that died meanwhile shows itself when it is read next."""
-        self.task = task
-        self.home = task.home
-        self.deadline = time.monotonic() + deadline_s
-        assert self._process.stdin is not None
+    def send(self, order: Play) -> None:
+        """Give an order; a worker that died meanwhile shows itself when it is read next."""
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(encode(Play(task.key.episode, task.key.seed, task.attempt)))
-            self._process.stdin.flush()
-
-    def wait_longer(self, start_s: float) -> None:
-        """Note that the worker, which is not ready yet, says that it goes on: from now it has ``start_s`` again."""
-        if not self.ready:
-            self.deadline = time.monotonic() + start_s
-
-    def idle(self) -> Optional[Task]:
-        """Note that the worker plays nothing (any more); return what it played."""
-        task, self.task, self.deadline = self.task, None, None
-        return task
+            self._stdin.write(encode(order))
+            self._stdin.flush()
 
     def read(self) -> Optional[List[Message]]:
         """Return the messages that have arrived; None when the worker is dead or talks nonsense."""
         try:
-            chunk = os.read(self._stdout.fileno(), _CHUNK)
+            chunk = os.read(self.fileno(), _CHUNK)
         except BlockingIOError:
             return []
         if not chunk:
@@ -100,19 +117,15 @@ class WorkerProcess:
         messages = [decode(line) for line in lines]
         return None if None in messages else [message for message in messages if message is not None]
 
-    def overdue(self) -> bool:
-        """Say whether the worker's deadline has passed."""
-        return self.deadline is not None and time.monotonic() > self.deadline
-
     def finish(self) -> None:
-        """Tell the worker that there is no more to play; it closes its services and exits."""
-        assert self._process.stdin is not None
+        """Close the worker's input."""
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+            self._stdin.close()
 
     def terminate(self) -> None:
-        """Ask the worker to stop in the middle of what it does and to close its services."""
-        self._signal(signal.SIGTERM)
+        """Send the worker SIGTERM."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
 
     def exits_within(self, seconds: float) -> bool:
         """Wait for the worker to exit, at most ``seconds``; say whether it has."""
@@ -126,13 +139,12 @@ class WorkerProcess:
         The group is killed even when the worker itself is gone: what it started may live on.
         """
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
         status = self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        remove_leftovers(self._folder.episodes, self.pid)
+        for pipe in (self._stdin, self._stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        self._clean(self._process.pid)
         return status
 
     def log_tail(self) -> str:
@@ -142,13 +154,14 @@ class WorkerProcess:
             return log.read().decode(errors="replace").strip()
 
     @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    @property
     def _stdout(self) -> IO[bytes]:
         assert self._process.stdout is not None
         return self._process.stdout
-
-    def _signal(self, number: int) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(number)
 
 
 def _environment() -> Dict[str, str]:

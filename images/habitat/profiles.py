@@ -1,6 +1,7 @@
-"""The environment of published data collection: habitat-sim 0.3.2, panoramas from larger cube faces.
+"""What the published protocol starts from: evaluation on habitat-sim 0.2.5, data collection on 0.3.2.
 
-Everything is in `images.habitat`; this module only says what the published collection starts from.
+Everything else is in `images.habitat.environment`. A suite gives its own rig and navmesh settings, which then are
+part of its hash.
 """
 
 from __future__ import annotations
@@ -19,9 +20,47 @@ from images.habitat.environment import HabitatEnvironment
 from images.habitat.navigation import WalkableArea
 from images.habitat.options import PUBLISHED_NAVMESH
 
+CAMERA_HEIGHT_M = 1.0
+
+_FOUR_YAWS = (("aeqa_front", 0.0), ("aeqa_left", 90.0), ("aeqa_right", -90.0), ("aeqa_back", 180.0))
+
+EVALUATION_RIG: Sequence[Mapping[str, Any]] = (
+    {"name": "front", "kind": "pinhole", "height": 512, "width": 512, "hfov_deg": 90.0, "height_m": CAMERA_HEIGHT_M},
+    {"name": "pano", "kind": "equirect", "height": 576, "width": 1024, "hfov_deg": 360.0, "height_m": CAMERA_HEIGHT_M},
+    *(
+        {
+            "name": name,
+            "kind": "pinhole",
+            "height": 480,
+            "width": 560,
+            "hfov_deg": 105.0,
+            "height_m": CAMERA_HEIGHT_M,
+            "yaw_deg": yaw_deg,
+            "pitch_deg": -10.0,
+        }
+        for name, yaw_deg in _FOUR_YAWS
+    ),
+)
+"""Front view and panorama of image-goal navigation and recognition; the four views of embodied questions, tilted
+10 degrees down."""
+
+
+class HabitatEvalEnvironment(HabitatEnvironment):
+    """habitat-sim with the published rig and walkable area unless the options say otherwise."""
+
+    def __init__(
+        self,
+        rig: Sequence[Mapping[str, Any]] = EVALUATION_RIG,
+        navmesh: Optional[Mapping[str, Any]] = None,
+        **options: Any,
+    ) -> None:
+        """Take the options of `HabitatEnvironment`; without ``navmesh``, the published walkable area."""
+        super().__init__(rig=rig, navmesh=navmesh or PUBLISHED_NAVMESH, **options)
+
+
 FACE_PIXELS = COLLECTION_FACE_PIXELS
 
-RIG: Sequence[Mapping[str, Any]] = tuple(asdict(camera) for camera in COLLECTION_RIG.cameras)
+COLLECTED_RIG: Sequence[Mapping[str, Any]] = tuple(asdict(camera) for camera in COLLECTION_RIG.cameras)
 """As published: from 1.5 m; evaluation looks from 1.0 m."""
 
 ANYWHERE = "anywhere"
@@ -35,7 +74,7 @@ class HabitatCollectEnvironment(HabitatEnvironment):
 
     def __init__(
         self,
-        rig: Sequence[Mapping[str, Any]] = RIG,
+        rig: Sequence[Mapping[str, Any]] = COLLECTED_RIG,
         navmesh: Optional[Mapping[str, Any]] = None,
         face_pixels: int = FACE_PIXELS,
         **options: Any,
