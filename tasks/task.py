@@ -43,7 +43,8 @@ _RESTORE = "Fix the file, or restore it from the repository."
 class Task:
     """A task.
 
-    ``name`` is its folder's; ``summary`` one line of what is asked. ``payload`` is the frozen dataclass of what its
+    ``name`` is its folder's; ``summary`` one line of what is asked; ``needs`` are the capabilities that an environment
+    must have (`harness.wire.sdk.CAPABILITIES`). ``payload`` is the frozen dataclass of what its
     episodes hold beside what every episode has, ``constants`` that of what its tiers do. ``length`` is the number of
     the payload that says how long an episode is (its metres), by which subsets are spread.
     """
@@ -56,6 +57,7 @@ class Task:
     begin: Begin
     judge: Judge
     own_metrics: Tuple[MetricSpec, ...]
+    needs: Tuple[str, ...]
     length: str
 
     def __post_init__(self) -> None:

@@ -29,7 +29,6 @@ class EnvironmentSpec:
     simulator: str
     rig: Rig
     action_spaces: Tuple[ActionSpace, ...]
-    can_imagine: bool
     restore_tolerance_m: float
     agent_radius_m: float
     depth: str = "planar"
@@ -76,14 +75,6 @@ class Observation:
     collided: bool = False
     done: bool = False
     info: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class ResetReply:
-    """The first observation, and the goal views that the task asked for (rendered at the goal pose)."""
-
-    observation: Observation
-    goal_views: Mapping[str, View]
 
 
 @dataclass(frozen=True, eq=False)

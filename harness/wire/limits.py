@@ -31,6 +31,7 @@ REPLY_BYTES: Mapping[str, Mapping[str, int]] = {
         "Reset": MAX_MESSAGE_BYTES,
         "Step": MAX_MESSAGE_BYTES,
         "Imagine": MAX_PART_BYTES,
+        "Render": MAX_MESSAGE_BYTES,
         "Query": MAX_MESSAGE_BYTES,
         "Close": MAX_CONTROL_BYTES,
     },
@@ -58,6 +59,8 @@ MAX_VECTOR = 256
 MAX_CANDIDATES = 1024
 MAX_ACTIONS = 256
 MAX_FRAMES = 1024
+MAX_POSES = 256
+MAX_CAPABILITIES = 64
 MAX_VIEWS = 16
 MAX_BATCH = 256
 MAX_CONTEXT = 64

@@ -12,12 +12,15 @@ from harness.contracts.episodes import Episode
 from harness.contracts.observations import ViewRequest
 from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Navigation, Rendering, require
 from tasks.ignav.episodes import ImageGoal, TierConstants
 from tasks.ignav.outcome import METRICS, judge
 from tasks.ignav.parts import PARTS
 from tasks.navigation.truth import TrueDistances
 from tasks.task import Task, payload_of
+
+NEEDS = ("rendering", "navigation")
+"""The capabilities of an environment that can play it: the goal is a view, success a walkable distance."""
 
 
 def begin(
@@ -25,12 +28,12 @@ def begin(
 ) -> Begun:
     """Put the body at the start and show the goal view, which is rendered at the goal pose."""
     goal = payload_of(ImageGoal, episode)
-    reply = environment.reset(episode, seed, views, [ViewRequest(config.goal_camera)])
+    rendering, navigation = require(environment, Rendering), require(environment, Navigation)
     return Begun(
-        observation=reply.observation,
-        prompt=reply.goal_views[config.goal_camera],
+        observation=environment.reset(episode, seed, views),
+        prompt=rendering.render([goal.goal], [ViewRequest(config.goal_camera)])[0][config.goal_camera],
         truth=TrueDistances(environment, goal.goal.position, goal.radius_m),
-        map=environment.top_down_map(),
+        map=navigation.top_down_map(),
     )
 
 
@@ -43,5 +46,6 @@ TASK = Task(
     begin=begin,
     judge=judge,
     own_metrics=METRICS,
+    needs=NEEDS,
     length="geodesic_m",
 )

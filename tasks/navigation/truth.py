@@ -11,7 +11,7 @@ from harness.contracts.cameras import Vec3
 from harness.contracts.observations import Observation, View
 from harness.planning.evidence import EndScores
 from harness.planning.proposals import End, Proposal
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Lookahead, Navigation, require
 
 
 class TrueDistances:
@@ -19,12 +19,13 @@ class TrueDistances:
 
     def __init__(self, environment: Environment, goal: Vec3, radius_m: float) -> None:
         self._environment = environment
+        self._navigation = require(environment, Navigation)
         self._goal = goal
         self._radius_m = radius_m
 
     def distance(self, seen: Observation) -> float:
         """Return the walkable distance from where the body stands to the goal in metres."""
-        return self._environment.geodesic_distance(seen.pose.position, self._goal)
+        return self._navigation.geodesic_distance(seen.pose.position, self._goal)
 
     def is_solved(self, distance: float) -> bool:
         """Say whether an episode that ends at this distance from its goal (metres) is solved."""
@@ -36,7 +37,7 @@ class TrueDistances:
             (0, *sorted({end.execute for end in ends if end.candidate == number}))
             for number in range(len(proposal.candidates))
         ]
-        poses = self._environment.rollout_poses(proposal.candidates, wanted)
+        poses = require(self._environment, Lookahead).rollout_poses(proposal.candidates, wanted)
         places = [
             {frame: pose.position for frame, pose in zip(frames, rollout)} for frames, rollout in zip(wanted, poses)
         ]
@@ -44,7 +45,7 @@ class TrueDistances:
 
         def distance(place: Vec3) -> float:
             if place not in known:
-                known[place] = self._environment.geodesic_distance(place, self._goal)
+                known[place] = self._navigation.geodesic_distance(place, self._goal)
             return known[place]
 
         return EndScores(tuple(-distance(places[end.candidate][end.execute]) for end in ends), -distance(places[0][0]))

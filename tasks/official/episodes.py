@@ -15,7 +15,7 @@ from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.walkable import Walkable, read_walkable
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Navigation, require
 from tasks.ignav.episodes import ImageGoal
 from tasks.official.files import OfficialFile
 from tasks.official.records import UNIT_TOLERANCE, IGNavItem
@@ -65,12 +65,13 @@ def measure_distances(
     Raises Refusal where there is no way: such an episode cannot be solved here, and the scene or its navigation mesh
     is another than the published one. ``grounds`` is filled with what the environment tells of each scene.
     """
+    navigation = require(environment, Navigation)
     for episode in episodes:
-        walkable = read_walkable(environment.reset(episode, 0, [], []).observation.info)
+        walkable = read_walkable(environment.reset(episode, 0, []).info)
         if walkable is not None and grounds is not None:
             grounds[episode.scene] = walkable
         goal = payload_of(ImageGoal, episode)
-        distance = environment.geodesic_distance(episode.start.position, goal.goal.position)
+        distance = navigation.geodesic_distance(episode.start.position, goal.goal.position)
         if not math.isfinite(distance) or distance <= 0.0:
             raise Refusal(
                 f"episode {episode.id}: the walkable distance from start to goal is {distance} m in scene "

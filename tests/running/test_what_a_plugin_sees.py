@@ -25,7 +25,7 @@ from harness.running.episode_runner import SuitePlayer
 from harness.running.make_plan import make_plan
 from harness.running.run_options import RunOptions
 from harness.wire.generated import wiw_pb2
-from tests.image_goals import changed, goal_of
+from tests.image_goals import goal_of
 
 pytest.importorskip("numba")
 
@@ -95,13 +95,14 @@ def goal_pictures(episode: Episode) -> list[np.ndarray]:
     from images.embedded.environment import EmbeddedEnvironment
 
     environment = EmbeddedEnvironment(str(cache_root()))
+    environment.reset(episode, 0, [])
     pictures = []
     for base in (quaternion_yaw(goal_of(episode).goal), 0.0):
         for number in range(HEADINGS):
             rotation = yaw_to_quaternion(base + number * 360.0 / HEADINGS)
-            turned = changed(episode, goal=Pose(goal_of(episode).goal.position, rotation))
-            reply = environment.reset(turned, 0, [], [ViewRequest("front"), ViewRequest("pano")])
-            pictures += [view.rgb for view in reply.goal_views.values()]
+            turned = Pose(goal_of(episode).goal.position, rotation)
+            (seen,) = environment.render([turned], [ViewRequest("front"), ViewRequest("pano")])
+            pictures += [view.rgb for view in seen.values()]
     environment.close()
     return pictures
 

@@ -18,7 +18,7 @@ from harness.wire.codec import basic_messages, candidate_frames, queries, rollou
 from harness.wire.codec.boxes import read_object_boxes
 from harness.wire.codec.messages import parse
 from harness.wire.codec.observations import (
-    read_reset_reply,
+    read_first_observation,
     read_top_down_map,
     read_view_requests,
     write_top_down_map,
@@ -169,7 +169,7 @@ MESSAGES: Dict[str, Any] = {
         lambda: read_view_requests([pb.ViewRequest(camera="a")] * 2, "views"),
         "views asks for one camera twice",
     ),
-    "no observation": (lambda: read_reset_reply(b""), "reset.observation is missing"),
+    "no observation": (lambda: read_first_observation(b""), "reset.observation is missing"),
     "no view": (lambda: read_view(pb.NamedView(name="v"), Images(memoryview(b"")), "v"), "v.view is missing"),
     "no camera": (
         lambda: read_view(pb.NamedView(view=pb.View(depth=True)), Images(memoryview(b"")), "v"),

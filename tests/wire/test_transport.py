@@ -36,6 +36,7 @@ from harness.wire.client import Deadlines, EnvironmentClient
 from harness.wire.codec.messages import PROTOCOL_VERSION
 from harness.wire.codec.observations import write_environment_spec
 from harness.wire.generated import wiw_pb2
+from harness.wire.sdk import CAPABILITIES
 from tests.wire.hosting import ROOT, Hosted, hosted
 from tests.wire.objects import GridEnvironment, example_episode
 
@@ -59,7 +60,7 @@ def grid() -> Iterator[Hosted]:
 def assert_alive(host: Hosted) -> None:
     assert check_health(host.socket, 10.0)
     client = EnvironmentClient(host.socket, Deadlines(reset_s=20.0))
-    client.reset(example_episode(), 0, [], [])
+    client.reset(example_episode(), 0, [])
     client._connection.close()
 
 
@@ -193,6 +194,7 @@ def grpc_server(folder: Path, answers: Any) -> Iterator[EnvironmentClient]:
 def description(version: int = PROTOCOL_VERSION, spec_digest: str = "") -> bytes:
     message = wiw_pb2.EnvironmentDescription(protocol_version=version, spec_digest=spec_digest or digest(SPEC))
     write_environment_spec(SPEC, message.spec)
+    message.capabilities.extend(CAPABILITIES)
     data: bytes = message.SerializeToString()
     return data
 
@@ -204,7 +206,7 @@ def test_rubbish_in_a_reply_is_an_error_of_the_service(folder: Path) -> None:
         with pytest.raises(ServiceError, match="bad reply to Step: 3 bytes are no StepReply"):
             client.step(WALK.actions, [])
         with pytest.raises(ServiceError, match=r"bad reply to Reset: reset\.observation is missing"):
-            client.reset(example_episode(), 0, [], [])
+            client.reset(example_episode(), 0, [])
         with pytest.raises(ServiceError, match="bad reply to Query"):
             client.top_down_map()
         with pytest.raises(ServiceError, match="bad reply to Imagine: 3 bytes are no RolloutPart"):
@@ -237,7 +239,7 @@ def test_a_service_of_another_release_is_refused(folder: Path, data: bytes, erro
 
 
 def test_an_environment_that_cannot_imagine_is_not_asked_to(folder: Path) -> None:
-    spec = type(SPEC)("blind", "tests", SPEC.rig, (), False, 0.0, 0.1)
+    spec = type(SPEC)("blind", "tests", SPEC.rig, (), 0.0, 0.1)
     message = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
     write_environment_spec(spec, message.spec)
     with (

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Sequence
+from typing import Any, List, Mapping, Sequence
 
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import (
     EnvironmentSpec,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
+    View,
     ViewRequest,
 )
 from harness.wire import limits
@@ -42,7 +42,6 @@ def write_environment_spec(spec: EnvironmentSpec, message: Any, where: str = "sp
     write_rig(spec.rig, message.rig, f"{where}.rig")
     for index, space in enumerate(spec.action_spaces):
         write_action_space(space, message.action_spaces.add(), f"{where}.action_spaces[{index}]")
-    message.can_imagine = bool(spec.can_imagine)
     message.restore_tolerance_m = at_least_zero(spec.restore_tolerance_m, f"{where}.restore_tolerance_m")
     message.agent_radius_m = at_least_zero(spec.agent_radius_m, f"{where}.agent_radius_m")
     message.depth = text(spec.depth, f"{where}.depth")
@@ -57,7 +56,6 @@ def read_environment_spec(message: Any, where: str = "spec") -> EnvironmentSpec:
         text(message.simulator, f"{where}.simulator"),
         read_rig(present(message, "rig", where), f"{where}.rig"),
         tuple(read_action_space(space, f"{where}.action_spaces[{index}]") for index, space in enumerate(spaces)),
-        bool(message.can_imagine),
         at_least_zero(message.restore_tolerance_m, f"{where}.restore_tolerance_m"),
         at_least_zero(message.agent_radius_m, f"{where}.agent_radius_m"),
         text(message.depth, f"{where}.depth"),
@@ -127,28 +125,53 @@ def read_observations(data: bytes, where: str = "observations") -> List[Observat
     return found
 
 
-def write_reset_reply(reply: ResetReply, where: str = "reset") -> Splice:
+def write_first_observation(observation: Observation, where: str = "reset.observation") -> Splice:
     """Return a ResetReply message."""
     kind = wiw_pb2.ResetReply
     images: Arrays = []
-    observation = _write_observation(reply.observation, images, f"{where}.observation")
-    goal = Splice()
-    add_views(reply.goal_views, goal, kind.GOAL_VIEWS_FIELD_NUMBER, images, f"{where}.goal_views")
+    part = _write_observation(observation, images, where)
     message = Splice()
     message.add_arrays(kind.IMAGES_FIELD_NUMBER, images)
-    message.add_message(kind.OBSERVATION_FIELD_NUMBER, observation)
-    message.append(goal)
+    message.add_message(kind.OBSERVATION_FIELD_NUMBER, part)
     return message
 
 
-def read_reset_reply(data: bytes, where: str = "reset") -> ResetReply:
-    """Return the first observation and the goal views from the bytes of a ResetReply message."""
+def read_first_observation(data: bytes, where: str = "reset") -> Observation:
+    """Return the first observation from the bytes of a ResetReply message."""
     message, payload = parse_with_payload("ResetReply", data)
     images = Images(payload)
     observation = _read_observation(present(message, "observation", where), images, f"{where}.observation")
-    reply = ResetReply(observation, read_views(message.goal_views, images, f"{where}.goal_views"))
     images.finish(where)
-    return reply
+    return observation
+
+
+def write_rendered(poses: Sequence[Mapping[str, View]], where: str = "render") -> Splice:
+    """Return a RenderReply message with the views of each pose."""
+    few(poses, where, limits.MAX_POSES)
+    kind = wiw_pb2.RenderReply
+    images: Arrays = []
+    parts = []
+    for index, views in enumerate(poses):
+        part = Splice()
+        add_views(views, part, wiw_pb2.RenderedViews.VIEWS_FIELD_NUMBER, images, f"{where}[{index}]")
+        parts.append(part)
+    message = Splice()
+    message.add_arrays(kind.IMAGES_FIELD_NUMBER, images)
+    for part in parts:
+        message.add_message(kind.POSES_FIELD_NUMBER, part)
+    return message
+
+
+def read_rendered(data: bytes, where: str = "render") -> List[Mapping[str, View]]:
+    """Return the views of each pose from the bytes of a RenderReply message."""
+    message, payload = parse_with_payload("RenderReply", data)
+    few(message.poses, where, limits.MAX_POSES)
+    images = Images(payload)
+    found: List[Mapping[str, View]] = [
+        read_views(seen.views, images, f"{where}[{index}]") for index, seen in enumerate(message.poses)
+    ]
+    images.finish(where)
+    return found
 
 
 def write_shortest_path(path: ShortestPath, message: Any, where: str = "path") -> None:

@@ -1,4 +1,4 @@
-"""Requests of the Environment service: reset, step and the queries of scoring."""
+"""Requests of the Environment service: reset, step, render and the queries of scoring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import ObjectBox, ShortestPath, TopDownMap, ViewRequest
 from harness.wire import limits
-from harness.wire.codec.basic_messages import read_actions, read_vec3, write_actions, write_vec3
+from harness.wire.codec.basic_messages import (
+    read_actions,
+    read_pose,
+    read_vec3,
+    write_actions,
+    write_pose,
+    write_vec3,
+)
 from harness.wire.codec.boxes import read_object_boxes, write_object_boxes
 from harness.wire.codec.candidate_frames import read_rollout_poses, read_wanted, write_rollout_poses, write_wanted
 from harness.wire.codec.episodes import read_episode, write_episode
@@ -25,7 +32,7 @@ from harness.wire.codec.observations import (
 )
 from harness.wire.codec.splice import Splice
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import FIX_SENDER, number, whole
+from harness.wire.limits import FIX_SENDER, few, number, whole
 
 GEODESIC = "geodesic"
 SHORTEST_PATH = "shortest_path"
@@ -37,24 +44,35 @@ ROLLOUT_POSES = "rollout_poses"
 Answer = Union[float, bool, ShortestPath, TopDownMap, Tuple[ObjectBox, ...], Tuple[Tuple[Pose, ...], ...]]
 
 
-def write_reset(
-    episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest], message: Any
-) -> None:
+def write_reset(episode: Episode, seed: int, views: Sequence[ViewRequest], message: Any) -> None:
     """Fill a ResetRequest message."""
     write_episode(episode, message.episode)
     message.seed = whole(seed, "seed", 0, limits.MAX_UINT64)
     write_view_requests(views, message.views, "views")
-    write_view_requests(goal_views, message.goal_views, "goal_views")
 
 
-def read_reset(message: Any) -> Tuple[Episode, int, List[ViewRequest], List[ViewRequest]]:
-    """Return episode, seed, views and goal views."""
+def read_reset(message: Any) -> Tuple[Episode, int, List[ViewRequest]]:
+    """Return episode, seed and views."""
     return (
         read_episode(present(message, "episode", "reset")),
         int(message.seed),
         read_view_requests(message.views, "views"),
-        read_view_requests(message.goal_views, "goal_views"),
     )
+
+
+def write_render(poses: Sequence[Pose], views: Sequence[ViewRequest], message: Any) -> None:
+    """Fill a RenderRequest message."""
+    few(poses, "poses", limits.MAX_POSES)
+    for index, pose in enumerate(poses):
+        write_pose(pose, message.poses.add(), f"poses[{index}]")
+    write_view_requests(views, message.views, "views")
+
+
+def read_render(message: Any) -> Tuple[List[Pose], List[ViewRequest]]:
+    """Return the poses to look from and the views wanted at each."""
+    few(message.poses, "poses", limits.MAX_POSES)
+    poses = [read_pose(pose, f"poses[{index}]") for index, pose in enumerate(message.poses)]
+    return poses, read_view_requests(message.views, "views")
 
 
 def write_step(actions: Sequence[Action], views: Sequence[ViewRequest], message: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.contracts.cameras import Camera
+from harness.contracts.cameras import Camera, Pose
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import RGB, View, ViewRequest
 from harness.planning.config import PartConfig
@@ -168,7 +168,7 @@ def test_parts_with_wrong_names_or_constants_are_refused() -> None:
 def test_toy_goals_score_best_where_they_were_taken() -> None:
     environment = ToyEnvironment()
     episode = toy_episode(3)
-    goal = environment.reset(episode, 0, [], [ViewRequest("front"), ViewRequest("pano")]).goal_views
-    start = environment.reset(episode, 0, [ViewRequest("pano")], []).observation.views["pano"]
+    start = environment.reset(episode, 0, [ViewRequest("pano")]).views["pano"]
+    (goal,) = environment.render([Pose.of(episode.payload["goal"])], [ViewRequest("front"), ViewRequest("pano")])
     compare = Classical(size=16).against(goal["front"])
     assert compare([goal["pano"]]) > compare([start])
