@@ -9,8 +9,10 @@ from typing import Mapping, Optional, Protocol, Tuple, cast
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.judgements import Judge
+from harness.contracts.metrics import MetricSpec, check_metrics, in_order
 from harness.contracts.names import nearest
 from harness.contracts.trajectories import PlayedEpisode
+from harness.planning import common_metrics
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
 from tasks.suite import Tier
@@ -33,15 +35,14 @@ class PlayEpisode(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """A task: its name, one line of what is asked, how an episode is played, and how its record is judged.
-
-    ``needs`` are the capabilities that an environment must have (`harness.wire.sdk.CAPABILITIES`).
-    """
+    """A task: its name, one line of what is asked, how an episode is played, how its record is judged, what is measured
+    (its own metrics and those that every task has), and the capabilities that it needs of an environment."""
 
     name: str
     summary: str
     play_episode: PlayEpisode
     judge: Judge
+    metrics: Tuple[MetricSpec, ...]
     needs: Tuple[str, ...]
 
 
@@ -58,4 +59,7 @@ def load_task(name: str) -> Task:
     if name not in _MODULES:
         raise Refusal(f"there is no task {name!r}.", nearest(name, _MODULES))
     module = import_module(_MODULES[name])
-    return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode), cast(Judge, module.judge), module.NEEDS)
+    metrics = in_order((*module.METRICS, *common_metrics.METRICS))
+    check_metrics(metrics)
+    play, judge = cast(PlayEpisode, module.play_episode), cast(Judge, module.judge)
+    return Task(name, module.SUMMARY, play, judge, metrics, module.NEEDS)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from harness.auditing.identity_checks import check_bank, check_identity
+from harness.auditing.metric_checks import check_specs, keys_of_later
 from harness.contracts.errors import Refusal
 from harness.contracts.judgements import Judge
+from harness.contracts.metrics import MetricSpec
 from harness.records.banks import BANK_HASH
 from harness.records.damage import Damage, Findings, read_damage
 from harness.records.folder import RunFolder
@@ -22,11 +24,12 @@ from tasks.registry import load_task
 
 @dataclass(frozen=True)
 class Audited:
-    """A folder, one row for each planned episode and seed, and what was found."""
+    """A folder, one row for each planned episode and seed, what was found, and the metrics that it is scored in."""
 
     folder: RunFolder
     rows: Tuple[JournalRow, ...]
     findings: Findings
+    metrics: Tuple[MetricSpec, ...]
 
 
 def audit(folder: RunFolder, already: Tuple[Damage, ...] = (), with_files: bool = True) -> Audited:
@@ -37,28 +40,41 @@ def audit(folder: RunFolder, already: Tuple[Damage, ...] = (), with_files: bool 
     CorruptJournal where there is no journal to read.
     """
     rows, plan_digest = folder.account()
-    judge, identity = _about(folder)
+    about = _about(folder)
+    metrics, differences = check_specs(folder.record, about.metrics)
     kept = planned_only(folder, rows)
     damage = (*already, *read_damage(folder.path), *check_plan(folder, rows, plan_digest))
     unchecked = () if with_files else ("states and metrics are the journal's: no trajectory is kept to work them out",)
-    return Audited(
-        folder, kept, identity + Findings((*damage, *check_rows(folder, kept, judge, with_files)), unchecked)
-    )
+    later = keys_of_later(folder.record, about.metrics, kept)
+    damage = (*damage, *check_rows(folder, kept, about.judge, with_files, later))
+    return Audited(folder, kept, about.findings + differences + Findings(damage, unchecked), metrics)
 
 
-def _about(folder: RunFolder) -> Tuple[Optional[Judge], Findings]:
-    """Return how the rows are judged, None where nothing here knows how, and what is wrong with ``run.json``."""
+@dataclass(frozen=True)
+class _About:
+    """What is known here of a folder's kind: how rows are judged and what they are measured in, both None where nothing
+    here knows; and what is wrong with ``run.json``."""
+
+    judge: Optional[Judge]
+    metrics: Optional[Tuple[MetricSpec, ...]]
+    findings: Findings
+
+
+def _about(folder: RunFolder) -> _About:
     identity = folder.identity
     if BANK_HASH in identity.specs:
         from harness.banking.judging import bank_judge
+        from harness.banking.measures import METRICS
 
         judge, findings = bank_judge(identity)
-        return judge, check_bank(identity) + findings
+        return _About(judge, METRICS, check_bank(identity) + findings)
     findings = check_identity(identity)
     try:
-        return load_task(identity.task).judge, findings
+        task = load_task(identity.task)
     except Refusal as refusal:
-        return None, findings + Findings((), (f"metrics were not worked out again: {refusal.what}",))
+        unknown = Findings((), (f"metrics were not worked out again: {refusal.what}",))
+        return _About(None, None, findings + unknown)
+    return _About(task.judge, task.metrics, findings)
 
 
 def sound(folder: RunFolder) -> Tuple[JournalRow, ...]:

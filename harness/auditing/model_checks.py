@@ -21,8 +21,7 @@ from harness.records.identity import RunIdentity
 from harness.worldmodels import prompts
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from harness.worldmodels.digests import CODE, IMAGE, code_digests
-from harness.worldmodels.overrides import FACTS
-from harness.worldmodels.preparing import RANDOM_WEIGHTS
+from harness.worldmodels.preparing import FACTS, RANDOM_WEIGHTS
 from harness.worldmodels.prompts import with_template
 from harness.worldmodels.strangers import OWN_FAMILIES, UNSANDBOXED, is_strangers
 from harness.worldmodels.weights import CODE_SETTING, has_weights

@@ -7,9 +7,43 @@ from __future__ import annotations
 
 from typing import Dict, Optional
 
+from harness.contracts.metrics import (
+    CORRELATION,
+    HIGHER,
+    LOWER,
+    NOT_NEGATIVE,
+    OVER_PLANNED,
+    PERCENT,
+    SHARE,
+    Column,
+    MetricSpec,
+)
 from harness.planning.agent import Choice
 from harness.planning.bank_states import KnownDistances, regret_m
 from harness.planning.revisers import STAY
+
+METRICS = (
+    MetricSpec(
+        "regret_m", "regret", "has to move", "m", 3, LOWER, bounds=NOT_NEGATIVE,
+        table=Column("regret", 3, paired=True),
+    ),
+    MetricSpec(
+        "self_regret_m", "regret, may stay", "where staying is a choice", "m", 3, LOWER, bounds=NOT_NEGATIVE,
+        table=Column("regret, may stay", 3, paired=True),
+    ),
+    MetricSpec(
+        "chance_m", "regret, chance", "a uniform choice among the ends", "m", 3, bounds=NOT_NEGATIVE, compared=False,
+    ),
+    MetricSpec(
+        "top_1", "top-1", "of the choices are a truly best end", PERCENT, 1, HIGHER, OVER_PLANNED, SHARE,
+        table=Column("top-1", 1),
+    ),
+    MetricSpec(
+        "rank_correlation", "order", "Spearman's rho of scores and nearness, over the ends of a state",
+        "", 2, HIGHER, bounds=CORRELATION, partial=True, table=Column("order", 2),
+    ),
+)  # fmt: skip
+"""The measures of a bank, the headline first: those that have a direction are what world models are compared in."""
 
 TRUTH_TIE_M = 1e-6
 """Ends whose true distances differ by less are equally good: far below a step, far above rounding."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional, Tuple
 
+from harness.banking.measures import METRICS
 from harness.contracts.episodes import Episode
 from harness.contracts.failures import BROKEN
 from harness.contracts.manifests import ENVIRONMENT, ModelManifest
@@ -48,6 +49,7 @@ def plan_measurement(plan: RunPlan, suite: Suite, bank: Bank) -> RunPlan:
         plan,
         identity=identity,
         player=PLAYER,
+        metrics=METRICS,
         environment=plan.environment if wanted else None,
         options={BANK_PATH: str(bank.path.absolute())},
         images=kinds,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-from harness.auditing.audit import audit
+from harness.auditing.audit import Audited, audit
 from harness.banking.plan import outdated, plan_measurement, unfinished
 from harness.cli.console import note, print_json, say
 from harness.cli.failures import failure_lines, retry_lines, telling_how_on
@@ -17,6 +17,7 @@ from harness.cli.progress import ProgressLine, ReadingLine, describe_states
 from harness.contracts.errors import Refusal
 from harness.contracts.failures import Failures
 from harness.contracts.manifests import ENVIRONMENT
+from harness.contracts.metrics import PERCENT, MetricSpec
 from harness.contracts.printing import counted
 from harness.records.banks import (
     BANK_HASH,
@@ -29,13 +30,19 @@ from harness.records.banks import (
 from harness.records.damage import lines_of
 from harness.records.folder import STATES, RunFolder
 from harness.records.model_parts import unknown_parts
-from harness.running.interpreters import check_interpreters
 from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE
 from harness.running.run_options import RunOptions
+from harness.running.services import check_interpreters
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
+
+if TYPE_CHECKING:
+    from harness.scoring.data import RunData
+
+POINTS = "points"
+"""The unit of a difference of shares."""
 
 
 def measure(
@@ -53,10 +60,7 @@ def measure(
     from harness.running import runs
 
     plan = make_measurement(options, file)
-    other = None if against is None else open_measurement(against)
-    if other is not None:
-        check_against(other, plan)
-        audit(other).findings.raise_damage(measurement(other))
+    other = None if against is None else sound_measurement(against, plan)
     check_interpreters(plan)
     check_writable(out)
     warn(plan)
@@ -66,14 +70,14 @@ def measure(
     with asking(folder, as_json) as progress:
         outcome = runs.play(folder, plan, progress, retry_errors=retry_errors)
     from harness.reporting.exports import write_bank_results
-    from harness.scoring.data import checked_run
 
     found = audit(folder, outcome.damage)
-    results = write_bank_results(folder, other, checked_run(folder, found.rows, found.findings))
+    beside = None if other is None else (other.folder, data_of(other))
+    results = write_bank_results(folder, data_of(found), beside)
     if as_json:
         print_json(results)
     else:
-        for line in (*lines_of(found.findings), *lines(results, folder)):
+        for line in (*lines_of(found.findings), *lines(results, folder, found.metrics)):
             say(line)
     if found.findings.damage:
         return BROKEN_CODE
@@ -121,6 +125,22 @@ def going_on(plan: RunPlan, out: Path, broken: bool = False) -> Optional[RunFold
     return folder
 
 
+def sound_measurement(path: Path, plan: RunPlan) -> Audited:
+    """Return the measurement in ``path``, looked at; Refusal or RecordError where the plan's has no place beside it."""
+    folder = open_measurement(path)
+    check_against(folder, plan)
+    found = audit(folder)
+    found.findings.raise_damage(path)
+    return found
+
+
+def data_of(found: Audited) -> RunData:
+    """Return the data of a measurement that was looked at."""
+    from harness.scoring.data import checked_run
+
+    return checked_run(found.folder, found.rows, found.findings, found.metrics)
+
+
 def check_against(other: RunFolder, plan: RunPlan) -> None:
     """Raise Refusal before anything is asked where the other measurement is not on the same states."""
     identity = plan.identity
@@ -161,23 +181,23 @@ def asking(folder: RunFolder, as_json: bool) -> Iterator[ProgressLine]:
         yield line
 
 
-def lines(results: Mapping[str, Any], folder: RunFolder) -> list[str]:
-    """Return the measures for people, one a line; ``folder`` holds the rows."""
-    found, states = results["measures"], results["states"]
-    told = [
-        f"regret  {metres(found['regret_m'])}  {title(results)}",
-        f"        {metres(found['self_regret_m'])}  where staying is a choice",
-        f"        {metres(found['chance_m'])}  a uniform choice among the ends",
-        f"top-1   {percent(found['top_1'])}  of the choices are a truly best end",
-        f"order   {ratio(found['rank_correlation'])}  Spearman's rho of scores and nearness, over the ends of a state",
-    ]
+def lines(results: Mapping[str, Any], folder: RunFolder, specs: Sequence[MetricSpec]) -> list[str]:
+    """Return the measures for people, one a line; ``folder`` holds the rows. The first line says what was measured."""
+    states = results["states"]
+    heading = ""
+    told: list[str] = []
+    for spec in specs:
+        kind = spec.label.partition(",")[0]
+        meaning = spec.meaning if told else title(results)
+        told.append(f"{'' if kind == heading else kind:<7} {written(results['measures'][spec.name], spec)}  {meaning}")
+        heading = kind
     if states["error"]:
         told.append("        where the world model failed, its choice counts as wrong in top-1")
         told += failure_lines(
             [Failures(**kind) for kind in results["failures"]], counted(states["planned"], "state"), folder.path
         )
     told += retry_lines(results["retries"], "states")
-    told += difference_lines(results.get("against"))
+    told += difference_lines(results.get("against"), specs)
     root = f"root    {results['trajectory_root']}"
     return [*told, f"states  {results['bank_hash']}", root, f"folder  {measurement(folder)}"]
 
@@ -195,46 +215,29 @@ def title(results: Mapping[str, Any]) -> str:
     )
 
 
-def difference_lines(against: Optional[Mapping[str, Any]]) -> list[str]:
+def difference_lines(against: Optional[Mapping[str, Any]], specs: Sequence[MetricSpec]) -> list[str]:
     """Return a line for each paired difference, none where nothing was compared."""
     if against is None:
         return []
     told = []
-    for name, write in WRITERS.items():
-        difference = against["differences"][name]
+    for spec in specs:
+        if not spec.compared:
+            continue
+        difference = against["differences"][spec.name]
         p = "" if difference is None else f"  p = {difference['p']:.2g}"
-        told.append(f"        {write(difference)}  {name} minus that of {against['wm']}{p}")
+        told.append(f"        {written(difference, spec, POINTS)}  {spec.name} minus that of {against['wm']}{p}")
     told[0] = told[0].replace("        ", "paired  ", 1)
     return told
 
 
-def metres(metric: Optional[Mapping[str, Any]]) -> str:
-    """Return ``0.123 m [0.098, 0.148]``, or ``n/a``."""
-    return _with_interval(metric, 1.0, 3, " m")
-
-
-def percent(metric: Optional[Mapping[str, Any]]) -> str:
-    """Return ``62.0 % [55.1, 68.4]``, or ``n/a``."""
-    return _with_interval(metric, 100.0, 1, " %")
-
-
-def points(metric: Optional[Mapping[str, Any]]) -> str:
-    """Return ``-3.0 points [-8.1, 2.4]``, or ``n/a``."""
-    return _with_interval(metric, 100.0, 1, " points")
-
-
-def ratio(metric: Optional[Mapping[str, Any]]) -> str:
-    """Return ``0.71 [0.66, 0.76]``, or ``n/a``."""
-    return _with_interval(metric, 1.0, 2, "")
-
-
-WRITERS = {"regret_m": metres, "self_regret_m": metres, "top_1": points, "rank_correlation": ratio}
-"""How a paired difference of each measure is written."""
-
-
-def _with_interval(metric: Optional[Mapping[str, Any]], scale: float, digits: int, unit: str) -> str:
+def written(metric: Optional[Mapping[str, Any]], spec: MetricSpec, share: str = PERCENT) -> str:
+    """Return a measure, or a difference of two, as ``0.123 m [0.098, 0.148]``, or ``n/a``; ``share`` is the unit of one
+    that is written in hundredths."""
     if metric is None or metric["value"] is None:
         return "n/a"
-    ends = (metric["low"], metric["high"])
-    low, high = ("n/a" if end is None else f"{scale * end:.{digits}f}" for end in ends)
-    return f"{scale * metric['value']:.{digits}f}{unit} [{low}, {high}]"
+    scale, unit = (100.0, share) if spec.unit == PERCENT else (1.0, spec.unit)
+    value, low, high = (
+        "n/a" if number is None else f"{scale * number:.{spec.digits}f}"
+        for number in (metric["value"], metric["low"], metric["high"])
+    )
+    return f"{value}{f' {unit}' if unit else ''} [{low}, {high}]"

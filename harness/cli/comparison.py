@@ -64,7 +64,7 @@ def sound_run(folder: RunFolder) -> RunData:
     found.findings.raise_damage(folder.path)
     for sentence in found.findings.unchecked:
         note(f"{folder.path.name}: {sentence}")
-    return checked_run(folder, found.rows, found.findings)
+    return checked_run(folder, found.rows, found.findings, found.metrics)
 
 
 def choose_runs(paths: Sequence[Path], baseline: Optional[Path]) -> tuple[list[RunFolder], int]:

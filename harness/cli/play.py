@@ -25,12 +25,12 @@ from harness.records.model_parts import unknown_parts
 from harness.records.resuming import recorded_words, resume_command
 from harness.running.continuing import Continuation, plan_again
 from harness.running.dry_run import estimate, fact_lines, plan_facts
-from harness.running.interpreters import check_interpreters
 from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE, RunOutcome
 from harness.running.run_options import RunOptions
 from harness.running.scenes import prepare_scenes
+from harness.running.services import check_interpreters
 from harness.worldmodels.preparing import Choice
 from harness.worldmodels.strangers import UNSANDBOXED, warning
 from tasks.suite import load_suite
@@ -99,7 +99,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
 
     What the suite ships was played under this hash, each episode with its trajectory's digest, so it gives any of them.
     """
-    from harness.studies.reference_files import shipped_references
+    from harness.studies.shipped_references import shipped_references
 
     identity = plan.identity
     suite = load_suite(identity.suite, identity.task)

@@ -12,9 +12,10 @@ from harness.auditing.model_checks import other_code
 from harness.cli.console import note, say
 from harness.cli.failures import failure_lines, retry_lines
 from harness.contracts.errors import Refusal
+from harness.contracts.metrics import SUCCESS
 from harness.contracts.printing import counted
 from harness.contracts.results import Metric
-from harness.records.damage import DAMAGED, NOTHING_FOUND, Damage, lines_of
+from harness.records.damage import DAMAGED, Damage, lines_of
 from harness.records.folder import RunFolder
 from harness.records.listing import ListedRun, read_runs
 from harness.running.progress import BROKEN_CODE
@@ -47,7 +48,7 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
     from harness.scoring.summary import as_results
 
     found = audit(folder, already)
-    run = checked_run(folder, found.rows, found.findings)
+    run = checked_run(folder, found.rows, found.findings, found.metrics)
     files = write_report(folder, context_of(folder, out, run), run)
     summary = files.summary
     lines = [*lines_of(summary.findings), headline(summary)]
@@ -67,7 +68,7 @@ def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Cont
     from harness.scoring.data import load_run
     from harness.scoring.summary import Context
     from harness.studies.doses import read_curves
-    from harness.studies.reference_files import shipped_references
+    from harness.studies.shipped_references import shipped_references
 
     identity = folder.identity
     listing = read_runs(out)
@@ -104,7 +105,7 @@ def sound_references(run: RunData, others: Sequence[ListedRun], names: Sequence[
     from harness.scoring.references import matching_runs
 
     folders = {listed.folder.record.run_id: listed.folder for listed in others}
-    left = [checked_run(listed.folder, listed.rows, NOTHING_FOUND) for listed in others]
+    left = [checked_run(listed.folder, listed.rows) for listed in others]
     checked: set[str] = set()
     while True:
         found = matching_runs(run, left, names)
@@ -134,7 +135,7 @@ def headline(summary: Summary) -> str:
     from harness.scoring.verdict import NOTHING_PLAYED
 
     counts = summary.episodes
-    success = percent(summary.metrics["success_rate"]) if summary.played else NOTHING_PLAYED
+    success = percent(summary.metrics[SUCCESS.name]) if summary.played else NOTHING_PLAYED
     episodes, homes = counted(counts["planned"], "episode"), counted(summary.homes, "home")
     subset = f" ({MINI})" if identity.episodes_subset == MINI else ""
     partial = f"  PARTIAL: {summary.played}/{counts['planned']} played" if summary.partial else ""

@@ -17,7 +17,7 @@ from harness.wire.channel import Connection
 from harness.wire.codec.messages import parse
 from harness.wire.codec.rollouts import write_batch
 from harness.wire.limits import MAX_BATCH
-from harness.worldmodels.resizing import resize
+from harness.worldmodels.panorama import resize
 
 NUMBERS = "numbers"
 SHORTEST_MESSAGE = 8

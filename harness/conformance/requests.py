@@ -24,8 +24,7 @@ from harness.contracts.observations import View
 from harness.contracts.rollouts import ContextView, RolloutRequest
 from harness.worldmodels.conditioning import ACTION_SPACE, conditioning_of, pose_before
 from harness.worldmodels.imaginer import PERSPECTIVE_HFOV_DEG, PERSPECTIVE_SIZE
-from harness.worldmodels.panorama import front_crop, roll
-from harness.worldmodels.resizing import resized_view
+from harness.worldmodels.panorama import front_crop, resized_view, roll
 
 AHEAD, LEFT, RIGHT = Primitive(FORWARD, 0.2), Primitive(TURN_LEFT, 22.5), Primitive(TURN_RIGHT, 22.5)
 

@@ -26,7 +26,7 @@ from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 from harness.running.frame_checks import LivenessGate
 from harness.running.services import Placement, plan_environment, start
 from harness.runtimes.environments import MADE, declared_environments
-from harness.runtimes.specs import ServiceSpec
+from harness.runtimes.service import ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient
 from tasks.suite import Suite, list_suites, load_suite
 

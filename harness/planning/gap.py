@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.errors import WiwError
+from harness.contracts.metrics import CORRELATION, HIGHER, LOWER, NOT_NEGATIVE, OVER_STEPS, Column, MetricSpec
 from harness.contracts.observations import View
 from harness.worldmodels.panorama import front_crop
 
@@ -19,7 +20,24 @@ if TYPE_CHECKING:
     from harness.planning.scores.crops import Image
     from harness.planning.scores.lpips_metric import Lpips
 
-NAMES = ("ssim", "psnr", "lpips")
+_LARGEST_DB = 100.0
+
+METRICS = (
+    MetricSpec(
+        "ssim", "SSIM", "Structural similarity, 1: equal.", "", 3, HIGHER, OVER_STEPS, CORRELATION, "gap_ssim",
+        column=Column("SSIM", 2, "mean SSIM of imagined and real views"), partial=True, least_span=0.2,
+    ),
+    MetricSpec(
+        "psnr", "PSNR", "Peak signal-to-noise ratio.", "dB", 2, HIGHER, OVER_STEPS, (0.0, _LARGEST_DB), "gap_psnr",
+        column=Column("PSNR", 1, "mean PSNR of imagined and real views"), partial=True, least_span=4.0,
+    ),
+    MetricSpec(
+        "lpips", "LPIPS", "Learnt perceptual distance, 0: equal.", "", 3, LOWER, OVER_STEPS, NOT_NEGATIVE, "gap_lpips",
+        column=Column("LPIPS", 2, "mean LPIPS of imagined and real views"), partial=True, least_span=0.2,
+    ),
+)  # fmt: skip
+"""The measures, each of a step; an episode's number is their mean over the steps that had to be imagined."""
+
 _TRIED_ON = 64
 """Edge in pixels of the views that measures are tried on: LPIPS takes few smaller ones."""
 
@@ -71,7 +89,7 @@ def trial() -> Dict[str, str]:
     views = [View(camera, (columns * factor % 251).astype(np.uint8)) for factor in (1, 3)]
     taken = measure(*views)
     lacking = _failed if "lpips" in taken or "lpips" in _failed else {**_failed, "lpips": f"needs {missing_part()}"}
-    return {name: "" if name in taken else lacking.get(name, "") for name in NAMES}
+    return {name: "" if name in taken else lacking.get(name, "") for name in (spec.name for spec in METRICS)}
 
 
 def _ssim(a: Image, b: Image) -> float:
@@ -82,7 +100,7 @@ def _ssim(a: Image, b: Image) -> float:
 
 def _psnr(a: Image, b: Image) -> float:
     error = float(((a - b) ** 2).mean())
-    return 100.0 if error <= 255.0**2 * 1e-10 else 10.0 * math.log10(255.0**2 / error)
+    return _LARGEST_DB if error <= 255.0**2 * 1e-10 else 10.0 * math.log10(255.0**2 / error)
 
 
 def _lpips(a: Image, b: Image) -> Optional[float]:

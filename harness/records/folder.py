@@ -15,6 +15,7 @@ from typing import Any, Callable, Mapping, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.metrics import MetricSpec, check_metrics
 from harness.contracts.results import PLANNED, PLAYED, EpisodeResult
 from harness.contracts.seeds import MAX_SEED
 from harness.records.atomic import write_atomic
@@ -64,11 +65,18 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, root: Path, identity: RunIdentity, execution: Mapping[str, Any], provenance: Provenance, run_id: str = ""
+        cls,
+        root: Path,
+        identity: RunIdentity,
+        execution: Mapping[str, Any],
+        provenance: Provenance,
+        run_id: str = "",
+        metrics: Tuple[MetricSpec, ...] = (),
     ) -> RunFolder:
         """Make a new run folder below ``root`` with its `run.json`; refuse an existing one.
 
-        ``execution`` is plain data of `harness.running`. Raises Refusal at once when ``root`` cannot be written.
+        ``execution`` is plain data of `harness.running`, ``metrics`` what is measured. Raises Refusal at
+        once when ``root`` cannot be written.
         """
         for episode in identity.episodes:
             check_name(episode.id)
@@ -77,7 +85,7 @@ class RunFolder:
             path = _new_folder(root, run_id, lambda: new_run_id(identity, provenance.created_at))
             (path / EPISODES).mkdir()
             (path / LOGS).mkdir()
-        record = RunRecord(FORMAT, path.name, identity, execution, provenance)
+        record = RunRecord(FORMAT, path.name, identity, execution, provenance, metrics)
         data = json.dumps(to_plain(record), indent=1, allow_nan=False).encode()
         write_atomic(path / RECORD, data)
         return cls(path, record, _plan_digest(json.loads(data)))
@@ -284,6 +292,7 @@ def _check_record(record: RunRecord) -> None:
         raise ValueError(f"its seeds are not in 0..{MAX_SEED}")
     if len(set(identity.keys())) != len(identity.keys()):
         raise ValueError("it plans an episode or a seed twice")
+    check_metrics(record.metrics)
 
 
 def _check_entries(path: Path) -> None:

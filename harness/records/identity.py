@@ -8,6 +8,7 @@ from typing import Any, Mapping, Optional, Tuple
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.manifests import Setting
+from harness.contracts.metrics import MetricSpec
 
 FORMAT = 1
 """Version of the layout of a run folder; readers refuse a newer one."""
@@ -111,10 +112,15 @@ class Provenance:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The whole of `run.json`. ``execution`` belongs to `harness.running` and is not read here."""
+    """The whole of `run.json`. ``execution`` belongs to `harness.running` and is not read here.
+
+    ``metrics`` are what the run was begun with; () in runs from before they were written. They change no outcome, so
+    they are no part of the identity.
+    """
 
     format: int
     run_id: str
     identity: RunIdentity
     execution: Mapping[str, Any]
     provenance: Provenance
+    metrics: Tuple[MetricSpec, ...] = ()

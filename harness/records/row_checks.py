@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from harness.contracts.judgements import Judge
 from harness.contracts.results import OK, PLANNED, PLAYED
@@ -58,18 +58,22 @@ def planned_only(folder: RunFolder, rows: Sequence[JournalRow]) -> Tuple[Journal
 
 
 def check_rows(
-    folder: RunFolder, rows: Sequence[JournalRow], judge: Optional[Judge], with_files: bool = True
+    folder: RunFolder,
+    rows: Sequence[JournalRow],
+    judge: Optional[Judge],
+    with_files: bool = True,
+    later: FrozenSet[str] = frozenset(),
 ) -> Tuple[Damage, ...]:
     """Return what each row claims against its own columns, its episode's files, and ``judge``'s arithmetic.
 
     Without a ``judge`` (a task that is not known here) metrics are compared with the files alone; without the files
-    (an archive of records) only the columns are.
+    (an archive of records) only the columns are. ``later`` are metrics that a row may lack: the task got them later.
     """
     found: List[Damage] = []
     for row in rows:
         problems = _columns(row) or _times(row, folder.record.provenance.created_at)
         if row.result.state in PLAYED and with_files and not problems:
-            problems = _played(folder, row, judge)
+            problems = _played(folder, row, judge, later)
         found += [Damage(_name(row), problem) for problem in problems[:1]]
     return tuple(found)
 
@@ -104,7 +108,7 @@ def _times(row: JournalRow, created_at: float) -> List[str]:
             for phase, seconds in sorted(row.result.timings.items()) if not 0 <= seconds <= longest]  # fmt: skip
 
 
-def _played(folder: RunFolder, row: JournalRow, judge: Optional[Judge]) -> List[str]:
+def _played(folder: RunFolder, row: JournalRow, judge: Optional[Judge], later: FrozenSet[str]) -> List[str]:
     path = folder.episode_folder(row.key)
     if not path.exists():
         return [f"its files are gone ({path.name}/trajectory.json): nothing shows that it is {row.result.state}"]
@@ -112,7 +116,7 @@ def _played(folder: RunFolder, row: JournalRow, judge: Optional[Judge]) -> List[
         record = read_episode(path)
     except RecordError as error:
         return [error.what.rstrip(".")]
-    return _against_file(folder.plan_digest, row, record) or _against_trajectory(folder, row, record, judge)
+    return _against_file(folder.plan_digest, row, record) or _against_trajectory(folder, row, record, judge, later)
 
 
 def _against_file(plan_digest: str, row: JournalRow, record: EpisodeRecord) -> List[str]:
@@ -134,7 +138,9 @@ def _against_file(plan_digest: str, row: JournalRow, record: EpisodeRecord) -> L
             for what, first, second in pairs if first != second]  # fmt: skip
 
 
-def _against_trajectory(folder: RunFolder, row: JournalRow, record: EpisodeRecord, judge: Optional[Judge]) -> List[str]:
+def _against_trajectory(
+    folder: RunFolder, row: JournalRow, record: EpisodeRecord, judge: Optional[Judge], later: FrozenSet[str]
+) -> List[str]:
     """Return what the trajectory itself contradicts."""
     identity, trajectory = folder.identity, record.trajectory
     found = [
@@ -152,13 +158,13 @@ def _against_trajectory(folder: RunFolder, row: JournalRow, record: EpisodeRecor
     if found or judge is None:
         return found
     judged = judge(identity.episode(row.key.episode), trajectory)
-    return [*judged.contradictions, *_metrics(row, judged.metrics)]
+    return [*judged.contradictions, *_metrics(row, judged.metrics, later)]
 
 
-def _metrics(row: JournalRow, worked_out: Mapping[str, float]) -> List[str]:
+def _metrics(row: JournalRow, worked_out: Mapping[str, float], later: FrozenSet[str]) -> List[str]:
     """Return the metrics that differ from those worked out; rows from before digests of records may have fewer."""
     claimed = row.result.metrics
-    names = {*claimed, *(worked_out if row.record_digest else ())}
+    names = {*claimed, *(worked_out.keys() - later if row.record_digest else ())}
     return [
         f"{name} is {_short(claimed.get(name))}, its trajectory gives {_short(worked_out.get(name))}"
         for name in sorted(names)
@@ -173,5 +179,5 @@ def _equal(claimed: Optional[float], worked_out: Optional[float]) -> bool:
 
 
 def _short(value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else str("" if value is None else value)
     return text[:16] if text else "missing"

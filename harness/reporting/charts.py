@@ -6,16 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
+from harness.contracts.metrics import MetricSpec
 from harness.contracts.results import Metric
-from harness.reporting.labels import Label, gap_label, number
+from harness.reporting.labels import Label, label_of, number
 from harness.scoring.gap import Gap, GapStep
 
 WIDTH, HEIGHT = 480, 240
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 34
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-
-LEAST_SPAN = {"ssim": 0.2, "psnr": 4.0, "lpips": 0.2}
-"""The shortest axis of each measure: noise in the last digit must not look like a difference."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +50,18 @@ class GapChart:
     series: Tuple[Series, ...]
 
 
-def gap_chart(gap: Gap) -> Optional[GapChart]:
-    """Return the chart of a gap by step, None where no step was imagined."""
+def gap_chart(gap: Gap, spec: Optional[MetricSpec]) -> Optional[GapChart]:
+    """Return the chart of a gap by step, None where no step was imagined.
+
+    ``spec`` is None for a measure that nobody declared: it shows its own name. The axis is never shorter than declared:
+    noise in the last digit must not look like a difference.
+    """
     if not gap.by_step:
         return None
-    label = gap_label(gap.name)
+    label = Label(gap.name, "", 3) if spec is None else label_of(spec)
     metrics = [m for point in gap.by_step for m in (point.solved, point.failed) if m is not None]
     bounds = [bound for m in metrics for bound in (m.value, _or(m.low, m.value), _or(m.high, m.value))]
-    ticks = _ticks(bounds, LEAST_SPAN.get(gap.name, 0.0))
+    ticks = _ticks(bounds, 0.0 if spec is None else spec.least_span)
     steps = [point.step for point in gap.by_step]
     to_x = _scale(steps[0] - 0.5, steps[-1] + 0.5, LEFT, WIDTH - RIGHT)
     to_y = _scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)

@@ -19,13 +19,14 @@ from harness.records.journal import JournalRow
 from harness.reporting import comparison_texts as texts
 from harness.reporting import labels
 from harness.reporting.charts import difference_axis
-from harness.reporting.details import EpisodeReader, MapShape
-from harness.reporting.embedding import (
+from harness.reporting.details import (
     DETAIL_BYTES,
     LIMIT_BYTES,
     MAP_BYTES,
     PICTURE_BYTES,
     ROW_BYTES,
+    EpisodeReader,
+    MapShape,
     embedded_json,
     embedded_pictures,
     within,
@@ -34,8 +35,6 @@ from harness.reporting.report import page_environment
 from harness.scoring.comparing import Comparison
 
 PAGE = "compare.html"
-NUMBERS = ("final_distance_m", "decisions")
-"""Numbers that the table of pairs shows of each run."""
 
 RowSet = Tuple[Optional[JournalRow], ...]
 """One pair: its row in each run."""
@@ -71,7 +70,8 @@ def comparison_html(out: Path, folders: Sequence[RunFolder], comparison: Compari
 def _page_data(out: Path, folders: Sequence[RunFolder], comparison: Comparison) -> Dict[str, Any]:
     """Return the page's data: table rows, details, maps and pictures, each within its share of the limit."""
     pairs = _pairs(folders)
-    rows = within(((name, _table_row(pair)) for name, pair in pairs.items()), ROW_BYTES)
+    columns = [shown for shown in labels.columns_of(comparison.metrics) if shown[1].paired]
+    rows = within(((name, _table_row(pair, columns)) for name, pair in pairs.items()), ROW_BYTES)
     reader = _PairReader(folders)
     by_interest = sorted(pairs, key=lambda name: _agree(pairs[name]))  # stable: the plan's order within each kind
     details = within(((name, reader.details(pairs[name])) for name in by_interest), DETAIL_BYTES)
@@ -82,7 +82,7 @@ def _page_data(out: Path, folders: Sequence[RunFolder], comparison: Comparison) 
     ]
     table = {
         "runs": runs,
-        "columns": [_column(name) for name in NUMBERS],
+        "columns": [labels.column_data(shown) for shown in columns],
         "rows": list(rows.values()),
         "severalSeeds": len(folders[0].identity.seeds) > 1,
     }
@@ -138,20 +138,11 @@ def _pictured(folders: Sequence[RunFolder], details: Dict[str, Any]) -> Iterator
                 yield f"{index}/{name}", folder.episodes / name, len(detail["decisions"])
 
 
-def _column(name: str) -> Dict[str, Any]:
-    label = labels.COLUMNS[name]
-    return {"name": name, "label": label.name, "unit": label.unit, "digits": label.digits, "title": label.meaning}
-
-
-def _table_row(pair: RowSet) -> List[Any]:
+def _table_row(pair: RowSet, columns: Sequence[labels.ShownColumn]) -> List[Any]:
     """Return [folder, episode, seed, home, a state a run, then the numbers of each run]."""
     first = next(row for row in pair if row is not None)
     states = ["planned" if row is None else row.result.state for row in pair]
-    numbers = [
-        None if row is None or name not in row.result.metrics else round(row.result.metrics[name], 2)
-        for row in pair
-        for name in NUMBERS
-    ]
+    numbers = [None if row is None else labels.cell(row.result, shown) for row in pair for shown in columns]
     return [
         first.key.folder_name,
         first.result.episode,

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from typing import List, Optional, Sequence, Tuple
 
+from harness.contracts.metrics import SUCCESS
 from harness.contracts.results import Metric
-from harness.reporting.labels import METRICS, MISSING, Label, gap_label, metric_label, number
+from harness.reporting import labels
+from harness.reporting.labels import MISSING, Label, label_of, number
 from harness.scoring.comparing import Comparison, Contrast, NumberContrast
 
 Table = Tuple[Sequence[str], List[List[str]]]
 """Column heads and rows of cells."""
 
 SMALLEST_P = 0.001
-SUCCESS = METRICS["success_rate"]
-POINTS = Label("", "points", "percent", 1, "")
-NAMES = {"reached": "reached_rate"}
-"""Numbers of an episode whose mean has another name."""
+SOLVED = label_of(SUCCESS)
+POINTS = Label("", labels.POINTS, 1)
 
 
 def p_text(p: float) -> str:
@@ -41,11 +41,6 @@ def points(value: Optional[float]) -> str:
     return number(value, POINTS)
 
 
-def label_of(name: str) -> Label:
-    """Return the label of an episode's number."""
-    return gap_label(name[4:]) if name.startswith("gap_") else metric_label(NAMES.get(name, name))
-
-
 def sentence(comparison: Comparison, contrast: Contrast) -> str:
     """Return the verdict of a contrast as one sentence."""
     other, baseline = comparison.runs[contrast.other].label, comparison.runs[comparison.baseline].label
@@ -67,7 +62,7 @@ def run_rows(comparison: Comparison) -> Table:
     rows = []
     for index, run in enumerate(comparison.runs):
         name = f"{run.label} (baseline)" if index == comparison.baseline else run.label
-        interval = f"{number(run.success.value, SUCCESS)} [{_ends(run.success)}]"
+        interval = f"{number(run.success.value, SOLVED)} [{_ends(run.success)}]"
         rows.append([name, interval, ", ".join(run.stamps) or MISSING, run.run_id])
     return ("world model", "success % [95 %]", "stamps", "run"), rows
 
@@ -96,14 +91,13 @@ def test_rows(comparison: Comparison) -> Table:
 
 def number_rows(comparison: Comparison) -> Table:
     """Return the table of all other numbers; those of one name stand below each other, named once."""
-    order = dict.fromkeys(found.name for contrast in comparison.contrasts for found in contrast.numbers)
     rows = []
-    for name in order:
-        label = label_of(name)
+    for spec in comparison.metrics:
+        label = label_of(spec)
         heading = f"{label.name} {label.unit}".strip()
         for contrast in comparison.contrasts:
             for found in contrast.numbers:
-                if found.name == name:
+                if found.name == spec.key:
                     rows.append([heading, comparison.runs[contrast.other].label, *_number_cells(found, label)])
                     heading = ""
     return ("number", "world model", "baseline", "the model", "difference [95 %]", "p by home", "pairs"), rows
@@ -125,4 +119,4 @@ def _equals(p: float) -> str:
 
 
 def _ends(metric: Metric) -> str:
-    return f"{number(metric.low, SUCCESS)}, {number(metric.high, SUCCESS)}"
+    return f"{number(metric.low, SOLVED)}, {number(metric.high, SOLVED)}"

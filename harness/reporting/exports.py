@@ -20,7 +20,7 @@ from harness.records.folder import RunFolder
 from harness.records.journal import JournalRow
 from harness.scoring import bank
 from harness.scoring.bank import differences, differences_as_plain, measure_table
-from harness.scoring.data import RunData, load_run
+from harness.scoring.data import RunData
 from harness.scoring.references import row_name
 from harness.scoring.summary import Summary, as_results
 
@@ -136,19 +136,18 @@ def _arrow_type(pa: Any, name: str) -> Any:
 
 
 def write_bank_results(
-    folder: RunFolder, against: Optional[RunFolder] = None, run: Optional[RunData] = None
+    folder: RunFolder, run: RunData, against: Optional[Tuple[RunFolder, RunData]] = None
 ) -> Dict[str, Any]:
     """Write the three files into a measurement's folder, each replaced whole; return ``results.json`` without rows.
 
-    ``against`` is another measurement on the same states: the paired differences to it are written too. ``run`` are
-    the folder's rows with what was found wrong with them, if they were looked at.
+    ``run`` are the folder's rows, looked at. ``against`` is another measurement on the same states, with its rows: the
+    paired differences to it are written too.
     """
-    run = run or load_run(folder)
-    results = bank.as_results(run, measure_table(run.results))
+    results = bank.as_results(run, measure_table(run))
     if against is not None:
-        other = load_run(against)
+        where, other = against
         paired = differences_as_plain(differences(run, other))
-        results["against"] = {"wm": row_name(other), "measurement": measurement(against).name, "differences": paired}
+        results["against"] = {"wm": row_name(other), "measurement": measurement(where).name, "differences": paired}
     table = episode_table(run)
     out: Path = measurement(folder)
     write_atomic(out / RESULTS_JSON, json_bytes(results, table))

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.contracts.digest import to_plain
+from harness.contracts.metrics import INDEPENDENT_SUCCESS, OVER_STEPS, SUCCESS, MetricSpec
 from harness.contracts.printing import one_line, printable
 from harness.contracts.results import Metric
 from harness.records.atomic import write_atomic
@@ -20,13 +21,13 @@ from harness.records.folder import RunFolder
 from harness.records.journal import JournalRow
 from harness.reporting import labels
 from harness.reporting.charts import GapChart, gap_chart
-from harness.reporting.details import EpisodeReader
-from harness.reporting.embedding import (
+from harness.reporting.details import (
     DETAIL_BYTES,
     LIMIT_BYTES,
     MAP_BYTES,
     PICTURE_BYTES,
     ROW_BYTES,
+    EpisodeReader,
     embedded_json,
     embedded_pictures,
     within,
@@ -72,13 +73,13 @@ def report_html(folder: RunFolder, run: RunData, summary: Summary, reader: Episo
     """Return the report as text. Every name and message is escaped: plugins and services choose some of them."""
     template = page_environment().get_template("report.html.j2")
     return template.render(
-        label=labels.metric_label,
+        labels={spec.name: labels.label_of(spec) for spec in (SUCCESS, INDEPENDENT_SUCCESS, *run.metrics)},
         gain=labels.RATIO,
         summary=summary,
         identity=run.identity,
         provenance=run.record.provenance,
         created=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run.record.provenance.created_at)),
-        charts=_charts(summary),
+        charts=_charts(summary, run.metrics),
         phases={name: labels.PHASES.get(name, "") for name in sorted(summary.timings, key=labels.phase_order)},
         record=json.dumps(_record(run), indent=1, ensure_ascii=False),
         **_episode_data(folder, run, reader),
@@ -99,7 +100,7 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
         finalize=shown,
     )
-    environment.globals.update(number=labels.number, interval=labels.interval, percent=labels.METRICS["success_rate"])
+    environment.globals.update(number=labels.number, interval=labels.interval, percent=labels.label_of(SUCCESS))
     return environment
 
 
@@ -108,23 +109,24 @@ def shown(value: object) -> object:
     return printable(value) if type(value) is str else value
 
 
-def _charts(summary: Summary) -> List[Tuple[str, GapChart]]:
-    """Return a chart for each gap measure, the well-known ones first."""
-    known = list(labels.GAPS)
-    names = sorted(summary.gap, key=lambda name: (known.index(name) if name in known else len(known), name))
-    charts = [(name, gap_chart(summary.gap[name])) for name in names]
+def _charts(summary: Summary, specs: Sequence[MetricSpec]) -> List[Tuple[str, GapChart]]:
+    """Return a chart for each gap measure, the declared ones first."""
+    declared = {spec.name: spec for spec in specs if spec.pooling == OVER_STEPS}
+    names = [*(name for name in declared if name in summary.gap), *(n for n in summary.gap if n not in declared)]
+    charts = [(name, gap_chart(summary.gap[name], declared.get(name))) for name in names]
     return [(name, chart) for name, chart in charts if chart is not None]
 
 
 def _episode_data(folder: RunFolder, run: RunData, reader: EpisodeReader) -> Dict[str, Any]:
     """Return the page's data: table rows, details, maps and pictures, each within its share of the limit."""
-    columns = [name for name in labels.COLUMNS if any(name in row.result.metrics for row in run.rows)]
-    rows = within(((row.key.folder_name, _table_row(row, columns)) for row in run.rows), ROW_BYTES)
+    columns = labels.columns_of(run.metrics)
+    shown = [column for column in columns if any(column[0].key in row.result.metrics for row in run.rows)]
+    rows = within(((row.key.folder_name, _table_row(row, shown)) for row in run.rows), ROW_BYTES)
     details = within(_read_details(run, reader), DETAIL_BYTES)
     maps = within(((str(i), shape.plain()) for i, shape in enumerate(reader.maps)), MAP_BYTES)
     played = ((name, folder.episodes / name, len(detail["decisions"])) for name, detail in details.items())
     table = {
-        "columns": [_column(name) for name in columns],
+        "columns": [labels.column_data(column) for column in shown],
         "rows": list(rows.values()),
         "severalSeeds": len(run.identity.seeds) > 1,
     }
@@ -143,21 +145,12 @@ def _read_details(run: RunData, reader: EpisodeReader) -> Iterator[Tuple[str, Di
             yield row.key.folder_name, detail
 
 
-def _column(name: str) -> Dict[str, Any]:
-    label = labels.COLUMNS[name]
-    return {"name": name, "label": label.name, "unit": label.unit, "digits": label.digits, "title": label.meaning}
-
-
-def _table_row(row: JournalRow, columns: List[str]) -> List[Any]:
+def _table_row(row: JournalRow, columns: Sequence[labels.ShownColumn]) -> List[Any]:
     """Return [folder, episode, seed, home, state, error, numbers...] of one episode."""
     result = row.result
-    numbers = [_rounded(result.metrics.get(name), labels.COLUMNS[name].digits) for name in columns]
+    numbers = [labels.cell(result, column) for column in columns]
     names = [row.key.folder_name, result.episode, result.seed, one_line(result.home), result.state]
     return [*names, printable(result.error[:ERROR_CHARACTERS]), *numbers]
-
-
-def _rounded(value: Optional[float], digits: int) -> Optional[float]:
-    return None if value is None else round(value, digits)
 
 
 def _record(run: RunData) -> Dict[str, Any]:

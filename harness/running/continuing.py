@@ -21,13 +21,11 @@ from harness.running.make_plan import make_plan
 from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite
 from harness.running.run_images import DOCKER, PROCESS, check_images, find_image
 from harness.running.run_options import MAX_WORKERS, RunOptions, default_workers, needs_word
-from harness.runtimes.specs import WORLD_MODEL
+from harness.runtimes.service import WORLD_MODEL
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.conditioning import PLAN_ACTIONS
-from harness.worldmodels.digests import commits_of
-from harness.worldmodels.file_hashes import Progress, quiet
-from harness.worldmodels.overrides import FACTS, PREFIX
-from harness.worldmodels.preparing import UNCARDED, Choice
+from harness.worldmodels.digests import Progress, commits_of, quiet
+from harness.worldmodels.preparing import FACTS, PREFIX, UNCARDED, Choice
 from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from tasks.suite import load_suite
 

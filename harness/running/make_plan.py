@@ -30,10 +30,10 @@ from harness.running.run_options import (
 from harness.running.scenes import choose_scenes
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.runtimes.environments import FILES, has_module, titles_of
-from harness.runtimes.specs import ServiceSpec
+from harness.runtimes.service import ServiceSpec
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import Catalog, CatalogEntry, load_catalog
-from harness.worldmodels.file_hashes import Progress, quiet
+from harness.worldmodels.digests import Progress, quiet
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Prepared, check, prepare
@@ -139,7 +139,7 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     if not 1 <= options.workers <= MAX_WORKERS:
         raise Refusal(f"--workers {options.workers} is not in 1..{MAX_WORKERS}.", "One a core is a good choice.")
     check_placement(options)
-    load_task(options.task)
+    task = load_task(options.task)
     environment = Placement(
         options.env_container, interpreter(options.env_python, "--env-python"), find_gpu(options.env_gpu)
     )
@@ -166,6 +166,7 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
         workers=options.workers,
         images={kind: image for kind, image in images.items() if image is not None},
         again=again_words(options, environment, world_model, entry.manifest),
+        metrics=task.metrics,
     ).with_patience(options.patience)
     return with_digests(plan, reading)
 

@@ -12,17 +12,18 @@ from harness.contracts.manifests import ModelManifest
 from harness.records.damage import Damage
 from harness.records.from_plain import from_plain
 from harness.running.plan import RunPlan
-from harness.runtimes.specs import ServiceSpec
+from harness.runtimes.service import ServiceSpec
 from harness.worldmodels.digests import (
     CODE,
     IMAGE,
+    Progress,
     changed_files,
     file_digests,
     files_by_part,
     known_files,
+    quiet,
     weights_digests,
 )
-from harness.worldmodels.file_hashes import Progress, quiet
 from harness.worldmodels.weights import CODE_SETTING
 
 _SHOWN = 4

@@ -8,10 +8,11 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.metrics import MetricSpec
 from harness.records.from_plain import from_plain
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
-from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 
 SUITE_PLAYER = "harness.running.episode_runner:SuitePlayer"
 
@@ -80,7 +81,7 @@ class RunPlan:
     service in a container which image was found when the plan was made; the run's provenance keeps it. ``again`` are
     the words of the command line, ``--option=value``, that a resume of the run needs once more: a run folder never
     says itself what is to be executed. ``model_files`` holds by part of the world model's code the digest of each file,
-    so that those which change can be named.
+    so that those which change can be named. ``metrics`` are what its rows are measured in.
     """
 
     identity: RunIdentity
@@ -95,6 +96,7 @@ class RunPlan:
     images: Mapping[str, ImageRecord] = field(default_factory=dict)
     again: Tuple[str, ...] = ()
     model_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metrics: Tuple[MetricSpec, ...] = ()
 
     def __post_init__(self) -> None:
         if self.workers < 1:

@@ -49,7 +49,7 @@ def start(
 def create(plan: RunPlan, root: Path, run_id: str = "", command: Sequence[str] = ()) -> RunFolder:
     """Make the run folder of a plan and play nothing yet, so that a caller can say where it is."""
     found = provenance(command or sys.argv, CHECKOUT, plan.images)
-    return RunFolder.create(root, plan.identity, plan.execution(), found, run_id)
+    return RunFolder.create(root, plan.identity, plan.execution(), found, run_id, plan.metrics)
 
 
 def resume(

@@ -34,7 +34,7 @@ from harness.running.messages import Abort, Again, Finished, Message, Play, Read
 from harness.running.plan import RunPlan, decode_plan
 from harness.running.player import Player, make_player
 from harness.running.worker_loop import abort, log_traceback, sentence, serve
-from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL
+from harness.runtimes.service import ENVIRONMENT, WORLD_MODEL
 
 
 class Worker:

@@ -18,7 +18,7 @@ from typing import Any, Iterator
 from harness.contracts.errors import MachineError, ServiceError
 from harness.runtimes.exits import ServiceLog, describe_exit, ended_error
 from harness.runtimes.sandbox import describe_limits
-from harness.runtimes.specs import ContainerSpec
+from harness.runtimes.service import ContainerSpec
 
 RETRY_S = 0.5
 

@@ -28,8 +28,8 @@ from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes import docker_keeper, sockets
 from harness.runtimes.docker_engine import OWNER, SCOPE, Engine, owner_lives, scope
 from harness.runtimes.sandbox import SOCKET_TARGET, container_user
+from harness.runtimes.service import ContainerSpec, ServiceSpec
 from harness.runtimes.sockets import PREFIX, SOCKET_NAME, make_socket_folder, reap_stale, remove_socket_folder
-from harness.runtimes.specs import ContainerSpec, ServiceSpec
 from harness.wire.host import LEASE_NAME
 
 SOCKET_ROOT = Path("/dev/shm")

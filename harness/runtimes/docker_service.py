@@ -21,9 +21,9 @@ from harness.runtimes import docker_keeper
 from harness.runtimes.docker_engine import Engine, check_image, connect, owner_labels
 from harness.runtimes.docker_exits import ContainerEnd, LogReader, ended_container_error, start_error
 from harness.runtimes.docker_folder import ContainerFolder, reap_stale_containers
-from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, late_error, unheard
+from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, late_error
 from harness.runtimes.sandbox import READ_ONLY_PATHS, creation_arguments, host_arguments
-from harness.runtimes.specs import ContainerSpec, ServiceLimits, ServiceSpec
+from harness.runtimes.service import ContainerSpec, ServiceLimits, ServiceSpec, unheard
 from harness.wire.host import STACK_SIGNAL
 
 POLL_S = 0.01

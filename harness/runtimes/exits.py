@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts.errors import DeadlineExceeded, MachineError, Refusal, ServiceError, WiwError
-from harness.runtimes.specs import ServiceLimits
+from harness.runtimes.service import ServiceLimits
 from harness.wire.host import ENVIRONMENT, MACHINE_FAILED, WORLD_MODEL
 from harness.wire.progress import last_told
 
@@ -114,10 +114,6 @@ class StartProgress:
                 self._told(said)
                 self._deadline = max(self._deadline, min(now + self._start_s, self._latest))
         return self._deadline - now
-
-
-def unheard(text: str) -> None:
-    """Tell nobody."""
 
 
 def describe_exit(returncode: int) -> tuple[str, str]:

@@ -19,8 +19,9 @@ from types import TracebackType
 from harness.contracts.errors import Refusal, ServiceError
 from harness.contracts.folders import home, user_cache
 from harness.runtimes import keeper
-from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, died_error, late_error, unheard
+from harness.runtimes.exits import LOG_LINES, ServiceLog, StartProgress, chosen_end, died_error, late_error
 from harness.runtimes.interpreters import module_command, python_path
+from harness.runtimes.service import ServiceLimits, ServiceSpec, unheard
 from harness.runtimes.sockets import (
     SOCKET_NAME,
     SPEC_NAME,
@@ -29,7 +30,6 @@ from harness.runtimes.sockets import (
     reap_stale,
     remove_socket_folder,
 )
-from harness.runtimes.specs import ServiceLimits, ServiceSpec
 from harness.wire.host import STACK_SIGNAL
 
 REPO_ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.contracts.errors import Refusal
 from harness.runtimes import seccomp
-from harness.runtimes.specs import ENVIRONMENT, GIB, ContainerLimits, ContainerSpec
+from harness.runtimes.service import ENVIRONMENT, GIB, ContainerLimits, ContainerSpec
 
 SOCKET_TARGET = "/run/wiw"
 """Where a container sees its socket folder."""

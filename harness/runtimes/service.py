@@ -1,15 +1,102 @@
-"""What every running service offers, whatever runs it, and how one is started: as a process or in a container."""
+"""What to start, how long it may take, and what every running service offers, whatever runs it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Mapping, Optional, Protocol
 
 from harness.contracts.errors import DeadlineExceeded, ServiceError
-from harness.runtimes.exits import unheard
-from harness.runtimes.specs import ServiceLimits, ServiceSpec
+
+ENVIRONMENT = "environment"
+WORLD_MODEL = "world_model"
+
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A host folder that a container sees at ``target``; read-only unless ``writable``."""
+
+    source: str
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerLimits:
+    """What one container may use: bytes of memory, of its tmpfs, of shared memory and of any file; CPUs; processes."""
+
+    memory_bytes: int = 8 * GIB
+    cpus: float = 4.0
+    pids: int = 512
+    tmpfs_bytes: int = GIB
+    shm_bytes: int = GIB // 4
+    file_bytes: int = GIB
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """The container of one service.
+
+    ``image`` is the reference that the user named, for messages; ``image_id`` (``sha256:...``) is what is started,
+    so that a tag that moves cannot change a run. ``gpu_uuid`` names its only GPU ("" for none). A plugin's container
+    has no ``mounts``.
+    """
+
+    image: str
+    image_id: str
+    mounts: tuple[Mount, ...] = ()
+    gpu_uuid: str = ""
+    limits: ContainerLimits = field(default_factory=ContainerLimits)
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """One declared service.
+
+    ``kind`` is ``environment`` or ``world_model``; ``name`` appears in messages. ``entry_point`` is
+    ``module:Class``, found with the folders of ``path`` before everything else. ``python`` is the interpreter, "" for
+    this one: it needs numpy, grpcio and protobuf, nothing of the harness's other libraries. ``options`` are the keyword
+    arguments of an environment's class; ``manifest`` holds the fields of a world model's manifest.
+    ``environment_variables`` are added to those of the harness. With a ``container`` the service runs in it,
+    ``python`` is not used, and paths are those of the container. ``start_s`` is how long it says that it may take until
+    it is ready, 0 where it does not say; who starts it decides (`ServiceLimits`).
+    """
+
+    kind: str
+    name: str
+    entry_point: str
+    path: tuple[str, ...] = ()
+    python: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    container: Optional[ContainerSpec] = None
+    start_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ServiceLimits:
+    """Seconds that a service may take to become ready and to stop when asked, and how much a container may say.
+
+    The time that each call may take is the client's (`harness.wire.client.Deadlines`), since only the caller can
+    give a call up. ``log_bytes`` is what is kept of a container's output, over all starts that share a log file. A
+    service that says what it does while it starts has ``start_s`` again each time, ``longest_start_s`` in all: for the
+    project's own, since a stranger's could say so for ever.
+    """
+
+    start_s: float = 60.0
+    stop_s: float = 5.0
+    log_bytes: int = 64 * 1024**2
+    longest_start_s: float = 0.0
+
+
+def unheard(text: str) -> None:
+    """Tell nobody."""
 
 
 class Service(Protocol):

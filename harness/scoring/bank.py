@@ -7,27 +7,22 @@ its choice counts as wrong. Means of metres and correlations are over the states
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional
 
 from harness.contracts.errors import Refusal
 from harness.contracts.failures import distinct
 from harness.contracts.manifests import ENVIRONMENT
+from harness.contracts.metrics import OVER_PLANNED, MetricSpec
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.records.banks import BANK_HASH
 from harness.records.roots import trajectory_root
-from harness.scoring.bounds import bounds_of, bounds_of_difference
 from harness.scoring.comparing_tests import permutation_test
 from harness.scoring.data import RunData
 from harness.scoring.intervals import Sample, mean_interval
-from harness.scoring.metrics import mean, rate, state_counts, timings_table
+from harness.scoring.metrics import metric_of, planned_rate, state_counts, timings_table
 from harness.scoring.references import row_name
 from harness.scoring.retries import retries
 from harness.scoring.summary import findings_plain
-
-REGRET, SELF_REGRET, CHANCE = "regret_m", "self_regret_m", "chance_m"
-TOP_1, RANK = "top_1", "rank_correlation"
-MEASURES = (REGRET, SELF_REGRET, TOP_1, RANK)
-"""The measures that world models are compared in."""
 
 WORLD_MODEL_ROLE, FURTHER_VIEW_ROLE = "world model", "further view"
 SCHEMA_VERSION = 1
@@ -45,16 +40,12 @@ class Difference:
     p: float
 
 
-def measure_table(results: Sequence[EpisodeResult]) -> Dict[str, Optional[Metric]]:
+def measure_table(run: RunData) -> Dict[str, Optional[Metric]]:
     """Return every measure by name; None where no state has it (a reference that scores nothing ranks nothing)."""
-    answered = [result for result in results if result.state in PLAYED]
-    table: Dict[str, Optional[Metric]] = {}
-    for name in (REGRET, SELF_REGRET, CHANCE, RANK):
-        rows = [result for result in answered if name in result.metrics]
-        table[name] = mean(_sample(rows, name), bounds_of(name)) if rows else None
-    right = [float(result.metrics.get(TOP_1, 0.0)) if result.state in PLAYED else 0.0 for result in results]
-    table[TOP_1] = rate(Sample.of(right, [result.home for result in results]))
-    return table
+    return {
+        spec.name: planned_rate(run.results, spec) if spec.pooling == OVER_PLANNED else metric_of(run.results, spec)
+        for spec in run.metrics
+    }
 
 
 def differences(run: RunData, other: RunData) -> Dict[str, Optional[Difference]]:
@@ -64,10 +55,10 @@ def differences(run: RunData, other: RunData) -> Dict[str, Optional[Difference]]
     """
     check_same_states(run, other)
     found: Dict[str, Optional[Difference]] = {}
-    for name in MEASURES:
-        first, second = _by_state(run, name), _by_state(other, name)
+    for spec in (spec for spec in run.metrics if spec.compared):
+        first, second = _by_state(run, spec.key), _by_state(other, spec.key)
         shared = [result for result in run.results if result.episode in first and result.episode in second]
-        found[name] = _difference(name, shared, first, second) if shared else None
+        found[spec.name] = _difference(spec, shared, first, second) if shared else None
     return found
 
 
@@ -139,20 +130,16 @@ def differences_as_plain(found: Mapping[str, Optional[Difference]]) -> Dict[str,
 
 
 def _difference(
-    name: str, rows: List[EpisodeResult], first: Mapping[str, float], second: Mapping[str, float]
+    spec: MetricSpec, rows: List[EpisodeResult], first: Mapping[str, float], second: Mapping[str, float]
 ) -> Difference:
     sample = Sample.of([first[row.episode] - second[row.episode] for row in rows], [row.home for row in rows])
-    value = Metric(float(sample.values.mean()), *mean_interval(sample, bounds_of_difference(name)), len(sample))
+    value = Metric(float(sample.values.mean()), *mean_interval(sample, spec.interval_of_difference), len(sample))
     return Difference(value, sample.homes, permutation_test(sample.home_sums(sample.values)))
 
 
-def _by_state(run: RunData, name: str) -> Dict[str, float]:
-    answered = [result for result in run.results if result.state in PLAYED and name in result.metrics]
-    return {result.episode: float(result.metrics[name]) for result in answered}
-
-
-def _sample(rows: Sequence[EpisodeResult], name: str) -> Sample:
-    return Sample.of([float(row.metrics[name]) for row in rows], [row.home for row in rows])
+def _by_state(run: RunData, key: str) -> Dict[str, float]:
+    answered = [result for result in run.results if result.state in PLAYED and key in result.metrics]
+    return {result.episode: float(result.metrics[key]) for result in answered}
 
 
 def _plain(metric: Metric) -> Dict[str, Any]:

@@ -14,10 +14,10 @@ import numpy as np
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.metrics import OVER_PLANNED, MetricSpec, telling_first
 from harness.contracts.printing import counted
 from harness.contracts.results import OK, PLANNED, PLAYED, EpisodeResult, Metric
 from harness.records.identity import EpisodeKey
-from harness.scoring.bounds import bounds_of_difference
 from harness.scoring.comparing_effect import MARGIN, equivalence_test, success_effect
 from harness.scoring.comparing_matching import Terms, check_comparable
 from harness.scoring.comparing_power import ALPHA, detectable_difference
@@ -30,12 +30,6 @@ SCHEMA_VERSION = 1
 
 FEWEST_HOMES = 50
 """Homes below which a comparison says so: the checks of docs/comparing.md were made with at least this many."""
-
-OVER_ALL = ("spl", "spl_m", "reached")
-"""Numbers in [0, 1] that are 0 for an episode that broke."""
-
-OVER_BOTH_PLAYED = ("final_distance_m", "path_m", "actions", "collisions", "gap_ssim", "gap_psnr", "gap_lpips")
-"""Numbers that exist where both runs played an episode to its end."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ class ComparedRun:
 class NumberContrast:
     """The paired difference (other - baseline) of one number a pair, with its p-value over homes.
 
-    ``adjusted_p`` is Holm's over all numbers of all contrasts.
+    ``name`` is the key of the episodes' number. ``adjusted_p`` is Holm's over all numbers of all contrasts.
     """
 
     name: str
@@ -102,7 +96,10 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that comparing runs says; ``baseline`` is an index into ``runs``, ``pairs`` counts (episode, seed)."""
+    """Everything that comparing runs says; ``baseline`` is an index into ``runs``, ``pairs`` counts (episode, seed).
+
+    ``metrics`` are those that all runs have, in the order in which they are compared.
+    """
 
     runs: Tuple[ComparedRun, ...]
     baseline: int
@@ -112,6 +109,7 @@ class Comparison:
     margin: float
     contrasts: Tuple[Contrast, ...]
     notes: Tuple[str, ...]
+    metrics: Tuple[MetricSpec, ...]
 
 
 @dataclass(frozen=True)
@@ -127,9 +125,9 @@ def compare(runs: Sequence[RunData], baseline: int = 0, terms: Optional[Terms] =
     """Return the comparison of each run with ``runs[baseline]``; Refusal where the runs may not be compared."""
     notes = check_comparable(runs, terms or Terms())
     pairs = pair(runs)
-    names = labels(runs)
+    names, specs = labels(runs), _shared_metrics(runs)
     others = [index for index in range(len(runs)) if index != baseline]
-    contrasts = _adjusted([_contrast(pairs, baseline, other) for other in others])
+    contrasts = _adjusted([_contrast(pairs, specs, baseline, other) for other in others])
     compared = tuple(
         _compared_run(run, name, results) for run, name, results in zip(runs, names, pairs.results, strict=True)
     )
@@ -137,7 +135,8 @@ def compare(runs: Sequence[RunData], baseline: int = 0, terms: Optional[Terms] =
     if homes < FEWEST_HOMES:
         few = f"{counted(homes, 'home')} {'is' if homes == 1 else 'are'} few"
         notes = (*notes, f"{few}: intervals and tests are checked for {FEWEST_HOMES} and more.")
-    return Comparison(compared, baseline, len(pairs.keys), len(runs[0].results), homes, MARGIN, tuple(contrasts), notes)
+    planned = len(runs[0].results)
+    return Comparison(compared, baseline, len(pairs.keys), planned, homes, MARGIN, tuple(contrasts), notes, specs)
 
 
 def pair(runs: Sequence[RunData]) -> Pairs:
@@ -168,6 +167,7 @@ def labels(runs: Sequence[RunData]) -> Tuple[str, ...]:
 def as_plain(comparison: Comparison) -> Dict[str, Any]:
     """Return the JSON-ready form of a comparison; numbers that do not exist are None."""
     plain: Dict[str, Any] = {"schema": SCHEMA_VERSION, **without_nan(to_plain(comparison))}
+    del plain["metrics"]
     for row, contrast in zip(plain["contrasts"], comparison.contrasts, strict=True):
         row["verdict"] = contrast.verdict
     return plain
@@ -186,7 +186,12 @@ def _compared_run(run: RunData, label: str, results: Sequence[EpisodeResult]) ->
     )
 
 
-def _contrast(pairs: Pairs, baseline: int, other: int) -> Contrast:
+def _shared_metrics(runs: Sequence[RunData]) -> Tuple[MetricSpec, ...]:
+    shared = set.intersection(*({spec.key for spec in run.metrics} for run in runs))
+    return telling_first(spec for spec in runs[0].metrics if spec.key in shared)
+
+
+def _contrast(pairs: Pairs, specs: Sequence[MetricSpec], baseline: int, other: int) -> Contrast:
     """Return one contrast, its p-values not adjusted yet."""
     solved_before = np.array([result.state == OK for result in pairs.results[baseline]])
     solved_after = np.array([result.state == OK for result in pairs.results[other]])
@@ -210,28 +215,31 @@ def _contrast(pairs: Pairs, baseline: int, other: int) -> Contrast:
         design_effect=effect.design_effect,
         discordance=(outcomes.only_baseline + outcomes.only_other) / outcomes.pairs,
         detectable=detectable_difference(effect),
-        numbers=_numbers(pairs, baseline, other),
+        numbers=_numbers(pairs, specs, baseline, other),
     )
 
 
-def _numbers(pairs: Pairs, baseline: int, other: int) -> Tuple[NumberContrast, ...]:
+def _numbers(pairs: Pairs, specs: Sequence[MetricSpec], baseline: int, other: int) -> Tuple[NumberContrast, ...]:
+    """Return the contrast of each number: over all pairs where an episode that broke has one (0), else over the pairs
+    that both runs played to their end."""
     before, after = pairs.results[baseline], pairs.results[other]
     found = []
-    for name in (*OVER_ALL, *OVER_BOTH_PLAYED):
-        kept = [i for i in range(len(before)) if name in OVER_ALL or (_has(before[i], name) and _has(after[i], name))]
-        if not kept or not all(any(_has(result, name) for result in results) for results in (before, after)):
+    for spec in (spec for spec in specs if spec.compared):
+        over_all, key = spec.pooling == OVER_PLANNED, spec.key
+        kept = [i for i in range(len(before)) if over_all or (_has(before[i], key) and _has(after[i], key))]
+        if not kept or not all(any(_has(result, key) for result in results) for results in (before, after)):
             continue
         homes = [pairs.homes[i] for i in kept]
-        found.append(_number(name, _values(before, kept, name), _values(after, kept, name), homes))
+        found.append(_number(spec, _values(before, kept, key), _values(after, kept, key), homes))
     return tuple(found)
 
 
-def _number(name: str, before: Floats, after: Floats, homes: Sequence[str]) -> NumberContrast:
+def _number(spec: MetricSpec, before: Floats, after: Floats, homes: Sequence[str]) -> NumberContrast:
     sample = Sample.of((after - before).tolist(), homes)
-    low, high = mean_interval(sample, bounds_of_difference(name))
+    low, high = mean_interval(sample, spec.interval_of_difference)
     p = permutation_test(sample.home_sums(sample.values))
     difference = Metric(float(sample.values.mean()), low, high, len(sample))
-    return NumberContrast(name, float(before.mean()), float(after.mean()), difference, p, p)
+    return NumberContrast(spec.key, float(before.mean()), float(after.mean()), difference, p, p)
 
 
 def _has(result: EpisodeResult, name: str) -> bool:

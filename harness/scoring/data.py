@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable, Optional, Sequence, Tuple
 
+from harness.contracts.metrics import MetricSpec
 from harness.contracts.results import EpisodeResult, Metric
 from harness.contracts.trajectories import Trajectory
 from harness.records.damage import NOTHING_FOUND, Findings
@@ -31,7 +32,7 @@ class RunData:
 
     Episodes that nobody has played yet have the state ``planned``. ``trajectory`` reads one trajectory at a time
     (None for episodes without one), so a large run never lies in memory whole. ``findings`` is what was found wrong
-    with the folder when it was opened.
+    with the folder when it was opened. ``metrics`` are what it is scored in.
     """
 
     record: RunRecord
@@ -39,6 +40,7 @@ class RunData:
     trajectory: Callable[[JournalRow], Optional[Trajectory]] = field(default=no_trajectory)
     findings: Findings = NOTHING_FOUND
     notes: Tuple[str, ...] = ()
+    metrics: Tuple[MetricSpec, ...] = ()
 
     @property
     def identity(self) -> RunIdentity:
@@ -75,17 +77,28 @@ class ReferencePoint:
 
 def load_run(folder: RunFolder) -> RunData:
     """Return the data of a run folder as they stand, also of one that is still being played or has not begun."""
-    return checked_run(folder, folder.rows(), NOTHING_FOUND)
+    return checked_run(folder, folder.rows())
 
 
-def checked_run(folder: RunFolder, rows: Tuple[JournalRow, ...], findings: Findings) -> RunData:
-    """Return the data of a run folder whose ``rows`` were looked at; damaged ones show no trajectory."""
+def checked_run(
+    folder: RunFolder,
+    rows: Tuple[JournalRow, ...],
+    findings: Findings = NOTHING_FOUND,
+    metrics: Optional[Tuple[MetricSpec, ...]] = None,
+) -> RunData:
+    """Return the data of a run folder whose ``rows`` were looked at; damaged ones show no trajectory.
+
+    ``metrics`` are what it is scored in; default: those of its ``run.json``, none in a folder from before they were
+    written there.
+    """
     damaged = frozenset(findings.where)
 
     def trajectory(row: JournalRow) -> Optional[Trajectory]:
         return None if row.key.folder_name in damaged else _trajectory(folder, row)
 
-    return RunData(folder.record, rows, trajectory, findings, (*imported_notes(rows), *read_notes(folder.path)))
+    notes = (*imported_notes(rows), *read_notes(folder.path))
+    kept = folder.record.metrics if metrics is None else metrics
+    return RunData(folder.record, rows, trajectory, findings, notes, kept)
 
 
 def _trajectory(folder: RunFolder, row: JournalRow) -> Optional[Trajectory]:

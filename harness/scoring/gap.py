@@ -12,9 +12,10 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from harness.contracts.metrics import OVER_STEPS, MetricSpec
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.contracts.trajectories import Trajectory
-from harness.scoring.bounds import bounds_of
+from harness.scoring.bounds import UNBOUNDED, Bounds
 from harness.scoring.data import RunData
 from harness.scoring.intervals import NORMAL_QUANTILE, Sample
 from harness.scoring.metrics import mean
@@ -70,12 +71,13 @@ def gap_rows(run: RunData) -> Tuple[GapRow, ...]:
     return tuple(rows)
 
 
-def gaps(rows: Sequence[GapRow]) -> Dict[str, Gap]:
-    """Return the gap by measure; empty when nothing was imagined."""
+def gaps(rows: Sequence[GapRow], specs: Sequence[MetricSpec]) -> Dict[str, Gap]:
+    """Return the gap by measure; empty when nothing was imagined. ``specs`` say what each measure can be."""
+    bounds = {spec.name: spec.interval for spec in specs if spec.pooling == OVER_STEPS}
     by_name: Dict[str, List[GapRow]] = {}
     for row in rows:
         by_name.setdefault(row.name, []).append(row)
-    return {name: _gap(name, by_name[name]) for name in sorted(by_name)}
+    return {name: _gap(name, by_name[name], bounds.get(name, UNBOUNDED)) for name in sorted(by_name)}
 
 
 def _rows_of(result: EpisodeResult, trajectory: Trajectory) -> Iterator[GapRow]:
@@ -85,25 +87,22 @@ def _rows_of(result: EpisodeResult, trajectory: Trajectory) -> Iterator[GapRow]:
                 yield GapRow(result.episode, result.seed, result.home, trajectory.solved, number, name, value)
 
 
-def _gap(name: str, rows: Sequence[GapRow]) -> Gap:
-    by_step = tuple(
-        GapStep(step, _required_mean([r for r in rows if r.step == step]), *_by_outcome(rows, step))
-        for step in sorted({r.step for r in rows})
-    )
-    return Gap(name, _required_mean(rows), *_by_outcome(rows, None), _correlation(rows), by_step)
+def _gap(name: str, rows: Sequence[GapRow], bounds: Bounds) -> Gap:
+    by_step = []
+    for step in sorted({r.step for r in rows}):
+        of_step = [r for r in rows if r.step == step]
+        by_step.append(GapStep(step, _mean(of_step, bounds), *_by_outcome(of_step, bounds)))
+    return Gap(name, _mean(rows, bounds), *_by_outcome(rows, bounds), _correlation(rows), tuple(by_step))
 
 
-def _by_outcome(rows: Sequence[GapRow], step: Optional[int]) -> Tuple[Optional[Metric], Optional[Metric]]:
-    chosen = [r for r in rows if step is None or r.step == step]
-    return _mean([r for r in chosen if r.solved]), _mean([r for r in chosen if not r.solved])
+def _by_outcome(rows: Sequence[GapRow], bounds: Bounds) -> Tuple[Optional[Metric], Optional[Metric]]:
+    outcomes = ([r for r in rows if r.solved], [r for r in rows if not r.solved])
+    solved, failed = (_mean(chosen, bounds) if chosen else None for chosen in outcomes)
+    return solved, failed
 
 
-def _mean(rows: Sequence[GapRow]) -> Optional[Metric]:
-    return _required_mean(rows) if rows else None
-
-
-def _required_mean(rows: Sequence[GapRow]) -> Metric:
-    over_steps = mean(Sample.of([r.value for r in rows], [r.home for r in rows]), bounds_of(rows[0].name))
+def _mean(rows: Sequence[GapRow], bounds: Bounds) -> Metric:
+    over_steps = mean(Sample.of([r.value for r in rows], [r.home for r in rows]), bounds)
     return Metric(over_steps.value, over_steps.low, over_steps.high, len({(r.episode, r.seed) for r in rows}))
 
 

@@ -7,17 +7,12 @@ episode that broke has none.
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence
 
+from harness.contracts.metrics import INDEPENDENT_SUCCESS, OVER_PLANNED, OVER_PLAYED, SUCCESS, MetricSpec
 from harness.contracts.results import OK, PLAYED, EpisodeResult, Metric
-from harness.scoring.bounds import Bounds, bounds_of
+from harness.scoring.bounds import Bounds
 from harness.scoring.intervals import Sample, mean_interval, rate_interval, wilson_interval
-
-OVER_PLANNED = {"spl": "spl", "spl_m": "spl_m", "reached_rate": "reached"}
-"""Metrics in [0, 1] over every planned episode, and the per-episode number that each averages."""
-
-OVER_PLAYED = ("path_m", "actions", "decisions", "rollouts", "collisions", "final_distance_m")
-"""Metrics averaged over played episodes."""
 
 
 def success_sample(results: Sequence[EpisodeResult]) -> Sample:
@@ -37,23 +32,34 @@ def mean(sample: Sample, bounds: Bounds) -> Metric:
     return Metric(_mean(sample), low, high, len(sample))
 
 
-def metrics_table(results: Sequence[EpisodeResult]) -> Dict[str, Metric]:
-    """Return every metric of a run by name.
+def metrics_table(results: Sequence[EpisodeResult], specs: Sequence[MetricSpec]) -> Dict[str, Metric]:
+    """Return every metric of a run by name: success, then those that ``specs`` declare, in their order.
 
     ``success_rate`` is the headline; ``success_rate_wilson`` is the same rate with the interval of independent
     episodes, shown so that the cost of shared homes is visible. Metrics that no episode reports are left out.
     """
     success = success_sample(results)
-    table = {"success_rate": rate(success), "success_rate_wilson": _wilson_metric(success)}
-    homes = [r.home for r in results]
-    for name, key in OVER_PLANNED.items():
-        if any(key in r.metrics for r in results):
-            table[name] = rate(Sample.of([_played_value(r, key) for r in results], homes))
-    for name in OVER_PLAYED:
-        rows = [r for r in results if r.state in PLAYED and name in r.metrics]
-        if rows:
-            table[name] = mean(Sample.of([r.metrics[name] for r in rows], [r.home for r in rows]), bounds_of(name))
+    table = {SUCCESS.name: rate(success), INDEPENDENT_SUCCESS.name: _wilson_metric(success)}
+    for spec in specs:
+        found = metric_of(results, spec) if spec.pooling in (OVER_PLANNED, OVER_PLAYED) else None
+        if found is not None:
+            table[spec.name] = found
     return table
+
+
+def metric_of(results: Sequence[EpisodeResult], spec: MetricSpec) -> Optional[Metric]:
+    """Return one metric of a run, pooled over its episodes as ``spec`` says; None where no episode reports it."""
+    rows = [r for r in results if r.state in PLAYED and spec.key in r.metrics]
+    if not rows:
+        return None
+    if spec.pooling == OVER_PLANNED:
+        return planned_rate(results, spec)
+    return mean(Sample.of([r.metrics[spec.key] for r in rows], [r.home for r in rows]), spec.interval)
+
+
+def planned_rate(results: Sequence[EpisodeResult], spec: MetricSpec) -> Metric:
+    """Return a rate over every planned episode; one that was not played to its end, or does not report it, counts 0."""
+    return rate(Sample.of([_played_value(r, spec.key) for r in results], [r.home for r in results]))
 
 
 def state_counts(results: Sequence[EpisodeResult]) -> Dict[str, int]:

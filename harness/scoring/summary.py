@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.failures import Failures, distinct
+from harness.contracts.metrics import SUCCESS
 from harness.contracts.results import PLAYED, Metric
 from harness.records.damage import Findings
 from harness.records.identity import ImageRecord, RunIdentity
@@ -101,9 +102,9 @@ class Summary:
 
 def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
     """Return the summary of a run; reads every trajectory once."""
-    metrics = metrics_table(run.results)
+    metrics = metrics_table(run.results, run.metrics)
     references = reference_table(run, context.reference_runs, context.frozen_references, context.baseline)
-    worth = equivalents(metrics["success_rate"], _curves(run, context))
+    worth = equivalents(metrics[SUCCESS.name], _curves(run, context))
     folder = context.folder or run.record.run_id
     return Summary(
         run_id=run.record.run_id,
@@ -111,7 +112,7 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         episodes=state_counts(run.results),
         homes=len({r.home for r in run.results}),
         metrics=metrics,
-        gap=gaps(gap_rows(run)),
+        gap=gaps(gap_rows(run), run.metrics),
         references=references,
         baseline=context.baseline,
         timings=timings_table(run.results),

@@ -18,10 +18,9 @@ from harness.scoring.references import CEILING, row_name
 from harness.studies.bank_agreement import BankTable, bank_tables
 from harness.studies.doses import dose_curves
 from harness.studies.paired_differences import size
-from harness.studies.preregistration import read_declared
 from harness.studies.rank_agreement import RESAMPLES, MiniTable, mini_tables
 from harness.studies.reference_table import RangeLine, ReferenceLine, range_lines, reference_lines
-from harness.studies.resolution import Family, resolve
+from harness.studies.resolution import Family, read_declared, resolve
 from harness.studies.run_selection import SELF, SPLIT, Found, Missing, PassedOver, by_command, find_banks, find_runs
 from tasks.subsets import MINI_EPISODES
 from tasks.suite import Suite

@@ -11,18 +11,12 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from harness.banking.measures import METRICS
+from harness.contracts.metrics import LOWER, MetricSpec
 from harness.contracts.results import EpisodeResult, Metric
 from harness.records.identity import RunIdentity
 from harness.records.model_parts import changed_parts
-from harness.scoring.bank import (
-    RANK,
-    REGRET,
-    SELF_REGRET,
-    TOP_1,
-    Difference,
-    differences,
-    measure_table,
-)
+from harness.scoring.bank import Difference, differences, measure_table
 from harness.scoring.data import RunData
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.rank_correlations import kendall, spearman
@@ -41,25 +35,25 @@ from harness.studies.run_selection import (
 )
 from tasks.suite import Suite
 
-SIGNS = {REGRET: -1.0, SELF_REGRET: -1.0, TOP_1: 1.0}
-"""The measures that are set beside success, and whether more of them is better."""
+HEADLINE = METRICS[0]
+"""The measure by which a table is sorted."""
+
+RANKING = tuple(spec for spec in METRICS if spec.better and not spec.partial)
+"""The measures that rank world models beside success: those that have a direction, and that every state has."""
 
 
 @dataclass(frozen=True)
 class BankLine:
-    """One world model on the bank and in the loop; ``rank_correlation`` is None where it scores nothing.
+    """One world model on the bank and in the loop; ``measures`` are those with a column, by name, None where no state
+    has one (a reference that scores nothing ranks nothing).
 
-    ``over_ceiling`` and ``self_over_ceiling`` are its regrets minus the simulator's in the same states, None where
-    those were not measured and for the simulator itself.
+    ``over_ceiling`` holds those minus the simulator's in the same states that the tables show, None where those were
+    not measured and for the simulator itself.
     """
 
     name: str
-    regret: Metric
-    self_regret: Metric
-    top_1: Metric
-    rank_correlation: Optional[Metric]
-    over_ceiling: Optional[Difference]
-    self_over_ceiling: Optional[Difference]
+    measures: Mapping[str, Optional[Metric]]
+    over_ceiling: Mapping[str, Optional[Difference]]
     success: Metric
     measurement: str
     run_id: str
@@ -77,7 +71,7 @@ class BankAgreement:
 
 @dataclass(frozen=True)
 class BankTable:
-    """One tier: its lines by growing regret, and the agreements where there are enough world models."""
+    """One tier: its lines from the best to the worst by the headline, and agreements where enough were measured."""
 
     tier: str
     states_hash: str
@@ -116,7 +110,7 @@ def _table(
         bank_homes=bank_homes,
         episodes=len({result.episode for result in first_run.results}),
         homes=size(first_run)[1],
-        lines=tuple(sorted(lines, key=lambda line: (line.regret.value, line.name))),
+        lines=tuple(sorted(lines, key=_rank)),
         agreements=_agreements([measured[n].data for n in names], [runs[n] for n in names], resamples),
     )
 
@@ -146,20 +140,14 @@ def _one_model(first: RunIdentity, second: RunIdentity) -> bool:
 
 def _line(measured: Measured, run: RunData, ceiling: Optional[Measured], suite: Suite) -> BankLine:
     identity = run.identity
-    table = measure_table(measured.data.results)
-    regret, self_regret, top_1 = table[REGRET], table[SELF_REGRET], table[TOP_1]
-    assert regret is not None and self_regret is not None and top_1 is not None  # a complete measurement has them
+    table = measure_table(measured.data)
     beside: Mapping[str, Optional[Difference]] = {}
     if ceiling is not None and ceiling is not measured:
         beside = differences(measured.data, ceiling.data)
     return BankLine(
         name=row_name(run),
-        regret=regret,
-        self_regret=self_regret,
-        top_1=top_1,
-        rank_correlation=table[RANK],
-        over_ceiling=beside.get(REGRET),
-        self_over_ceiling=beside.get(SELF_REGRET),
+        measures={spec.name: table[spec.name] for spec in METRICS if spec.table is not None},
+        over_ceiling={s.name: beside.get(s.name) for s in METRICS if s.table is not None and s.table.paired},
         success=rate(success_sample(run.results)),
         measurement=measured.name,
         run_id=run.record.run_id,
@@ -177,17 +165,28 @@ def _agreements(banks: Sequence[RunData], runs: Sequence[RunData], resamples: in
     success = _totals([success_by_episode(run.results) for run in runs], runs[0].results)
     of_success = drawn_homes(len(success.counts), resamples, SEED + 1)
     found = []
-    for name, sign in SIGNS.items():
-        of_bank = _totals([_signed(bank.results, name, sign) for bank in banks], banks[0].results)
+    for spec in RANKING:
+        of_bank = _totals([_signed(bank.results, spec) for bank in banks], banks[0].results)
         drawn = drawn_homes(len(of_bank.counts), resamples)
         by_kendall = agreement(kendall, of_bank, success, drawn, of_success)
         by_spearman = agreement(spearman, of_bank, success, drawn, of_success)
-        found.append(BankAgreement(name, by_kendall, by_spearman))
+        found.append(BankAgreement(spec.name, by_kendall, by_spearman))
     return tuple(found)
 
 
-def _signed(results: Sequence[EpisodeResult], name: str, sign: float) -> Dict[str, float]:
-    return {result.episode: sign * float(result.metrics[name]) for result in results}
+def _rank(line: BankLine) -> Tuple[float, str]:
+    headline = line.measures[HEADLINE.name]
+    assert headline is not None  # a complete measurement has it
+    return -_sign(HEADLINE) * headline.value, line.name
+
+
+def _sign(spec: MetricSpec) -> float:
+    """Return by what a measure is multiplied, so that more of it is better."""
+    return -1.0 if spec.better == LOWER else 1.0
+
+
+def _signed(results: Sequence[EpisodeResult], spec: MetricSpec) -> Dict[str, float]:
+    return {result.episode: _sign(spec) * float(result.metrics[spec.key]) for result in results}
 
 
 def _totals(values: Sequence[Mapping[str, float]], rows: Sequence[EpisodeResult]) -> Totals:

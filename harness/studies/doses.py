@@ -31,7 +31,7 @@ from harness.scoring.dose_curves import WORDINGS, DoseCurve, DosePoint
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import CEILING
 from harness.studies.paired_differences import size
-from harness.studies.preregistration import RESOLUTION, WantedCurve, read_declared
+from harness.studies.resolution import RESOLUTION, WantedCurve, read_declared
 from harness.studies.run_selection import SELF, SPLIT, Found, Missing, by_command, command_of, find_runs, play_command
 from harness.worldmodels.planted_errors import own_settings
 from tasks.suite import Suite, load_suite

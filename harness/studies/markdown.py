@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Sequence, Tuple
 
+from harness.contracts.metrics import Column, MetricSpec
 from harness.contracts.results import Metric
 from harness.studies.all_tables import Tables
 from harness.studies.markdown_sections import (
     NOTHING,
     bank_section,
+    cell,
     code_block,
     grid,
     in_points,
@@ -20,7 +22,7 @@ from harness.studies.markdown_sections import (
     seconds,
 )
 from harness.studies.rank_agreement import Agreement, MiniTable
-from harness.studies.reference_table import RangeLine, ReferenceLine
+from harness.studies.reference_table import RangeLine, ReferenceLine, table_columns
 from harness.studies.resolution import Family
 
 
@@ -66,24 +68,28 @@ def _tiers(tables: Tables) -> Iterator[str]:
 
 
 def _references(tables: Tables) -> Iterator[str]:
+    columns = table_columns(tables.task)
+    meanings = "".join(f"; *{column.label}*: {column.meaning}" for _, column in columns if column.meaning)
     yield "## References"
     yield (
-        "Success with the agent's own stop and with the oracle's; *reached*: with the agent's own stop, some decision "
-        "ended within the goal's radius. n counts episodes times seeds. `--references` plays all of "
-        "a tier and stop rule by one command; each line's own command is below its table."
+        f"Success with the agent's own stop and with the oracle's{meanings}. n counts episodes times seeds. "
+        "`--references` plays all of a tier and stop rule by one command; each line's own command is below its table."
     )
     for tier in tables.tiers:
         lines = [line for line in tables.references if line.tier == tier.name]
         names = list(dict.fromkeys(line.name for line in lines))
         yield f"### `{tier.name}`"
-        rows = [_reference_row(name, [line for line in lines if line.name == name]) for name in names]
-        head = ["reference", "success, self-stop", "reached, self-stop", "SPL (m), self-stop", "success, oracle stop"]
-        yield grid([*head, "n", "homes"], rows) if rows else "No reference was played."
+        rows = [_reference_row(name, [line for line in lines if line.name == name], columns) for name in names]
+        own = [f"{column.label}, self-stop" for _, column in columns]
+        head = ["reference", "success, self-stop", *own, "success, oracle stop", "n", "homes"]
+        yield grid(head, rows) if rows else "No reference was played."
         if lines:
             yield code_block([line.command for line in lines])
 
 
-def _reference_row(name: str, lines: Sequence[ReferenceLine]) -> List[str]:
+def _reference_row(
+    name: str, lines: Sequence[ReferenceLine], columns: Sequence[Tuple[MetricSpec, Column]]
+) -> List[str]:
     own = next((line for line in lines if line.stop == "self"), None)
     oracle = next((line for line in lines if line.stop == "oracle"), None)
     counts = [str(line.success.n) for line in (own, oracle) if line is not None]
@@ -91,8 +97,7 @@ def _reference_row(name: str, lines: Sequence[ReferenceLine]) -> List[str]:
     return [
         f"`{name}`",
         percent(own.success if own else None),
-        percent(own.reached if own else None),
-        percent(own.spl if own else None),
+        *(cell(own.metrics.get(spec.name) if own else None, spec, column) for spec, column in columns),
         percent(oracle.success if oracle else None),
         " / ".join(dict.fromkeys(counts)),
         " / ".join(dict.fromkeys(homes)),

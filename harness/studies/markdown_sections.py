@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Iterator, List, Optional, Sequence
 
+from harness.banking.measures import METRICS
+from harness.contracts.metrics import OVER_PLANNED, SHARE, Column, MetricSpec
 from harness.contracts.results import Metric
 from harness.scoring.bank import Difference
 from harness.scoring.references import CEILING
 from harness.studies.all_tables import Tables
-from harness.studies.bank_agreement import BankLine, BankTable
+from harness.studies.bank_agreement import HEADLINE, RANKING, BankLine, BankTable
 from harness.studies.resolution import Finding
 from harness.studies.run_selection import SELF
 
@@ -24,7 +26,7 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def cells(row: Sequence[str]) -> str:
     """Return one row of a table."""
-    return f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
+    return f"| {' | '.join(text.replace('|', '/') for text in row)} |"
 
 
 def code_block(lines: Sequence[str]) -> str:
@@ -47,9 +49,10 @@ def seconds(metric: Metric) -> str:
     return with_interval(metric, 1.0, 2)
 
 
-def metres(metric: Optional[Metric]) -> str:
-    """Return metres to the millimetre with their interval."""
-    return NOTHING if metric is None else with_interval(metric, 1.0, 3)
+def cell(metric: Optional[Metric], spec: MetricSpec, column: Column) -> str:
+    """Return a metric in its column, a share per cent, with its interval."""
+    scale = 100.0 if spec.bounds == SHARE else 1.0
+    return NOTHING if metric is None else with_interval(metric, scale, column.digits)
 
 
 def with_interval(metric: Metric, scale: float, digits: int) -> str:
@@ -75,6 +78,9 @@ def p_value(p: float) -> str:
 
 HEADING = "## Overview"
 
+IN_OVERVIEW = tuple(spec for spec in RANKING if spec is HEADLINE or spec.pooling == OVER_PLANNED)
+"""The bank's headline, and its rates, in which a state without an answer counts."""
+
 
 def overview(tables: Tables) -> Iterator[str]:
     """Yield what each reference solves on each tier, and how well each tier tells world models apart."""
@@ -86,7 +92,8 @@ def overview(tables: Tables) -> Iterator[str]:
     yield (
         f"What a tier tells apart: points that `{CEILING}` solves more than others on the same episodes; rank "
         "agreement (Kendall's tau-b, number of world models) of `mini` with the other episodes, and of the decision "
-        "bank's regret and top-1 with success; what all test episodes and `mini` take on two cores."
+        f"bank's {' and '.join(spec.label for spec in IN_OVERVIEW)} with success; what all test episodes and `mini` "
+        "take on two cores."
     )
     yield _resolving(tables)
     yield (
@@ -135,8 +142,7 @@ def _resolving(tables: Tables) -> str:
                 f"`{tier.name}`",
                 *(percent(ranges.get((tier.name, other))) for other in others),
                 _agreement(mini.kendall_rest if mini else None),
-                _agreement(bank.get("regret_m")),
-                _agreement(bank.get("top_1")),
+                *(_agreement(bank.get(spec.name)) for spec in IN_OVERVIEW),
                 f"{cost.hours:.2f} h, {cost.mini_minutes:.1f} min" if cost else NOTHING,
             ]
         )
@@ -144,8 +150,7 @@ def _resolving(tables: Tables) -> str:
         "tier",
         *(f"− `{other}`" for other in others),
         "`mini`",
-        "bank, regret",
-        "bank, top-1",
+        *(f"bank, {spec.label}" for spec in IN_OVERVIEW),
         f"`{CEILING}` takes",
     ]
     return grid(head, rows)
@@ -171,7 +176,8 @@ def _agreement(metric: Optional[Metric]) -> str:
     return NOTHING if metric is None else f"{ratio(metric)}, {metric.n}"
 
 
-NAMES = {"regret_m": "regret", "self_regret_m": "regret, may stay", "top_1": "top-1"}
+COLUMNS = tuple((spec, spec.table) for spec in METRICS if spec.table is not None)
+LABELS = {spec.name: spec.label for spec in METRICS}
 
 
 def bank_section(tables: Tables) -> Iterator[str]:
@@ -198,29 +204,26 @@ def _table(table: BankTable) -> Iterator[str]:
         f"episodes in {table.homes} homes."
     )
     if table.agreements:
-        rows = [[NAMES[a.measure], ratio(a.kendall), ratio(a.spearman), str(a.kendall.n)] for a in table.agreements]
+        rows = [[LABELS[a.measure], ratio(a.kendall), ratio(a.spearman), str(a.kendall.n)] for a in table.agreements]
         yield grid(["success with", "Kendall's tau-b", "Spearman's rho", "world models"], rows)
-    beside = ["− `gtsim`, m", "p"]
-    head = ["world model", "regret, m", *beside, "regret, may stay, m", *beside, "top-1", "order", "success"]
-    yield grid(head, [_row(line) for line in table.lines])
+    head = ["world model"]
+    for spec, column in COLUMNS:
+        unit = f", {spec.unit}" if spec.unit and spec.bounds != SHARE else ""
+        head += [f"{column.label}{unit}", *([f"− `{CEILING}`{unit}", "p"] if column.paired else [])]
+    yield grid([*head, "success"], [_row(line) for line in table.lines])
     yield code_block([line.commands[0] for line in table.lines])
 
 
 def _row(line: BankLine) -> List[str]:
-    return [
-        f"`{line.name}`",
-        metres(line.regret),
-        *_beside(line.over_ceiling),
-        metres(line.self_regret),
-        *_beside(line.self_over_ceiling),
-        percent(line.top_1),
-        ratio(line.rank_correlation),
-        percent(line.success),
-    ]
+    row = [f"`{line.name}`"]
+    for spec, column in COLUMNS:
+        row.append(cell(line.measures[spec.name], spec, column))
+        row += _beside(line.over_ceiling[spec.name], spec, column) if column.paired else []
+    return [*row, percent(line.success)]
 
 
-def _beside(difference: Optional[Difference]) -> List[str]:
+def _beside(difference: Optional[Difference], spec: MetricSpec, column: Column) -> List[str]:
     """Return the cells of a paired difference and its p-value."""
     if difference is None:
         return [NOTHING, NOTHING]
-    return [metres(difference.value), p_value(difference.p)]
+    return [cell(difference.value, spec, column), p_value(difference.p)]

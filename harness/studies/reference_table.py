@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
+from harness.contracts.metrics import Column, MetricSpec
 from harness.contracts.results import Metric
 from harness.records.roots import trajectory_root
 from harness.scoring.data import RunData
-from harness.scoring.metrics import metrics_table
+from harness.scoring.metrics import metric_of, rate, success_sample
 from harness.scoring.references import CEILING
 from harness.studies.paired_differences import lead, size
-from harness.studies.preregistration import WantedRange
+from harness.studies.resolution import WantedRange
 from harness.studies.run_selection import ORACLE, SELF, Found, Missing, command_of, play_command
+from tasks.registry import load_task
 from tasks.suite import PANORAMA, PERSPECTIVE
 
 UNIFORM = "uniform"
@@ -25,14 +27,13 @@ RIVALS = {PANORAMA: ("none", "warp"), PERSPECTIVE: ("none", "warp-front")}
 
 @dataclass(frozen=True)
 class ReferenceLine:
-    """One reference on one tier with one stop rule; ``reached``: some decision ended within the goal's radius."""
+    """One reference on one tier with one stop rule; ``metrics`` by name, those that have a column in the tables."""
 
     tier: str
     name: str
     stop: str
     success: Metric
-    reached: Optional[Metric]
-    spl: Optional[Metric]
+    metrics: Mapping[str, Metric]
     homes: int
     seeds: Tuple[int, ...]
     run_id: str
@@ -71,6 +72,12 @@ def reference_lines(found: Found, missing: List[Missing]) -> Tuple[ReferenceLine
     return tuple(lines)
 
 
+def table_columns(task: str) -> Tuple[Tuple[MetricSpec, Column], ...]:
+    """Return the metrics of a task that have a column in the tables, by name."""
+    specs = sorted(load_task(task).metrics, key=lambda spec: spec.name)
+    return tuple((spec, spec.table) for spec in specs if spec.table is not None)
+
+
 def range_lines(found: Found, wanted: Sequence[WantedRange]) -> Tuple[RangeLine, ...]:
     """Return the simulator's lead over the tier's baseline and over `RIVALS`, where both were played."""
     least = {(each.tier, SELF, each.over): each.points / 100.0 for each in wanted}
@@ -87,15 +94,14 @@ def range_lines(found: Found, wanted: Sequence[WantedRange]) -> Tuple[RangeLine,
 
 
 def _line(name: str, run: RunData, found: Found) -> ReferenceLine:
-    metrics = metrics_table(run.results)
+    tabled = {spec.name: metric_of(run.results, spec) for spec, _ in table_columns(found.suite.task)}
     identity = run.identity
     return ReferenceLine(
         tier=identity.tier,
         name=name,
         stop=identity.stop,
-        success=metrics["success_rate"],
-        reached=metrics.get("reached_rate"),
-        spl=metrics.get("spl_m"),
+        success=rate(success_sample(run.results)),
+        metrics={name: metric for name, metric in tabled.items() if metric is not None},
         homes=size(run)[1],
         seeds=identity.seeds,
         run_id=run.record.run_id,

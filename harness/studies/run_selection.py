@@ -108,7 +108,7 @@ def sound_run(folder: RunFolder, reason_of: Callable[[RunFolder], str]) -> Tuple
     found = audit(folder, with_files=folder.episodes.exists())
     if found.findings.damage:
         return None, f"{DAMAGED}: {found.findings.damage[0]}"
-    return checked_run(folder, found.rows, found.findings), ""
+    return checked_run(folder, found.rows, found.findings, found.metrics), ""
 
 
 def _folders(roots: Sequence[Path]) -> Tuple[Tuple[RunFolder, ...], Tuple[PassedFolder, ...]]:

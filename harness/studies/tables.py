@@ -22,7 +22,7 @@ from harness.studies.all_tables import Tables, make_tables
 from harness.studies.markdown import page
 from tasks.suite import load_suite
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def as_plain(tables: Tables) -> Dict[str, Any]:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.wrong_fields import wrong_fields
-from harness.worldmodels.file_hashes import Progress, hash_files, quiet
+from harness.worldmodels.digests import Progress, hash_files, quiet
 from harness.worldmodels.file_limits import parse_yaml
 from harness.worldmodels.hub_cache import weight_files
 

@@ -6,6 +6,7 @@ Adding a world model is adding a folder. This module is the edge where files are
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Collection, Literal, Mapping, Optional, Sequence, Union
@@ -17,7 +18,7 @@ from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import wrong_fields
-from harness.runtimes.specs import WORLD_MODEL, ServiceSpec
+from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 from harness.worldmodels.entry_point_process import reason_of
 from harness.worldmodels.file_limits import parse_toml
 from harness.worldmodels.installed import BrokenPlugin, installed_plugins
@@ -210,6 +211,7 @@ def check_fields(fields: Mapping[str, Any], source: str) -> None:
         raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Choose another value.") from error
 
 
+@functools.lru_cache(maxsize=64)
 def _parse(content: bytes, source: str) -> _PluginFile:
     try:
         if len(content) > MAX_BYTES:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.observations import RGB, View
 from harness.contracts.portable import PI, exp, sincos
-from harness.worldmodels.resizing import resize
+from harness.worldmodels.panorama import resize
 
 _WEIGHT_BITS = 15
 _KEPT_BITS = 8

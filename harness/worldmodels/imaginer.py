@@ -20,9 +20,8 @@ from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
 from harness.wire.sdk import Environment, Imagining, MotionErrors, require
 from harness.worldmodels.conditioning import Conditioning, conditioning_of, pose_before
 from harness.worldmodels.folding import FoldedCandidate, FrameSource, PlannedRollout, SharedRollouts, fold, share
-from harness.worldmodels.panorama import front_crop, roll
+from harness.worldmodels.panorama import front_crop, resize, resized_view, roll
 from harness.worldmodels.planted_errors import NOTHING, PlantedErrors
-from harness.worldmodels.resizing import resize, resized_view
 
 Imagined = Mapping[int, View]
 """The imagined views of one candidate by frame index: exactly the wanted frames, each with the camera that sees it.

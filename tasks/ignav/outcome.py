@@ -12,12 +12,38 @@ from harness.contracts.cameras import Pose, quaternion_to_yaw
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.judgements import Judgement
+from harness.contracts.metrics import HIGHER, LOWER, NOT_NEGATIVE, OVER_PLANNED, PERCENT, SHARE, Column, MetricSpec
 from harness.contracts.results import StepRecord
 from harness.contracts.trajectories import Trajectory
-from harness.planning import gap
+from harness.planning import common_metrics
 
 SLACK_M = 0.05
 """How much shorter than the straight line a walkable distance may be: some simulators put its ends onto their mesh."""
+
+
+METRICS = (
+    MetricSpec(
+        "spl", "SPL, in actions", "Success weighted by shortest / taken actions; turns count.",
+        "", 3, HIGHER, OVER_PLANNED, SHARE, column=Column("SPL", 2, "in actions"),
+    ),
+    MetricSpec(
+        "spl_m", "SPL, in metres", "Success weighted by shortest / taken path length.",
+        "", 3, HIGHER, OVER_PLANNED, SHARE, table=Column("SPL (m)", 1),
+    ),
+    MetricSpec(
+        "reached_rate", "Reached", "Some decision ended within the goal's radius, wherever the agent ended.",
+        PERCENT, 1, HIGHER, OVER_PLANNED, SHARE, key="reached",
+        table=Column("reached", 1, "with the agent's own stop, some decision ended within the goal's radius"),
+    ),
+    MetricSpec(
+        "path_m", "Path length", "Metres walked.", "m", bounds=NOT_NEGATIVE, column=Column("Path", 2, "metres walked")
+    ),
+    MetricSpec(
+        "final_distance_m", "Final distance", "Geodesic distance to the goal at the end.", "m", better=LOWER,
+        bounds=NOT_NEGATIVE, column=Column("End", 2, "geodesic distance to the goal at the end", paired=True),
+    ),
+)  # fmt: skip
+"""What image-goal navigation measures beside success and what every task has (`harness.planning.common_metrics`)."""
 
 
 def is_solved(episode: Episode, final_distance_m: float) -> bool:
@@ -34,23 +60,15 @@ def measure(episode: Episode, trajectory: Trajectory) -> Dict[str, float]:
     success = float(trajectory.solved)
     steps = _steps(trajectory)
     path_m = _path_length([trajectory.start, *(step.pose for step in steps)])
-    metrics = {
+    return {
         "success": success,
         "spl": success * episode.reference_actions / max(len(steps), episode.reference_actions),
         "spl_m": success * episode.geodesic_m / max(path_m, episode.geodesic_m),
         "path_m": path_m,
-        "actions": float(len(steps)),
-        "decisions": float(len(trajectory.decisions)),
-        "rollouts": float(sum(decision.rollouts for decision in trajectory.decisions)),
-        "collisions": float(sum(step.collided for step in steps)),
         "final_distance_m": trajectory.final_distance_m,
         "reached": float(min(distances_m(trajectory)) <= episode.radius_m),
+        **common_metrics.measure(trajectory),
     }
-    for name in gap.NAMES:
-        values = [step.gap[name] for d in trajectory.decisions for step in d.moving_steps() if name in step.gap]
-        if values:
-            metrics[f"gap_{name}"] = sum(values) / len(values)
-    return metrics
 
 
 def distances_m(trajectory: Trajectory) -> Tuple[float, ...]:

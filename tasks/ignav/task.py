@@ -21,10 +21,10 @@ from harness.planning.references.truth import TrueDistances
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment, Navigation, Rendering, require
 from harness.worldmodels.imaginer import Imaginer
-from tasks.ignav.outcome import is_solved, judge, measure
+from tasks.ignav.outcome import METRICS, is_solved, judge, measure
 from tasks.suite import Tier
 
-__all__ = ["NEEDS", "SUMMARY", "judge", "measure", "parts_of", "play_episode"]
+__all__ = ["METRICS", "NEEDS", "SUMMARY", "judge", "measure", "parts_of", "play_episode"]
 
 SUMMARY = "Image-goal navigation: reach the place where the goal view was taken."
 

@@ -21,7 +21,9 @@ EPISODES = 4
 def written_run(root: Path, wm: str = "warp", run_id: str = "run", seeds: str = "0", old: bool = False) -> RunFolder:
     """Write a complete run: every other episode is solved; ``old``: as before digests of records and plan."""
     plan = make_plan(RunOptions(wm, "ignav", suite="embedded-v1", episodes=str(EPISODES), seeds=seeds))
-    folder = RunFolder.create(root, plan.identity, plan.execution(), Provenance(1.79e9, (), {}, {}, ""), run_id)
+    folder = RunFolder.create(
+        root, plan.identity, plan.execution(), Provenance(1.79e9, (), {}, {}, ""), run_id, plan.metrics
+    )
     with folder.lock():
         journal = folder.journal_to_write()
         for number, row in enumerate(journal.rows()):

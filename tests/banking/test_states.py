@@ -15,7 +15,7 @@ from harness.contracts.errors import SpecMismatch
 from harness.planning import registry
 from harness.planning.bank_states import choose
 from harness.planning.config import PartConfig
-from harness.runtimes.specs import ServiceSpec
+from harness.runtimes.service import ServiceSpec
 from tasks.bank_files import read_bank
 from tests.banking.toy_bank import parts_of, toy_states, toy_suite, write_toy_bank
 from tests.planning.toy import CopyImaginer

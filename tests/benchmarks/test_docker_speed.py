@@ -25,8 +25,7 @@ from harness.running.make_plan import make_plan
 from harness.running.plan import PhaseDeadlines, RunPlan
 from harness.running.run_options import RunOptions
 from harness.running.services import start
-from harness.runtimes.service import Service
-from harness.runtimes.specs import ServiceSpec
+from harness.runtimes.service import Service, ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient
 
 pytest.importorskip("numba")

@@ -30,7 +30,7 @@ from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import RolloutRequest
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
-from harness.worldmodels.overrides import override
+from harness.worldmodels.preparing import override
 
 SHARED_VIEW = 0
 
@@ -201,7 +201,7 @@ def through_service(entry: CatalogEntry, manifest: ModelManifest, requests: list
 def service(entry: CatalogEntry) -> Iterator[Any]:
     """Start the service of ``entry``, and stop it afterwards."""
     from harness.runtimes.process import start_process
-    from harness.runtimes.specs import ServiceLimits
+    from harness.runtimes.service import ServiceLimits
     from harness.wire.client import Deadlines, WorldModelClient
 
     log = Path(f"/tmp/zoo_speed-{entry.manifest.name}.log")

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.contracts.errors import WiwError
 from harness.runtimes.docker_service import start_container
-from harness.runtimes.specs import ServiceLimits, ServiceSpec
+from harness.runtimes.service import ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, WorldModelClient
 from tests.docker.harness_process import read_spec
 from tests.docker.services_spec import REQUEST

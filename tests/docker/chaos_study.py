@@ -27,7 +27,7 @@ from typing import Any
 from harness.runtimes.docker_engine import Engine, connect, image_id
 from harness.runtimes.docker_folder import reap_stale_containers
 from harness.runtimes.images.declared import own_reference
-from harness.runtimes.specs import ContainerSpec
+from harness.runtimes.service import ContainerSpec
 from tests.docker import small_image
 from tests.docker.conftest import LIMITS
 from tests.docker.engine_relay import EngineRelay

@@ -9,7 +9,7 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.runtimes.docker_engine import Engine, connect, image_id
-from harness.runtimes.specs import ContainerLimits, ContainerSpec, ServiceSpec
+from harness.runtimes.service import ContainerLimits, ContainerSpec, ServiceSpec
 from tests.docker import small_image
 from tests.docker.services_spec import service_spec
 

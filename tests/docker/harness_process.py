@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from harness.runtimes.docker_service import start_container
-from harness.runtimes.specs import ContainerLimits, ContainerSpec, ServiceLimits, ServiceSpec
+from harness.runtimes.service import ContainerLimits, ContainerSpec, ServiceLimits, ServiceSpec
 
 
 def read_spec(text: str) -> ServiceSpec:

@@ -10,7 +10,7 @@ from harness.contracts.actions import FORWARD, Candidate, Primitive
 from harness.contracts.cameras import PINHOLE, Camera
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import RolloutRequest
-from harness.runtimes.specs import WORLD_MODEL, ContainerSpec, ServiceSpec
+from harness.runtimes.service import WORLD_MODEL, ContainerSpec, ServiceSpec
 
 CAMERA = Camera("front", PINHOLE, 8, 8, 90.0, 1.25)
 REQUEST = RolloutRequest(0, 0, np.full((8, 8, 3), 7, np.uint8), CAMERA, Candidate((Primitive(FORWARD, 0.2),)), (1,))

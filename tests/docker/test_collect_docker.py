@@ -14,15 +14,15 @@ import pytest
 
 from harness.collecting.dataset_writer import finish
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.placement import Machine
 from harness.collecting.plan import Recorded
+from harness.collecting.services import Machine
 from harness.collecting.validate import check_dataset
 from harness.collecting.walk_service import WalkService
 from harness.collecting.worker import record
 from harness.contracts.errors import ServiceError
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.environments import find_environment
-from harness.runtimes.specs import ContainerSpec
+from harness.runtimes.service import ContainerSpec
 from tasks.suite import load_suite
 from tests.collecting.toy import PLAN
 from tests.docker.small_image import ROOT, _files

@@ -21,9 +21,8 @@ from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import OWNER, Engine, owner_labels, read_image_file, repo_digest, scope
 from harness.runtimes.docker_folder import SOCKET_ROOT, reap_stale_containers
 from harness.runtimes.docker_service import ContainerService, start_container
-from harness.runtimes.service import start_service
+from harness.runtimes.service import ContainerSpec, Mount, ServiceLimits, ServiceSpec, start_service
 from harness.runtimes.sockets import process_start_time, processes_naming
-from harness.runtimes.specs import ContainerSpec, Mount, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, WorldModelClient
 from tests.docker.conftest import MIB, MakeSpec
 from tests.docker.services_spec import REQUEST

@@ -30,7 +30,7 @@ from harness.running.plan import RunPlan
 from harness.running.run_options import RunOptions
 from harness.runtimes.docker_engine import Engine
 from harness.runtimes.docker_folder import SOCKET_ROOT
-from harness.runtimes.specs import ContainerLimits
+from harness.runtimes.service import ContainerLimits
 from harness.worldmodels.plugin_images import choose_model
 from tasks.suite import load_suite
 from tests.docker import probe_image, small_image

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from harness.runtimes.sandbox import describe_limits
-from harness.runtimes.specs import ContainerLimits
+from harness.runtimes.service import ContainerLimits
 from tests.docker.probe_plugin import cheats
 from tests.docker.probe_plugin.escapes import PROBES
 from tests.docker.probe_plugin.place import KINDS

@@ -23,7 +23,7 @@ import pytest
 
 from harness.runtimes.docker_engine import Engine, image_id, owner_labels
 from harness.runtimes.docker_service import start_container
-from harness.runtimes.specs import ContainerLimits, ContainerSpec, ServiceLimits
+from harness.runtimes.service import ContainerLimits, ContainerSpec, ServiceLimits
 from harness.wire.client import Deadlines, WorldModelClient
 from tests.docker import probe_image, small_image
 from tests.docker.conftest import MIB

@@ -16,8 +16,8 @@ from harness.runtimes.docker_engine import Engine, image_id
 from harness.runtimes.docker_folder import SOCKET_ROOT
 from harness.runtimes.docker_service import ContainerService, start_container
 from harness.runtimes.sandbox import NOBODY
+from harness.runtimes.service import ContainerLimits, ContainerSpec, ServiceLimits, ServiceSpec
 from harness.runtimes.sockets import reap_stale
-from harness.runtimes.specs import ContainerLimits, ContainerSpec, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, WorldModelClient
 from tests.docker import probe_image, small_image
 from tests.docker.conftest import MIB

@@ -22,7 +22,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import NotNavigable, Refusal
 from harness.contracts.observations import ViewRequest
 from harness.runtimes.process import start_process
-from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
+from harness.runtimes.service import ENVIRONMENT, ServiceLimits, ServiceSpec
 from harness.wire.client import EnvironmentClient
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.images.embedded.tiny_home import tiny_home

@@ -140,5 +140,5 @@ def test_a_score_that_decides_refuses_an_lpips_that_does_not_run(
 
 def test_the_trial_says_which_measures_can_be_taken() -> None:
     tried = gap.trial()
-    assert set(tried) == set(gap.NAMES) and tried["ssim"] == tried["psnr"] == ""
+    assert set(tried) == {spec.name for spec in gap.METRICS} and tried["ssim"] == tried["psnr"] == ""
     assert (tried["lpips"] == "") == (lpips_metric.missing_part() is None)

@@ -21,7 +21,7 @@ def write_run(root: Path, run: RunData, with_files: int = 1_000_000, with_pictur
     """Write a synthetic run as a folder; only the first ``with_files`` played episodes keep their files, and only the
     first ``with_pictures`` of them more than their trajectory."""
     record = run.record
-    folder = RunFolder.create(root, record.identity, record.execution, record.provenance, record.run_id)
+    folder = RunFolder.create(root, record.identity, record.execution, record.provenance, record.run_id, record.metrics)
     with folder.lock():
         journal = folder.journal_to_write()
         for number, row in enumerate(run.rows):

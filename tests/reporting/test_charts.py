@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from harness.reporting.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, gap_chart
 from harness.scoring.gap import GapRow, gaps
+from tests.scoring.synthetic import METRICS
+
+SPECS = {spec.name: spec for spec in METRICS}
 
 
 def rows(values: list[tuple[bool, float]], name: str) -> list[GapRow]:
@@ -18,7 +21,7 @@ def rows(values: list[tuple[bool, float]], name: str) -> list[GapRow]:
 @given(st.lists(st.tuples(st.booleans(), st.floats(-0.2, 1.0)), min_size=1, max_size=30))
 @settings(max_examples=50, deadline=None)
 def test_points_lie_inside_the_frame(values: list[tuple[bool, float]]) -> None:
-    chart = gap_chart(gaps(rows(values, "ssim"))["ssim"])
+    chart = gap_chart(gaps(rows(values, "ssim"), METRICS)["ssim"], SPECS["ssim"])
     assert chart is not None
     for point in (point for series in chart.series for point in series.points):
         assert LEFT <= point.x <= WIDTH - RIGHT
@@ -27,7 +30,7 @@ def test_points_lie_inside_the_frame(values: list[tuple[bool, float]]) -> None:
 
 def test_equal_values_have_an_axis_with_distinct_labels() -> None:
     for name, value in (("ssim", 1.0), ("psnr", 100.0)):
-        chart = gap_chart(gaps(rows([(True, value)] * 8, name))[name])
+        chart = gap_chart(gaps(rows([(True, value)] * 8, name), METRICS)[name], SPECS[name])
         assert chart is not None
         texts = [text for _, text in chart.y_ticks]
         assert 2 <= len(texts) == len(set(texts)) <= 8

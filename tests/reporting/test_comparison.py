@@ -24,7 +24,7 @@ from tests.reporting.chromium import dump_dom, needs_chromium, ready_ms
 from tests.reporting.synthetic_folder import write_run
 from tests.scoring.synthetic import synthetic_run
 
-NUMBERS = Label("", "", "number", 1, "")
+NUMBERS = Label("", "", 1)
 
 
 def two_runs(root: Path) -> Tuple[RunFolder, ...]:

@@ -14,7 +14,7 @@ import pytest
 
 import harness.reporting.report as report_module
 from harness.records.folder import RunFolder
-from harness.reporting.embedding import embedded_json, embedded_pictures, within
+from harness.reporting.details import embedded_json, embedded_pictures, within
 from harness.reporting.report import write_report
 from harness.scoring.data import RunData
 from harness.scoring.summary import Context, as_results
@@ -81,7 +81,7 @@ def test_names_and_errors_are_escaped(tmp_path: Path) -> None:
     row = dataclasses.replace(broken, result=dataclasses.replace(broken.result, error=EVIL))
     identity = dataclasses.replace(run.identity, wm=EVIL, planner=EVIL, specs={EVIL: EVIL})
     record = dataclasses.replace(run.record, identity=identity)
-    evil = RunData(record, (*run.rows[:-1], row), run.trajectory)
+    evil = RunData(record, (*run.rows[:-1], row), run.trajectory, metrics=run.metrics)
     reference = {EVIL + "2": synthetic_run("none", homes=3, per_home=2)}
     page = write_report(write_run(tmp_path, evil), Context(reference, {}, "none", 0)).report.read_text("utf-8")
     assert "<script>alert" not in page

@@ -14,7 +14,7 @@ from harness.running import services
 from harness.running.services import SCENES_IN_CONTAINER, Placement, plan_environment, scenes_folder
 from harness.runtimes import environments
 from harness.runtimes.images.declared import own_reference
-from harness.runtimes.specs import Mount
+from harness.runtimes.service import Mount
 from images.embedded.navigation import AGENT_HEIGHT_M, STEP_HEIGHT_M
 from images.habitat.options import navmesh_settings
 from tasks.suite import load_suite

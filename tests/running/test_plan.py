@@ -16,7 +16,7 @@ from harness.running import runs
 from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, Starting, decode, encode
 from harness.running.plan import PhaseDeadlines, check_suite, decode_plan, encode_plan
 from harness.running.progress import exit_code, exit_code_of
-from harness.runtimes.specs import ContainerSpec, Mount, ServiceSpec
+from harness.runtimes.service import ContainerSpec, Mount, ServiceSpec
 from tests.running import fake
 
 START = fake.episodes(1)[0].start

@@ -15,7 +15,7 @@ from harness.records.identity import ImageRecord
 from harness.running import run_images, runs, services
 from harness.running.services import Placement, plan_environment, plan_world_model
 from harness.runtimes.images.declared import own_reference
-from harness.runtimes.specs import Mount
+from harness.runtimes.service import Mount
 from harness.worldmodels.catalog import BUILT_IN, load_catalog
 from harness.worldmodels.plugin_images import choose_model
 from tasks.suite import load_suite

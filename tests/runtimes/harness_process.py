@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from harness.runtimes.process import start_process
-from harness.runtimes.specs import ServiceLimits, ServiceSpec
+from harness.runtimes.service import ServiceLimits, ServiceSpec
 
 if __name__ == "__main__":
     service = start_process(ServiceSpec(**json.loads(sys.argv[1])), ServiceLimits(), Path(sys.argv[2]))

@@ -8,7 +8,7 @@ import pytest
 
 from harness.runtimes.docker_exits import ContainerEnd, describe_end, ended_container_error, find_cause, start_error
 from harness.runtimes.exits import ServiceLog
-from harness.runtimes.specs import ContainerSpec
+from harness.runtimes.service import ContainerSpec
 
 CONTAINER = ContainerSpec("somebody/model:1", "sha256:abc")
 

@@ -13,7 +13,7 @@ import pytest
 from harness.contracts.errors import Refusal, ServiceError
 from harness.runtimes import docker_folder
 from harness.runtimes.docker_folder import ContainerFolder
-from harness.runtimes.specs import WORLD_MODEL, ContainerSpec, ServiceSpec
+from harness.runtimes.service import WORLD_MODEL, ContainerSpec, ServiceSpec
 from harness.wire.channel import check_socket
 from harness.wire.host import LEASE_NAME, is_locked, read_spec
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.runtimes.exits import ServiceLog, describe_exit, died_error, late_error, refusal_of
-from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL
+from harness.runtimes.service import ENVIRONMENT, WORLD_MODEL
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import RolloutRequest
 from harness.runtimes import process
 from harness.runtimes.process import RunningService, start_process
+from harness.runtimes.service import WORLD_MODEL, ServiceLimits, ServiceSpec
 from harness.runtimes.sockets import lock_of, process_start_time, processes_naming
-from harness.runtimes.specs import WORLD_MODEL, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, WorldModelClient
 
 HERE = Path(__file__).parent

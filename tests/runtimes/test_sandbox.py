@@ -11,7 +11,7 @@ import pytest
 from harness.contracts.errors import Refusal
 from harness.runtimes import seccomp
 from harness.runtimes.sandbox import FIRST_USER, NOBODY, USERS, container_user, creation_arguments, host_arguments
-from harness.runtimes.specs import ENVIRONMENT, WORLD_MODEL, ContainerLimits, ContainerSpec, Mount
+from harness.runtimes.service import ENVIRONMENT, WORLD_MODEL, ContainerLimits, ContainerSpec, Mount
 
 PLUGIN = ContainerSpec("somebody/model:1", "sha256:abc")
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.runtimes import exits
 from harness.runtimes.exits import ServiceLog, StartProgress
-from harness.runtimes.specs import ServiceLimits
+from harness.runtimes.service import ServiceLimits
 
 
 class Clock:

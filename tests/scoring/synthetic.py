@@ -22,6 +22,9 @@ from harness.records.journal import JournalRow
 from harness.scoring.data import RunData
 from harness.worldmodels.catalog import load_catalog
 from tasks.ignav.outcome import measure
+from tasks.registry import load_task
+
+METRICS = load_task("ignav").metrics
 
 
 def clustered_outcomes(
@@ -80,7 +83,7 @@ def synthetic_record(wm: str, episodes: Tuple[Episode, ...], **changes: Any) -> 
         episodes=episodes,
     )
     provenance = Provenance(1.79e9, ("python", "benchmark.py", "--wm", wm), {"python": "3.11.2"}, {"cores": 2}, "abc")
-    return RunRecord(1, f"{wm}-ignav-easy", dataclasses.replace(identity, **changes), {}, provenance)
+    return RunRecord(1, f"{wm}-ignav-easy", dataclasses.replace(identity, **changes), {}, provenance, METRICS)
 
 
 def synthetic_run(
@@ -107,7 +110,7 @@ def synthetic_run(
             result = EpisodeResult(episode.id, episode.home, 0, ERROR, {}, "", message)
         rows.append(JournalRow(key, number, 1, result, 1.79e9))
     record = synthetic_record(wm, episodes, **changes)
-    return RunData(record, tuple(rows), lambda row: trajectories.get(row.key))
+    return RunData(record, tuple(rows), lambda row: trajectories.get(row.key), metrics=METRICS)
 
 
 def synthetic_trajectory(

@@ -23,7 +23,7 @@ def suite(tmp_path: Path) -> Suite:
 
 def test_each_measure_is_a_mean_with_the_interval_over_homes(suite: Suite, tmp_path: Path) -> None:
     run = load_run(write_small_bank(tmp_path, suite, "warp", regrets(0.2)))
-    table = measure_table(run.results)
+    table = measure_table(run)
     regret = table["regret_m"]
     assert regret is not None and regret.value == pytest.approx(np.mean(regrets(0.2))) and regret.n == 40
     sample = Sample.of(list(regrets(0.2)), [result.home for result in run.results])
@@ -34,7 +34,7 @@ def test_each_measure_is_a_mean_with_the_interval_over_homes(suite: Suite, tmp_p
 
 def test_a_state_in_error_counts_as_a_wrong_choice_and_has_no_regret(suite: Suite, tmp_path: Path) -> None:
     run = load_run(write_small_bank(tmp_path, suite, "warp", (0.0,) * 40, broken=10))
-    table = measure_table(run.results)
+    table = measure_table(run)
     top_1, regret = table["top_1"], table["regret_m"]
     assert top_1 is not None and (top_1.value, top_1.n) == (0.75, 40)
     assert regret is not None and (regret.value, regret.n) == (0.0, 30)
@@ -44,7 +44,7 @@ def test_a_state_in_error_counts_as_a_wrong_choice_and_has_no_regret(suite: Suit
 
 def test_a_reference_that_scores_nothing_ranks_nothing(suite: Suite, tmp_path: Path) -> None:
     run = load_run(write_small_bank(tmp_path, suite, "none", regrets(1.0), ranked=False))
-    table = measure_table(run.results)
+    table = measure_table(run)
     assert table["rank_correlation"] is None
     assert as_results(run, table)["measures"]["rank_correlation"] is None
     other = load_run(write_small_bank(tmp_path, suite, "warp", regrets(0.5)))
@@ -58,7 +58,7 @@ def test_a_difference_is_paired_and_turns_with_its_sides(suite: Suite, tmp_path:
     assert there is not None and back is not None
     assert there.value.value == pytest.approx(0.1 * np.mean(regrets(1.0))) == pytest.approx(-back.value.value)
     assert there.homes == 10 and there.p == back.p == pytest.approx(2 / 2**10)
-    alone = measure_table(worse.results)["regret_m"]
+    alone = measure_table(worse)["regret_m"]
     assert alone is not None
     assert there.value.high - there.value.low < alone.high - alone.low  # pairing takes out what a state costs anybody
 

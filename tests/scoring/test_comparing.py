@@ -34,7 +34,7 @@ def run_of(wm: str, states: Sequence[str], seeds: Tuple[int, ...] = (0,), **chan
         metrics = numbers if state in (OK, FAILED) else {}
         result = EpisodeResult(episode.id, episode.home, seed, state, metrics, "")
         rows.append(JournalRow(EpisodeKey("ignav", "easy", episode.id, seed), number, 1, result, None))
-    return RunData(record, tuple(rows))
+    return RunData(record, tuple(rows), metrics=record.metrics)
 
 
 def states(solved_each: int, of: int = 10, n: int = HOMES * PER_HOME) -> List[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.contracts.results import ERROR, FAILED, OK, PLANNED, TIMEOUT, EpisodeResult
 from harness.scoring.metrics import metrics_table, state_counts, timings_table
+from tests.scoring.synthetic import METRICS
 
 
 def result(state: str, home: str = "a", **metrics: float) -> EpisodeResult:
@@ -24,7 +25,7 @@ RESULTS = (
 
 
 def test_errors_timeouts_and_pending_count_as_not_solved() -> None:
-    table = metrics_table(RESULTS)
+    table = metrics_table(RESULTS, METRICS)
     assert table["success_rate"].value == pytest.approx(1 / 5)
     assert table["success_rate"].n == 5
     assert table["spl"].value == pytest.approx(0.8 / 5)
@@ -32,17 +33,17 @@ def test_errors_timeouts_and_pending_count_as_not_solved() -> None:
 
 
 def test_lengths_are_means_over_played_episodes() -> None:
-    path = metrics_table(RESULTS)["path_m"]
+    path = metrics_table(RESULTS, METRICS)["path_m"]
     assert (path.value, path.n) == (4.0, 2)
 
 
 def test_metrics_of_a_broken_episode_are_ignored() -> None:
     lying = dataclasses.replace(RESULTS[2], metrics={"spl": 1.0, "path_m": 0.0, "reached": 1.0, "success": 1.0})
-    assert metrics_table((*RESULTS[:2], lying, *RESULTS[3:])) == metrics_table(RESULTS)
+    assert metrics_table((*RESULTS[:2], lying, *RESULTS[3:]), METRICS) == metrics_table(RESULTS, METRICS)
 
 
 def test_an_unreported_metric_is_absent_not_zero() -> None:
-    assert "spl_m" not in metrics_table(RESULTS)
+    assert "spl_m" not in metrics_table(RESULTS, METRICS)
 
 
 def test_states_add_up_to_planned() -> None:

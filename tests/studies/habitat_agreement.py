@@ -26,7 +26,7 @@ from harness.contracts.errors import NotNavigable
 from harness.contracts.folders import cache_root
 from harness.contracts.observations import View, ViewRequest
 from harness.runtimes.process import start_process
-from harness.runtimes.specs import ENVIRONMENT, ServiceLimits, ServiceSpec
+from harness.runtimes.service import ENVIRONMENT, ServiceLimits, ServiceSpec
 from harness.wire.client import Deadlines, EnvironmentClient
 from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import EnvironmentImaginer

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.banking.measures import METRICS
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.results import ERROR, FAILED, OK, DecisionRecord, EpisodeResult
@@ -60,7 +61,7 @@ def write_small_bank(
     )  # fmt: skip
     named = name or f"bank-{tier}-{wm}-{digest([dict(overrides or {}), created_at])[:6]}"
     provenance = Provenance(created_at, ("benchmark.py",), {}, {}, "abcdef")
-    folder = RunFolder.create(root / named, identity, {"workers": 1}, provenance, STATES)
+    folder = RunFolder.create(root / named, identity, {"workers": 1}, provenance, STATES, METRICS)
     with folder.lock():
         journal = folder.journal_to_write()
         for number, row in enumerate(folder.rows()):

@@ -21,7 +21,7 @@ from harness.studies.all_tables import Tables, make_tables
 from tasks.suite import Split, Suite, load_suite
 from tasks.suite_files import write_episodes, write_json
 from tests.records.written import write_trajectory
-from tests.scoring.synthetic import known_manifest, synthetic_result, synthetic_trajectory
+from tests.scoring.synthetic import METRICS, known_manifest, synthetic_result, synthetic_trajectory
 
 TIERS = ("precise", "detour")
 HOMES, PER_HOME = 30, 4
@@ -144,7 +144,7 @@ def write_small_run(
     identity = replace(identity, **(changes or {}))
     named = run_id or f"{tier}-{stop}-{wm}-{digest([manifest, seeds, created_at])[:6]}"
     provenance = Provenance(created_at, ("benchmark.py",), {}, {"cores": 2, "cpu": "Small CPU"}, "abcdef")
-    folder = RunFolder.create(root, identity, {"workers": 2}, provenance, named)
+    folder = RunFolder.create(root, identity, {"workers": 2}, provenance, named, METRICS)
     with folder.lock():
         journal = folder.journal_to_write()
         for number, row in enumerate(folder.rows()):

@@ -13,7 +13,7 @@ from scipy import stats
 from harness.scoring.bank import differences
 from harness.scoring.data import load_run
 from harness.studies.all_tables import Tables
-from harness.studies.bank_agreement import BankTable
+from harness.studies.bank_agreement import BankLine, BankTable
 from harness.studies.tables import write_tables
 from tasks.suite import Suite
 from tests.studies.small_bank import STATES_HASH, regrets, write_small_bank
@@ -38,6 +38,12 @@ def table_of(tables: Tables) -> BankTable:
     return table
 
 
+def value(line: BankLine, name: str) -> float:
+    found = line.measures[name]
+    assert found is not None
+    return found.value
+
+
 def test_each_line_is_one_world_model_on_the_bank_and_in_the_loop(tables: Tables) -> None:
     table = table_of(tables)
     assert (table.tier, table.states_hash, table.states, table.bank_homes) == ("precise", STATES_HASH, 40, 10)
@@ -45,22 +51,23 @@ def test_each_line_is_one_world_model_on_the_bank_and_in_the_loop(tables: Tables
     assert [line.name for line in table.lines] == list(LOST)
     for line in table.lines:
         assert line.success.value == pytest.approx(ABILITIES[line.name])
-        assert line.regret.value == pytest.approx(sum(regrets(LOST[line.name])) / 40)
-        assert line.self_regret.value == pytest.approx(line.regret.value + 0.01)
-        assert (line.rank_correlation is None) == (line.name == "none")
+        assert value(line, "regret_m") == pytest.approx(sum(regrets(LOST[line.name])) / 40)
+        assert value(line, "self_regret_m") == pytest.approx(value(line, "regret_m") + 0.01)
+        assert (line.measures["rank_correlation"] is None) == (line.name == "none")
         assert line.commands[0] == f"python benchmark.py bank --wm {line.name} --suite embedded-v1 --tier precise"
         assert f"--wm {line.name} " in line.commands[1] and "--stop self" in line.commands[1]
 
 
 def test_regret_over_the_simulators_is_paired_by_state(written: Path, tables: Tables) -> None:
     lines = {line.name: line for line in table_of(tables).lines}
-    assert lines["gtsim"].over_ceiling is None
-    found = lines["warp"].over_ceiling
+    assert lines["gtsim"].over_ceiling["regret_m"] is None
+    found = lines["warp"].over_ceiling["regret_m"]
     folders = [written / lines[name].measurement / "states" for name in ("warp", "gtsim")]
     from harness.records.folder import RunFolder
 
     expected = differences(*(load_run(RunFolder.open(folder)) for folder in folders))["regret_m"]
-    assert lines["warp"].self_over_ceiling is not None and lines["gtsim"].self_over_ceiling is None
+    assert lines["warp"].over_ceiling["self_regret_m"] is not None
+    assert lines["gtsim"].over_ceiling["self_regret_m"] is None
     assert found == expected and found is not None and found.value.value > 0.0 and found.p < 0.01
 
 
@@ -70,8 +77,8 @@ def test_agreement_is_that_of_scipy_and_signs_are_turned(suite: Suite, runs: Pat
     table = table_of(small_tables(suite, runs))
     success = [line.success.value for line in table.lines]
     for agreement, values in (
-        (table.agreements[0], [-line.regret.value for line in table.lines]),
-        (table.agreements[2], [line.top_1.value for line in table.lines]),
+        (table.agreements[0], [-value(line, "regret_m") for line in table.lines]),
+        (table.agreements[2], [value(line, "top_1") for line in table.lines]),
     ):
         assert agreement.kendall.value == pytest.approx(stats.kendalltau(values, success).statistic)
         assert agreement.spearman.value == pytest.approx(stats.spearmanr(values, success).statistic)
@@ -149,7 +156,7 @@ def test_the_page_has_the_section_where_there_are_measurements_alone(
     assert f"| `none` | {sum(regrets(1.0)) / 40:.3f} [" in text and f"`{STATES_HASH[:12]}…`" in text
     assert "python benchmark.py bank --wm warp" in text
     plain = json.loads(numbers.read_text(), parse_constant=pytest.fail)
-    assert plain["bank"][0]["lines"][3]["rank_correlation"] is None
+    assert plain["bank"][0]["lines"][3]["measures"]["rank_correlation"] is None
     for folder in runs.glob("bank-*"):
         folder.rename(tmp_path / folder.name)
     without = small_tables(suite, runs)

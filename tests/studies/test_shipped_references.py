@@ -16,13 +16,15 @@ from harness.running import runs
 from harness.running.make_plan import make_plan
 from harness.running.run_options import RunOptions
 from harness.scoring.data import load_run
-from harness.studies.reference_files import (
+from harness.studies.shipped_references import (
+    find_references,
+    main,
     read_references,
+    reference_file,
     reference_path,
     shipped_references,
     write_references,
 )
-from harness.studies.shipped_references import find_references, main, reference_file
 from tasks.suite import load_suite
 
 SUITE = load_suite("embedded-v1")

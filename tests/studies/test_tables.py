@@ -20,9 +20,8 @@ from harness.studies import tables as tables_module
 from harness.studies.all_tables import Tables, make_tables
 from harness.studies.markdown_sections import HEADING, overview
 from harness.studies.paired_differences import cost
-from harness.studies.preregistration import read_declared
 from harness.studies.rank_agreement import agree
-from harness.studies.resolution import verdict
+from harness.studies.resolution import read_declared, verdict
 from harness.studies.run_selection import find_runs
 from harness.studies.tables import main, write_tables
 from tasks.subsets import mini

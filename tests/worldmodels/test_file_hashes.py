@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.worldmodels import file_hashes
-from harness.worldmodels.file_hashes import hash_files
+from harness.worldmodels import digests
+from harness.worldmodels.digests import hash_files
 
 LONG_AGO_S = 1_700_000_000
 
@@ -25,13 +25,13 @@ def written(file: Path, content: bytes, changed_s: int = LONG_AGO_S) -> Path:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the names of the files that are read from now on."""
     names: list[str] = []
-    real = file_hashes._read
+    real = digests._read
 
     def noted(file: Path, on_read: object) -> str:
         names.append(file.name)
         return real(file, on_read)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(file_hashes, "_read", noted)
+    monkeypatch.setattr(digests, "_read", noted)
     return names
 
 
@@ -99,7 +99,7 @@ def test_a_link_shares_the_entry_of_its_file(tmp_path: Path, read: list[str]) ->
 
 
 def test_progress_counts_all_bytes_remembered_ones_included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_hashes, "_CHUNK", 4)
+    monkeypatch.setattr(digests, "_CHUNK", 4)
     files = [written(tmp_path / "a", b"123456"), written(tmp_path / "b", b"1234567890")]
     hash_files(files[:1], cache=tmp_path / "cache")
     moments: list[tuple[int, int]] = []

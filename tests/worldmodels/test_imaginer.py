@@ -18,8 +18,7 @@ from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
 from harness.wire.limits import MIB
 from harness.worldmodels.imaginer import EarlierView, EnvironmentImaginer, PluginImaginer
-from harness.worldmodels.panorama import front_crop
-from harness.worldmodels.resizing import resize
+from harness.worldmodels.panorama import front_crop, resize
 from tests.worldmodels.toy_world import AHEAD, LEFT, PANO, RIGHT, ToyEnvironment, ToyModel, play, toy_view
 
 MANIFEST = ModelManifest(name="toy", family="toy", kind="plugin", entry_point="toy:Toy", every_frame=False)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
-from harness.worldmodels.overrides import override
+from harness.worldmodels.preparing import override
 
 MANIFEST = ModelManifest(
     "toy",

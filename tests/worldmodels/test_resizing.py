@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.worldmodels.resizing import resize
+from harness.worldmodels.panorama import resize
 
 
 def slow(rgb: np.ndarray, height: int, width: int) -> np.ndarray:  # type: ignore[type-arg]

@@ -15,7 +15,7 @@ from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.observations import View
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.runtimes.process import start_process
-from harness.runtimes.specs import ServiceLimits
+from harness.runtimes.service import ServiceLimits
 from harness.wire.client import WorldModelClient
 from harness.wire.sdk import WorldModel
 from harness.worldmodels.catalog import load_catalog

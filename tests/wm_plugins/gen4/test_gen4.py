@@ -26,7 +26,7 @@ from harness.records.folder import RunFolder
 from harness.running import runs
 from harness.running.services import Placement, plan_world_model
 from harness.runtimes.process import start_process
-from harness.runtimes.specs import ServiceLimits
+from harness.runtimes.service import ServiceLimits
 from harness.wire.client import WorldModelClient
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog

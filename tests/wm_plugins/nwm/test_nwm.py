@@ -28,7 +28,7 @@ from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import ContextView, RolloutRequest
 from harness.runtimes.process import start_process
-from harness.runtimes.specs import ServiceLimits
+from harness.runtimes.service import ServiceLimits
 from harness.wire.client import WorldModelClient
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog

@@ -17,7 +17,7 @@ from harness.contracts.manifests import RANDOM, ModelManifest
 from harness.contracts.observations import RGB, Depth
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.runtimes.process import start_process
-from harness.runtimes.specs import ServiceLimits
+from harness.runtimes.service import ServiceLimits
 from harness.wire.client import WorldModelClient
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
