@@ -5,6 +5,7 @@ passes the second time is named at the end of CI, and fails CI when the history 
 twice is a fault.
 
     python .ci/twice.py RUN tests ARGUMENTS...   run pytest with these arguments; RUN is the id of this run of CI
+    python .ci/twice.py RUN again ARGUMENTS...   the second half of it: pytest ran with these arguments, and failed
     python .ci/twice.py RUN told                 name what was flaky in RUN; exit code 1 where a test was so twice
 
 The history has one line a flaky test, "RUN NAME", in the file that WIW_FLAKY_HISTORY names, else in pytest's cache.
@@ -29,8 +30,13 @@ def history() -> Path:
 def run_twice(run: str, arguments: list[str]) -> int:
     """Run pytest, and what failed once more; return the exit code of the last time."""
     code = _pytest(arguments)
+    return run_again(run, arguments, code) if code else 0
+
+
+def run_again(run: str, arguments: list[str], code: int = 1) -> int:
+    """Run once more what failed; return the exit code, or ``code`` where it was no test that failed."""
     failed = _failed()
-    if code == 0 or not failed:
+    if not failed:
         return code
     code = _pytest([*arguments, "--last-failed", "-n", "0"])
     flaky = sorted(failed - _failed())
@@ -66,8 +72,10 @@ def _failed() -> frozenset[str]:
 
 
 def main(run: str, what: str, *arguments: str) -> int:
-    """Run one of the two commands."""
-    return tell(run) if what == "told" else run_twice(run, list(arguments))
+    """Run one of the three commands."""
+    if what == "told":
+        return tell(run)
+    return (run_again if what == "again" else run_twice)(run, list(arguments))
 
 
 if __name__ == "__main__":

@@ -1,33 +1,30 @@
 """The tasks by name: a folder each, with a ``task.py`` that says what the task is.
 
-Beside the project's own, in ``tasks/``, stand those of the folders that ``WIW_TASKS`` names, separated as in ``PATH``.
+Beside the project's own, in ``tasks/``, stand those of the user's folders (`further_tasks`).
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Dict, Tuple
 
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import further_tasks
 from harness.contracts.names import nearest
 from tasks.task import Task
 
 TASKS_FOLDER = Path(__file__).resolve().parent
-FURTHER = "WIW_TASKS"
 
 
 def task_folders() -> Dict[str, Path]:
     """Return the folder of every task by name."""
     found: Dict[str, Path] = {}
-    for place in (TASKS_FOLDER, *map(Path, filter(None, os.environ.get(FURTHER, "").split(os.pathsep)))):
-        if not place.is_dir():
-            raise Refusal(f"{FURTHER} names the folder {place}, which is not there.", "Correct it.")
+    for place in (TASKS_FOLDER, *further_tasks()):
         for file in place.glob("*/task.py"):
-            found.setdefault(file.parent.name, file.parent.absolute())
+            found.setdefault(file.parent.name, file.parent)
     return found
 
 

@@ -20,9 +20,9 @@ from harness.planning.bank_states import DecisionState, choose, may_stay
 from harness.planning.config import ORACLE
 from harness.planning.loop import BUDGET, views_of
 from harness.records.banks import BANK_HASH
+from harness.running.episode_runner import PlanServices
 from harness.running.plan import RunPlan
 from harness.running.player import Starting, unheard
-from harness.running.player_services import PlanServices
 from harness.wire.sdk import Environment
 from tasks.bank_files import SPLIT, BankedState, make_command, read_bank
 from tasks.registry import load_task

@@ -30,11 +30,11 @@ from harness.records.banks import (
 from harness.records.damage import lines_of
 from harness.records.folder import STATES, RunFolder
 from harness.records.model_parts import unknown_parts
-from harness.running.interpreters import check_interpreters
 from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE
 from harness.running.run_options import RunOptions
+from harness.running.services import check_interpreters
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
 

@@ -26,8 +26,8 @@ from harness.runtimes.environments import (
 
 if TYPE_CHECKING:
     from harness.collecting.config import Question
-    from harness.collecting.placement import Machine
     from harness.collecting.plan import CollectPlan
+    from harness.collecting.services import Machine
     from harness.records.identity import ImageRecord
     from tasks.suite import Suite
 
@@ -131,7 +131,7 @@ def _is_service(environment: DeclaredEnvironment) -> bool:
 
 def _version(plan: CollectPlan, machine: Machine) -> str:
     """Start the plan's simulator and return what it calls itself; its log stays where it does not start."""
-    from harness.collecting.backends import backend_of
+    from harness.collecting.simulators import backend_of
 
     logs = Path(tempfile.mkdtemp(prefix="wiw-collect-"))
     backend = backend_of(plan, machine, logs / "simulator.log")
@@ -146,7 +146,7 @@ def _version(plan: CollectPlan, machine: Machine) -> str:
 def _own_machine(given: Given) -> Machine:
     """Return where homes are that the collecting processes draw themselves."""
     from harness.cli.paths import cache_root
-    from harness.collecting.placement import Machine
+    from harness.collecting.services import Machine
 
     if given.scenes_dir or given.python or given.gpu or given.runtime != PROCESS:
         raise Refusal(
@@ -160,7 +160,7 @@ def _own_machine(given: Given) -> Machine:
 def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Machine:
     """Return where a simulator is whose scenes are tasks of its own."""
     from harness.cli.paths import cache_root
-    from harness.collecting.placement import Machine
+    from harness.collecting.services import Machine
     from harness.running.run_options import interpreter
 
     if given.scenes_dir or given.gpu:
@@ -180,7 +180,7 @@ def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Ma
 
 def _check_packages(python: str, environment: DeclaredEnvironment) -> None:
     """Raise Refusal, once for all that is missing, where another interpreter cannot run the environment."""
-    from harness.running.interpreters import check_python
+    from harness.running.services import check_python
     from harness.runtimes.service import ENVIRONMENT, ServiceSpec
 
     entry_point = collection_of(environment).entry_point
@@ -206,7 +206,7 @@ def check_runtime(runtime: str, python: str) -> None:
 def _machine(environment: DeclaredEnvironment, suite: Suite, given: Given) -> Machine:
     """Return where a suite's simulator and scenes are."""
     from harness.cli.paths import cache_root
-    from harness.collecting.placement import Machine
+    from harness.collecting.services import Machine
     from harness.running.run_options import interpreter
     from harness.running.services import find_gpu
 

@@ -11,7 +11,7 @@ from harness.cli.run_list import show_runs
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
-from harness.running.runnable import TASK, place_of
+from harness.running.compatibility import TASK, place_of
 from harness.worldmodels import weights
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from tasks.registry import list_tasks, load_task

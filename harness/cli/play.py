@@ -25,12 +25,12 @@ from harness.records.model_parts import unknown_parts
 from harness.records.resuming import recorded_words, resume_command
 from harness.running.continuing import Continuation, plan_again
 from harness.running.dry_run import estimate, fact_lines, plan_facts
-from harness.running.interpreters import check_interpreters
 from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE, RunOutcome
 from harness.running.run_options import RunOptions
 from harness.running.scenes import prepare_scenes
+from harness.running.services import check_interpreters
 from harness.worldmodels.preparing import Choice
 from harness.worldmodels.strangers import UNSANDBOXED, warning
 from tasks.suite import load_suite

@@ -10,8 +10,7 @@ from harness.cli.failures import with_log
 from harness.cli.live import INTERVAL_S, SEPARATOR, LiveBar, clock
 from harness.contracts.failures import BROKEN, in_one_line, kind_of
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT, EpisodeResult
-from harness.running.progress import Progress
-from harness.running.throughput_estimate import PLAYING
+from harness.running.progress import PLAYING, Progress
 
 READING_S = 1.0
 """Weights are read in silence for this long, and their line is then renewed as often."""

@@ -12,8 +12,7 @@ from harness.contracts.results import STATES
 from harness.records.folder import RunFolder
 from harness.records.lock import is_held
 from harness.records.resuming import recorded_words, resume_command
-from harness.running.progress import Progress, exit_code
-from harness.running.throughput_estimate import PLAYING
+from harness.running.progress import PLAYING, Progress, exit_code
 
 PERIOD_S = 1.0
 PATIENCE_S = 3.0

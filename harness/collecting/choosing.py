@@ -8,8 +8,15 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import List, Sequence, Tuple
 
-from harness.collecting.scene_sets import SPLIT_OF_SET, scene_id, scenes_of, set_of
-from harness.collecting.split_guard import check_name, known_split, may_be_collected
+from harness.collecting.split_guard import (
+    SPLIT_OF_SET,
+    check_name,
+    known_split,
+    may_be_collected,
+    scene_id,
+    scenes_of,
+    set_of,
+)
 from harness.contracts.errors import Refusal
 from harness.contracts.scene_names import short_name
 

@@ -14,8 +14,7 @@ import numpy as np
 
 from harness.collecting import tables
 from harness.collecting.card import card
-from harness.collecting.ground import walkable_by_scene
-from harness.collecting.layouts import WORK, file_digest, placed, unit_record_path
+from harness.collecting.layouts import WORK, file_digest, placed, unit_record_path, walkable_by_scene
 from harness.collecting.plan import LEROBOT, RECORD, CollectPlan, plan_to_plain
 from harness.collecting.statistics import column_stats, merged
 from harness.records.atomic import sync_folder, write_atomic

@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Dict, List
 
-from harness.collecting.depth import DEPTH_NAME, write_depth
 from harness.collecting.plan import CHUNK_FILES, LEROBOT, CollectPlan, Unit
-from harness.collecting.recording import Clip
+from harness.collecting.recording import DEPTH_NAME, Clip, write_depth
 from harness.collecting.statistics import column_stats, image_stats
 from harness.contracts.cameras import yaw_to_quaternion
 from harness.contracts.digest import array_digest
+from harness.contracts.errors import Refusal
+from harness.contracts.walkable import Walkable, read_row
 from harness.records.atomic import sync_folder, write_atomic, write_synced
 from harness.records.errors import disk_errors
 
@@ -168,3 +169,33 @@ def _metadata(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
     steps_by_leg = {f"waypoint-{clip.number}": steps}
     trajectory = {"trajPoints": walked, "steps": steps_by_leg}
     return {f"scene-{unit.scene}": {f"traj-{unit.trajectory}": trajectory}}
+
+
+GROUND = "ground"
+"""Folder in the work folder: for each scene that was opened, what it was walked on."""
+
+
+def check_ground(folder: Path, scene: str, walkable: Walkable) -> None:
+    """Raise Refusal where ``scene`` was walked on another area in this collection; remember the first."""
+    place = folder / WORK / GROUND
+    place.mkdir(parents=True, exist_ok=True)
+    known = place / f"{hashlib.sha256(scene.encode()).hexdigest()[:16]}.json"
+    aside = place / f"part-{os.getpid()}"
+    aside.write_text(json.dumps(walkable.to_row(), sort_keys=True), encoding="utf-8")
+    try:
+        os.link(aside, known)
+    except FileExistsError:
+        found = json.loads(known.read_text(encoding="utf-8"))["navmesh_digest"]
+        if found != walkable.digest:
+            raise Refusal(
+                f"scene {scene} was walked on the navigation mesh {found} before, and has {walkable.digest} now.",
+                "Give the old navigation mesh back, or collect under another EXP_ID.",
+            ) from None
+    finally:
+        aside.unlink()
+
+
+def walkable_by_scene(rows: Sequence[Mapping[str, Any]]) -> Dict[str, Dict[str, Any]]:
+    """Return what the rows of a data set say of each scene's walkable area; {} where they say nothing."""
+    found = {str(row["scene"]): read_row(row) for row in rows}
+    return {scene: walkable.to_row() for scene, walkable in found.items() if walkable is not None}

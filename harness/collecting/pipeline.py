@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import List, Optional, Set, Tuple
 
 from harness.collecting.dataset_writer import CHECKSUMS, finish, remove_work
-from harness.collecting.demonstration_service import DEMONSTRATION_S
-from harness.collecting.demonstrations import SCENES_TRIED
+from harness.collecting.demonstrations import DEMONSTRATION_S, SCENES_TRIED
 from harness.collecting.layouts import UNITS, WORK, unit_record_path
-from harness.collecting.placement import Machine
 from harness.collecting.plan import CollectPlan, differing, plan_from_plain, plan_to_plain, read_plan
-from harness.collecting.services import START_S
+from harness.collecting.services import START_S, Machine
 from harness.collecting.worker import MODULE, job_of
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.folders import require_writable

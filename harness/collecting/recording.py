@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import List, Optional, Tuple
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.collecting.depth import Pictures, stored
 from harness.collecting.distance_fields import HEADINGS
 from harness.collecting.plan import CollectPlan, Unit
 from harness.collecting.policies import TURN_DEG, make_policy
@@ -18,8 +19,41 @@ from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Acti
 from harness.contracts.cameras import Pose, quaternion_to_yaw, yaw_to_quaternion
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import NotNavigable, ServiceError
-from harness.contracts.observations import RGB
+from harness.contracts.observations import RGB, Depth
 from harness.contracts.walkable import Walkable
+
+MOST_M = 20.0
+"""What is farther away is stored as this far."""
+
+DEPTH_NAME = "step-{step}_type-depth.png"
+_FULL = 65535
+
+Pictures = npt.NDArray[np.uint16]
+
+
+def stored(depth: Depth) -> Pictures:
+    """Return depth in metres as whole numbers of 20 m / 65535; 0, where nothing was hit, stays 0."""
+    scaled = np.clip(np.asarray(depth, np.float64), 0.0, MOST_M) * (_FULL / MOST_M)
+    pictures: Pictures = np.floor(scaled + 0.5).astype(np.uint16)
+    return pictures
+
+
+def write_depth(path: Path, picture: Pictures) -> None:
+    """Write one picture as a PNG of 16 bits."""
+    from PIL import Image
+
+    Image.fromarray(picture).save(path, compress_level=6)
+
+
+def read_depth(path: Path) -> Pictures:
+    """Return a picture that `write_depth` wrote; ValueError for one of another kind."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        if image.mode not in ("I;16", "I"):
+            raise ValueError(f"{path.name} is no picture of 16 bits")
+        return np.asarray(image).astype(np.uint16)
+
 
 ACTION_IDS = {STOP: 0, FORWARD: 1, TURN_LEFT: 2, TURN_RIGHT: 3}
 """Numbers of the actions in the data, as in the published data sets."""

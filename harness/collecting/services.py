@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.collecting.placement import Machine
 from harness.contracts.errors import DeadlineExceeded, ServiceError
 from harness.runtimes.exits import ServiceLog
+from harness.runtimes.interpreters import ONE_THREAD
 from harness.runtimes.service import (
     ENVIRONMENT,
     ContainerSpec,
@@ -25,12 +26,28 @@ from harness.runtimes.service import (
 )
 from harness.wire.client import Deadlines, EnvironmentClient
 
+
+@dataclass(frozen=True)
+class Machine:
+    """The folder of baked homes; other simulators' interpreter or image; Habitat's scenes, GPU and walkable area.
+
+    ``image`` is the reference that a container's image was found by, ``image_id`` what is started ("" for a process).
+    Without ``navmesh`` the environment's own description of the walkable area holds, which evaluation has as well.
+    """
+
+    cache_dir: str
+    python: str = ""
+    scenes_dir: str = ""
+    gpu: str = ""
+    navmesh: Mapping[str, Any] = field(default_factory=dict)
+    image: str = ""
+    image_id: str = ""
+
+
 START_S = 180.0
 SCENES_IN_CONTAINER = "/scenes"
 _DEATH_WAIT_S = 5.0
 """How long a process is waited for that may be ending: aborting native code first writes its stack."""
-
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def service_spec(name: str, entry_point: str, machine: Machine, options: Mapping[str, Any]) -> ServiceSpec:
@@ -43,7 +60,7 @@ def service_spec(name: str, entry_point: str, machine: Machine, options: Mapping
         return ServiceSpec(ENVIRONMENT, name, entry_point, (), machine.python, dict(options), {}, variables)
     mounts = (Mount(machine.scenes_dir, SCENES_IN_CONTAINER),) if machine.scenes_dir else ()
     container = ContainerSpec(machine.image, machine.image_id, mounts, machine.gpu)
-    threads = dict.fromkeys(_ONE_THREAD, "1")
+    threads = dict.fromkeys(ONE_THREAD, "1")
     return ServiceSpec(ENVIRONMENT, name, entry_point, (), "", dict(options), {}, threads, container)
 
 

@@ -6,13 +6,23 @@ Small on purpose: what decides where to walk works on a map alone, so that every
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Protocol, Tuple, runtime_checkable
+from pathlib import Path
+from typing import Optional, Protocol, Tuple, Union, runtime_checkable
 
+from harness.collecting.plan import PLAIN, CollectPlan, Recorded
+from harness.collecting.services import Machine
 from harness.contracts.actions import Primitive
 from harness.contracts.arm_poses import ArmPose
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.observations import RGB, Depth, TopDownMap
 from harness.contracts.walkable import Walkable
+from harness.runtimes.environments import (
+    DEMONSTRATIONS,
+    EnvironmentFacts,
+    collection_of,
+    environment_class,
+    find_environment,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,3 +113,29 @@ class Demonstrator(Protocol):
 
     def close(self) -> None:
         """Close the simulator."""
+
+
+def make_backend(
+    name: str, camera: Camera, machine: Machine, log: Path, how: Recorded = PLAIN
+) -> Union[Backend, Demonstrator]:
+    """Return the simulator of the environment called ``name``; what a service says goes to ``log``."""
+    environment = find_environment(name)
+    profile = collection_of(environment)
+    if profile.in_process:
+        from harness.collecting.in_process import InProcessWalks
+
+        facts = EnvironmentFacts(scenes_folder=machine.cache_dir)
+        simulator = environment_class(profile.entry_point)(**profile.values(facts)).describe().simulator
+        return InProcessWalks(simulator, machine.cache_dir, camera, how.depth)
+    if profile.data == DEMONSTRATIONS:
+        from harness.collecting.demonstrations import DemonstrationService
+
+        return DemonstrationService(environment, camera, machine, log)
+    from harness.collecting.walk_service import WalkService
+
+    return WalkService(environment, camera, machine, log, how)
+
+
+def backend_of(plan: CollectPlan, machine: Machine, log: Path) -> Union[Backend, Demonstrator]:
+    """Return the simulator of a plan."""
+    return make_backend(plan.environment, plan.camera, machine, log, plan.recorded)

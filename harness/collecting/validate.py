@@ -15,13 +15,12 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from harness.collecting import tables
-from harness.collecting.arm_continuity import broken_motion, broken_row
-from harness.collecting.continuity import broken_link, broken_step
+from harness.collecting.continuity import broken_link, broken_motion, broken_row, broken_step
 from harness.collecting.dataset_reader import ReadClip, Row, read_clips, read_frames, read_rows
 from harness.collecting.dataset_writer import CHECKSUMS, clip_stats
-from harness.collecting.depth import DEPTH_NAME, read_depth
 from harness.collecting.layouts import METADATA, STEP_NAME, clip_folder, file_digest
 from harness.collecting.plan import LEROBOT, CollectPlan, Unit, read_plan
+from harness.collecting.recording import DEPTH_NAME, read_depth
 from harness.collecting.split_guard import check_scene
 from harness.collecting.statistics import Stats, column_stats, image_stats, merged
 from harness.contracts.digest import array_digest

@@ -13,9 +13,8 @@ from typing import Optional
 
 from harness.collecting.distance_fields import FAR, Ways
 from harness.collecting.layouts import file_digest
-from harness.collecting.placement import Machine
 from harness.collecting.plan import PLAIN, Recorded
-from harness.collecting.services import SCENES_IN_CONTAINER, SimulatorService, service_spec
+from harness.collecting.services import SCENES_IN_CONTAINER, Machine, SimulatorService, service_spec
 from harness.collecting.simulators import Frame, OpenScene
 from harness.contracts.actions import Primitive
 from harness.contracts.cameras import Camera, Pose

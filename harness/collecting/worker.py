@@ -12,14 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Optional, Union
 
-from harness.collecting.backends import backend_of
 from harness.collecting.demonstrations import record_demonstration
-from harness.collecting.ground import check_ground
-from harness.collecting.layouts import WORK, write_unit
-from harness.collecting.placement import Machine
+from harness.collecting.layouts import WORK, check_ground, write_unit
 from harness.collecting.plan import CollectPlan, plan_from_plain, plan_to_plain
 from harness.collecting.recording import record_unit
-from harness.collecting.simulators import Backend, Demonstrator
+from harness.collecting.services import Machine
+from harness.collecting.simulators import Backend, Demonstrator, backend_of
 from harness.collecting.split_guard import check_scene
 from harness.contracts.errors import ServiceError, WiwError
 from harness.running.messages import Abort, Again, Message, Play, Ready, StartFailed, Written

@@ -11,9 +11,8 @@ from harness.contracts.folders import absolute
 from harness.contracts.manifests import PLUGIN
 from harness.contracts.names import nearest
 from harness.records.identity import ImageRecord
-from harness.running.interpreters import check_python
 from harness.running.run_images import find_image, read_file
-from harness.running.services import Placement, plan_world_model
+from harness.running.services import Placement, check_python, plan_world_model
 from harness.runtimes.service import ServiceSpec
 from harness.worldmodels import plugin_images
 from harness.worldmodels.catalog import MANIFEST_FILE, CatalogEntry, load_catalog, read_family

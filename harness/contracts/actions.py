@@ -7,7 +7,9 @@ declared by the environment, says which names and magnitudes exist.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple, Union
+from typing import Annotated, Tuple, Union
+
+from harness.contracts.field_limits import MAX_ACTIONS, Few, Finite, Name, Whole
 
 FORWARD = "forward"
 TURN_LEFT = "turn_left"
@@ -19,21 +21,23 @@ EE_POSE8 = "ee_pose8"
 DEMONSTRATION = "demonstration"
 FOLLOW = "follow"
 
+MAX_VECTOR = 256
+
 
 @dataclass(frozen=True)
 class Primitive:
     """One named step. ``magnitude`` is in metres for ``forward`` and degrees (> 0) for turns; 0 for ``stop``."""
 
-    name: str
-    magnitude: float
+    name: Name
+    magnitude: Finite
 
 
 @dataclass(frozen=True)
 class Vector:
     """One numeric step: float32 values in the order that the space documents."""
 
-    space: str
-    values: Tuple[float, ...]
+    space: Name
+    values: Annotated[Tuple[Finite, ...], Few(MAX_VECTOR)]
 
 
 Action = Union[Primitive, Vector]
@@ -43,7 +47,7 @@ Action = Union[Primitive, Vector]
 class Candidate:
     """One proposed action sequence. Frame i of its rollout is the view after action i; frame 0 is now."""
 
-    actions: Tuple[Action, ...]
+    actions: Annotated[Tuple[Action, ...], Few(MAX_ACTIONS)]
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -57,9 +61,9 @@ class ActionSpace:
     one magnitude.
     """
 
-    name: str
-    primitives: Tuple[Primitive, ...] = ()
-    vector_width: int = 0
+    name: Name
+    primitives: Annotated[Tuple[Primitive, ...], Few(256)] = ()
+    vector_width: Annotated[int, Whole(0, MAX_VECTOR)] = 0
 
     def allows(self, action: Action) -> bool:
         """Say whether the space contains ``action`` (name and magnitude, or space and width)."""

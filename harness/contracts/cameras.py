@@ -6,16 +6,18 @@ Yaw is counted from -z, left positive, in degrees: a body at yaw 90 looks along 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping, Sequence, Tuple
+from typing import Annotated, Mapping, Sequence, Tuple
 
 from harness.contracts.errors import Refusal
+from harness.contracts.field_limits import MAX_SIDE, Few, Finite, Name, Number, UnitLength, Whole, Word
 from harness.contracts.portable import PI, atan2, sincos
 
 PINHOLE = "pinhole"
 EQUIRECT = "equirect"
 
-Vec3 = Tuple[float, float, float]
-Quaternion = Tuple[float, float, float, float]
+Vec3 = Tuple[Finite, Finite, Finite]
+Quaternion = Annotated[Tuple[Finite, Finite, Finite, Finite], UnitLength()]
+Side = Annotated[int, Whole(1, MAX_SIDE)]
 
 
 @dataclass(frozen=True)
@@ -28,21 +30,31 @@ class Camera:
     An equirect image has the agent's heading in its centre column, left at W/4, behind at column 0.
     """
 
-    name: str
-    kind: str
-    height: int
-    width: int
-    hfov_deg: float
-    height_m: float
-    yaw_deg: float = 0.0
-    pitch_deg: float = 0.0
+    name: Name
+    kind: Annotated[str, Word((PINHOLE, EQUIRECT))]
+    height: Side
+    width: Side
+    hfov_deg: Annotated[float, Number(above=0.0, high=360.0)]
+    height_m: Finite
+    yaw_deg: Finite = 0.0
+    pitch_deg: Finite = 0.0
+
+    def misfit(self) -> str:
+        """Return which field does not fit the others, and why; "" where all do."""
+        wide = self.kind == PINHOLE and self.hfov_deg >= 180.0
+        return f"hfov_deg is {self.hfov_deg}; a pinhole camera sees less than 180 degrees" if wide else ""
 
 
 @dataclass(frozen=True)
 class Rig:
     """The cameras of a suite, by name."""
 
-    cameras: Tuple[Camera, ...]
+    cameras: Annotated[Tuple[Camera, ...], Few(64)]
+
+    def misfit(self) -> str:
+        """Return why these cameras cannot be told apart; "" where they can."""
+        names = {camera.name for camera in self.cameras}
+        return "" if len(names) == len(self.cameras) else "cameras has two cameras of one name"
 
     def camera(self, name: str) -> Camera:
         """Return the camera called ``name``; raise Refusal with the known names otherwise."""

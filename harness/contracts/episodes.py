@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Mapping, Tuple
 
 from harness.contracts.cameras import Pose
@@ -38,4 +39,9 @@ class Episode:
 
     def digest(self) -> str:
         """Return the hash of all fields."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        """The hash, worked out once: a suite's hash is asked for often, and is made of those of all its episodes."""
         return digest(self)

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Tuple, Union
+from typing import Annotated, Mapping, Tuple, Union
 
 from harness.contracts.digest import digest
+from harness.contracts.field_limits import (
+    MAX_INT64,
+    MAX_NAME,
+    MAX_NUMBERS,
+    MAX_PATH,
+    MAX_TAGS,
+    Count,
+    Few,
+    Finite,
+    Name,
+    Note,
+    NotNegative,
+    Text,
+    Whole,
+    Word,
+)
 
 PLUGIN = "plugin"
 ENVIRONMENT = "environment"
@@ -23,7 +39,7 @@ SPENDING = "WIW_SPENDING"
 All services of a run share the file, and a resumed run goes on with it.
 """
 
-Setting = Union[bool, int, float, str]
+Setting = Union[bool, Annotated[int, Whole(-MAX_INT64, MAX_INT64)], Finite, Note]
 """A value of a model's own settings. Its type is part of the manifest's hash: 5 and 5.0 are two settings."""
 
 
@@ -31,9 +47,9 @@ Setting = Union[bool, int, float, str]
 class Checkpoint:
     """Where weights come from: ``source`` (a hub id or path), ``revision`` and the SHA-256 of the file or folder."""
 
-    source: str = ""
-    revision: str = ""
-    sha256: str = ""
+    source: Annotated[str, Text(MAX_PATH)] = ""
+    revision: Name = ""
+    sha256: Annotated[str, Text(pattern="([0-9a-f]{64})?")] = ""
 
 
 @dataclass(frozen=True)
@@ -55,35 +71,35 @@ class ModelManifest:
     prompt, a scheduler). All fields are part of the hash.
     """
 
-    name: str
-    family: str
-    kind: str
-    conditioning: str = "numbers"
-    view: str = "panorama"
-    entry_point: str = ""
-    image: str = ""
-    licence: str = ""
-    base: str = ""
-    height: int = 0
-    width: int = 0
-    frames: int = 0
+    name: Annotated[str, Text(100, "[A-Za-z0-9][A-Za-z0-9._-]*")]
+    family: Annotated[str, Text(least=1)]
+    kind: Annotated[str, Word((PLUGIN, ENVIRONMENT, NONE))]
+    conditioning: Annotated[str, Word(("text", "camera", "numbers", "none"))] = "numbers"
+    view: Annotated[str, Word(("panorama", "perspective"))] = "panorama"
+    entry_point: Annotated[str, Text(MAX_NAME, r"([\w.]+:\w+)?")] = ""
+    image: Name = ""
+    licence: Name = ""
+    base: Name = ""
+    height: Annotated[int, Whole(0, 4096)] = 0
+    width: Annotated[int, Whole(0, 8192)] = 0
+    frames: Annotated[int, Whole(0, 1024)] = 0
     every_frame: bool = True
-    steps: int = 0
-    guidance: float = 0.0
-    dtype: str = ""
-    context_max: int = 0
-    max_batch: int = 1
+    steps: Count = 0
+    guidance: Finite = 0.0
+    dtype: Name = ""
+    context_max: Annotated[int, Whole(0, 64)] = 0
+    max_batch: Annotated[int, Whole(1, 1024)] = 1
     deterministic: bool = True
-    home_suite: str = "embedded"
+    home_suite: Name = "embedded"
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
-    card: str = ""
-    description: str = ""
-    settings: Mapping[str, Setting] = field(default_factory=dict)
-    needs: Tuple[str, ...] = ()
-    fps: float = 0.0
-    weights: str = ""
+    card: Note = ""
+    description: Note = ""
+    settings: Annotated[Mapping[Name, Setting], Few(MAX_NUMBERS)] = field(default_factory=dict)
+    needs: Annotated[Tuple[Name, ...], Few(MAX_TAGS)] = ()
+    fps: NotNegative = 0.0
+    weights: Annotated[str, Text(MAX_PATH)] = ""
     base_checkpoint: Checkpoint = field(default_factory=Checkpoint)
-    download_gb: float = 0.0
+    download_gb: NotNegative = 0.0
 
     def digest(self) -> str:
         """Return the hash of all fields."""

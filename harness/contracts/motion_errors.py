@@ -13,6 +13,7 @@ from typing import Tuple
 import numpy as np
 
 from harness.contracts.errors import Refusal
+from harness.contracts.field_limits import Finite
 
 MAX_SCALE = 4.0
 MAX_JITTER_M = 4.0
@@ -30,10 +31,10 @@ class MotionError:
     forward, drawn for each wanted frame alone and walked to, so that it ends where a body can stand.
     """
 
-    motion_scale: float = 1.0
-    heading_error_deg: float = 0.0
+    motion_scale: Finite = 1.0
+    heading_error_deg: Finite = 0.0
     through_obstacles: bool = False
-    jitter_m: float = 0.0
+    jitter_m: Finite = 0.0
 
     def __post_init__(self) -> None:
         ranges = (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Tuple
+from typing import Annotated, Mapping, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.actions import ActionSpace
 from harness.contracts.cameras import Camera, Pose, Quaternion, Rig, Vec3
+from harness.contracts.field_limits import MAX_NUMBERS, Few, Finite, Name, NotNan, NotNegative, Number, Whole
 
 RGB = npt.NDArray[np.uint8]
 Depth = npt.NDArray[np.float32]
@@ -25,13 +26,13 @@ class EnvironmentSpec:
     Units are metres and degrees; the frame is x right, y up, z back.
     """
 
-    name: str
-    simulator: str
+    name: Name
+    simulator: Name
     rig: Rig
-    action_spaces: Tuple[ActionSpace, ...]
-    restore_tolerance_m: float
-    agent_radius_m: float
-    depth: str = "planar"
+    action_spaces: Annotated[Tuple[ActionSpace, ...], Few(16)]
+    restore_tolerance_m: NotNegative
+    agent_radius_m: NotNegative
+    depth: Name = "planar"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class View:
 class ViewRequest:
     """Which camera to render and with which channels beside RGB."""
 
-    camera: str
+    camera: Name
     depth: bool = False
     ids: bool = False
 
@@ -74,7 +75,7 @@ class Observation:
     pose: Pose
     collided: bool = False
     done: bool = False
-    info: Mapping[str, float] = field(default_factory=dict)
+    info: Annotated[Mapping[Name, NotNan], Few(MAX_NUMBERS)] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +83,16 @@ class TopDownMap:
     """The walkable area seen from above: bool [rows (z), cols (x)]; ``origin`` is (x, z) of cell (0, 0)'s corner."""
 
     walkable: npt.NDArray[np.bool_]
-    origin: Tuple[float, float]
-    cell_m: float
+    origin: Tuple[Finite, Finite]
+    cell_m: Annotated[float, Number(above=0.0)]
 
 
 @dataclass(frozen=True)
 class ShortestPath:
     """A shortest walkable path: its length in metres and its corner points on the floor."""
 
-    length_m: float
-    points: Tuple[Vec3, ...]
+    length_m: NotNegative
+    points: Annotated[Tuple[Vec3, ...], Few(16384)]
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ class ObjectBox:
     (w, x, y, z) turns from those of the scene.
     """
 
-    id: int
-    category: str
+    id: Annotated[int, Whole(0, 2**31 - 1)]
+    category: Name
     centre: Vec3
-    size: Vec3
+    size: Tuple[NotNegative, NotNegative, NotNegative]
     rotation: Quaternion

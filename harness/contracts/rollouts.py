@@ -7,7 +7,7 @@ absolute pose ever appears here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import Annotated, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,23 @@ import numpy.typing as npt
 from harness.contracts.actions import Candidate
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.errors import Refusal
+from harness.contracts.field_limits import (
+    MAX_ACTIONS,
+    MAX_FRAMES,
+    MAX_NUMBERS,
+    MAX_UINT64,
+    Count,
+    Few,
+    Name,
+    Note,
+    NotNegative,
+    Number,
+    Whole,
+)
 from harness.contracts.observations import RGB, Depth
+
+MAX_CONTEXT = 64
+Id = Annotated[int, Whole(0, MAX_UINT64)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +56,16 @@ class RolloutRequest:
     ``context`` holds at most the manifest's ``context_max`` latest earlier views, the oldest first.
     """
 
-    id: int
-    seed: int
+    id: Id
+    seed: Id
     view: RGB
     camera: Camera
     candidate: Candidate
-    frames: Tuple[int, ...]
+    frames: Annotated[Tuple[Count, ...], Few(MAX_FRAMES)]
     depth: Optional[Depth] = None
-    prompt: str = ""
-    poses: Tuple[Pose, ...] = ()
-    context: Tuple[ContextView, ...] = ()
+    prompt: Note = ""
+    poses: Annotated[Tuple[Pose, ...], Few(MAX_ACTIONS)] = ()
+    context: Annotated[Tuple[ContextView, ...], Few(MAX_CONTEXT)] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +77,12 @@ class Rollout:
     empty); other items of the batch are not affected.
     """
 
-    id: int
+    id: Id
     rgb: RGB
     camera: Camera
-    confidence: Tuple[float, ...] = ()
-    timings: Mapping[str, float] = field(default_factory=dict)
-    error: str = ""
+    confidence: Annotated[Tuple[Annotated[float, Number(0.0, 1.0)], ...], Few(MAX_FRAMES)] = ()
+    timings: Annotated[Mapping[Name, NotNegative], Few(MAX_NUMBERS)] = field(default_factory=dict)
+    error: Note = ""
 
 
 def failed_rollout(id: int, camera: Camera, error: str) -> Rollout:

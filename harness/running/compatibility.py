@@ -5,16 +5,23 @@ The reasons are found before anything starts, and say which suites can.
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+
 from harness.contracts.actions import NAVIGATION
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT, NONE, PLUGIN, ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.names import nearest
+from harness.running.run_options import TRIAL_SUITE
 from harness.runtimes.environments import declared_environments
 from harness.wire.sdk import CAPABILITIES
+from harness.worldmodels.catalog import CatalogEntry
 from harness.worldmodels.conditioning import ACTION_SPACE
+from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.planted_errors import planted_errors
+from harness.worldmodels.preparing import Choice, prepare
 from tasks.registry import load_task
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
 
@@ -154,3 +161,60 @@ def _check_capabilities(who: str, names: tuple[str, ...], suite: Suite) -> None:
             f"{who} cannot be played in {suite.environment}: it {CAPABILITIES[missing[0]].missing}",
             "\n".join(f"Play it in {environment.title}: --suite {environment.name}." for environment in able),
         )
+
+
+TASK = "ignav"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a world model is best tried here.
+
+    ``words`` are what the command needs beside ``--wm`` and ``--task``: none on its home suite, another suite and its
+    tier where the home suite cannot run here. ``lacks`` is what is missing there, and ``refused`` why no suite plays
+    the model at all ("" where one does).
+    """
+
+    words: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    refused: str = ""
+
+
+def place_of(entry: CatalogEntry) -> Place:
+    """Return where a world model is best tried here: on its home suite, else on the suite that needs nothing.
+
+    No weights are read and no service is started: a model that runs here by this answer may still break.
+    """
+    home = entry.manifest.home_suite
+    if not _is_here(home) and home != TRIAL_SUITE:
+        trial = _place_on(entry, TRIAL_SUITE)
+        if not trial.refused:
+            return trial
+    return _place_on(entry, home)
+
+
+def _place_on(entry: CatalogEntry, family: str) -> Place:
+    manifest = entry.manifest
+    try:
+        prepared = prepare(manifest, Choice(), code_from=entry.code_from)
+        suite = load_suite(family, TASK)
+        tier = choose_tier(manifest, suite, "")
+        check_actions(manifest, suite)
+        check_view(manifest, suite, tier)
+    except Refusal as refusal:
+        return Place(refused=refusal.what)
+    words: tuple[str, ...] = () if suite.family == manifest.home_suite else ("--suite", suite.family)
+    if words and tier.name != suite.default_tier:
+        words = (*words, "--tier", tier.name)
+    lacks = [] if _is_here(family) else [f"suite {suite.name}"]
+    if any(not lack.learnt for lack in prepared.lacks):
+        lacks.append("its authors' code")
+    if any(lack.learnt for lack in prepared.lacks):
+        lacks.append("weights")
+    lacks += [f"the extra {entry.extra}" if entry.extra else "packages" for _ in package_lacks(entry)]
+    return Place(words, tuple(lacks))
+
+
+@functools.cache
+def _is_here(family: str) -> bool:
+    return not load_suite(family, TASK).missing()

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Callable, Dict, Mapping, Optional, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
+from harness.contracts.from_source import CHECKOUT
 from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.identity import ImageRecord
-from harness.running.plan import RUN_LOG_BYTES
+from harness.records.resuming import ENV_PYTHON, WM_PYTHON
+from harness.running.plan import RUN_LOG_BYTES, RunPlan
 from harness.running.run_images import find_image, image_with, own_image
 from harness.runtimes.environments import MADE, EnvironmentFacts
-from harness.runtimes.interpreters import ONE_THREAD
+from harness.runtimes.interpreters import ONE_THREAD, SERVICE, check_interpreter
 from harness.runtimes.process import BYTECODE
 from harness.runtimes.service import (
     ENVIRONMENT,
@@ -34,6 +37,7 @@ from harness.runtimes.service import (
 )
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.hub_cache import is_hub_id, repository_folder, weight_files
+from harness.worldmodels.packages import imports_of
 from harness.worldmodels.plugin_images import PLUGIN_FOLDER
 from harness.worldmodels.strangers import bytecode_folder, is_strangers
 from tasks.suite import Suite
@@ -85,6 +89,7 @@ def plan_environment(
             ENVIRONMENT,
             environment.name,
             profile.entry_point,
+            environment.path,
             python=where.python,
             options=profile.values(_facts(suite, str(folder), digests, where.gpu)),
             environment_variables=_gpu_variables(where.gpu),
@@ -252,3 +257,25 @@ def _container_variables() -> Dict[str, str]:
 
 def _gpu_variables(gpu: str) -> Dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+
+
+def check_interpreters(plan: RunPlan) -> None:
+    """Raise Refusal, once for all that is missing, where an interpreter that the user named cannot run its service."""
+    for service in (plan.environment, plan.world_model):
+        if service is not None:
+            check_python(service)
+
+
+def check_python(service: ServiceSpec) -> None:
+    """Raise Refusal where the interpreter of one service lacks packages; that of the harness is not looked at."""
+    if service.python:
+        folders = (*map(Path, service.path), CHECKOUT)
+        found = imports_of(service.entry_point.partition(":")[0], folders)
+        option = WM_PYTHON if service.kind == WORLD_MODEL else ENV_PYTHON
+        check_interpreter(service.python, option, _others(found.first), _others(found.later), service.path)
+
+
+def _others(packages: Mapping[str, str]) -> dict[str, str]:
+    """Return what is not known already as what every service needs."""
+    known = {name.partition(".")[0] for name in SERVICE}
+    return {name: package for name, package in packages.items() if name not in known}

@@ -14,6 +14,7 @@ from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import ServiceError
+from harness.contracts.field_limits import Few, Word
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
@@ -27,19 +28,11 @@ from harness.contracts.observations import (
 )
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.channel import Connection, Deadlines, check_health, reading_reply
-from harness.wire.codec import queries
-from harness.wire.codec.candidate_frames import Planted, write_planted
-from harness.wire.codec.episodes import read_manifest
+from harness.wire.codec import mapper, queries
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
-from harness.wire.codec.observations import (
-    read_environment_spec,
-    read_first_observation,
-    read_observations,
-    read_rendered,
-)
-from harness.wire.codec.rollouts import RolloutReader, write_batch, write_candidates
+from harness.wire.codec.observations import read_first_observation, read_observations, read_rendered
+from harness.wire.codec.rollouts import RolloutReader, write_batch
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MAX_CAPABILITIES, few, one_of
 from harness.wire.replies import (
     ExpectedRollouts,
     check_expected,
@@ -64,6 +57,8 @@ from harness.wire.sdk import (
 )
 
 __all__ = ["Deadlines", "EnvironmentClient", "WorldModelClient", "check_health"]
+
+_CAPABILITY, _CAPABILITIES = Word(tuple(CAPABILITIES)), Few(len(CAPABILITIES))
 
 Socket = Union[str, "os.PathLike[str]"]
 
@@ -97,9 +92,9 @@ class EnvironmentClient(Environment, Rendering, Imagining, MotionErrors, Lookahe
             reply = parse("EnvironmentDescription", data)
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
-            spec = read_environment_spec(present(reply, "spec", "description"))
-            few(reply.capabilities, "capabilities", MAX_CAPABILITIES)
-            declared = tuple(one_of(name, "capabilities", CAPABILITIES) for name in reply.capabilities)
+            spec: EnvironmentSpec = mapper.read(EnvironmentSpec, present(reply, "spec", "description"), "spec")
+            names = _CAPABILITIES.check(reply.capabilities, "capabilities")
+            declared = tuple(_CAPABILITY.check(name, "capabilities") for name in names)
         check_spec_digest(reply.spec_digest, spec, self._connection.name)
         if self._expected is not None:
             check_expected(spec, self._expected, self._connection.name)
@@ -206,14 +201,14 @@ class EnvironmentClient(Environment, Rendering, Imagining, MotionErrors, Lookahe
         candidates: Sequence[Candidate],
         camera: str,
         frames: Sequence[Sequence[int]],
-        planted: Optional[Planted],
+        planted: Optional[queries.Planted],
     ) -> Iterator[Rollout]:
         spec = self._declaring("imagining" if planted is None else "motion_errors")
         seen_by = (spec.rig.camera(camera),)
         request = wiw_pb2.EnvironmentImagineRequest()
-        write_candidates(candidates, camera, frames, request)
+        queries.write_candidates(candidates, camera, frames, request)
         if planted is not None:
-            write_planted(*planted, request)
+            queries.write_planted(*planted, request)
         expected = ExpectedRollouts(
             {index: len(wanted) for index, wanted in enumerate(frames)},
             dict.fromkeys(range(len(candidates)), seen_by),
@@ -267,7 +262,7 @@ class WorldModelClient:
             reply = parse("WorldModelDescription", data)
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
-            manifest = read_manifest(present(reply, "manifest", "description"))
+            manifest: ModelManifest = mapper.read(ModelManifest, present(reply, "manifest", "description"), "manifest")
         check_spec_digest(reply.spec_digest, manifest, self._connection.name)
         if self._expected is not None:
             check_expected(manifest, self._expected, self._connection.name)

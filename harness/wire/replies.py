@@ -11,11 +11,11 @@ from typing import Any, Dict, List, Mapping, Sequence, Set, Tuple
 from harness.contracts.cameras import Camera, Pose, Rig
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.field_limits import FIX_SENDER
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import Observation, View, ViewRequest
 from harness.contracts.rollouts import RolloutRequest
 from harness.wire.codec.messages import PROTOCOL_VERSION
-from harness.wire.limits import FIX_SENDER
 
 
 def check_protocol(theirs: int, who: str) -> None:

@@ -14,19 +14,13 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Sequence, Tuple
 from harness.contracts.actions import Action
 from harness.contracts.digest import digest
 from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
-from harness.contracts.observations import ViewRequest
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.observations import EnvironmentSpec, ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
-from harness.wire.codec import queries
-from harness.wire.codec.candidate_frames import read_planted
-from harness.wire.codec.episodes import write_manifest
+from harness.wire.codec import mapper, queries
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse
-from harness.wire.codec.observations import (
-    write_environment_spec,
-    write_first_observation,
-    write_observations,
-    write_rendered,
-)
-from harness.wire.codec.rollouts import read_batch, read_candidates, write_rollout
+from harness.wire.codec.observations import write_first_observation, write_observations, write_rendered
+from harness.wire.codec.rollouts import read_batch, write_rollout
 from harness.wire.errors import MAX_ERROR_TEXT, from_user_code, log_traceback
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import check_protocol
@@ -101,7 +95,7 @@ class EnvironmentMethods:
         spec = self._open().describe()
         with _writing("describe"):
             reply = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
-            write_environment_spec(spec, reply.spec)
+            mapper.write(EnvironmentSpec, spec, reply.spec, "spec")
             reply.capabilities.extend(self._environment.capabilities())
         return _serialized(reply)
 
@@ -125,8 +119,8 @@ class EnvironmentMethods:
 
     def _imagine(self, data: bytes) -> Iterator[bytes]:
         message = parse("EnvironmentImagineRequest", data)
-        candidates, camera, frames = read_candidates(message)
-        planted = read_planted(message)
+        candidates, camera, frames = queries.read_candidates(message)
+        planted = queries.read_planted(message)
         if planted is None:
             rollouts = require(self._open(), Imagining).imagine(candidates, camera, frames)
         else:
@@ -162,7 +156,7 @@ class WorldModelMethods:
         check_protocol(request.protocol_version, "the client")
         manifest = self._model.manifest
         reply = wiw_pb2.WorldModelDescription(protocol_version=PROTOCOL_VERSION, spec_digest=manifest.digest())
-        write_manifest(manifest, reply.manifest)
+        mapper.write(ModelManifest, manifest, reply.manifest, "manifest")
         return _serialized(reply)
 
     def _imagine(self, data: bytes) -> Iterator[bytes]:

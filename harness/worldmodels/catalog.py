@@ -6,6 +6,7 @@ Adding a world model is adding a folder. This module is the edge where files are
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Collection, Literal, Mapping, Optional, Sequence, Union
@@ -210,6 +211,7 @@ def check_fields(fields: Mapping[str, Any], source: str) -> None:
         raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Choose another value.") from error
 
 
+@functools.lru_cache(maxsize=64)
 def _parse(content: bytes, source: str) -> _PluginFile:
     try:
         if len(content) > MAX_BYTES:

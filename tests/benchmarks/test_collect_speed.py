@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.collecting.backends import make_backend
 from harness.collecting.config import make_plan
 from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.pipeline import CollectProgress, collect
-from harness.collecting.placement import Machine
 from harness.collecting.plan import CollectPlan
+from harness.collecting.services import Machine
+from harness.collecting.simulators import make_backend
 from harness.collecting.worker import record
 from harness.contracts.folders import cache_root
 from tests.collecting.test_refusals import question

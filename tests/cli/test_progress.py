@@ -8,8 +8,7 @@ import pytest
 
 from harness.cli.progress import ProgressLine, ReadingLine, describe, describe_states
 from harness.contracts.results import STATES
-from harness.running.progress import Progress
-from harness.running.throughput_estimate import PLAYING, PREPARING, STARTING, Preparing
+from harness.running.progress import PLAYING, PREPARING, STARTING, Preparing, Progress
 
 
 def moment(done: int, phase: str, speed: float | None = None, eta_s: float | None = None) -> Progress:

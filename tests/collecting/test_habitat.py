@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from harness.collecting.in_process import export_scenes
-from harness.collecting.placement import Machine
 from harness.collecting.recording import record_unit
+from harness.collecting.services import Machine
 from harness.collecting.walk_service import WalkService, _reachable
 from harness.contracts.cameras import Pose
 from harness.contracts.errors import Refusal

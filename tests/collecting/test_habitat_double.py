@@ -15,12 +15,11 @@ from harness.cli import collect_sources
 from harness.cli.collect import collect_command
 from harness.collecting import split_guard
 from harness.collecting.choosing import choose_files
-from harness.collecting.depth import MOST_M, read_depth, stored
 from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.pipeline import check_folder
-from harness.collecting.placement import Machine
 from harness.collecting.plan import PLAIN, RECORD, Recorded, plan_from_plain, plan_to_plain, read_plan
-from harness.collecting.services import SCENES_IN_CONTAINER, service_spec
+from harness.collecting.recording import MOST_M, read_depth, stored
+from harness.collecting.services import SCENES_IN_CONTAINER, Machine, service_spec
 from harness.collecting.validate import check_dataset
 from harness.collecting.walk_service import WalkService, facts_of
 from harness.contracts.errors import Refusal, ServiceError, WiwError

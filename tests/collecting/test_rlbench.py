@@ -18,11 +18,10 @@ import pytest
 
 from harness.cli.collect import collect_command
 from harness.collecting import tables
-from harness.collecting.demonstration_service import DemonstrationService
-from harness.collecting.demonstrations import scene_seed
+from harness.collecting.demonstrations import DemonstrationService, scene_seed
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.placement import Machine
 from harness.collecting.plan import read_plan
+from harness.collecting.services import Machine
 from harness.collecting.validate import check_dataset
 from harness.contracts.errors import Refusal, SpecMismatch, WiwError
 from harness.runtimes.environments import find_environment

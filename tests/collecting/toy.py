@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from harness.collecting.dataset_writer import finish
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.placement import Machine
 from harness.collecting.plan import CollectPlan
+from harness.collecting.services import Machine
 from harness.collecting.simulators import Demonstrator, Frame, OpenScene
 from harness.collecting.worker import Collector, job_of, record
 from harness.contracts.actions import FORWARD, Primitive, signed_turn

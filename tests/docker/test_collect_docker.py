@@ -14,8 +14,8 @@ import pytest
 
 from harness.collecting.dataset_writer import finish
 from harness.collecting.layouts import UNITS, WORK
-from harness.collecting.placement import Machine
 from harness.collecting.plan import Recorded
+from harness.collecting.services import Machine
 from harness.collecting.validate import check_dataset
 from harness.collecting.walk_service import WalkService
 from harness.collecting.worker import record

@@ -11,8 +11,7 @@ from harness.contracts.actions import navigation_space
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import EnvironmentSpec
-from harness.running.episode_runner import SuitePlayer
-from harness.running.player_services import check_capabilities, check_environment
+from harness.running.episode_runner import SuitePlayer, check_capabilities, check_environment
 from tasks.suite import load_suite
 from tests.planning.toy import ToyEnvironment
 from tests.running import fake

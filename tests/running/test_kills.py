@@ -14,8 +14,7 @@ import pytest
 from harness.records.folder import RunFolder
 from harness.running import runs
 from harness.running.local_processes import WorkerProcess
-from harness.running.progress import Progress
-from harness.running.throughput_estimate import PREPARING, STOPPING
+from harness.running.progress import PREPARING, STOPPING, Progress
 from tests.running import fake
 from tests.running.kill_study import CHECKOUT, Commands, Study
 from tests.running.processes import WORKER, descendants, running, survivors

@@ -16,10 +16,10 @@ from harness.cli.play import same_runs
 from harness.contracts.errors import SpecMismatch
 from harness.records.model_parts import changed_parts, same_name, unknown_parts
 from harness.running import runs
+from harness.running.episode_runner import PlanServices
 from harness.running.make_plan import make_plan
 from harness.running.model_digests import ModelFiles, check_files, with_digests
 from harness.running.plan import RunPlan
-from harness.running.player_services import PlanServices
 from harness.running.run_options import RunOptions
 from tasks.suite import load_suite
 

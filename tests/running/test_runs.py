@@ -14,8 +14,7 @@ from harness.records.errors import DiskFull
 from harness.records.folder import RunFolder
 from harness.running import runs
 from harness.running.plan import PhaseDeadlines
-from harness.running.progress import Progress
-from harness.running.throughput_estimate import PLAYING, PREPARING, STARTING
+from harness.running.progress import PLAYING, PREPARING, STARTING, Progress
 from tests.running import fake
 
 COUNT = 6

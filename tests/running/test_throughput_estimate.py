@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.running.throughput_estimate import PLAYING, PREPARING, RECENT, STARTING, Pace, Preparing
+from harness.running.progress import PLAYING, PREPARING, RECENT, STARTING, Pace, Preparing
 
 
 class Clock:

@@ -9,31 +9,29 @@ import numpy as np
 
 from harness.contracts.actions import Candidate, Vector, navigation_space
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
+from harness.contracts.manifests import ModelManifest
 from harness.contracts.motion_errors import MotionError
-from harness.contracts.observations import Observation, ShortestPath, TopDownMap, View, ViewRequest
+from harness.contracts.observations import (
+    EnvironmentSpec,
+    Observation,
+    ShortestPath,
+    TopDownMap,
+    View,
+    ViewRequest,
+)
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, failed_rollout
-from harness.wire.codec import queries
-from harness.wire.codec.candidate_frames import read_planted, write_planted
-from harness.wire.codec.episodes import read_manifest, write_manifest
+from harness.wire.codec import mapper, queries
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
 from harness.wire.codec.observations import (
-    read_environment_spec,
     read_first_observation,
     read_observations,
     read_rendered,
-    write_environment_spec,
     write_first_observation,
     write_observations,
     write_rendered,
 )
-from harness.wire.codec.rollouts import (
-    RolloutReader,
-    read_batch,
-    read_candidates,
-    write_batch,
-    write_candidates,
-    write_rollout,
-)
+from harness.wire.codec.queries import read_candidates, read_planted, write_candidates, write_planted
+from harness.wire.codec.rollouts import RolloutReader, read_batch, write_batch, write_rollout
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import ExpectedRollouts
 from tests.wire.objects import ORIGIN, GridEnvironment, example_episode, example_manifest
@@ -110,9 +108,9 @@ def _batch() -> Example:
 
 def _descriptions() -> List[Example]:
     environment = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest="a" * 64)
-    write_environment_spec(GridEnvironment().describe(), environment.spec)
+    mapper.write(EnvironmentSpec, GridEnvironment().describe(), environment.spec, "spec")
     model = wiw_pb2.WorldModelDescription(protocol_version=PROTOCOL_VERSION, spec_digest="a" * 64)
-    write_manifest(example_manifest(), model.manifest)
+    mapper.write(ModelManifest, example_manifest(), model.manifest, "manifest")
     return [
         _one("EnvironmentDescription", environment.SerializeToString(), _read_spec),
         _one("WorldModelDescription", model.SerializeToString(), _read_manifest),
@@ -120,11 +118,11 @@ def _descriptions() -> List[Example]:
 
 
 def _read_spec(message: Any) -> Any:
-    return read_environment_spec(present(message, "spec", "description"))
+    return mapper.read(EnvironmentSpec, present(message, "spec", "description"), "spec")
 
 
 def _read_manifest(message: Any) -> Any:
-    return read_manifest(present(message, "manifest", "description"))
+    return mapper.read(ModelManifest, present(message, "manifest", "description"), "manifest")
 
 
 def _read_imagine(message: Any) -> Any:

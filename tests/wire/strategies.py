@@ -59,20 +59,28 @@ tags = st.lists(names, max_size=3).map(tuple)
 payloads = st.dictionaries(names, st.one_of(floats, names, st.booleans(), st.lists(floats, max_size=4)), max_size=4)
 payloads = payloads.map(lambda items: dict(sorted(items.items())))
 episodes = st.builds(Episode, names, names, names, names, names, names, poses, counts, payloads, tags)
-checkpoints = st.builds(Checkpoint, names, names, names)
+checkpoints = st.builds(Checkpoint, names, names, st.from_regex(r"([0-9a-f]{64})?", fullmatch=True))
 manifest_settings = st.dictionaries(
     names, st.one_of(flags, st.integers(-(2**63) + 1, 2**63 - 1), floats, names), max_size=3
 )
 manifests = st.builds(
     ModelManifest,
-    *[names] * 9,
-    *[counts] * 3,
+    st.from_regex("[A-Za-z0-9][A-Za-z0-9._-]{0,9}", fullmatch=True),
+    st.text(min_size=1, max_size=12),
+    st.sampled_from(["plugin", "environment", "none"]),
+    st.sampled_from(["text", "camera", "numbers", "none"]),
+    st.sampled_from(["panorama", "perspective"]),
+    st.sampled_from(["", "module.part:Class"]),
+    *[names] * 3,
+    st.integers(0, 4096),
+    st.integers(0, 8192),
+    st.integers(0, 1024),
     flags,
     counts,
     floats,
     names,
-    counts,
-    counts,
+    st.integers(0, 64),
+    st.integers(1, 1024),
     flags,
     names,
     checkpoints,
@@ -80,10 +88,10 @@ manifests = st.builds(
     names,
     manifest_settings,
     tags,
-    floats,
+    positive,
     names,
     checkpoints,
-    floats,
+    positive,
 )
 view_requests = st.lists(st.builds(ViewRequest, names, flags, flags), max_size=3, unique_by=lambda r: r.camera)
 edges = st.tuples(positive, positive, positive)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, List
+from typing import Any, List
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.contracts.actions import Candidate
-from harness.contracts.cameras import Camera, Pose
+from harness.contracts.actions import Action, ActionSpace, Candidate
+from harness.contracts.cameras import Camera, Pose, Rig, Vec3
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import LimitExceeded, Refusal
-from harness.contracts.observations import Observation, View
+from harness.contracts.field_limits import Count
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.observations import EnvironmentSpec, Observation, ShortestPath, View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.wire import limits
-from harness.wire.codec import basic_messages, queries, views
-from harness.wire.codec import episodes as episode_codec
+from harness.wire.codec import mapper, queries, views
 from harness.wire.codec import observations as observation_codec
 from harness.wire.codec import rollouts as rollout_codec
+from harness.wire.codec.episodes import read_episode, write_episode
 from harness.wire.codec.messages import parse
 from harness.wire.codec.splice import Splice, leading_payload
 from harness.wire.generated import wiw_pb2
@@ -44,30 +46,24 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def through(kind: str, write: Callable[..., None], read: Callable[..., Any], value: Any) -> Any:
+def through(name: str, kind: Any, value: Any) -> Any:
     """Write a small message, serialise, parse and read it."""
-    message = getattr(wiw_pb2, kind)()
-    write(value, message, "it")
-    return read(parse(kind, message.SerializeToString()), "it")
+    message = getattr(wiw_pb2, name)()
+    mapper.write(kind, value, message, "it")
+    return mapper.read(kind, parse(name, message.SerializeToString()), "it")
 
 
 SMALL = [
-    ("Vec3", basic_messages.write_vec3, basic_messages.read_vec3, some.vec3),
-    ("Pose", basic_messages.write_pose, basic_messages.read_pose, some.poses),
-    ("Camera", basic_messages.write_camera, basic_messages.read_camera, some.cameras),
-    ("Rig", basic_messages.write_rig, basic_messages.read_rig, some.rigs),
-    ("Action", basic_messages.write_action, basic_messages.read_action, some.actions),
-    ("Candidate", basic_messages.write_candidate, basic_messages.read_candidate, some.candidates),
-    ("ActionSpace", basic_messages.write_action_space, basic_messages.read_action_space, some.action_spaces),
-    (
-        "EnvironmentSpec",
-        observation_codec.write_environment_spec,
-        observation_codec.read_environment_spec,
-        some.environment_specs,
-    ),
-    ("Episode", episode_codec.write_episode, episode_codec.read_episode, some.episodes),
-    ("ModelManifest", episode_codec.write_manifest, episode_codec.read_manifest, some.manifests),
-    ("ShortestPath", observation_codec.write_shortest_path, observation_codec.read_shortest_path, some.paths),
+    ("Vec3", Vec3, some.vec3),
+    ("Pose", Pose, some.poses),
+    ("Camera", Camera, some.cameras),
+    ("Rig", Rig, some.rigs),
+    ("Action", Action, some.actions),
+    ("Candidate", Candidate, some.candidates),
+    ("ActionSpace", ActionSpace, some.action_spaces),
+    ("EnvironmentSpec", EnvironmentSpec, some.environment_specs),
+    ("ModelManifest", ModelManifest, some.manifests),
+    ("ShortestPath", ShortestPath, some.paths),
 ]
 
 LARGE = [
@@ -81,14 +77,46 @@ LARGE = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "write", "read", "values"), SMALL, ids=[case[0] for case in SMALL])
-def test_small_types_come_back(kind: str, write: Any, read: Any, values: Any) -> None:
+@pytest.mark.parametrize(("name", "kind", "values"), SMALL, ids=[case[0] for case in SMALL])
+def test_small_types_come_back(name: str, kind: Any, values: Any) -> None:
     @quick
     @given(values)
     def check(value: Any) -> None:
-        assert same(through(kind, write, read, value), value)
+        assert same(through(name, kind, value), value)
 
     check()
+
+
+@pytest.mark.parametrize(("name", "kind"), [case[:2] for case in SMALL if dataclasses.is_dataclass(case[1])])
+def test_contracts_and_messages_have_the_same_fields(name: str, kind: Any) -> None:
+    assert {field.name for field in dataclasses.fields(kind)} == set(getattr(wiw_pb2, name).DESCRIPTOR.fields_by_name)
+
+
+@dataclasses.dataclass(frozen=True)
+class _NewField(ViewRequest):
+    zoom: Count = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _NoLimit:
+    camera: str
+    depth: bool
+    ids: bool
+
+
+def test_a_new_field_says_which_line_it_needs() -> None:
+    with pytest.raises(TypeError, match=r"add zoom to message ViewRequest of wiw\.proto"):
+        mapper.write(_NewField, _NewField("front"), wiw_pb2.ViewRequest(), "it")
+    with pytest.raises(TypeError, match=r"camera needs a limit of harness/contracts/field_limits\.py"):
+        mapper.write(_NoLimit, _NoLimit("front", False, False), wiw_pb2.ViewRequest(), "it")
+
+
+@quick
+@given(some.episodes)
+def test_episodes_come_back(episode: Episode) -> None:
+    message = wiw_pb2.Episode()
+    write_episode(episode, message, "it")
+    assert same(read_episode(parse("Episode", message.SerializeToString()), "it"), episode)
 
 
 @pytest.mark.parametrize(("kind", "write", "read", "values"), LARGE, ids=[case[0] for case in LARGE])
@@ -152,8 +180,8 @@ def test_environment_requests_come_back(data: Any) -> None:
     candidates = data.draw(st.lists(some.candidates, max_size=3))
     frames = [data.draw(some.frame_indices(0, len(candidate))) for candidate in candidates]
     message = wiw_pb2.EnvironmentImagineRequest()
-    rollout_codec.write_candidates(candidates, "pano", frames, message)
-    got = rollout_codec.read_candidates(parse("EnvironmentImagineRequest", message.SerializeToString()))
+    queries.write_candidates(candidates, "pano", frames, message)
+    got = queries.read_candidates(parse("EnvironmentImagineRequest", message.SerializeToString()))
     assert same(got, (candidates, "pano", frames))
 
     episode, seed = data.draw(some.episodes), data.draw(some.uint64)
@@ -305,7 +333,7 @@ def test_strange_views_do_not_fill_the_memory() -> None:
 
 def test_minus_zero_keeps_its_sign_and_a_pose_its_digest() -> None:
     pose = Pose((-0.0, 0.0, 0.1), (1.0, 0.0, -0.0, 0.0))
-    assert digest(through("Pose", basic_messages.write_pose, basic_messages.read_pose, pose)) == digest(pose)
+    assert digest(through("Pose", Pose, pose)) == digest(pose)
 
 
 def test_reading_an_image_copies_nothing_and_cannot_be_written_to() -> None:
@@ -332,7 +360,7 @@ def test_a_splice_writes_lengths_as_protobuf_does(size: int) -> None:
 def test_what_cannot_be_read_is_not_written() -> None:
     episode = Episode("e", "t", "t", "s", "s", "h", Pose((0.0, 0.0, 0.0), (2.0, 0.0, 0.0, 0.0)), 1)
     with pytest.raises(Refusal, match=r"episode\.start\.rotation"):
-        episode_codec.write_episode(episode, wiw_pb2.Episode())
+        write_episode(episode, wiw_pb2.Episode())
     camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)
     with pytest.raises(LimitExceeded, match=r"view\.rgb has shape \[1, 2, 3\] instead of \[2, 2, 3\]"):
         views.write_view("c", View(camera, np.zeros((1, 2, 3), np.uint8)), [], "view")
@@ -340,27 +368,22 @@ def test_what_cannot_be_read_is_not_written() -> None:
 
 def test_a_camera_is_checked_anew_wherever_it_may_have_changed() -> None:
     camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)
-    assert basic_messages.encoded_camera(camera, "c") is basic_messages.encoded_camera(camera, "c")
-    assert basic_messages.encoded_camera(dataclasses.replace(camera), "c") == basic_messages.encoded_camera(camera, "c")
+    assert views.encoded_camera(camera, "c") is views.encoded_camera(camera, "c")
+    assert views.encoded_camera(dataclasses.replace(camera), "c") == views.encoded_camera(camera, "c")
     with pytest.raises(Refusal, match=r"c\.height is float"):
-        basic_messages.encoded_camera(dataclasses.replace(camera, height=2.0), "c")  # type: ignore[arg-type]
+        views.encoded_camera(dataclasses.replace(camera, height=2.0), "c")  # type: ignore[arg-type]
     for hfov in (90.0, 200.0, 90.0, 200.0):
         message = wiw_pb2.Camera(name="c", kind="pinhole", height=2, width=2, hfov_deg=hfov)
         if hfov < 180.0:
-            assert basic_messages.read_camera(message, "c") == camera
+            assert mapper.read(Camera, message, "c") == camera
         else:
             with pytest.raises(Refusal, match=r"c\.hfov_deg is 200"):
-                basic_messages.read_camera(message, "c")
+                mapper.read(Camera, message, "c")
 
 
 def test_strange_cameras_do_not_fill_the_memory() -> None:
     for height in range(1, 600):
         camera = Camera("c", "pinhole", height, 2, 90.0, 0.0)
-        message = wiw_pb2.Camera.FromString(basic_messages.encoded_camera(camera, "c"))
-        assert basic_messages.read_camera(message, "c") == camera
-    assert len(basic_messages._read_cameras) <= 256
-    assert len(basic_messages._written_cameras) <= 256
-    long_name = wiw_pb2.Camera(name="é" * 200 + "日" * 56, kind="pinhole", height=1, width=1, hfov_deg=9.0)
-    unknown_field = b"\xfa\x01\xd0\x0f" + bytes(2000)  # number 31, 2000 bytes
-    basic_messages.read_camera(wiw_pb2.Camera.FromString(long_name.SerializeToString() + unknown_field), "c")
-    assert all(len(encoded) <= 1024 for encoded in basic_messages._read_cameras)
+        message = wiw_pb2.Camera.FromString(views.encoded_camera(camera, "c"))
+        assert mapper.read(Camera, message, "c") == camera
+    assert len(views._written_cameras) <= 256

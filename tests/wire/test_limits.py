@@ -8,21 +8,16 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 
-from harness.contracts.actions import Candidate, Primitive
-from harness.contracts.cameras import Camera, Pose
+from harness.contracts.actions import Action, Candidate, Primitive
+from harness.contracts.cameras import Camera, Pose, Rig
 from harness.contracts.errors import LimitExceeded, Refusal
-from harness.contracts.observations import TopDownMap, View
+from harness.contracts.field_limits import Few, Number, Text, Whole, Word
+from harness.contracts.observations import Observation, TopDownMap, View
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire import limits
-from harness.wire.codec import basic_messages, candidate_frames, queries, rollouts
-from harness.wire.codec.boxes import read_object_boxes
+from harness.wire.codec import mapper, queries, rollouts
 from harness.wire.codec.messages import parse
-from harness.wire.codec.observations import (
-    read_first_observation,
-    read_top_down_map,
-    read_view_requests,
-    write_top_down_map,
-)
+from harness.wire.codec.observations import read_first_observation, read_top_down_map, write_top_down_map
 from harness.wire.codec.tensors import read_tensor, write_tensor
 from harness.wire.codec.views import Images, read_view, read_views, write_view
 from harness.wire.generated import wiw_pb2 as pb
@@ -92,18 +87,18 @@ def test_messages_have_a_size_limit_before_they_are_parsed() -> None:
 
 
 CHECKS: Dict[str, Any] = {
-    "text type": (lambda: limits.text(3, "name"), Refusal, "name is int, not text"),
-    "text length": (lambda: limits.text("x" * 300, "name"), LimitExceeded, "name has 300 characters"),
-    "text bytes": (lambda: limits.text("\ud800", "name"), Refusal, "name is no valid text"),
-    "word": (lambda: limits.one_of("fisheye", "kind", ("pinhole",)), Refusal, "kind is 'fisheye'"),
-    "number type": (lambda: limits.number("far", "x"), Refusal, "x is str, not a number"),
-    "nan": (lambda: limits.number(float("nan"), "x"), Refusal, "x is NaN"),
-    "infinite": (lambda: limits.finite(float("inf"), "x"), Refusal, "x is inf"),
-    "negative": (lambda: limits.at_least_zero(-1, "x"), Refusal, "x is -1.0, below zero"),
-    "fraction": (lambda: limits.whole(1.5, "n"), Refusal, "n is float, not a whole number"),
-    "flag": (lambda: limits.whole(True, "n"), Refusal, "n is bool, not a whole number"),
-    "range": (lambda: limits.whole(2**32, "n"), Refusal, "n is 4294967296, outside 0"),
-    "count": (lambda: limits.few([1, 2], "n", 1), LimitExceeded, "n has 2 items; at most 1"),
+    "text type": (lambda: Text().check(3, "name"), Refusal, "name is int, not text"),
+    "text length": (lambda: Text().check("x" * 300, "name"), LimitExceeded, "name has 300 characters"),
+    "text bytes": (lambda: Text().check("\ud800", "name"), Refusal, "name is no valid text"),
+    "word": (lambda: Word(("pinhole",)).check("fisheye", "kind"), Refusal, "kind is 'fisheye'"),
+    "number type": (lambda: Number().check("far", "x"), Refusal, "x is str, not a number"),
+    "nan": (lambda: Number(infinite=True).check(float("nan"), "x"), Refusal, "x is NaN"),
+    "infinite": (lambda: Number().check(float("inf"), "x"), Refusal, "x is inf"),
+    "negative": (lambda: Number(low=0.0).check(-1, "x"), Refusal, "x is -1.0, below zero"),
+    "fraction": (lambda: Whole().check(1.5, "n"), Refusal, "n is float, not a whole number"),
+    "flag": (lambda: Whole().check(True, "n"), Refusal, "n is bool, not a whole number"),
+    "range": (lambda: Whole().check(2**32, "n"), Refusal, "n is 4294967296, outside 0"),
+    "count": (lambda: Few(1).check([1, 2], "n"), LimitExceeded, "n has 2 items; at most 1"),
     "order": (lambda: limits.ascending([2, 1], "f", 0, 3), Refusal, "frame index 1 follows 2"),
     "twice": (lambda: limits.ascending([1, 1], "f", 0, 3), Refusal, "frame index 1 follows 1"),
     "above": (lambda: limits.ascending([4], "f", 0, 3), Refusal, "f is 4, outside 0..3"),
@@ -125,7 +120,7 @@ def camera(**changed: Any) -> Any:
 
 
 def numbers(*names: str) -> Any:
-    return pb.Observation(info=[pb.NamedNumber(name=name) for name in names]).info
+    return pb.Observation(info=[pb.NamedNumber(name=name) for name in names])
 
 
 def pose(w: float = 1.0) -> Any:
@@ -148,25 +143,28 @@ def box(**fields: Any) -> Any:
 
 MESSAGES: Dict[str, Any] = {
     "no rotation": (
-        lambda: basic_messages.read_pose(pb.Pose(position=pb.Vec3()), "start"),
+        lambda: mapper.read(Pose, pb.Pose(position=pb.Vec3()), "start"),
         "start.rotation is missing",
     ),
-    "not a unit": (lambda: basic_messages.read_pose(pose(1.1), "start"), "start.rotation .* is not a unit quaternion"),
-    "no action": (lambda: basic_messages.read_action(pb.Action(), "a"), "a.action is missing or of an unknown kind"),
-    "wide pinhole": (lambda: basic_messages.read_camera(camera(hfov_deg=180.0), "c"), "c.hfov_deg is 180.0"),
-    "empty camera": (lambda: basic_messages.read_camera(camera(height=0), "c"), "c.height is 0"),
-    "huge camera": (lambda: basic_messages.read_camera(camera(width=9000), "c"), "c.width is 9000"),
+    "not a unit": (lambda: mapper.read(Pose, pose(1.1), "start"), "start.rotation .* is not a unit quaternion"),
+    "no action": (lambda: mapper.read(Action, pb.Action(), "a"), "a.action is missing or of an unknown kind"),
+    "wide pinhole": (lambda: mapper.read(Camera, camera(hfov_deg=180.0), "c"), "c.hfov_deg is 180.0"),
+    "empty camera": (lambda: mapper.read(Camera, camera(height=0), "c"), "c.height is 0"),
+    "huge camera": (lambda: mapper.read(Camera, camera(width=9000), "c"), "c.width is 9000"),
     "same cameras": (
-        lambda: basic_messages.read_rig(pb.Rig(cameras=[camera(), camera()]), "rig"),
+        lambda: mapper.read(Rig, pb.Rig(cameras=[camera(), camera()]), "rig"),
         "two cameras of one name",
     ),
-    "same numbers": (lambda: basic_messages.read_numbers(numbers("a", "a"), "info"), "info names 'a' twice"),
+    "same numbers": (
+        lambda: mapper.read_fields(Observation, numbers("a", "a"), "it", "views", "pose"),
+        r"it\.info names 'a' twice",
+    ),
     "same views": (
         lambda: read_views(named_views("a", "a"), Images(memoryview(bytes(24))), "views"),
         "views has 'a' twice",
     ),
     "same view requests": (
-        lambda: read_view_requests([pb.ViewRequest(camera="a")] * 2, "views"),
+        lambda: queries.read_view_requests([pb.ViewRequest(camera="a")] * 2, "views"),
         "views asks for one camera twice",
     ),
     "no observation": (lambda: read_first_observation(b""), "reset.observation is missing"),
@@ -180,15 +178,15 @@ MESSAGES: Dict[str, Any] = {
         "map.cell_m is 0.0",
     ),
     "box without a pose": (
-        lambda: read_object_boxes(pb.ObjectBoxes(boxes=[pb.ObjectBox(id=1)])),
+        lambda: queries.read_object_boxes(pb.ObjectBoxes(boxes=[pb.ObjectBox(id=1)])),
         r"boxes\[0\]\.pose is missing",
     ),
     "box of less than nothing": (
-        lambda: read_object_boxes(pb.ObjectBoxes(boxes=[box(size=pb.Vec3(x=1.0, y=-0.5, z=1.0))])),
+        lambda: queries.read_object_boxes(pb.ObjectBoxes(boxes=[box(size=pb.Vec3(x=1.0, y=-0.5, z=1.0))])),
         r"boxes\[0\]\.size is -0\.5, below zero",
     ),
     "box of an id beyond the image's": (
-        lambda: read_object_boxes(pb.ObjectBoxes(boxes=[box(id=2**31)])),
+        lambda: queries.read_object_boxes(pb.ObjectBoxes(boxes=[box(id=2**31)])),
         r"boxes\[0\]\.id is 2147483648",
     ),
     "no query": (lambda: queries.read_query(pb.QueryRequest()), "query.query is missing"),
@@ -197,20 +195,18 @@ MESSAGES: Dict[str, Any] = {
         "the reply holds navigable instead of geodesic_m",
     ),
     "seeds without an error": (
-        lambda: candidate_frames.read_planted(pb.EnvironmentImagineRequest(seeds=[1])),
+        lambda: queries.read_planted(pb.EnvironmentImagineRequest(seeds=[1])),
         "1 seeds for 0 candidates",
     ),
     "error of a number that is none": (
-        lambda: candidate_frames.read_planted(
-            pb.EnvironmentImagineRequest(error=pb.MotionError(jitter_m=float("nan")))
-        ),
+        lambda: queries.read_planted(pb.EnvironmentImagineRequest(error=pb.MotionError(jitter_m=float("nan")))),
         r"error\.jitter_m is NaN",
     ),
     "error out of range": (
-        lambda: candidate_frames.read_planted(pb.EnvironmentImagineRequest(error=pb.MotionError(motion_scale=-1.0))),
+        lambda: queries.read_planted(pb.EnvironmentImagineRequest(error=pb.MotionError(motion_scale=-1.0))),
         r"motion_scale -1 is not in 0\.\.4",
     ),
-    "frames of nobody": (lambda: rollouts.read_candidates(candidates(2)), "2 lists of frames for 1 candidates"),
+    "frames of nobody": (lambda: queries.read_candidates(candidates(2)), "2 lists of frames for 1 candidates"),
 }
 
 
@@ -234,9 +230,9 @@ def test_requests_are_checked_before_they_are_sent() -> None:
     with pytest.raises(Refusal, match=r"requests\[0\].frames is 4, outside 1..3"):
         rollouts.write_batch([request(frames=(4,))])
     with pytest.raises(Refusal, match="1 lists of frames for 2 candidates"):
-        rollouts.write_candidates([WALK, WALK], "front", [(1,)], pb.EnvironmentImagineRequest())
-    with pytest.raises(Refusal, match="is str, not an action"):
-        basic_messages.write_action("forward", pb.Action(), "a")  # type: ignore[arg-type]
+        queries.write_candidates([WALK, WALK], "front", [(1,)], pb.EnvironmentImagineRequest())
+    with pytest.raises(Refusal, match="a is str, none of Primitive, Vector"):
+        mapper.write(Action, "forward", pb.Action(), "a")
 
 
 def test_a_batch_that_is_too_large_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,4 +300,4 @@ def test_what_is_written_is_checked_too() -> None:
     with pytest.raises(Refusal, match=r"map\.cell_m is 0"):
         write_top_down_map(TopDownMap(np.zeros((2, 2), bool), (0.0, 0.0), 0.0))
     with pytest.raises(Refusal, match="is not a unit quaternion"):
-        basic_messages.write_pose(Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)), pb.Pose(), "pose")
+        mapper.write(Pose, Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)), pb.Pose(), "pose")

@@ -30,11 +30,12 @@ from harness.contracts.errors import (
     SpecMismatch,
     WiwError,
 )
+from harness.contracts.observations import EnvironmentSpec
 from harness.wire import errors
 from harness.wire.channel import CLIENT_OPTIONS, check_health, check_socket
 from harness.wire.client import Deadlines, EnvironmentClient
+from harness.wire.codec import mapper
 from harness.wire.codec.messages import PROTOCOL_VERSION
-from harness.wire.codec.observations import write_environment_spec
 from harness.wire.generated import wiw_pb2
 from harness.wire.sdk import CAPABILITIES
 from tests.wire.hosting import ROOT, Hosted, hosted
@@ -193,7 +194,7 @@ def grpc_server(folder: Path, answers: Any) -> Iterator[EnvironmentClient]:
 
 def description(version: int = PROTOCOL_VERSION, spec_digest: str = "") -> bytes:
     message = wiw_pb2.EnvironmentDescription(protocol_version=version, spec_digest=spec_digest or digest(SPEC))
-    write_environment_spec(SPEC, message.spec)
+    mapper.write(EnvironmentSpec, SPEC, message.spec, "spec")
     message.capabilities.extend(CAPABILITIES)
     data: bytes = message.SerializeToString()
     return data
@@ -241,7 +242,7 @@ def test_a_service_of_another_release_is_refused(folder: Path, data: bytes, erro
 def test_an_environment_that_cannot_imagine_is_not_asked_to(folder: Path) -> None:
     spec = type(SPEC)("blind", "tests", SPEC.rig, (), 0.0, 0.1)
     message = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
-    write_environment_spec(spec, message.spec)
+    mapper.write(EnvironmentSpec, spec, message.spec, "spec")
     with (
         grpc_server(folder, {"Describe": message.SerializeToString()}) as client,
         pytest.raises(Refusal, match="blind cannot imagine"),

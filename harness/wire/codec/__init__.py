@@ -1,7 +1,6 @@
-"""Contracts to messages and back, one module a group of types.
+"""Contracts to messages and back.
 
-Every type has a ``read_x(message, where)``. Small types have ``write_x(value, message, where)``, which fills a message
-in place; types with images have ``write_x(value, where)``, which returns a `splice.Splice`, since filling a message
-would copy the pixels. ``where`` is the path of the field for errors.
-Both directions check the same limits and raise only `LimitExceeded` and `Refusal`.
+What has no images is mapped by `mapper`. What has some has a ``write_x(value, where)``, which returns a
+`splice.Splice`, since filling a message would copy the pixels, and a ``read_x``. ``where`` is the path of the field for
+errors. Both directions check the same limits and raise only `LimitExceeded` and `Refusal`.
 """

@@ -7,9 +7,10 @@ from typing import Any, Mapping, Tuple
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from harness.contracts.errors import Refusal
+from harness.contracts.field_limits import FIX_SENDER, too_large
 from harness.wire.codec.splice import leading_payload
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import FIX_SENDER, MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MAX_PART_BYTES, too_large
+from harness.wire.limits import MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MAX_PART_BYTES
 
 PROTOCOL_VERSION = 6
 """Changes whenever an old client and a new server would misunderstand each other."""

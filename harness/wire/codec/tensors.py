@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.errors import LimitExceeded, Refusal
+from harness.contracts.field_limits import FIX_SENDER, too_large
 from harness.wire.codec.splice import Splice
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import FIX_SENDER, MAX_ELEMENTS, MAX_RANK, too_large
+from harness.wire.limits import MAX_ELEMENTS, MAX_RANK
 
 Shape = Tuple[Optional[int], ...]
 """A shape that a field must have; None where any size will do."""

@@ -13,19 +13,23 @@ import numpy.typing as npt
 
 from harness.contracts.cameras import Camera
 from harness.contracts.errors import LimitExceeded, Refusal
+from harness.contracts.field_limits import FIX_SENDER, Few, Text
 from harness.contracts.observations import Depth, View
-from harness.wire import limits
-from harness.wire.codec.basic_messages import encoded_camera, keep, read_camera
+from harness.wire.codec import mapper
 from harness.wire.codec.messages import present
 from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import array_over, bytes_of, checked_array, read_tensor, write_tensor
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import FIX_SENDER, few, text
+from harness.wire.limits import MAX_VIEWS
 
 Arrays = List[npt.NDArray[Any]]
 
 _CHANNELS = (("rgb", "uint8"), ("depth", "float32"), ("ids", "int32"))
+_KEPT = 256
 _KEPT_BYTES = 1024
+"""What passed all checks is kept, since the views of a run are few; nothing large or countless, because a stranger may
+have sent it."""
+_NAME, _VIEWS = Text(), Few(MAX_VIEWS)
 
 
 class _Image(NamedTuple):
@@ -46,6 +50,7 @@ class _Head(NamedTuple):
 
 
 _read_heads: Dict[bytes, _Head] = {}
+_written_cameras: Dict[int, Tuple[Camera, bytes]] = {}
 
 
 class Images:
@@ -93,7 +98,27 @@ def read_depth(message: Any, camera: Camera, where: str) -> Depth:
     return depth
 
 
-@lru_cache(maxsize=256)
+def encoded_camera(camera: Camera, where: str) -> bytes:
+    """Return a camera as an encoded Camera message; the same object is checked and encoded once."""
+    kept = _written_cameras.get(id(camera))
+    if kept is not None and kept[0] is camera:  # kept alive here, so nothing else has its id
+        return kept[1]
+    message = wiw_pb2.Camera()
+    mapper.write(Camera, camera, message, where)
+    encoded: bytes = message.SerializeToString()
+    if type(camera) is Camera:  # frozen, unlike what a derived class may be
+        _keep(_written_cameras, id(camera), (camera, encoded))
+    return encoded
+
+
+def _keep(kept: Dict[Any, Any], key: Any, value: Any) -> None:
+    """Add to a cache of few entries; a full one begins anew."""
+    if len(kept) >= _KEPT:
+        kept.clear()
+    kept[key] = value
+
+
+@lru_cache(maxsize=_KEPT)
 def _encoded_view(name: str, camera: bytes, depth: bool, ids: bool) -> bytes:
     """Return a NamedView message; cached, because the views of a run are few."""
     view = wiw_pb2.View(camera=wiw_pb2.Camera.FromString(camera), depth=depth, ids=ids)
@@ -112,13 +137,13 @@ def write_view(name: str, view: View, images: Arrays, where: str) -> bytes:
         check_depth(view.depth, f"{where}.depth")
     if view.ids is not None:
         images.append(checked_array(view.ids, "int32", (height, width), f"{where}.ids"))
-    return _encoded_view(text(name, where), encoded, view.depth is not None, view.ids is not None)
+    return _encoded_view(_NAME.check(name, where), encoded, view.depth is not None, view.ids is not None)
 
 
 def _checked_head(message: Any, where: str) -> _Head:
-    name = text(message.name, where)
+    name = _NAME.check(message.name, where)
     view = present(message, "view", where)
-    camera = read_camera(present(view, "camera", where), f"{where}.camera")
+    camera = mapper.read(Camera, present(view, "camera", where), f"{where}.camera")
     images = []
     for channel, dtype in _CHANNELS:
         if channel == "rgb" or getattr(view, channel):
@@ -134,7 +159,7 @@ def _read_head(message: Any, where: str) -> _Head:
     if kept is None:
         kept = _checked_head(message, where)
         if len(encoded) <= _KEPT_BYTES:
-            keep(_read_heads, encoded, kept)
+            _keep(_read_heads, encoded, kept)
     return kept
 
 
@@ -151,14 +176,14 @@ def read_view(message: Any, images: Images, where: str) -> Tuple[str, View]:
 
 def add_views(views: Mapping[str, View], message: Splice, field: int, images: Arrays, where: str) -> None:
     """Append views by camera name to a repeated field of ``message``, and their images to ``images``."""
-    few(views, where, limits.MAX_VIEWS)
+    _VIEWS.check(views, where)
     for name, view in views.items():
         message.add_encoded(field, write_view(name, view, images, f"{where}.{name}"))
 
 
 def read_views(messages: Any, images: Images, where: str) -> Dict[str, View]:
     """Return views by camera name; a name given twice is refused."""
-    few(messages, where, limits.MAX_VIEWS)
+    _VIEWS.check(messages, where)
     views: Dict[str, View] = {}
     for message in messages:
         name, view = read_view(message, images, where)

@@ -12,8 +12,9 @@ from typing import Any, Callable, Iterator, Sequence
 import grpc
 import numpy as np
 
+from harness.contracts.cameras import Camera
 from harness.contracts.rollouts import RolloutRequest
-from harness.wire.codec.basic_messages import write_camera
+from harness.wire.codec import mapper
 from harness.wire.generated import wiw_pb2
 
 MIB = 2**20
@@ -34,7 +35,7 @@ def part(request: RolloutRequest, **changes: Any) -> Any:
     """Return a complete answer to a request as one message, with fields of its head changed."""
     frames = len(request.frames)
     head = wiw_pb2.RolloutHead(id=request.id, frames=frames)
-    write_camera(request.camera, head.camera, "camera")
+    mapper.write(Camera, request.camera, head.camera, "camera")
     for name, value in changes.items():
         if isinstance(value, list):
             getattr(head, name).extend(value)

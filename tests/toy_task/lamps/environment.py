@@ -11,7 +11,7 @@ from harness.contracts.cameras import Camera, Pose, Rig, yaw_to_quaternion
 from harness.contracts.episodes import Episode
 from harness.contracts.observations import EnvironmentSpec, Observation, View, ViewRequest
 from harness.contracts.rollouts import Rollout
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Imagining
 
 EYE = Camera("eye", "pinhole", 32, 32, 90.0, 1.0)
 LAMPS = 12
@@ -26,12 +26,12 @@ def picture(lamp: int, facing: int) -> View:
     return View(EYE, np.stack([ramp * 4, rows * 4, np.full_like(rows, 20 * lamp)], axis=2).astype(np.uint8))
 
 
-class LampsEnvironment(Environment):
+class LampsEnvironment(Environment, Imagining):
     """The corridor."""
 
     def describe(self) -> EnvironmentSpec:
         """Return one camera and the actions of walking."""
-        return EnvironmentSpec("lamps", "lamps 1", Rig((EYE,)), (navigation_space(1.0, 180.0),), True, 0.0, 0.1)
+        return EnvironmentSpec("lamps", "lamps 1", Rig((EYE,)), (navigation_space(1.0, 180.0),), 0.0, 0.1)
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         """Stand at the start, facing the next lamp."""
@@ -51,10 +51,6 @@ class LampsEnvironment(Environment):
         for number, (candidate, wanted) in enumerate(zip(candidates, frames)):
             states = self._walk(candidate.actions)
             yield Rollout(number, np.stack([picture(*states[frame]).rgb for frame in wanted]), EYE)
-
-    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> List[Observation]:
-        """Return what the eye sees at each pose."""
-        return [self._seen((round(pose.position[2]), 1)) for pose in poses]
 
     def close(self) -> None:
         """Free nothing."""

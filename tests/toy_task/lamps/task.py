@@ -13,6 +13,7 @@ from harness.contracts.judgements import Judgement
 from harness.contracts.metrics import OVER_PLANNED, SHARE, MetricSpec
 from harness.contracts.observations import Observation, View, ViewRequest
 from harness.contracts.trajectories import Trajectory
+from harness.planning import common_metrics
 from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
 from harness.planning.evidence import EndScores
@@ -117,5 +118,6 @@ TASK = Task(
     begin=begin,
     judge=judge,
     own_metrics=(MetricSpec("thrift", "Thrift", "Needed steps over taken ones.", pooling=OVER_PLANNED, bounds=SHARE),),
+    needs=(),
     length="lamps_away",
 )
