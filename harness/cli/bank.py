@@ -13,11 +13,13 @@ import typer
 from harness.cli.arguments import RUNS, Json, MaxFailures, Out, Plugins, StartTimeout, Timeout
 from harness.contracts.errors import Refusal
 
+FIRST_TASK = "ignav"
 EXAMPLE = "For example: python benchmark.py bank --wm warp"
 
 
 def bank_command(
     wm: Annotated[str, typer.Option("--wm", help="World model (see: list wms).")] = "",
+    task: Annotated[str, typer.Option("--task", help="Task of the suite.")] = FIRST_TASK,
     suite: Annotated[str, typer.Option("--suite", help="Suite; default: the world model's home suite.")] = "",
     tier: Annotated[str, typer.Option("--tier", help="Tier of the suite. [the suite's for the model's views]")] = "",
     against: Annotated[
@@ -59,7 +61,7 @@ def bank_command(
 
     options = RunOptions(
         wm=wm,
-        task="ignav",
+        task=task,
         suite=suite,
         tier=tier,
         split="validation",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Iterator, List, Sequence, Tuple
 
 import numpy as np
@@ -35,6 +37,7 @@ class LampsEnvironment(Environment, Imagining):
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         """Stand at the start, facing the next lamp."""
+        time.sleep(float(os.environ.get("LAMPS_WAIT_S", "0")))  # for tests that interrupt a run
         self._state: State = (round(episode.start.position[2]), 1)
         return self._seen(self._state)
 

@@ -10,10 +10,9 @@ from lamps.environment import picture
 from harness.contracts.actions import FORWARD, TURN_LEFT, Action, ActionSpace, Candidate
 from harness.contracts.episodes import Episode
 from harness.contracts.judgements import Judgement
-from harness.contracts.metrics import OVER_PLANNED, SHARE, MetricSpec
+from harness.contracts.metrics import HIGHER, OVER_PLANNED, SHARE, MetricSpec
 from harness.contracts.observations import Observation, View, ViewRequest
 from harness.contracts.trajectories import Trajectory
-from harness.planning import common_metrics
 from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
 from harness.planning.evidence import EndScores
@@ -117,7 +116,7 @@ TASK = Task(
     parts=PartCatalog({"both-ways": ProposerPart("lamps.task:BothWays")}, {"shade": ScorePart("lamps.task:Shade")}),
     begin=begin,
     judge=judge,
-    own_metrics=(MetricSpec("thrift", "Thrift", "Needed steps over taken ones.", pooling=OVER_PLANNED, bounds=SHARE),),
+    own_metrics=(MetricSpec("thrift", "Thrift", "Needed steps over taken ones.", "", 2, HIGHER, OVER_PLANNED, SHARE),),
     needs=(),
     length="lamps_away",
 )
