@@ -1,4 +1,4 @@
-"""Requests of the Environment service (reset, step, render, imagine, queries of scoring), and the answers to queries."""
+"""Requests of the Environment service (reset, step, render, imagine, queries of scoring) and the answers to queries."""
 
 from __future__ import annotations
 
