@@ -8,12 +8,12 @@ import numpy as np
 
 from harness.conformance.following_checks import Locator
 from harness.conformance.plugin_under_test import Subject, difference
-from harness.conformance.requests import AHEAD, STRAIGHT, TO_LEFT, TO_RIGHT
 from harness.conformance.results import PASSED, SKIPPED, Outcome, verdict, worst
 from harness.contracts.errors import DeadFrame
 from harness.running.frame_checks import check_frame
 from harness.wire.codec.messages import PROTOCOL_VERSION
 from harness.wire.limits import MAX_BATCH, MAX_MESSAGE_BYTES
+from harness.worldmodels.probe import AHEAD, STRAIGHT, TO_LEFT, TO_RIGHT
 
 
 def handshake(subject: Subject) -> Outcome:
@@ -24,7 +24,7 @@ def handshake(subject: Subject) -> Outcome:
 
 def shapes(subject: Subject) -> Outcome:
     """Each request is answered with its frames, uint8 [T, H, W, 3], by the kind of camera that was asked."""
-    requests = [subject.questions.request(plan, seed=7 + n, id=n) for n, plan in enumerate((STRAIGHT, TO_LEFT))]
+    requests = [subject.probe.request(plan, seed=7 + n, id=n) for n, plan in enumerate((STRAIGHT, TO_LEFT))]
     subject.first = [subject.ask_one(request) for request in requests]
     camera = requests[0].camera
     found = [list(frames.shape) for frames in subject.first]
@@ -37,7 +37,7 @@ def shapes(subject: Subject) -> Outcome:
 
 def values(subject: Subject) -> Outcome:
     """Confidence lies in [0, 1], one a frame or none; no phase takes longer than the whole call did."""
-    request = subject.questions.request(TO_RIGHT)
+    request = subject.probe.request(TO_RIGHT)
     began = time.monotonic()
     rollout = subject.ask_rollout(request)
     wall_s = time.monotonic() - began
@@ -51,7 +51,7 @@ def values(subject: Subject) -> Outcome:
 
 def live_frames(subject: Subject) -> Outcome:
     """No imagined frame is black or of one value."""
-    requests = [subject.questions.request(plan, place, id=0) for place, plan in enumerate((STRAIGHT, TO_LEFT))]
+    requests = [subject.probe.request(plan, place, id=0) for place, plan in enumerate((STRAIGHT, TO_LEFT))]
     count = 0
     for request in requests:
         for index, frame in zip(request.frames, subject.ask_one(request), strict=True):
@@ -67,10 +67,10 @@ def start_view(subject: Subject) -> Outcome:
     """Frame 0 is the conditioning view: the first imagined frame resembles it more than any other place's view."""
     if not subject.learnt:
         return Outcome(SKIPPED, note="untrained weights imagine nothing that could resemble a view")
-    locators = [Locator(place, subject.questions.panorama) for place in subject.questions.places]
+    locators = [Locator(place, subject.probe.panorama) for place in subject.probe.places]
     own, others = [], []
     for number in range(len(locators)):
-        first = subject.ask_one(subject.questions.request((STRAIGHT[0],), number))[0]
+        first = subject.ask_one(subject.probe.request((STRAIGHT[0],), number))[0]
         likeness = [locator.likeness(first) for locator in locators]
         own.append(likeness[number])
         others.append(max(likeness[:number] + likeness[number + 1 :]))
@@ -86,7 +86,7 @@ def start_view(subject: Subject) -> Outcome:
 
 def view_used(subject: Subject) -> Outcome:
     """Another conditioning view gives other frames: nothing is answered from memory."""
-    views = [subject.questions.request(place=0), subject.questions.request(place=1)]
+    views = [subject.probe.request(place=0), subject.probe.request(place=1)]
     frames = [subject.ask_one(request) for request in views]
     apart = difference(*frames)
     return verdict(
@@ -100,9 +100,9 @@ def view_used(subject: Subject) -> Outcome:
 
 def chosen_frames(subject: Subject) -> Outcome:
     """A frame is the same whether it is asked for alone or with all others: indices mean what the contract says."""
-    whole = subject.questions.request(TO_LEFT)
+    whole = subject.probe.request(TO_LEFT)
     some = whole.frames[1::2] or whole.frames
-    part = subject.questions.request(TO_LEFT, frames=some)
+    part = subject.probe.request(TO_LEFT, frames=some)
     expected = subject.ask_one(whole)[[index - 1 for index in some]]
     apart = difference(subject.ask_one(part), expected)
     return verdict(
@@ -119,17 +119,17 @@ NONE = "none"
 
 def largest_batch(subject: Subject) -> Outcome:
     """A batch as large as the manifest allows is answered in one call."""
-    pixels = subject.questions.views[0].rgb.nbytes * (1 + subject.manifest.context_max)
+    pixels = subject.probe.views[0].rgb.nbytes * (1 + subject.manifest.context_max)
     fits = max(MAX_MESSAGE_BYTES * 3 // 4 // pixels, 1)
     size = min(subject.manifest.max_batch, MAX_BATCH, fits)
-    subject.ask(subject.questions.different(size))
+    subject.ask(subject.probe.different(size))
     return Outcome(PASSED, f"{size} requests at once", f"max_batch = {subject.manifest.max_batch}")
 
 
 def longest_candidate(subject: Subject) -> Outcome:
     """A candidate as long as the manifest allows is answered to its last frame."""
-    actions = (AHEAD,) * subject.questions.longest
-    frames = subject.ask_one(subject.questions.request(actions))
+    actions = (AHEAD,) * subject.probe.longest
+    frames = subject.ask_one(subject.probe.request(actions))
     declared = f"frames = {subject.manifest.frames}" if subject.manifest.frames else "frames = 0 (any length)"
     return verdict(len(frames) == len(actions), f"{len(frames)} frames", declared)
 
@@ -137,7 +137,7 @@ def longest_candidate(subject: Subject) -> Outcome:
 def conditioning(subject: Subject) -> Outcome:
     """Actions change the frames of a model that declares to be conditioned by them, and of no other."""
     straight, turning = STRAIGHT[:4], TO_RIGHT
-    one, other = (subject.ask_one(subject.questions.request(actions)) for actions in (straight, turning))
+    one, other = (subject.ask_one(subject.probe.request(actions)) for actions in (straight, turning))
     apart = difference(one, other)
     declared = subject.manifest.conditioning
     limit = f"{'at most' if declared == NONE else 'above'} {subject.repeat_tolerance:g}"

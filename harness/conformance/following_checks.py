@@ -15,13 +15,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from harness.conformance.plugin_under_test import Subject
-from harness.conformance.real_views import STEP_M, Place
-from harness.conformance.requests import STRAIGHT, TO_LEFT, TO_RIGHT
+from harness.conformance.real_views import STEP_M
 from harness.conformance.results import REPORTED, SKIPPED, Outcome, verdict
 from harness.contracts.actions import Action, signed_turn
 from harness.contracts.observations import RGB
 from harness.worldmodels.imaginer import PERSPECTIVE_HFOV_DEG
 from harness.worldmodels.panorama import crop
+from harness.worldmodels.probe import STRAIGHT, TO_LEFT, TO_RIGHT, Place
 
 Grey = npt.NDArray[np.float64]
 
@@ -147,11 +147,11 @@ LEAST_TIMED = 0.6
 
 def forwards(subject: Subject) -> Outcome:
     """Walking ahead looks like walking ahead: rank correlation and slope of 0.2 to 1.0 m."""
-    if subject.questions.arm:
+    if subject.probe.arm:
         return NO_ARM
     commanded: list[float] = []
     estimated: list[float] = []
-    for place in range(len(subject.questions.places)):
+    for place in range(len(subject.probe.places)):
         motions = _imagined(subject, STRAIGHT, place)
         commanded += [0.2 * (index + 1) for index in range(len(motions))]
         estimated += [motion.ahead_m for motion in motions]
@@ -165,14 +165,14 @@ def forwards(subject: Subject) -> Outcome:
 
 def turns(subject: Subject) -> Outcome:
     """Turns go to the side that was commanded, and at the frame of their action."""
-    if subject.questions.arm:
+    if subject.probe.arm:
         return NO_ARM
     commanded: list[float] = []
     estimated: list[float] = []
-    for place in range(len(subject.questions.places)):
+    for place in range(len(subject.probe.places)):
         for plan in (TO_LEFT, TO_RIGHT):
             motions = _imagined(subject, plan, place)
-            commanded += _yaws(subject.questions.fitted(plan))
+            commanded += _yaws(subject.probe.fitted(plan))
             estimated += [motion.yaw_deg for motion in motions]
     turned = [(a, b) for a, b in zip(commanded, estimated, strict=True) if a]
     if not turned:
@@ -197,8 +197,8 @@ def _held(subject: Subject, fine: bool, measured: str, limit: str, note: str) ->
 
 
 def _imagined(subject: Subject, actions: Sequence[Action], place: int) -> list[Motion]:
-    frames = subject.ask_one(subject.questions.request(actions, place))
-    locator = Locator(subject.questions.places[place], subject.questions.panorama)
+    frames = subject.ask_one(subject.probe.request(actions, place))
+    locator = Locator(subject.probe.places[place], subject.probe.panorama)
     return [locator.locate(frame) for frame in frames]
 
 

@@ -9,7 +9,6 @@ from typing import Iterator, Sequence
 
 import numpy as np
 
-from harness.conformance.requests import Questions
 from harness.conformance.results import Fault
 from harness.conformance.target import Target
 from harness.contracts.errors import DeadlineExceeded, ServiceError, WiwError
@@ -20,6 +19,7 @@ from harness.records.resuming import CALL_TIMEOUT
 from harness.running.services import start
 from harness.runtimes.service import Service, with_stack
 from harness.wire.client import Deadlines, WorldModelClient
+from harness.worldmodels.probe import Probe
 
 REPEAT_NOISE = 2.0
 """How far (mean absolute difference of 255 grey levels) repeats of a model may lie apart that declares itself not
@@ -35,9 +35,9 @@ MOST_TOLERANCE = 8.0
 class Subject:
     """One model behind its service. Every call has ``deadline_s``; `seconds` holds how long each took."""
 
-    def __init__(self, target: Target, questions: Questions, deadline_s: float, start_s: float, log: Path) -> None:
+    def __init__(self, target: Target, probe: Probe, deadline_s: float, start_s: float, log: Path) -> None:
         self.target = target
-        self.questions = questions
+        self.probe = probe
         self.deadline_s = deadline_s
         self.start_s = start_s
         self.log = log

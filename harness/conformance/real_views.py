@@ -7,7 +7,6 @@ the camera really sees at many poses around it, so that an imagined frame can be
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Optional, Sequence
 
@@ -15,10 +14,11 @@ from harness.contracts.cameras import Pose, Vec3, quaternion_to_yaw, yaw_to_quat
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import cache_root
-from harness.contracts.observations import RGB, View, ViewRequest
+from harness.contracts.observations import ViewRequest
 from harness.contracts.portable import PI, sincos
 from harness.running.services import Placement, plan_environment, start
 from harness.wire.client import Deadlines, EnvironmentClient
+from harness.worldmodels.probe import Place, RealView
 from tasks.suite import load_suite
 
 SUITE, TASK, TIER, SPLIT = "embedded", "ignav", "easy", "validation"
@@ -36,25 +36,6 @@ DIAGONALS: Sequence[tuple[float, float]] = ((0.3414, 0.1414), (0.3414, -0.1414))
 APART_M = 1.0
 START_S = 300.0
 """The first start compiles the renderer, and a home is built once."""
-
-
-@dataclass(frozen=True, eq=False)
-class RealView:
-    """The real panorama ``ahead_m`` and ``left_m`` of a place, with the place's heading."""
-
-    ahead_m: float
-    left_m: float
-    rgb: RGB
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """A pose in a home with free floor ahead: its view (also as the rig's large panorama) and real views around it."""
-
-    name: str
-    view: View
-    large: Optional[View]
-    around: tuple[RealView, ...]
 
 
 def collect_places(large: bool, log: Optional[Path] = None, count: int = PLACES) -> tuple[Place, ...]:

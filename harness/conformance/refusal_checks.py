@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Callable, Mapping
 
 from harness.conformance.plugin_under_test import Subject, difference
-from harness.conformance.requests import SEED, STRAIGHT, TO_LEFT, renamed
 from harness.conformance.results import PASSED, Fault, Outcome
 from harness.contracts.actions import Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
@@ -18,6 +17,7 @@ from harness.wire.codec.messages import parse
 from harness.wire.codec.rollouts import write_batch
 from harness.wire.limits import MAX_BATCH
 from harness.worldmodels.panorama import resize
+from harness.worldmodels.probe import SEED, STRAIGHT, TO_LEFT, renamed
 
 NUMBERS = "numbers"
 SHORTEST_MESSAGE = 8
@@ -25,7 +25,7 @@ SHORTEST_MESSAGE = 8
 
 def bad_requests(subject: Subject) -> Outcome:
     """An unknown action, another size, another camera: an error or a right answer, and the others go on."""
-    good = subject.questions.request(TO_LEFT)
+    good = subject.probe.request(TO_LEFT)
     expected = subject.ask_one(good)
     strict = ("unknown action",) if subject.manifest.conditioning == NUMBERS else ()
     told = []
@@ -42,7 +42,7 @@ def bad_requests(subject: Subject) -> Outcome:
 
 def bad_messages(subject: Subject) -> Outcome:
     """Messages that no client would send are refused: frames out of range, too many requests, no message at all."""
-    good = subject.questions.request(TO_LEFT)
+    good = subject.probe.request(TO_LEFT)
     expected = subject.ask_one(good)
     valid = write_batch([good]).serialized()
     makers: Mapping[str, Callable[[], bytes]] = {
@@ -91,7 +91,7 @@ def _check_neighbour(subject: Subject, good: RolloutRequest, strict: tuple[str, 
     if not strict:
         return
     bad = renamed(_bad_requests(good)["unknown action"], 1)
-    neighbour = replace(subject.questions.request(STRAIGHT, seed=SEED + 1), id=2)
+    neighbour = replace(subject.probe.request(STRAIGHT, seed=SEED + 1), id=2)
     answers = subject.send([good, bad, neighbour])
     failed = [id for id in (0, 2) if answers[id].error]
     if failed or not answers[1].error:

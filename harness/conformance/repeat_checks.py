@@ -8,8 +8,8 @@ from typing import Callable
 import numpy as np
 
 from harness.conformance.plugin_under_test import Subject, difference
-from harness.conformance.requests import AHEAD, SEED, STRAIGHT, TO_LEFT, renamed
 from harness.conformance.results import REPORTED, SKIPPED, Outcome, verdict, worst
+from harness.worldmodels.probe import AHEAD, SEED, STRAIGHT, TO_LEFT, renamed
 
 BATCH = 6
 """Requests of the batch that is compared with single requests (fewer where the manifest allows fewer)."""
@@ -19,7 +19,7 @@ STATELESS = "Keep no state between requests: the answer depends on the request a
 
 def determinism(subject: Subject) -> Outcome:
     """The same request gives the same frames; a model that declares itself not deterministic may round otherwise."""
-    request = subject.questions.request(TO_LEFT)
+    request = subject.probe.request(TO_LEFT)
     first, *again = (subject.ask_one(request) for _ in range(3))
     apart = worst([difference(first, other) for other in again])
     note = "Equal requests with equal seeds gave other frames."
@@ -30,7 +30,7 @@ def determinism(subject: Subject) -> Outcome:
 
 def seed(subject: Subject) -> Outcome:
     """Another seed gives another sample where the manifest declares sampling steps; elsewhere it is reported."""
-    one, other = (subject.ask_one(subject.questions.request(STRAIGHT, seed=value)) for value in (1, 2**63 + 11))
+    one, other = (subject.ask_one(subject.probe.request(STRAIGHT, seed=value)) for value in (1, 2**63 + 11))
     apart = difference(one, other)
     if subject.manifest.steps == 0:
         return Outcome(REPORTED, _apart(apart), note="no sampling steps are declared, so a seed need not matter")
@@ -48,7 +48,7 @@ def batch(subject: Subject) -> Outcome:
     size = min(BATCH, subject.manifest.max_batch)
     if size < 2:
         return Outcome(SKIPPED, note="max_batch is 1")
-    requests = subject.questions.different(size)
+    requests = subject.probe.different(size)
     together = subject.ask(requests)
     alone = [subject.ask_one(request) for request in requests]
     apart = worst([difference(a, b) for a, b in zip(together, alone, strict=True)])
@@ -65,7 +65,7 @@ def batch(subject: Subject) -> Outcome:
 def order(subject: Subject) -> Outcome:
     """Neither the order of a batch nor the ids of its requests change a rollout."""
     size = max(min(BATCH, subject.manifest.max_batch), 2)
-    requests = subject.questions.different(size)
+    requests = subject.probe.different(size)
     shuffle = np.random.default_rng(5).permutation(size)[::-1]
     expected = subject.ask(requests)
     mixed = subject.ask([renamed(requests[index], 1000 + 7 * place) for place, index in enumerate(shuffle)])
@@ -83,7 +83,7 @@ def history(subject: Subject) -> Outcome:
     """The first questions of all, asked again after everything else, have the same answers."""
     if not subject.first:
         return Outcome(SKIPPED, note="the first requests failed (shapes)")
-    again = [subject.questions.request(plan, seed=7 + n, id=n) for n, plan in enumerate((STRAIGHT, TO_LEFT))]
+    again = [subject.probe.request(plan, seed=7 + n, id=n) for n, plan in enumerate((STRAIGHT, TO_LEFT))]
     apart = worst([difference(subject.ask_one(r), f) for r, f in zip(again, subject.first, strict=True)])
     return verdict(
         apart <= subject.repeat_tolerance,
@@ -117,14 +117,14 @@ SAMPLES = 5
 
 def memory(subject: Subject, progress: Callable[[str], None]) -> Outcome:
     """The service's memory stays as it is over 200 requests, all of them new ones."""
-    subject.ask_one(subject.questions.request((AHEAD,)))
+    subject.ask_one(subject.probe.request((AHEAD,)))
     slow_s = subject.seconds[-1]
     count = max(min(REQUESTS, int(BUDGET_S / max(slow_s, 1e-3))), FEWEST)
     early = range(count // 4, count // 4 + SAMPLES)
     late = range(count - SAMPLES, count)
     held: dict[int, int] = {}
     for number in range(count):
-        request = subject.questions.request((AHEAD,), seed=SEED + number, view=subject.questions.turned(number))
+        request = subject.probe.request((AHEAD,), seed=SEED + number, view=subject.probe.turned(number))
         subject.ask_one(request)
         if number in early or number in late:
             held[number] = subject.memory_bytes()
@@ -146,12 +146,12 @@ def speed(subject: Subject) -> Outcome:
     """Seconds a rollout, alone and in a batch; there is no limit, since models differ by orders of magnitude."""
     single = []
     for number in range(3):
-        subject.ask_one(subject.questions.request(seed=SEED + number))
+        subject.ask_one(subject.probe.request(seed=SEED + number))
         single.append(subject.seconds[-1])
-    measured = f"{statistics.median(single):.3f} s a rollout of {len(subject.questions.request().frames)} frames"
+    measured = f"{statistics.median(single):.3f} s a rollout of {len(subject.probe.request().frames)} frames"
     size = min(subject.manifest.max_batch, 8)
     if size > 1:
-        subject.ask(subject.questions.different(size))
+        subject.ask(subject.probe.different(size))
         measured += f"; {subject.seconds[-1] / size:.3f} s each in a batch of {size}"
     return Outcome(REPORTED, f"{measured}; first call {subject.seconds[0]:.1f} s")
 

@@ -11,14 +11,14 @@ from typing import Callable, Mapping, Sequence
 
 from harness.conformance import contract_checks, following_checks, refusal_checks, repeat_checks
 from harness.conformance.plugin_under_test import Subject, explain
-from harness.conformance.real_views import Place, collect_places
-from harness.conformance.requests import Questions, wants_large
+from harness.conformance.real_views import collect_places
 from harness.conformance.results import FAILED, CheckResult, Outcome, Report
 from harness.conformance.target import Target
 from harness.contracts.errors import MachineError, Refusal, ServiceError, WiwError
 from harness.contracts.failures import kind_of
 from harness.contracts.names import nearest
 from harness.running.full_disks import disk_behind
+from harness.worldmodels.probe import Place, Probe, wants_large
 
 Check = Callable[[Subject], Outcome]
 Progress = Callable[[int, int, str], None]
@@ -81,7 +81,7 @@ def check_plugin(
         progress(0, len(NAMES), "real views from the embedded homes")
         places = collect_places(wants_large(manifest))
     log = log or Path(tempfile.mkdtemp(prefix="wiw-check-")) / f"{manifest.name}.log"
-    subject = Subject(target, Questions(manifest, places), deadline_s, start_s, log)
+    subject = Subject(target, Probe(manifest, places), deadline_s, start_s, log)
     try:
         results, stopped = _run(subject, only or NAMES, progress, max_failures)
     finally:

@@ -24,12 +24,12 @@ from harness.contracts.errors import (
     SpecMismatch,
     WiwError,
 )
+from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.contracts.trajectories import PlayedEpisode
 from harness.planning.warm_up import compile_score
-from harness.records.from_plain import from_plain
 from harness.records.resuming import CALL_TIMEOUT
 from harness.running.compatibility import capabilities_for
 from harness.running.frame_checks import LivenessGate

@@ -24,15 +24,17 @@ from typing import Any
 
 import numpy as np
 
-from harness.contracts.actions import FORWARD, TURN_LEFT, Candidate, Primitive
-from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
+from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.manifests import ModelManifest
+from harness.contracts.observations import View
 from harness.contracts.rollouts import RolloutRequest
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from harness.worldmodels.preparing import override
+from harness.worldmodels.probe import AHEAD, LEFT, Place, Probe, RealView
 
 SHARED_VIEW = 0
+PANO = Camera("pano", EQUIRECT, 576, 1024, 360.0, 1.25)
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -66,19 +68,12 @@ def manifest_for(entry: CatalogEntry, choices: argparse.Namespace, **settings: A
 
 def requests_for(manifest: ModelManifest, choices: argparse.Namespace) -> list[RolloutRequest]:
     """Return one decision: candidates of one view, each with its own seed and text."""
-    panorama = manifest.view == "panorama"
-    kind, hfov = (EQUIRECT, 360.0) if panorama else (PINHOLE, 90.0)
-    camera = Camera("view", kind, manifest.height, manifest.width, hfov, 1.25)
-    view = np.random.default_rng(SHARED_VIEW).integers(0, 256, (manifest.height, manifest.width, 3)).astype(np.uint8)
-    forward, left = Primitive(FORWARD, 0.2), Primitive(TURN_LEFT, 22.5)
-    frames = tuple(range(1, choices.actions + 1))
-    candidates = [[forward] * choices.actions for _ in range(choices.candidates)]
+    noise = np.random.default_rng(SHARED_VIEW).integers(0, 256, (PANO.height, PANO.width, 3)).astype(np.uint8)
+    probe = Probe(manifest, [Place("noise", View(PANO, noise), None, (RealView(0.0, 0.0, noise),))])
+    candidates = [[AHEAD] * choices.actions for _ in range(choices.candidates)]
     for index, actions in enumerate(candidates):
-        actions[1 + index % (choices.actions - 1)] = left
-    return [
-        RolloutRequest(index, 100 + index, view, camera, Candidate(tuple(actions)), frames, prompt=f"candidate {index}")
-        for index, actions in enumerate(candidates)
-    ]
+        actions[1 + index % (choices.actions - 1)] = LEFT
+    return [probe.request(actions, seed=100 + index, id=index) for index, actions in enumerate(candidates)]
 
 
 def median_run(run: Callable[[], dict[str, float]], repeats: int) -> dict[str, float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.conformance.real_views import Place, collect_places
+from harness.conformance.real_views import collect_places
+from harness.worldmodels.probe import Place
 
 
 @pytest.fixture(scope="session")

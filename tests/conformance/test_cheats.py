@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.real_views import Place
 from harness.conformance.results import FAILED, REPORTED
 from harness.conformance.run_checks import NAMES, check_plugin
 from harness.conformance.target import find_target
 from harness.contracts.errors import Refusal
 from harness.worldmodels.catalog import read_family
 from harness.worldmodels.preparing import Choice
+from harness.worldmodels.probe import Place
 
 CHEATS = Path(__file__).parent / "cheats"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.real_views import Place
 from harness.conformance.run_checks import check_plugin
 from harness.conformance.target import find_target
 from harness.contracts.errors import Refusal
 from harness.runtimes.docker_engine import Engine, connect
 from harness.runtimes.images.declared import own_reference
 from harness.wire.codec.messages import PROTOCOL_VERSION
+from harness.worldmodels.probe import Place
 from harness.worldmodels.scaffold import create_plugin
 
 BASE = own_reference("wiw-bench/wm_base")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.conformance.real_views import Place, RealView
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.observations import View
+from harness.worldmodels.probe import Place, RealView
 
 PANO = Camera("pano", EQUIRECT, 128, 256, 360.0, 1.25)
 

@@ -11,11 +11,12 @@ pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'mod
 pytest.importorskip("peft", reason="adapters need peft (the extra 'models')")
 
 from harness.conformance import repeat_checks
-from harness.conformance.real_views import Place, collect_places
+from harness.conformance.real_views import collect_places
 from harness.conformance.results import PASSED, REPORTED, SKIPPED, Report
 from harness.conformance.run_checks import NAMES, check_plugin
 from harness.conformance.target import Target
 from harness.running.services import Placement, plan_world_model
+from harness.worldmodels.probe import Place
 from tests.conformance.toy_places import toy_places
 from tests.wm_plugins.diffusers.saving import SavedPipelines
 from tests.wm_plugins.diffusers.zoo import MODELS, entry, tiny_manifest

@@ -1,12 +1,14 @@
-"""The requests of the kit: what a run would ask, made from real views and in the form that the manifest asks for."""
+"""Requests to a world model without a run: what one would be asked, in the form that its manifest asks for.
+
+For whoever wants to know a model rather than play with it: `plugin check`, measurements of speed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Optional, Sequence
 
-from harness.conformance.arm_plans import as_poses
-from harness.conformance.real_views import Place
 from harness.contracts.actions import (
     EE_POSE8,
     FORWARD,
@@ -15,12 +17,13 @@ from harness.contracts.actions import (
     Action,
     Candidate,
     Primitive,
+    Vector,
     ee_pose8_space,
     navigation_space,
     signed_turn,
 )
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.observations import View
+from harness.contracts.observations import RGB, View
 from harness.contracts.rollouts import ContextView, RolloutRequest
 from harness.worldmodels.conditioning import ACTION_SPACE, conditioning_of, pose_before
 from harness.worldmodels.imaginer import PERSPECTIVE_HFOV_DEG, PERSPECTIVE_SIZE
@@ -38,8 +41,27 @@ ANY_LENGTH = 24
 """The actions of the longest candidate, for models that say that any length is right."""
 
 
-class Questions:
-    """Makes requests for one model from a number of places."""
+@dataclass(frozen=True, eq=False)
+class RealView:
+    """The real panorama ``ahead_m`` and ``left_m`` of a place, with the place's heading."""
+
+    ahead_m: float
+    left_m: float
+    rgb: RGB
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A pose in a home with free floor ahead: its view (also as the rig's large panorama) and real views around it."""
+
+    name: str
+    view: View
+    large: Optional[View]
+    around: tuple[RealView, ...]
+
+
+class Probe:
+    """Makes requests for one model from a number of places; a model of a robot arm gets plans of its own kind."""
 
     def __init__(self, manifest: ModelManifest, places: Sequence[Place]) -> None:
         self.manifest = manifest
@@ -139,3 +161,35 @@ def wants_large(manifest: ModelManifest) -> bool:
 def renamed(request: RolloutRequest, id: int) -> RolloutRequest:
     """Return the same question under another id."""
     return replace(request, id=id)
+
+
+ARM_STEP_M = 0.02
+ARM_START = (0.2, 0.0, 1.0)
+"""Metres in the robot's frame: 24 steps in any direction stay within the published scene."""
+
+GRIPPER_DOWN = (0.0, 0.0, 1.0, 0.0)
+"""A gripper that looks down: half a turn about the robot's y axis (w, x, y, z)."""
+
+GRIPPER_OPEN = 1.0
+
+
+def as_poses(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """Return one pose of the gripper an action: forwards move it away from the robot, turns to their side.
+
+    So plans that differ for a camera differ for an arm, and checks need not know which of both they ask.
+    """
+    steps = [_arm_step(action) for action in actions]
+    ahead = accumulate(step[0] for step in steps)
+    aside = accumulate(step[1] for step in steps)
+    return tuple(
+        Vector(EE_POSE8, (ARM_START[0] + x, ARM_START[1] + y, ARM_START[2], *GRIPPER_DOWN, GRIPPER_OPEN))
+        for x, y in zip(ahead, aside, strict=True)
+    )
+
+
+def _arm_step(action: Action) -> tuple[float, float]:
+    """Return metres away from the robot and to its left."""
+    turn = signed_turn(action)
+    if turn:
+        return 0.0, ARM_STEP_M if turn > 0.0 else -ARM_STEP_M
+    return (ARM_STEP_M, 0.0) if isinstance(action, Primitive) else (0.0, 0.0)

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.conformance.real_views import Place, RealView
-from harness.conformance.requests import Questions
 from harness.contracts.cameras import quaternion_to_yaw
 from harness.contracts.manifests import ModelManifest
 from harness.worldmodels.panorama import roll
+from harness.worldmodels.probe import Place, Probe, RealView
 from tests.conformance.toy_places import toy_places
 
 MODEL = ModelManifest("m", "tests", "plugin")
@@ -26,7 +25,7 @@ def seen_from_behind() -> Place:
 @pytest.mark.parametrize("count", [0, 1, 3, 4])
 def test_a_request_carries_as_many_earlier_views_as_declared(count: int) -> None:
     place = seen_from_behind()
-    request = Questions(replace(MODEL, context_max=count), (place, *toy_places())).request()
+    request = Probe(replace(MODEL, context_max=count), (place, *toy_places())).request()
     assert len(request.context) == count
     headings = [round(quaternion_to_yaw(seen.pose.rotation), 3) for seen in request.context]
     assert headings == {0: [], 1: [0.0], 3: [0.0, -22.5, 0.0], 4: [22.5, 0.0, 22.5, 0.0]}[count]
@@ -40,10 +39,10 @@ def test_earlier_views_are_as_large_as_the_conditioning_view() -> None:
         replace(MODEL, view="perspective", height=24, width=32, context_max=2),
         replace(MODEL, height=64, width=128, context_max=2),
     ):
-        request = Questions(manifest, toy_places()).request(place=1)
+        request = Probe(manifest, toy_places()).request(place=1)
         assert [seen.rgb.shape for seen in request.context] == [request.view.shape] * 2
 
 
 def test_a_robot_arm_gets_none() -> None:
     arm = replace(MODEL, context_max=2, settings={"action_space": "ee_pose8"})
-    assert Questions(arm, toy_places()).request().context == ()
+    assert Probe(arm, toy_places()).request().context == ()
