@@ -105,6 +105,7 @@ def test_a_declared_metric_is_in_results_exports_and_report(toy: ModuleType, tmp
     assert "Metres lost to the toy." in page and "Seen" in page
     table = data(page, "table-data")
     assert {"name": "seen", "label": "Seen", "unit": "%", "digits": 0, "title": "the toy was seen"} in table["columns"]
+    assert table["gapDigits"] == {"ssim": 2, "psnr": 1, "lpips": 2}
     assert {row[4]: row[6] for row in table["rows"]} == {"ok": 100.0, "failed": 0.0}
 
 
