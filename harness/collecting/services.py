@@ -15,6 +15,7 @@ from typing import Any
 from harness.contracts.errors import DeadlineExceeded, ServiceError
 from harness.records.identity import ImageRecord
 from harness.running.services import SCENES_IN_CONTAINER, Placement, environment_service
+from harness.runtimes.environments import DeclaredEnvironment
 from harness.runtimes.exits import ServiceLog
 from harness.runtimes.service import (
     Mount,
@@ -48,7 +49,9 @@ _DEATH_WAIT_S = 5.0
 """How long a process is waited for that may be ending: aborting native code first writes its stack."""
 
 
-def service_spec(name: str, entry_point: str, machine: Machine, options: Mapping[str, Any]) -> ServiceSpec:
+def service_spec(
+    environment: DeclaredEnvironment, entry_point: str, machine: Machine, options: Mapping[str, Any]
+) -> ServiceSpec:
     """Return how to start a simulator here: in a container of the machine's image, else under its interpreter.
 
     A container sees the folder of scenes read-only, and the one GPU that was chosen.
@@ -56,7 +59,7 @@ def service_spec(name: str, entry_point: str, machine: Machine, options: Mapping
     where = Placement(bool(machine.image_id), machine.python, machine.gpu)
     image = ImageRecord(machine.image, machine.image_id) if machine.image_id else None
     mounts = (Mount(machine.scenes_dir, SCENES_IN_CONTAINER),) if machine.scenes_dir else ()
-    return environment_service(name, entry_point, options, where, image, mounts)
+    return environment_service(environment, entry_point, options, where, image, mounts)
 
 
 class SimulatorService:

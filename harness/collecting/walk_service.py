@@ -46,7 +46,7 @@ class WalkService:
         self._opened: Optional[OpenScene] = None
         profile = collection_of(environment)
         options = profile.values(facts_of(camera, machine, how))
-        spec = service_spec(environment.name, profile.entry_point, machine, options)
+        spec = service_spec(environment, profile.entry_point, machine, options)
         self._service = SimulatorService(spec, Deadlines(), log)
         with self._service.asked() as client:
             self._simulator = client.describe().simulator
@@ -65,7 +65,7 @@ class WalkService:
         """Open a scene on the storey of a random place."""
         digest = self._digest(scene)
         with self._service.asked() as client:
-            observation = client.reset(_episode(scene, _ORIGIN, (ANYWHERE,)), seed, [], []).observation
+            observation = client.reset(_episode(scene, _ORIGIN, (ANYWHERE,)), seed, [])
             reachable = _reachable(client.top_down_map(), observation.pose)
         walkable = read_walkable(observation.info)
         self._opened = OpenScene(scene, digest, reachable, observation.pose.position[1], walkable)
@@ -76,8 +76,7 @@ class WalkService:
         if self._opened is None:
             raise Refusal("no scene is open.", "Call open first.")
         with self._service.asked() as client:
-            reply = client.reset(_episode(self._opened.name, pose, ()), 0, self._views, [])
-        return self._frame(reply.observation)
+            return self._frame(client.reset(_episode(self._opened.name, pose, ()), 0, self._views))
 
     def step(self, action: Primitive) -> Frame:
         """Execute one action."""
@@ -131,4 +130,4 @@ def _reachable(top_down: TopDownMap, body: Pose) -> TopDownMap:
 
 
 def _episode(scene: str, start: Pose, tags: tuple[str, ...]) -> Episode:
-    return Episode("collect", "collect", "", "", scene, scene, start, start, 0.0, 0.0, 0, tags)
+    return Episode("collect", "collect", "", "", scene, scene, start, 0, tags=tags)

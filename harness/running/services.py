@@ -21,7 +21,7 @@ from harness.records.identity import ImageRecord
 from harness.records.resuming import ENV_PYTHON, WM_PYTHON
 from harness.running.plan import RUN_LOG_BYTES, RunPlan
 from harness.running.run_images import find_image, image_with, own_image
-from harness.runtimes.environments import MADE, EnvironmentFacts
+from harness.runtimes.environments import MADE, DeclaredEnvironment, EnvironmentFacts
 from harness.runtimes.interpreters import ONE_THREAD, SERVICE, check_interpreter
 from harness.runtimes.process import BYTECODE
 from harness.runtimes.service import (
@@ -86,18 +86,18 @@ def plan_environment(
     if not where.container:
         environment.require_module(where.python or sys.executable)
         options = profile.values(_facts(suite, str(folder), digests, where.gpu))
-        return environment_service(environment.name, profile.entry_point, options, where), None
+        return environment_service(environment, profile.entry_point, options, where), None
     image = find_image(own_image(profile.image))
     if environment.scenes == MADE:
         mount = Mount(str(_container_homes(folder)), HOMES_IN_CONTAINER, writable=True)
     else:
         mount = Mount(str(folder), SCENES_IN_CONTAINER)
     options = profile.values(_facts(suite, mount.target, digests, where.gpu))
-    return environment_service(environment.name, profile.entry_point, options, where, image, (mount,)), image
+    return environment_service(environment, profile.entry_point, options, where, image, (mount,)), image
 
 
 def environment_service(
-    name: str,
+    environment: DeclaredEnvironment,
     entry_point: str,
     options: Mapping[str, Any],
     where: Placement,
@@ -105,9 +105,10 @@ def environment_service(
     mounts: Tuple[Mount, ...] = (),
 ) -> ServiceSpec:
     """Return how to start an environment: in a container of ``image`` that sees ``mounts``, else as a process."""
-    spec = ServiceSpec(ENVIRONMENT, name, entry_point, options=dict(options))
+    spec = ServiceSpec(ENVIRONMENT, environment.name, entry_point, options=dict(options))
     if image is None:
-        return replace(spec, python=where.python, environment_variables=_gpu_variables(where.gpu))
+        variables = _gpu_variables(where.gpu)
+        return replace(spec, path=environment.path, python=where.python, environment_variables=variables)
     box = ContainerSpec(image.reference, image.id, mounts, where.gpu)
     return replace(spec, environment_variables=_container_variables(), container=box)
 

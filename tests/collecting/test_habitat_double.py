@@ -224,7 +224,7 @@ def test_a_container_of_the_collector_s_image_sees_the_scenes_and_one_gpu(
     assert asked == [own_reference("wiw-bench/habitat_collect")] and machine.python == ""
     machine = replace(machine, gpu="GPU-4a1b")
     camera = load_suite("wiw").rig.camera("front")
-    spec = service_spec("habitat", PROFILE.entry_point, machine, PROFILE.values(facts_of(camera, machine, PLAIN)))
+    spec = service_spec(HABITAT, PROFILE.entry_point, machine, PROFILE.values(facts_of(camera, machine, PLAIN)))
     assert spec.container is not None and spec.container.gpu_uuid == "GPU-4a1b"
     assert spec.container.image_id == "sha256:" + "a" * 64
     assert spec.container.mounts == (Mount(str(tmp_path), SCENES_IN_CONTAINER),)
