@@ -51,6 +51,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = ModuleType("toy_task")
     module.__dict__.update(
         SUMMARY="Find the toy.",
+        NEEDS=(),
         METRICS=(LOST, SEEN),
         play_episode=None,
         judge=lambda episode, trajectory: Judgement(toy_numbers(episode, trajectory), ()),
