@@ -7,7 +7,7 @@ import gzip
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union
+from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union, cast
 
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -20,6 +20,8 @@ from harness.contracts.errors import Refusal
 from harness.contracts.field_limits import Given, Whole, Word
 from harness.contracts.wrong_fields import wrong_fields
 from harness.planning.config import LoopConfig, PartConfig
+from tasks.registry import load_task
+from tasks.task import checked
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -30,6 +32,20 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _WithTaskFields(_File):
+    """A table some of whose fields are the task's own, which it checks: those that are not named here."""
+
+    own: Dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _set_apart(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        named = {name: value for name, value in data.items() if name in cls.model_fields and name != "own"}
+        return {**named, "own": {name: value for name, value in data.items() if name not in named}}
+
+
 @dataclass(frozen=True)
 class Split:
     """How many homes a split of a tier has, and how many episodes in all."""
@@ -38,19 +54,14 @@ class Split:
     episodes: Annotated[int, Whole(1)]
 
 
-class TierData(_File):
-    """One tier. ``least_detour`` is the least ratio of geodesic to straight distance that an episode has.
+class TierData(_WithTaskFields):
+    """One tier. Its ``own`` fields are the task's constants, such as the distances that episodes are drawn by.
 
-    ``homes`` says which homes of the generator its splits are made of: a prefix of their names' split. ``baseline`` is
-    the suite's where the tier names none.
+    ``baseline`` is the suite's where the tier names none.
     """
 
     description: str
     status: Literal["frozen", "draft"] = "frozen"
-    geodesic_m: Tuple[Finite, Finite]
-    least_detour: float = Field(default=1.0, ge=1.0, allow_inf_nan=False)
-    radius_m: Positive
-    homes: str = ""
     baseline: str = ""
     splits: Dict[str, Split] = Field(min_length=1)
     loop: LoopConfig
@@ -153,8 +164,8 @@ class SuiteData(_File):
         return navigation_space(self.action_space.forward_m, self.action_space.turn_deg)
 
 
-class EpisodeData(_File):
-    """One item of an episode file."""
+class EpisodeData(_WithTaskFields):
+    """One item of an episode file. Its ``own`` fields are those of the task's payload."""
 
     id: Name
     task: Name
@@ -163,15 +174,13 @@ class EpisodeData(_File):
     scene: Name
     home: Name
     start: Pose
-    goal: Pose
-    radius_m: Positive
-    geodesic_m: Positive
     reference_actions: int = Field(ge=1)
     tags: Tuple[str, ...] = ()
 
-    def episode(self) -> Episode:
-        """Return the contract's form."""
-        return Episode(**{name: getattr(self, name) for name in type(self).model_fields})
+    def episode(self, payload: Any, where: str) -> Episode:
+        """Return the contract's form; Refusal where the task's own fields are not those of its class ``payload``."""
+        plain = {name: getattr(self, name) for name in type(self).model_fields if name != "own"}
+        return Episode(**plain, payload=to_plain(checked(payload, self.own, where)))
 
 
 def read_suite(path: Path) -> SuiteData:
@@ -197,17 +206,17 @@ def read_episodes(path: Path, task: str, suite: str) -> Tuple[Episode, ...]:
             f"the episode file {path} does not exist.",
             f"Run `python -m tasks.{task}.make_episodes --suite {suite} --tier {tier}`.",
         )
-    return _read_episodes(path, path.stat().st_mtime_ns)
+    return _read_episodes(path, path.stat().st_mtime_ns, cast(Any, load_task(task).payload))
 
 
 @functools.lru_cache(maxsize=16)
-def _read_episodes(path: Path, modified_ns: int) -> Tuple[Episode, ...]:
+def _read_episodes(path: Path, modified_ns: int, payload: Any) -> Tuple[Episode, ...]:
     data = _read_json(path, gzip.decompress)
     try:
         items = TypeAdapter(List[EpisodeData]).validate_python(data)
     except ValidationError as error:
         raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Restore the file from the repository.") from error
-    episodes = tuple(item.episode() for item in items)
+    episodes = tuple(item.episode(payload, f"{path}: item {number}: ") for number, item in enumerate(items))
     seen: set[str] = set()
     for number, episode in enumerate(episodes):
         if episode.id in seen:
@@ -216,12 +225,12 @@ def _read_episodes(path: Path, modified_ns: int) -> Tuple[Episode, ...]:
     return episodes
 
 
-def read_homes(path: Path, suite: str) -> Mapping[str, str]:
+def read_homes(path: Path, task: str, suite: str) -> Mapping[str, str]:
     """Return scene name -> digest from `homes.json`."""
     if not path.exists():
         raise Refusal(
             f"the scene digests {path} do not exist.",
-            f"Run `python -m tasks.ignav.make_episodes --suite {suite}`.",
+            f"Run `python -m tasks.{task}.make_episodes --suite {suite}`.",
         )
     try:
         return TypeAdapter(Dict[str, str]).validate_python(_read_json(path, bytes))
