@@ -52,8 +52,12 @@ def test_the_first_report_has_all_references_and_a_verdict(
     assert results["verdict"]["text"] in (alone / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_two_workers_play_what_one_played(benchmark_py: Command, validated: dict[str, Played]) -> None:
-    """`none`, `copy` and `gtsim` are repeated by the tests of seeds, of a damaged home and of references."""
+    """That outcomes depend on no number of workers, fast tests of runs and of measurements show too.
+
+    `none`, `copy` and `gtsim` are repeated by the tests of seeds, of a damaged home and of references.
+    """
     done = benchmark_py("--wm", "warp", *VALIDATE, "--workers", "2")
     assert done.returncode == 0, done.stderr
     assert results_of(done)["trajectory_root"] == validated["warp"].results["trajectory_root"]
