@@ -41,7 +41,7 @@ ALLOWED = {
         "harness.contracts",
     },
     "harness.collecting": {
-        "harness.running", "harness.runtimes", "harness.wire", "harness.records", "harness.contracts",
+        "harness.running", "tasks", "harness.runtimes", "harness.wire", "harness.records", "harness.contracts",
     },
     "harness.cli": {
         "harness.auditing", "harness.banking",

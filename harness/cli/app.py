@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Optional
 
 import typer
 
-from harness.cli import groups
-from harness.cli.arguments import RUNS, Json, Out, Plugins, Run
-from harness.cli.bank import bank_command
+from harness.cli.arguments import RUNS, Json, Out, PassingGroup, PlayArguments, Plugins, Run, taking
 from harness.cli.cite import cite_command
 from harness.cli.collect import collect_command
-from harness.cli.compare import compare_command
 from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
-from harness.cli.passing_on import PassingGroup
-from harness.cli.play_arguments import PlayArguments
+from harness.cli.images import group as images_group
+from harness.cli.plugin import group as plugin_group
+from harness.cli.run_commands import bank_command
+from harness.cli.run_folders import group as runs_group
 from harness.cli.surroundings import from_home, settle
-from harness.cli.taking import taking
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
 from harness.contracts.storage import storage_error
@@ -38,7 +37,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-groups.register(app)
+app.add_typer(runs_group, name="runs")
+app.add_typer(images_group, name="images")
+app.add_typer(plugin_group, name="plugin")
 
 
 @app.callback()
@@ -47,7 +48,7 @@ def main_command(context: typer.Context, asked: PlayArguments) -> int:
     """Play seeded closed-loop episodes with a world model and report task success with its interval."""
     if context.invoked_subcommand is not None:
         return 0
-    from harness.cli.beginning import begin
+    from harness.cli.run_commands import begin
 
     return begin(asked, given_options(context))
 
@@ -78,9 +79,9 @@ def watch_command(
     run: Run, once: Annotated[bool, typer.Option("--once", help="Print the state now and leave.")] = False
 ) -> int:
     """Follow a run that another process plays."""
-    from harness.cli import watch
+    from harness.cli import progress
 
-    return watch.watch(run, once)
+    return progress.watch(run, once)
 
 
 @app.command("doctor")
@@ -91,8 +92,31 @@ def doctor_command(out: Out = RUNS, as_json: Json = False) -> int:
     return doctor.doctor(out, as_json)
 
 
+@app.command("compare")
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(help="Two run folders or more; the first is the baseline.")],
+    baseline: Annotated[
+        Optional[Path], typer.Option("--baseline", help="The run that the others are compared with. [the first]")
+    ] = None,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Compare runs that are not complete; stamped.")
+    ] = False,
+    allow_prompts: Annotated[
+        bool, typer.Option("--allow-prompts", help="Compare world models asked in different words; stamped.")
+    ] = False,
+    out: Annotated[
+        Optional[Path],
+        typer.Option("--out", help="Folder for compare.html and compare.json. [runs/compare-MODELS-HASH]"),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Compare runs on the same episodes: who solves more, by how much, and is it more than luck?"""
+    from harness.cli import comparison
+
+    return comparison.compare_runs(runs, baseline, allow_partial, allow_prompts, out, as_json)
+
+
 app.command("datasets")(datasets_command)
-app.command("compare")(compare_command)
 app.command("bank")(bank_command)
 app.command("cite")(cite_command)
 app.command("collect")(collect_command)

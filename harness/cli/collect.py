@@ -6,20 +6,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.collect_arguments import PUBLISHED_RIG, CollectArguments
+from harness.cli.arguments import CollectArguments, taking, words_of
 from harness.cli.console import note, print_json, say
 from harness.cli.live import SEPARATOR, LiveBar, clock
-from harness.cli.taking import taking, words_of
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
 
 if TYPE_CHECKING:
-    from harness.cli.collect_sources import Source
     from harness.collecting.config import Question
     from harness.collecting.pipeline import CollectProgress
     from harness.collecting.plan import CollectPlan
+    from harness.collecting.sources import Source
 
 MAX_PROCESSES = 64
 EXAMPLE = "For example: python benchmark.py collect demo data/ 2 --clips 50"
@@ -36,14 +35,14 @@ def collect_command(asked: CollectArguments) -> int:
         raise Refusal(
             f"NUM_PROCESSES {asked.num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice."
         )
-    from harness.cli.collect_sources import Given, choose_rig, find_source, prepare
     from harness.cli.failures import telling_how_on
     from harness.collecting.pipeline import collect
+    from harness.collecting.sources import Given, choose_rig, find_source, prepare
     from harness.running.progress import PARTIAL_CODE
 
     source = choose_rig(find_source(asked.suite), asked.rig)
     given = Given(asked.scenes_dir, asked.env_python, asked.env_gpu, asked.runtime)
-    machine, plan = prepare(_question(asked, asked.exp_id, source), source, given)
+    machine, plan = prepare(_question(asked, asked.exp_id, source), source, given, note)
     folder = asked.output_dir / asked.exp_id
     begun = time.monotonic()
     again = command("collect", *words_of(asked))
@@ -57,9 +56,9 @@ def collect_command(asked: CollectArguments) -> int:
 
 def _question(asked: CollectArguments, name: str, source: Source) -> Question:
     """Return what is to be collected, by the name of the data set."""
-    from harness.cli.collect_sources import default_camera
     from harness.collecting.config import Question
     from harness.collecting.plan import Recorded
+    from harness.collecting.sources import PUBLISHED_RIG, default_camera
 
     return Question(
         name=name,

@@ -144,8 +144,8 @@ class Where:
 
     def placement(self) -> Placement:
         """Return the checked placement."""
-        from harness.cli.collect_sources import DOCKER, check_runtime
-        from harness.running.run_options import interpreter
+        from harness.running.run_images import DOCKER
+        from harness.running.run_options import check_runtime, interpreter
         from harness.running.services import Placement, find_gpu
 
         check_runtime(self.runtime, self.python)

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.cli.columns import width_of_output, wrapped
-from harness.cli.console import note, print_json, say
-from harness.cli.paths import REPOSITORY, cache_root
+from harness.cli.console import note, print_json, say, width_of_output, wrapped
+from harness.contracts.folders import cache_root
+from harness.contracts.from_source import CHECKOUT
 from harness.contracts.printing import one_line
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def examine(out: Path) -> Iterator[Finding]:
     until = time.monotonic() + BUDGET_S
     cache = cache_root().absolute()
     folders = {"runs": (out, "--out FOLDER"), "homes cache": (cache, "WIW_CACHE=FOLDER")}
-    yield from collect("machine", lambda: host_checks.examine_machine(REPOSITORY, folders))
+    yield from collect("machine", lambda: host_checks.examine_machine(CHECKOUT, folders))
     yield from collect("suites", host_checks.check_suites)
     gpus: list[str] = []
     yield from collect("gpu", lambda: _take(graphics.examine_gpus(), gpus))

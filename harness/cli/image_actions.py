@@ -9,9 +9,9 @@ from pathlib import Path
 
 from harness.cli.console import note, print_json, print_table, say
 from harness.cli.live import LiveBar, clock
-from harness.cli.paths import REPOSITORY
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import user_cache
+from harness.contracts.from_source import CHECKOUT
 from harness.records.provenance import git_commit
 from harness.runtimes import docker_engine
 from harness.runtimes.docker_engine import Engine
@@ -90,7 +90,7 @@ def _build_one(
     bases = {name: base for name, base in options.bases.items() if not everything or name in image.bases}
     log = log_folder() / f"{image.name}{'-' if options.stage else ''}{options.stage}.log"
     with StepLines(image.name) as lines:
-        revision = git_commit(REPOSITORY)
+        revision = git_commit(CHECKOUT)
         return build_image(
             engine, image, BuildOptions(bases, options.stage, options.fresh), given, revision, log, lines
         )

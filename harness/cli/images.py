@@ -7,8 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.cli.arguments import Json
-from harness.cli.passing_on import PassingGroup
+from harness.cli.arguments import Json, PassingGroup
 
 group = typer.Typer(cls=PassingGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.columns import GAP, READABLE, width_of_output, wrapped
-from harness.cli.console import note, print_json, print_table, say
+from harness.cli.console import GAP, READABLE, note, print_json, print_table, say, width_of_output, wrapped
 from harness.cli.run_list import show_runs
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal

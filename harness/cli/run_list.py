@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.auditing.audit import audit
-from harness.cli.columns import side_by_side, width_of_output
-from harness.cli.console import note, print_json, print_table, say
+from harness.cli.console import note, print_json, print_table, say, side_by_side, width_of_output
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.results import ERROR, OK, PLANNED, PLAYED, TIMEOUT, EpisodeResult

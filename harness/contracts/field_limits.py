@@ -197,6 +197,7 @@ class UnitLength(Limit):
 
 
 Name = Annotated[str, Text()]
+Given = Annotated[str, Text(least=1)]
 Note = Annotated[str, Text(MAX_TEXT)]
 Count = Annotated[int, Whole()]
 Finite = Annotated[float, Number()]

@@ -15,6 +15,7 @@ from harness.contracts.field_limits import (
     Count,
     Few,
     Finite,
+    Given,
     Name,
     Note,
     NotNegative,
@@ -26,6 +27,9 @@ from harness.contracts.field_limits import (
 PLUGIN = "plugin"
 ENVIRONMENT = "environment"
 NONE = "none"
+
+Kind = Annotated[str, Word((PLUGIN, ENVIRONMENT, NONE))]
+EntryPoint = Annotated[str, Text(MAX_NAME, r"([\w.]+:\w+)?")]
 
 FROM_HUB = "hub"
 RANDOM = "random"
@@ -72,11 +76,11 @@ class ModelManifest:
     """
 
     name: Annotated[str, Text(100, "[A-Za-z0-9][A-Za-z0-9._-]*")]
-    family: Annotated[str, Text(least=1)]
-    kind: Annotated[str, Word((PLUGIN, ENVIRONMENT, NONE))]
+    family: Given
+    kind: Kind
     conditioning: Annotated[str, Word(("text", "camera", "numbers", "none"))] = "numbers"
     view: Annotated[str, Word(("panorama", "perspective"))] = "panorama"
-    entry_point: Annotated[str, Text(MAX_NAME, r"([\w.]+:\w+)?")] = ""
+    entry_point: EntryPoint = ""
     image: Name = ""
     licence: Name = ""
     base: Name = ""

@@ -1,11 +1,43 @@
-"""One way to say what is wrong in a file that was checked against a schema."""
+"""What a file holds, as the contract that it describes; and one way to say what is wrong in it."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+import functools
+import json
+from typing import Any, Callable, Mapping, Sequence, TypeVar
+
+from harness.contracts.errors import Refusal
+
+T = TypeVar("T")
 
 MOST_CLAUSES = 5
 MOST_FOUND = 80
+_WORDS = {"unexpected_keyword_argument": "Extra inputs are not permitted"}
+"""Where pydantic speaks of a dataclass as a function."""
+
+
+def checked(kind: Callable[..., T], value: Any, source: str, next_step: str) -> T:
+    """Return plain values, as TOML and JSON give them, as an instance of a dataclass.
+
+    Its types and limits (`field_limits`) are checked by pydantic, strictly: no text is taken for a number, and no field
+    that the dataclass does not have. Refusal names ``source``, every wrong field and its value.
+    """
+    from pydantic import ValidationError  # here, because contracts are imported where pydantic is not
+
+    # Of Python's own values pydantic would take no table for a dataclass; a date fits no field, whatever it is.
+    text = json.dumps(value, default=lambda date: {"date": str(date)})
+    try:
+        found: T = _adapter(kind).validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", next_step) from error
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def wrong_fields(problems: Sequence[Mapping[str, Any]]) -> str:
@@ -24,7 +56,8 @@ def _clause(problem: Mapping[str, Any]) -> str:
     place = list(problem["loc"])
     item = f"item {place.pop(0)}: " if place and isinstance(place[0], int) else ""
     field = ".".join(str(part) for part in place) or "all of it"
-    return f"{item}{field}: {problem['msg']}{_found(problem)}"
+    said = _WORDS.get(problem["type"], problem["msg"])
+    return f"{item}{field}: {said}{_found(problem)}"
 
 
 def _found(problem: Mapping[str, Any]) -> str:

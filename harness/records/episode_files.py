@@ -12,11 +12,11 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.from_plain import from_plain
 from harness.contracts.results import EpisodeResult
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.records.atomic import TEMPORARY, sync_folder, write_synced
 from harness.records.errors import RecordError, disk_errors
-from harness.records.from_plain import from_plain
 from harness.records.identity import EpisodeKey
 from harness.records.safe_files import read_inside, read_json_inside
 

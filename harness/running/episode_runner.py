@@ -24,13 +24,13 @@ from harness.contracts.errors import (
     SpecMismatch,
     WiwError,
 )
+from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.contracts.trajectories import PlayedEpisode
 from harness.planning.registry import make_score
 from harness.planning.warm_up import compile_score
-from harness.records.from_plain import from_plain
 from harness.records.resuming import CALL_TIMEOUT
 from harness.running.frame_checks import LivenessGate
 from harness.running.full_disks import disk_behind

@@ -147,12 +147,17 @@ def interpreter(given: str, option: str) -> str:
     return str(absolute(found))  # a service starts in another folder; a link of a venv stays one
 
 
+def check_runtime(runtime: str, env_python: str) -> None:
+    """Raise Refusal for a runtime that does not exist, or an interpreter that a container has no use for."""
+    if runtime not in RUNTIMES:
+        raise Refusal(f"there is no runtime {runtime!r}.", nearest(runtime, RUNTIMES))
+    if env_python and runtime == DOCKER:
+        raise Refusal("--env-python names an interpreter for a process.", "Leave it out, or use --runtime process.")
+
+
 def check_placement(options: RunOptions) -> None:
     """Raise Refusal where the options that say what runs where contradict each other; asks no engine."""
-    if options.runtime not in RUNTIMES:
-        raise Refusal(f"there is no runtime {options.runtime!r}.", nearest(options.runtime, RUNTIMES))
-    if options.env_python and options.env_container:
-        raise Refusal("--env-python names an interpreter for a process.", "Leave it out, or use --runtime process.")
+    check_runtime(options.runtime, options.env_python)
     if options.wm_python and options.wm_container:
         raise Refusal(
             "--wm-python names an interpreter for a process, but the world model runs in a container.",

@@ -1,23 +1,22 @@
 """The catalog: which world models exist, read from the ``plugin.toml`` of each family's folder.
 
-Adding a world model is adding a folder. This module is the edge where files are checked (pydantic); behind it only
-`ModelManifest` is used.
+Adding a world model is adding a folder. A file is read into `ModelManifest` itself, whose fields
+say what they may hold.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Collection, Literal, Mapping, Optional, Sequence, Union
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Annotated, Any, Collection, Mapping, Sequence
 
 from harness.contracts.errors import Refusal
+from harness.contracts.field_limits import MAX_PATH, MAX_TAGS, Few, Given, Name, Note, Number, Text
 from harness.contracts.folders import absolute
-from harness.contracts.manifests import PLUGIN, Checkpoint, ModelManifest
+from harness.contracts.manifests import PLUGIN, EntryPoint, Kind, ModelManifest
 from harness.contracts.names import nearest
-from harness.contracts.wrong_fields import wrong_fields
+from harness.contracts.wrong_fields import checked
 from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 from harness.worldmodels.entry_point_process import reason_of
 from harness.worldmodels.file_limits import parse_toml
@@ -29,67 +28,47 @@ BUILT_IN = Path(__file__).resolve().parents[2] / "wm_plugins"
 MANIFEST_FILE = "plugin.toml"
 MAX_BYTES = 2**20
 MAX_START_S = 86400.0
+MAX_MODELS = 1000
+FIX = "Fix the named fields."
 
-Kind = Literal["plugin", "environment", "none"]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class _CheckpointTable(_Table):
-    source: str = ""
-    revision: str = ""
-    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+Seconds = Annotated[float, Number(0.0, MAX_START_S)]
+_INHERITED = ("kind", "entry_point", "image", "licence")
+"""What a family says for those of its models that do not say it themselves."""
 
 
-class _FamilyTable(_Table):
-    name: str = Field(min_length=1)
-    kind: Kind = "plugin"
-    entry_point: str = Field(default="", pattern=r"^([\w.]+:\w+)?$")
-    image: str = ""
-    licence: str = ""
-    shared: list[str] = []
-    start_s: float = Field(default=0.0, ge=0.0, le=MAX_START_S)
-    code_from: str = ""
-    packages: list[str] = []
-    extra: str = ""
+@dataclass(frozen=True)
+class _Family:
+    name: Given
+    kind: Kind = PLUGIN
+    entry_point: EntryPoint = ""
+    image: Name = ""
+    licence: Name = ""
+    shared: Annotated[tuple[Annotated[str, Text(MAX_PATH)], ...], Few(MAX_TAGS)] = ()
+    start_s: Seconds = 0.0
+    code_from: Note = ""
+    packages: Annotated[tuple[Name, ...], Few(MAX_TAGS)] = ()
+    extra: Name = ""
 
 
-class _ModelTable(_Table):
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
-    kind: Optional[Kind] = None
-    entry_point: Optional[str] = Field(default=None, pattern=r"^[\w.]+:\w+$")
-    image: Optional[str] = None
-    licence: Optional[str] = None
-    base: str = ""
-    conditioning: Literal["text", "camera", "numbers", "none"] = "numbers"
-    view: Literal["panorama", "perspective"] = "panorama"
-    height: int = Field(default=0, ge=0, le=4096)
-    width: int = Field(default=0, ge=0, le=8192)
-    frames: int = Field(default=0, ge=0, le=1024)
-    every_frame: bool = True
-    steps: int = Field(default=0, ge=0)
-    guidance: float = 0.0
-    dtype: str = ""
-    context_max: int = Field(default=0, ge=0, le=64)
-    max_batch: int = Field(default=1, ge=1, le=1024)
-    deterministic: bool = True
-    home_suite: str = "embedded"
-    checkpoint: _CheckpointTable = _CheckpointTable()
-    card: str = ""
-    description: str = ""
-    settings: dict[str, Union[bool, int, float, str]] = {}
-    needs: list[str] = []
-    fps: float = Field(default=0.0, ge=0.0)
-    base_checkpoint: _CheckpointTable = _CheckpointTable()
-    download_gb: float = Field(default=0.0, ge=0.0)
-    start_s: Optional[float] = Field(default=None, ge=0.0, le=MAX_START_S)
+@dataclass(frozen=True)
+class _Model(ModelManifest):
+    start_s: Seconds | None = None
+
+    def manifest(self) -> ModelManifest:
+        """Return what is part of the manifest; what is no plugin has no class to run, whatever its family says."""
+        values = {field.name: getattr(self, field.name) for field in fields(ModelManifest)}
+        return ModelManifest(**{**values, "entry_point": self.entry_point if self.kind == PLUGIN else ""})
 
 
-class _PluginFile(_Table):
-    family: _FamilyTable
-    model: list[_ModelTable] = Field(min_length=1)
+@dataclass(frozen=True)
+class _PluginFile:
+    family: _Family
+    model: Annotated[tuple[Mapping[str, Any], ...], Few(MAX_MODELS, least=1)]
+
+
+@dataclass(frozen=True)
+class _Models:
+    model: tuple[_Model, ...]
 
 
 @dataclass(frozen=True)
@@ -183,46 +162,48 @@ def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntr
 
     ``folder`` is where the family is; the folders that it shares are named from there.
     """
-    plugin = _parse(content, source)
-    family = plugin.family
+    family, models = _parse(content, source)
     try:
         shared = tuple((folder / name).resolve() for name in family.shared)
     except (ValueError, OSError, RuntimeError) as error:
         raise Refusal(f"{source}: family.shared names no folder: {error}.", "Fix the named fields.") from error
     return [
         CatalogEntry(
-            _manifest(source, family, model),
+            model.manifest(),
             folder,
             shared,
             family.start_s if model.start_s is None else model.start_s,
             family.code_from,
-            tuple(family.packages),
+            family.packages,
             family.extra,
         )
-        for model in plugin.model
+        for model in models
     ]
 
 
-def check_fields(fields: Mapping[str, Any], source: str) -> None:
-    """Raise Refusal unless ``fields`` could stand in a plugin.toml; ``source`` says where they come from."""
-    try:
-        _ModelTable.model_validate(dict(fields))
-    except ValidationError as error:
-        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Choose another value.") from error
-
-
 @functools.lru_cache(maxsize=64)
-def _parse(content: bytes, source: str) -> _PluginFile:
+def _parse(content: bytes, source: str) -> tuple[_Family, tuple[_Model, ...]]:
     try:
         if len(content) > MAX_BYTES:
             raise ValueError(f"it has {len(content)} bytes, and {MAX_BYTES} are enough")
         data = parse_toml(content.decode("utf-8"))
     except ValueError as error:
         raise Refusal(f"cannot read {source}: {error}.", "Fix the file or remove its folder.") from error
-    try:
-        return _PluginFile.model_validate(data)
-    except ValidationError as error:
-        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", "Fix the named fields.") from error
+    plugin = checked(_PluginFile, data, source, FIX)
+    tables = [_completed(plugin.family, table, f"{source}: model.{i}") for i, table in enumerate(plugin.model)]
+    models = checked(_Models, {"model": tables}, source, FIX).model
+    for model in models:
+        if model.kind == PLUGIN and not model.entry_point:
+            raise Refusal(f"{source}: model {model.name!r} has no entry_point.", 'Add entry_point = "module:Class".')
+    return plugin.family, models
+
+
+def _completed(family: _Family, model: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a model's table with what its family says; Refusal where it says what the harness alone may."""
+    for name in ("family", "weights"):
+        if name in model:
+            raise Refusal(f"{where}.{name}: Extra inputs are not permitted (found {model[name]!r}).", FIX)
+    return {**{name: getattr(family, name) for name in _INHERITED}, **model, "family": family.name}
 
 
 def _add_installed(owners: dict[str, CatalogEntry], known: Collection[Path]) -> tuple[BrokenPlugin, ...]:
@@ -254,19 +235,3 @@ def _manifest_files(folder: Path) -> list[Path]:
     if not files:
         raise Refusal(f"{folder} holds no {MANIFEST_FILE}.", "Name the folder of a plugin family, or its parent.")
     return files
-
-
-def _manifest(source: str, family: _FamilyTable, model: _ModelTable) -> ModelManifest:
-    fields: dict[str, Any] = model.model_dump(exclude={"start_s"})
-    for name in ("kind", "entry_point", "image", "licence"):
-        if fields[name] is None:
-            fields[name] = getattr(family, name)
-    if fields["kind"] != PLUGIN:
-        fields["entry_point"] = ""
-    elif not fields["entry_point"]:
-        raise Refusal(f"{source}: model {model.name!r} has no entry_point.", 'Add entry_point = "module:Class".')
-    fields["family"] = family.name
-    for name in ("checkpoint", "base_checkpoint"):
-        fields[name] = Checkpoint(**fields[name])
-    fields["needs"] = tuple(fields["needs"])
-    return ModelManifest(**fields)

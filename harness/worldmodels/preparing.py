@@ -13,11 +13,12 @@ from typing import Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT, FROM_HUB, NETWORK, RANDOM, ModelManifest, Setting
 from harness.contracts.names import nearest
+from harness.contracts.wrong_fields import checked
 from harness.worldmodels import cards
-from harness.worldmodels.catalog import check_fields
 from harness.worldmodels.conditioning import PLAN_ACTIONS, conditioning_of
 from harness.worldmodels.digests import Progress, quiet, unpinned, with_commits
 from harness.worldmodels.file_limits import MAX_INTEGER
@@ -64,8 +65,7 @@ def override(manifest: ModelManifest, assignments: Sequence[str]) -> tuple[Model
     facts = {name: value for name, value in changed.items() if name in FACTS}
     settings = {name: value for name, value in changed.items() if name not in FACTS}
     result = replace(manifest, settings={**manifest.settings, **settings}, **facts)  # type: ignore[arg-type]
-    check_fields({"name": manifest.name, **facts}, f"--set of {manifest.name!r}")
-    return result, changed
+    return checked(ModelManifest, to_plain(result), f"--set of {manifest.name!r}", "Choose another value."), changed
 
 
 def _value(manifest: ModelManifest, name: str, text: str) -> Setting:

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cli.app import main
-from harness.cli.columns import READABLE, side_by_side, stacked
-from harness.cli.console import print_table
+from harness.cli.console import READABLE, print_table, side_by_side, stacked
 
 WORDS = st.lists(st.text("abcdefgh", min_size=1, max_size=12), min_size=0, max_size=20).map(" ".join)
 

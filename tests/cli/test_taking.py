@@ -10,8 +10,7 @@ import pytest
 import typer
 
 from harness.cli.app import app
-from harness.cli.collect_arguments import CollectArguments
-from harness.cli.taking import taking, words_of
+from harness.cli.arguments import CollectArguments, taking, words_of
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import watch
+from harness.cli import progress as watch
 from harness.records.lock import is_held
 from harness.running import runs
 from tests.running import fake

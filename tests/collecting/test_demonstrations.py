@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.spatial.transform import Rotation
 
-from harness.cli.collect_sources import find_source
 from harness.collecting import split_guard, tables
 from harness.collecting.config import make_plan
 from harness.collecting.dataset_writer import finish
 from harness.collecting.demonstrations import SCENES_TRIED, scene_seed
 from harness.collecting.layouts import UNITS, WORK
+from harness.collecting.sources import find_source
 from harness.collecting.validate import check_dataset
 from harness.collecting.video import read_times, read_video, write_video
 from harness.collecting.worker import record

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.cli import collect_sources
 from harness.cli.collect import collect_command
-from harness.collecting import split_guard
+from harness.collecting import sources, split_guard
 from harness.collecting.choosing import choose_files
 from harness.collecting.layouts import UNITS, WORK
 from harness.collecting.pipeline import check_folder
@@ -28,6 +27,7 @@ from harness.contracts.scene_names import list_scenes
 from harness.records.identity import ImageRecord
 from harness.running import run_images
 from harness.running.messages import Abort, Written
+from harness.running.run_options import check_runtime
 from harness.runtimes.environments import collection_of, find_environment
 from harness.runtimes.images.declared import own_reference
 from harness.runtimes.service import Mount
@@ -218,8 +218,8 @@ def test_a_container_of_the_collector_s_image_sees_the_scenes_and_one_gpu(
         return ImageRecord(name, "sha256:" + "a" * 64)
 
     monkeypatch.setattr(run_images, "find_image", find)
-    given = collect_sources.Given(tmp_path, "", "", "docker")
-    machine = collect_sources._machine(HABITAT, load_suite("wiw"), given)
+    given = sources.Given(tmp_path, "", "", "docker")
+    machine = sources._machine(HABITAT, load_suite("wiw"), given)
     assert asked == [own_reference("wiw-bench/habitat_collect")] and machine.python == ""
     machine = replace(machine, gpu="GPU-4a1b")
     camera = load_suite("wiw").rig.camera("front")
@@ -229,13 +229,11 @@ def test_a_container_of_the_collector_s_image_sees_the_scenes_and_one_gpu(
     assert spec.container.mounts == (Mount(str(tmp_path), SCENES_IN_CONTAINER),)
     assert (spec.options["scenes_dir"], spec.options["gpu_device_id"]) == (SCENES_IN_CONTAINER, 0)
     assert "navmesh" not in spec.options, "an empty description would be another one than evaluation's"
-    arm = collect_sources._machine_without_suite(
-        find_environment("rlbench"), collect_sources.Given(None, "", "", "docker")
-    )
+    arm = sources._machine(find_environment("rlbench"), None, sources.Given(None, "", "", "docker"))
     assert asked[-1] == own_reference("wiw-bench/rlbench") and arm.image_id
     for wrong, said in (("dockr", "Did you mean 'docker'"), ("docker", "--env-python names")):
         with pytest.raises(Refusal, match=said):
-            collect_sources.check_runtime(wrong, "python" if wrong == "docker" else "")
+            check_runtime(wrong, "python" if wrong == "docker" else "")
 
 
 def test_the_published_rig_and_depth_are_recorded(scenes: Path, python: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
 
 def goal_pictures(episode: Episode) -> list[np.ndarray]:
     """Return what every camera of the loop sees at the goal's place, at all headings from the goal's own."""
-    from harness.cli.paths import cache_root
+    from harness.contracts.folders import cache_root
     from images.embedded.environment import EmbeddedEnvironment
 
     environment = EmbeddedEnvironment(str(cache_root()))

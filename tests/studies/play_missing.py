@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from harness.cli.paths import REPOSITORY
+from harness.contracts.from_source import CHECKOUT
 from harness.records.folder import RunFolder, list_runs
 from harness.studies.all_tables import make_tables
 from tasks.suite import load_suite
@@ -57,7 +57,7 @@ def start(runs: Path, command: list[str], workers: int) -> Playing:
     words = [*command, "--out", str(runs)] if run is None else [command[0], "--resume", str(run.path)]
     said = tempfile.TemporaryFile()  # noqa: SIM115 - finish closes it
     arguments = [sys.executable, *words, "--workers", str(workers)]
-    process = subprocess.Popen(arguments, cwd=REPOSITORY, stdout=said, stderr=said, start_new_session=True)
+    process = subprocess.Popen(arguments, cwd=CHECKOUT, stdout=said, stderr=said, start_new_session=True)
     return Playing(command, process, said)
 
 

@@ -73,6 +73,12 @@ def test_an_unknown_name_suggests_the_nearest(asked: str, hint: str) -> None:
             r"model\.1\.view: .*'panorama' or 'perspective'.*'fisheye'",
         ),
         (('name = "FTtoy"', 'name = "FTtoy"\nspeed = 3'), r"model\.1\.speed: .*not permitted"),
+        (('name = "FTtoy"', 'name = "FTtoy"\nweights = "x"'), r"model\.1\.weights: .*not permitted \(found 'x'\)"),
+        (('name = "FTtoy"', 'name = "FTtoy"\nfamily = "x"'), r"model\.1\.family: .*not permitted \(found 'x'\)"),
+        (
+            ('name = "FTtoy"', f'name = "FTtoy"\nimage = "{"x" * 257}"'),
+            r"model\.1\.image: .*at most 256 characters",
+        ),
         (('name = "FTtoy"', 'name = "FTtoy"\nmax_batch = "4"'), r"max_batch: .*integer .*found '4'"),
         (('name = "toys"', ""), r"family\.name: Field required"),
         (('entry_point = "toy:Toy"', ""), "model 'toy' has no entry_point"),

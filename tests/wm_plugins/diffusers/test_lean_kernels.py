@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("triton", reason="the kernel needs Triton, which CUDA builds of torch bring")
 
-from harness.cli.paths import REPOSITORY
+from harness.contracts.from_source import CHECKOUT
 
 COMPARE = """
 import torch
@@ -37,8 +37,8 @@ for width in (48, 64):
 
 def test_norm_and_rotation_in_one_kernel_are_the_two_operations(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="the zoo needs torch (the extra 'models')")
-    paths = [str(REPOSITORY / "wm_plugins" / name) for name in ("ltx", "diffusers")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *paths, *sys.path])}
+    paths = [str(CHECKOUT / "wm_plugins" / name) for name in ("ltx", "diffusers")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *paths, *sys.path])}
     if not torch.cuda.is_available():
         environment["TRITON_INTERPRET"] = "1"
     script = tmp_path / "compare.py"  # the interpreter of Triton reads the source of kernels from files

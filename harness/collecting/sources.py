@@ -7,13 +7,24 @@ import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import Callable, Optional, Tuple
 
-from harness.cli.console import note
+from harness.collecting.choosing import left_out_as_played
+from harness.collecting.config import Question, make_plan, of_files
+from harness.collecting.plan import CollectPlan
+from harness.collecting.services import Machine
+from harness.collecting.simulators import backend_of
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import cache_root
 from harness.contracts.names import nearest
+from harness.contracts.published_rigs import COLLECTION_RIG
 from harness.contracts.scene_names import list_scenes
+from harness.running import run_images
+from harness.running.run_images import DOCKER, PROCESS
+from harness.running.run_options import check_runtime, interpreter
+from harness.running.scenes import choose_scenes
+from harness.running.services import check_python, find_gpu
 from harness.runtimes.environments import (
     TASKS,
     DeclaredEnvironment,
@@ -23,15 +34,10 @@ from harness.runtimes.environments import (
     find_environment,
     titles_of,
 )
+from harness.runtimes.service import ENVIRONMENT, ServiceSpec
+from tasks.suite import AT, Suite, load_suite
 
-if TYPE_CHECKING:
-    from harness.collecting.config import Question
-    from harness.collecting.plan import CollectPlan
-    from harness.collecting.services import Machine
-    from harness.records.identity import ImageRecord
-    from tasks.suite import Suite
-
-PROCESS, DOCKER = "process", "docker"
+SUITE_RIG, PUBLISHED_RIG = "suite", "published"
 FRONT = "front"
 
 
@@ -65,8 +71,6 @@ def find_source(name: str) -> Source:
         if environment.name == name and environment.scenes == TASKS:
             rig = environment_class(collection_of(environment).entry_point)().describe().rig
             return Source(name, name, name, rig, None)
-    from tasks.suite import AT, load_suite
-
     chosen = load_suite(name)
     own = load_suite(chosen.name.partition(AT)[0])
     return Source(chosen.name, chosen.environment, own.environment, chosen.rig, chosen)
@@ -74,9 +78,6 @@ def find_source(name: str) -> Source:
 
 def choose_rig(source: Source, name: str) -> Source:
     """Return ``source`` with the rig of that name: the suite's, or that of the published collection."""
-    from harness.cli.collect_arguments import PUBLISHED_RIG, SUITE_RIG
-    from harness.contracts.published_rigs import COLLECTION_RIG
-
     if name not in (SUITE_RIG, PUBLISHED_RIG):
         raise Refusal(f"there is no rig {name!r}.", nearest(name, (SUITE_RIG, PUBLISHED_RIG)))
     return replace(source, rig=COLLECTION_RIG) if name == PUBLISHED_RIG else source
@@ -88,10 +89,13 @@ def default_camera(source: Source) -> str:
     return FRONT if FRONT in names else names[0]
 
 
-def prepare(question: Question, source: Source, given: Given) -> Tuple[Machine, CollectPlan]:
-    """Return where things are and what to collect; a simulator that is no part of the harness is asked who it is."""
-    from harness.collecting.config import make_plan, of_files
+def prepare(
+    question: Question, source: Source, given: Given, say: Callable[[str], None] = print
+) -> Tuple[Machine, CollectPlan]:
+    """Return where things are and what to collect; a simulator that is no part of the harness is asked who it is.
 
+    ``say`` gets what is left out, and each scene that is exported.
+    """
     environment = find_environment(source.environment)
     profile = collection_of(environment)
     if question.recorded.keep_roofs and not _knows_roofs(environment):
@@ -104,7 +108,7 @@ def prepare(question: Question, source: Source, given: Given) -> Tuple[Machine, 
     check_runtime(given.runtime, given.python)
     if source.loaded is None:
         plan = make_plan(question, "")
-        machine = _machine_without_suite(environment, given)
+        machine = _machine(environment, None, given)
         return machine, make_plan(question, _version(plan, machine))
     question = replace(question, navmesh=dict(source.loaded.navmesh))
     homes = scenes_home(source.loaded, given)
@@ -112,12 +116,14 @@ def prepare(question: Question, source: Source, given: Given) -> Tuple[Machine, 
     if of_files(question) and not found:
         raise Refusal(f"there are no scenes below {homes}.", missing_scenes_step(homes))
     plan = make_plan(question, "", found)
-    _note_played(question, found)
+    left_out = left_out_as_played(question.scenes, found)
+    if left_out:
+        say(f"{left_out} scenes of {question.scenes} are left out: a suite plays them.")
     machine = _machine(environment, source.loaded, given)
     if not of_files(question):
         from harness.collecting.in_process import export_scenes
 
-        export_scenes(plan.scenes, machine.cache_dir, homes, note)
+        export_scenes(plan.scenes, machine.cache_dir, homes, say)
     return machine, make_plan(question, _version(plan, machine), found)
 
 
@@ -131,8 +137,6 @@ def _is_service(environment: DeclaredEnvironment) -> bool:
 
 def _version(plan: CollectPlan, machine: Machine) -> str:
     """Start the plan's simulator and return what it calls itself; its log stays where it does not start."""
-    from harness.collecting.simulators import backend_of
-
     logs = Path(tempfile.mkdtemp(prefix="wiw-collect-"))
     backend = backend_of(plan, machine, logs / "simulator.log")
     try:
@@ -145,9 +149,6 @@ def _version(plan: CollectPlan, machine: Machine) -> str:
 
 def _own_machine(given: Given) -> Machine:
     """Return where homes are that the collecting processes draw themselves."""
-    from harness.cli.paths import cache_root
-    from harness.collecting.services import Machine
-
     if given.scenes_dir or given.python or given.gpu or given.runtime != PROCESS:
         raise Refusal(
             f"--scenes-dir, --env-python, --env-gpu and --runtime are for {titles_of(_is_service)}: the collecting "
@@ -157,86 +158,34 @@ def _own_machine(given: Given) -> Machine:
     return Machine(str(cache_root()))
 
 
-def _machine_without_suite(environment: DeclaredEnvironment, given: Given) -> Machine:
-    """Return where a simulator is whose scenes are tasks of its own."""
-    from harness.cli.paths import cache_root
-    from harness.collecting.services import Machine
-    from harness.running.run_options import interpreter
+def scenes_home(suite: Suite, given: Given) -> Path:
+    """Return the folder of all scenes."""
+    return choose_scenes(str(given.scenes_dir or ""), suite).absolute()
 
-    if given.scenes_dir or given.gpu:
+
+def _machine(environment: DeclaredEnvironment, suite: Optional[Suite], given: Given) -> Machine:
+    """Return where a simulator and the scenes of a suite are; without a suite its scenes are tasks of its own."""
+    if suite is None and (given.scenes_dir or given.gpu):
         raise Refusal(
             f"--scenes-dir and --env-gpu are not for {environment.title}: its scenes are tasks of its own, and it "
             "draws on the display of DISPLAY.",
             "Leave them out.",
         )
+    scenes, navmesh = ("", {}) if suite is None else (str(scenes_home(suite, given)), dict(suite.navmesh))
+    cache, gpu, profile = str(cache_root()), find_gpu(given.gpu), collection_of(environment)
     if given.runtime == DOCKER:
-        image = _image(environment)
-        return Machine(str(cache_root()), image=image.reference, image_id=image.id)
+        image = run_images.find_image(run_images.own_image(profile.image))
+        return Machine(cache, "", scenes, gpu, navmesh, image.reference, image.id)
     python = interpreter(given.python, "--env-python") or sys.executable
     environment.require_module(python)
-    _check_packages(python, environment)
-    return Machine(str(cache_root()), python)
-
-
-def _check_packages(python: str, environment: DeclaredEnvironment) -> None:
-    """Raise Refusal, once for all that is missing, where another interpreter cannot run the environment."""
-    from harness.running.services import check_python
-    from harness.runtimes.service import ENVIRONMENT, ServiceSpec
-
-    entry_point = collection_of(environment).entry_point
     named = "" if python == sys.executable else python
-    check_python(ServiceSpec(ENVIRONMENT, environment.name, entry_point, (), named))
-
-
-def scenes_home(suite: Suite, given: Given) -> Path:
-    """Return the folder of all scenes."""
-    from harness.running.scenes import choose_scenes
-
-    return choose_scenes(str(given.scenes_dir or ""), suite).absolute()
-
-
-def check_runtime(runtime: str, python: str) -> None:
-    """Raise Refusal for a runtime that does not exist, or an interpreter that a container has no use for."""
-    if runtime not in (PROCESS, DOCKER):
-        raise Refusal(f"there is no runtime {runtime!r}.", nearest(runtime, (PROCESS, DOCKER)))
-    if python and runtime == DOCKER:
-        raise Refusal("--env-python names an interpreter for a process.", "Leave it out, or use --runtime process.")
-
-
-def _machine(environment: DeclaredEnvironment, suite: Suite, given: Given) -> Machine:
-    """Return where a suite's simulator and scenes are."""
-    from harness.cli.paths import cache_root
-    from harness.collecting.services import Machine
-    from harness.running.run_options import interpreter
-    from harness.running.services import find_gpu
-
-    scenes, gpu, navmesh = str(scenes_home(suite, given)), find_gpu(given.gpu), dict(suite.navmesh)
-    if given.runtime == DOCKER:
-        image = _image(environment)
-        return Machine(str(cache_root()), "", scenes, gpu, navmesh, image.reference, image.id)
-    python = interpreter(given.python, "--env-python") or sys.executable
-    environment.require_module(python)
-    _check_packages(python, environment)
-    return Machine(str(cache_root()), python, scenes, gpu, navmesh)
-
-
-def _image(environment: DeclaredEnvironment) -> ImageRecord:
-    from harness.running.run_images import find_image, own_image
-
-    return find_image(own_image(collection_of(environment).image))
+    check_python(ServiceSpec(ENVIRONMENT, environment.name, profile.entry_point, python=named))
+    return Machine(cache, python, scenes, gpu, navmesh)
 
 
 def _without_faces(question: Question) -> Question:
     """Return a question about a simulator that draws panoramas itself, without the faces of a cube."""
     return replace(question, recorded=replace(question.recorded, face_pixels=0))
-
-
-def _note_played(question: Question, found: Tuple[str, ...]) -> None:
-    from harness.collecting.choosing import left_out_as_played
-
-    left_out = left_out_as_played(question.scenes, found)
-    if left_out:
-        note(f"{left_out} scenes of {question.scenes} are left out: a suite plays them.")
 
 
 def missing_scenes_step(folder: Path) -> str:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from harness.contracts.actions import Action, Primitive, Vector
 from harness.contracts.digest import to_plain
+from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.contracts.results import EpisodeResult, StepRecord
 from harness.contracts.trajectories import Trajectory
-from harness.records.from_plain import from_plain
 from tests.running.fake import episodes, played
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
