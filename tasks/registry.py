@@ -35,14 +35,15 @@ class PlayEpisode(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """A task: its name, one line of what is asked, how an episode is played, how its record is judged, and what is
-    measured: its own metrics and those that every task has."""
+    """A task: its name, one line of what is asked, how an episode is played, how its record is judged, what is measured
+    (its own metrics and those that every task has), and the capabilities that it needs of an environment."""
 
     name: str
     summary: str
     play_episode: PlayEpisode
     judge: Judge
     metrics: Tuple[MetricSpec, ...]
+    needs: Tuple[str, ...]
 
 
 _MODULES: Mapping[str, str] = {"ignav": "tasks.ignav.task"}
@@ -60,4 +61,5 @@ def load_task(name: str) -> Task:
     module = import_module(_MODULES[name])
     metrics = in_order((*module.METRICS, *common_metrics.METRICS))
     check_metrics(metrics)
-    return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode), cast(Judge, module.judge), metrics)
+    play, judge = cast(PlayEpisode, module.play_episode), cast(Judge, module.judge)
+    return Task(name, module.SUMMARY, play, judge, metrics, module.NEEDS)

@@ -96,7 +96,7 @@ class BankPlayer:
         look = views_of(ViewRequest(self._parts.config.agent_camera), further)
         actions = [action for executed in kept.executed for action in executed]
         origin = self._origins[kept.episode]
-        observation = self._environment.reset(origin, self._identity.seeds[0], [] if actions else look, []).observation
+        observation = self._environment.reset(origin, self._identity.seeds[0], [] if actions else look)
         if len(actions) > 1:
             self._environment.step(actions[:-1], [])
         if actions:

@@ -30,7 +30,6 @@ class EnvironmentSpec:
     simulator: Name
     rig: Rig
     action_spaces: Annotated[Tuple[ActionSpace, ...], Few(16)]
-    can_imagine: bool
     restore_tolerance_m: NotNegative
     agent_radius_m: NotNegative
     depth: Name = "planar"
@@ -77,14 +76,6 @@ class Observation:
     collided: bool = False
     done: bool = False
     info: Annotated[Mapping[Name, NotNan], Few(MAX_NUMBERS)] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class ResetReply:
-    """The first observation, and the goal views that the task asked for (rendered at the goal pose)."""
-
-    observation: Observation
-    goal_views: Mapping[str, View]
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from harness.planning.proposals import End, Proposal
 from harness.planning.references.truth import TrueDistances
 from harness.planning.revisers import STAY, Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Rendering, require
 from harness.worldmodels.imaginer import Imaginer
 
 
@@ -76,9 +76,10 @@ def decision_states(
     config = parts.config
     seeds = EpisodeSeeds(seed, episode.id)
     look = [ViewRequest(config.agent_camera)]
-    reply = environment.reset(episode, seed, look, [ViewRequest(config.goal_camera)])
+    observation, here = environment.reset(episode, seed, look), Odometry()
+    goal_view = ViewRequest(config.goal_camera)
+    goal = require(environment, Rendering).render([episode.goal], [goal_view])[0][config.goal_camera]
     truth = TrueDistances(environment, episode.goal.position)
-    observation, here = reply.observation, Odometry()
     executed: List[Tuple[Action, ...]] = []
     visited: List[Odometry] = []
     for decision in range(decisions):
@@ -94,7 +95,7 @@ def decision_states(
             decision=decision,
             executed=tuple(executed),
             view=view,
-            goal=reply.goal_views[config.goal_camera],
+            goal=goal,
             proposal=proposal,
             ends=ends,
             pose=observation.pose,

@@ -22,6 +22,7 @@ from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.runtimes.interpreters import check_interpreter
+from harness.wire.sdk import CAPABILITIES
 
 FOLDER = Path(__file__).resolve().parents[2] / "images"
 ENVIRONMENT_FILE = "environment.toml"
@@ -31,9 +32,6 @@ MADE, FILES, TASKS = "made", "files", "tasks"
 
 WALKS, DEMONSTRATIONS = "walks", "demonstrations"
 """What is collected: a body that is moved action by action, or whole demonstrations that the simulator makes."""
-
-LOOKAHEAD = "lookahead"
-"""The capability to tell where a body would be without moving it, also with errors of motion."""
 
 _IMPORT_S = 30.0
 _CLASS = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
@@ -61,6 +59,7 @@ class EnvironmentFacts:
     without_roofs: Optional[bool] = None
 
 
+_CAPABILITIES = tuple(CAPABILITIES)
 _FACTS = tuple(fact.name for fact in fields(EnvironmentFacts))
 
 
@@ -168,7 +167,7 @@ class _EnvironmentTable(_Table):
     title: str = Field(min_length=1)
     tasks: List[str] = Field(min_length=1)
     scenes: Literal["made", "files", "tasks"]
-    capabilities: List[Literal["navigation", "lookahead"]] = []
+    capabilities: List[Literal[_CAPABILITIES]] = []  # type: ignore[valid-type]
     evaluation: Optional[_EvaluationTable] = None
     collection: Optional[_CollectionTable] = None
     scene_exporter: str = ""

@@ -19,14 +19,17 @@ from harness.planning.agent import Agent, Parts
 from harness.planning.evidence import TRUTH
 from harness.planning.references.truth import TrueDistances
 from harness.planning.seeding import EpisodeSeeds
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Navigation, Rendering, require
 from harness.worldmodels.imaginer import Imaginer
 from tasks.ignav.outcome import METRICS, is_solved, judge, measure
 from tasks.suite import Tier
 
-__all__ = ["METRICS", "SUMMARY", "judge", "measure", "parts_of", "play_episode"]
+__all__ = ["METRICS", "NEEDS", "SUMMARY", "judge", "measure", "parts_of", "play_episode"]
 
 SUMMARY = "Image-goal navigation: reach the place where the goal view was taken."
+
+NEEDS = ("rendering", "navigation")
+"""The capabilities of an environment that can play it: the goal is a view, success a walkable distance."""
 
 
 def play_episode(
@@ -47,26 +50,27 @@ def play_episode(
     tier.check_stop(stop)
     parts = parts_of(tier, wm)
     config = parts.config
+    rendering, navigation = require(environment, Rendering), require(environment, Navigation)
     timings: Dict[str, float] = {}
     started = time.perf_counter()
     views = loop.views_of(ViewRequest(config.agent_camera), None if imaginer is None else imaginer.further_view)
-    reply = environment.reset(episode, seed, views, [ViewRequest(config.goal_camera)])
-    walkable = environment.top_down_map()
+    first = environment.reset(episode, seed, views)
+    goal = rendering.render([episode.goal], [ViewRequest(config.goal_camera)])[0][config.goal_camera]
+    walkable = navigation.top_down_map()
     timings["reset"] = time.perf_counter() - started
-    goal = reply.goal_views[config.goal_camera]
     truth = TrueDistances(environment, episode.goal.position) if parts.reviser.evidence == TRUTH else None
     agent = Agent(parts, goal, imaginer, stop, EpisodeSeeds(seed, episode.id), timings, truth)
 
     def distance(pose: Pose) -> float:
-        return environment.geodesic_distance(pose.position, episode.goal.position)
+        return navigation.geodesic_distance(pose.position, episode.goal.position)
 
-    played = loop.play(agent, environment, reply.observation, distance, episode.radius_m)
+    played = loop.play(agent, environment, first, distance, episode.radius_m)
     trajectory = Trajectory(
         episode=episode.id,
         seed=seed,
         wm=wm,
         stop=stop,
-        start=reply.observation.pose,
+        start=first.pose,
         goal_digest=array_digest(goal.rgb),
         decisions=played.decisions,
         stopped=played.stopped,

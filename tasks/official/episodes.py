@@ -14,7 +14,7 @@ from harness.contracts.cameras import Pose, Quaternion
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.walkable import Walkable, read_walkable
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Navigation, require
 from tasks.official.files import OfficialFile
 from tasks.official.records import UNIT_TOLERANCE, IGNavItem
 from tasks.official.scenes import HM3D_VAL
@@ -62,11 +62,12 @@ def measure_distances(
     Raises Refusal where there is no way: such an episode cannot be solved here, and the scene or its navigation mesh
     is another than the published one. ``grounds`` is filled with what the environment tells of each scene.
     """
+    navigation = require(environment, Navigation)
     for episode in episodes:
-        walkable = read_walkable(environment.reset(episode, 0, [], []).observation.info)
+        walkable = read_walkable(environment.reset(episode, 0, []).info)
         if walkable is not None and grounds is not None:
             grounds[episode.scene] = walkable
-        distance = environment.geodesic_distance(episode.start.position, episode.goal.position)
+        distance = navigation.geodesic_distance(episode.start.position, episode.goal.position)
         if not math.isfinite(distance) or distance <= 0.0:
             raise Refusal(
                 f"episode {episode.id}: the walkable distance from start to goal is {distance} m in scene "

@@ -126,8 +126,8 @@ def seeds_of(plan: RunPlan, chosen: dict[EpisodeKey, str]) -> dict[int, str]:
     environment = EmbeddedEnvironment(str(cache_root()))
     seeds = {}
     for key, kind in chosen.items():
-        reply = environment.reset(plan.identity.episode(key.episode), key.seed, [ViewRequest(camera)], [])
-        view = array_digest(reply.observation.views[camera].rgb)
+        first = environment.reset(plan.identity.episode(key.episode), key.seed, [ViewRequest(camera)])
+        view = array_digest(first.views[camera].rgb)
         seeds.update({request_seed(key.seed, view, 0, candidate): kind for candidate in range(CANDIDATES)})
     environment.close()
     return seeds

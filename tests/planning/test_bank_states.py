@@ -43,7 +43,7 @@ def test_the_truth_is_what_executing_each_end_gives(proposer: Optional[PartConfi
         assert len(state.end_distances_m) == len(state.ends)
         for end, expected in list(zip(state.ends, state.end_distances_m, strict=True))[::5]:
             environment = ToyEnvironment()
-            here = environment.reset(episode, 0, [], []).observation
+            here = environment.reset(episode, 0, [])
             for actions in (*state.executed, state.proposal.actions(end)):
                 if actions == state.proposal.actions(end):
                     assert here.pose == state.pose

@@ -191,7 +191,7 @@ def test_only_the_oracle_is_told_the_truth(reviser: str) -> None:
 def test_the_oracle_scores_by_where_candidates_really_lead() -> None:
     environment = ToyEnvironment()
     episode = toy_episode(2)
-    start = environment.reset(episode, 0, [], []).observation
+    start = environment.reset(episode, 0, [])
     walk = Candidate((LEFT, GO, GO))
     ((here, end),) = environment.rollout_poses([walk], [(0, 3)])
     assert here == start.pose

@@ -168,7 +168,7 @@ def test_parts_with_wrong_names_or_constants_are_refused() -> None:
 def test_toy_goals_score_best_where_they_were_taken() -> None:
     environment = ToyEnvironment()
     episode = toy_episode(3)
-    goal = environment.reset(episode, 0, [], [ViewRequest("front"), ViewRequest("pano")]).goal_views
-    start = environment.reset(episode, 0, [ViewRequest("pano")], []).observation.views["pano"]
+    start = environment.reset(episode, 0, [ViewRequest("pano")]).views["pano"]
+    (goal,) = environment.render([episode.goal], [ViewRequest("front"), ViewRequest("pano")])
     compare = Classical(size=16).against(goal["front"])
     assert compare([goal["pano"]]) > compare([start])

@@ -10,7 +10,7 @@ import itertools
 import shutil
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -94,13 +94,14 @@ def goal_pictures(episode: Episode) -> list[np.ndarray]:
     from images.embedded.environment import EmbeddedEnvironment
 
     environment = EmbeddedEnvironment(str(cache_root()))
+    environment.reset(episode, 0, [])
     pictures = []
     for base in (quaternion_yaw(episode.goal), 0.0):
         for number in range(HEADINGS):
             rotation = yaw_to_quaternion(base + number * 360.0 / HEADINGS)
-            turned = replace(episode, goal=Pose(episode.goal.position, rotation))
-            reply = environment.reset(turned, 0, [], [ViewRequest("front"), ViewRequest("pano")])
-            pictures += [view.rgb for view in reply.goal_views.values()]
+            turned = Pose(episode.goal.position, rotation)
+            (seen,) = environment.render([turned], [ViewRequest("front"), ViewRequest("pano")])
+            pictures += [view.rgb for view in seen.values()]
     environment.close()
     return pictures
 

@@ -121,7 +121,7 @@ def chosen_episodes(suite: Suite, homes: int, episodes: int) -> Dict[str, List[E
 
 
 def compare_home(
-    findings: Findings, embedded: EmbeddedEnvironment, habitat: Environment, episodes: List[Episode]
+    findings: Findings, embedded: EmbeddedEnvironment, habitat: EnvironmentClient, episodes: List[Episode]
 ) -> List[Episode]:
     """Add what does not need an agent: areas, distances and views; return the episodes that Habitat accepts."""
     home = embedded.load_home(episodes[0].scene)
@@ -129,9 +129,9 @@ def compare_home(
     playable = []
     shown: Dict[str, View] = {}
     for episode in episodes:
-        embedded.reset(episode, 0, [], [])
+        embedded.reset(episode, 0, [])
         try:
-            seen = habitat.reset(episode, 0, VIEWS, []).observation.views
+            seen = habitat.reset(episode, 0, VIEWS).views
         except NotNavigable as error:
             findings.not_navigable.append(f"{episode.id}: {error.what}")
             continue
@@ -176,7 +176,7 @@ def random_pairs(navigator: Navigator, scene: str) -> Iterator[Tuple[Any, Any]]:
             yield start, goal
 
 
-def compare_play(suite: Suite, embedded: Environment, habitat: Environment, episode: Episode) -> Dict[str, Any]:
+def compare_play(suite: Suite, embedded: Environment, habitat: EnvironmentClient, episode: Episode) -> Dict[str, Any]:
     """Play one episode with gtsim in both; return outcomes and how long they took."""
     row: Dict[str, Any] = {"episode": episode.id}
     tier = suite.tier(TIER)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.contracts.cameras import quaternion_to_yaw
 from harness.contracts.errors import Refusal
-from harness.contracts.observations import ResetReply
+from harness.contracts.observations import Observation
 from harness.contracts.walkable import ROOFS, SMALL, Walkable
 from tasks.official import files
 from tasks.official.episodes import ignav_episodes, measure_distances, refused_items
@@ -215,9 +215,8 @@ def test_the_walkable_areas_of_prepared_data_are_written_down(tmp_path: Path) ->
     ground = Walkable("ab" * 32, 61.5, {ROOFS: 12.25, SMALL: 0.0})
 
     class Telling(ToyEnvironment):
-        def reset(self, *asked: Any) -> ResetReply:
-            reply = super().reset(*asked)
-            return replace(reply, observation=replace(reply.observation, info=ground.to_info()))
+        def reset(self, *asked: Any) -> Observation:
+            return replace(super().reset(*asked), info=ground.to_info())
 
     said: List[str] = []
     make_ignav_data(suite, tmp_path, Telling(), said.append)

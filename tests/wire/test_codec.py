@@ -185,10 +185,15 @@ def test_environment_requests_come_back(data: Any) -> None:
     assert same(got, (candidates, "pano", frames))
 
     episode, seed = data.draw(some.episodes), data.draw(some.uint64)
-    wanted, goal = data.draw(some.view_requests), data.draw(some.view_requests)
+    wanted = data.draw(some.view_requests)
     reset = wiw_pb2.ResetRequest()
-    queries.write_reset(episode, seed, wanted, goal, reset)
-    assert same(queries.read_reset(parse("ResetRequest", reset.SerializeToString())), (episode, seed, wanted, goal))
+    queries.write_reset(episode, seed, wanted, reset)
+    assert same(queries.read_reset(parse("ResetRequest", reset.SerializeToString())), (episode, seed, wanted))
+
+    poses = data.draw(st.lists(some.poses, max_size=3))
+    render = wiw_pb2.RenderRequest()
+    queries.write_render(poses, wanted, render)
+    assert same(queries.read_render(parse("RenderRequest", render.SerializeToString())), (poses, wanted))
 
     actions = data.draw(st.lists(some.actions, max_size=3))
     step = wiw_pb2.StepRequest()
@@ -222,7 +227,13 @@ REPLIES = [
         observation_codec.read_observations,
         st.lists(some.observations, max_size=3),
     ),
-    ("ResetReply", observation_codec.write_reset_reply, observation_codec.read_reset_reply, some.reset_replies),
+    (
+        "ResetReply",
+        observation_codec.write_first_observation,
+        observation_codec.read_first_observation,
+        some.observations,
+    ),
+    ("RenderReply", observation_codec.write_rendered, observation_codec.read_rendered, some.rendered),
 ]
 
 

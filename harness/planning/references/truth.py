@@ -11,14 +11,15 @@ from harness.contracts.cameras import Vec3
 from harness.contracts.observations import View
 from harness.planning.evidence import EndScores
 from harness.planning.proposals import End, Proposal
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Lookahead, Navigation, require
 
 
 class TrueDistances:
     """Scores ends, and staying, by minus their true geodesic distance to the goal in metres."""
 
     def __init__(self, environment: Environment, goal: Vec3) -> None:
-        self._environment = environment
+        self._lookahead = require(environment, Lookahead)
+        self._navigation = require(environment, Navigation)
         self._goal = goal
 
     def __call__(self, view: View, proposal: Proposal, ends: Sequence[End]) -> EndScores:
@@ -27,7 +28,7 @@ class TrueDistances:
             (0, *sorted({end.execute for end in ends if end.candidate == number}))
             for number in range(len(proposal.candidates))
         ]
-        poses = self._environment.rollout_poses(proposal.candidates, wanted)
+        poses = self._lookahead.rollout_poses(proposal.candidates, wanted)
         places = [
             {frame: pose.position for frame, pose in zip(frames, rollout)} for frames, rollout in zip(wanted, poses)
         ]
@@ -35,7 +36,7 @@ class TrueDistances:
 
         def distance(place: Vec3) -> float:
             if place not in known:
-                known[place] = self._environment.geodesic_distance(place, self._goal)
+                known[place] = self._navigation.geodesic_distance(place, self._goal)
             return known[place]
 
         return EndScores(tuple(-distance(places[end.candidate][end.execute]) for end in ends), -distance(places[0][0]))

@@ -35,7 +35,8 @@ late = []
 with kernels.telling(lambda done, known: late.append(done)):
     for episode in suite.episodes("easy", "validation")[:1] * 2:
         cameras = [ViewRequest(camera.name) for camera in RIG.cameras]
-        environment.reset(episode, 0, cameras, cameras)
+        environment.reset(episode, 0, cameras)
+        environment.render([episode.goal], cameras)
         space = environment.describe().action_spaces[0]
         environment.step(space.primitives, cameras)
         list(environment.imagine([Candidate(space.primitives)], "pano", [[0, 1]]))
