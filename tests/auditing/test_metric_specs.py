@@ -105,6 +105,7 @@ def test_a_declared_metric_is_in_results_exports_and_report(toy: ModuleType, tmp
     assert "Metres lost to the toy." in page and "Seen" in page
     table = data(page, "table-data")
     assert {"name": "seen", "label": "Seen", "unit": "%", "digits": 0, "title": "the toy was seen"} in table["columns"]
+    assert table["gapDigits"] == {"ssim": 2, "psnr": 1, "lpips": 2}
     assert {row[4]: row[6] for row in table["rows"]} == {"ok": 100.0, "failed": 0.0}
 
 
@@ -178,6 +179,22 @@ def test_a_row_without_a_metric_that_others_have_is_damage(toy: ModuleType, tmp_
     edit_json(folder.path / "run.json", lambda record: record.pop("metrics"))
     damage = looked_at(folder)[0].findings.damage
     assert len(damage) == 7 and "lost_m is missing, its trajectory gives" in damage[0].what
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["task here", "task elsewhere"])
+@pytest.mark.parametrize(("name", "value"), [("seen", 50.0), ("seen", -1e300), ("lost_m", 6.0)])
+def test_a_number_beyond_its_bounds_is_damage_and_is_reported(
+    toy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool, name: str, value: float
+) -> None:
+    def beyond(episode: Episode, trajectory: Trajectory) -> dict[str, float]:
+        return {**toy_numbers(episode, trajectory), name: value}
+
+    folder = toy_run(tmp_path, "warp", 0.6, beyond)
+    if not here:
+        monkeypatch.setattr(registry, "_MODULES", {})
+    found, files = looked_at(folder)
+    assert len(found.findings.damage) == 8 and files.summary.verdict.kind == "damaged"
+    assert here or "lies outside 0 to" in found.findings.damage[0].what
 
 
 @pytest.mark.parametrize(
