@@ -222,7 +222,7 @@ def state_data(state: DecisionState) -> StateData:
         executed=tuple(tuple(_name(action) for action in actions) for actions in state.executed),
         pose=PoseData(position=state.pose.position, rotation=state.pose.rotation),
         view=array_digest(state.view.rgb),
-        goal=array_digest(state.goal.rgb),
+        goal=array_digest(state.prompt.rgb),
         choices=digest_of_choices(state.proposal, state.ends),
         end_distances_m=state.end_distances_m,
         distance_m=state.distance_m,

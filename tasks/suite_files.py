@@ -6,7 +6,7 @@ import functools
 import gzip
 import json
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union
+from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union, cast
 
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -18,6 +18,8 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.wrong_fields import wrong_fields
 from harness.planning.config import LoopConfig, PartConfig
+from tasks.registry import load_task
+from tasks.task import checked
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -84,21 +86,23 @@ class SplitData(_File):
 
 
 class TierData(_File):
-    """One tier. ``least_detour`` is the least ratio of geodesic to straight distance that an episode has.
+    """One tier. Fields that are not named here are the task's own constants, which it checks.
 
-    ``homes`` says which homes of the generator its splits are made of: a prefix of their names' split. ``baseline`` is
-    the suite's where the tier names none.
+    ``baseline`` is the suite's where the tier names none.
     """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     description: str
     status: Literal["frozen", "draft"] = "frozen"
-    geodesic_m: Tuple[Finite, Finite]
-    least_detour: float = Field(default=1.0, ge=1.0, allow_inf_nan=False)
-    radius_m: Positive
-    homes: str = ""
     baseline: str = ""
     splits: Dict[str, SplitData] = Field(min_length=1)
     loop: LoopData
+
+    @property
+    def constants(self) -> Dict[str, Any]:
+        """Return the fields that are the task's own."""
+        return dict(self.model_extra or {})
 
 
 class VariantData(_File):
@@ -199,7 +203,9 @@ class PoseData(_File):
 
 
 class EpisodeData(_File):
-    """One item of an episode file."""
+    """One item of an episode file. Fields that are not named here are the task's own, which it checks."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     id: Name
     task: Name
@@ -208,18 +214,14 @@ class EpisodeData(_File):
     scene: Name
     home: Name
     start: PoseData
-    goal: PoseData
-    radius_m: Positive
-    geodesic_m: Positive
     reference_actions: int = Field(ge=1)
     tags: Tuple[str, ...] = ()
 
-    def episode(self) -> Episode:
-        """Return the contract's form."""
+    def episode(self, payload: Any, where: str) -> Episode:
+        """Return the contract's form; Refusal where the task's own fields are not those of its class ``payload``."""
         plain = {name: getattr(self, name) for name in type(self).model_fields}
         plain["start"] = Pose(self.start.position, self.start.rotation)
-        plain["goal"] = Pose(self.goal.position, self.goal.rotation)
-        return Episode(**plain)
+        return Episode(**plain, payload=to_plain(checked(payload, self.model_extra or {}, where)))
 
 
 def read_suite(path: Path) -> SuiteData:
@@ -245,17 +247,17 @@ def read_episodes(path: Path, task: str, suite: str) -> Tuple[Episode, ...]:
             f"the episode file {path} does not exist.",
             f"Run `python -m tasks.{task}.make_episodes --suite {suite} --tier {tier}`.",
         )
-    return _read_episodes(path, path.stat().st_mtime_ns)
+    return _read_episodes(path, path.stat().st_mtime_ns, cast(Any, load_task(task).payload))
 
 
 @functools.lru_cache(maxsize=16)
-def _read_episodes(path: Path, modified_ns: int) -> Tuple[Episode, ...]:
+def _read_episodes(path: Path, modified_ns: int, payload: Any) -> Tuple[Episode, ...]:
     data = _read_json(path, gzip.decompress)
     try:
         items = TypeAdapter(List[EpisodeData]).validate_python(data)
     except ValidationError as error:
         raise Refusal(f"{path}: {wrong_fields(error.errors())}.", "Restore the file from the repository.") from error
-    episodes = tuple(item.episode() for item in items)
+    episodes = tuple(item.episode(payload, f"{path}: item {number}: ") for number, item in enumerate(items))
     seen: set[str] = set()
     for number, episode in enumerate(episodes):
         if episode.id in seen:
@@ -264,12 +266,12 @@ def _read_episodes(path: Path, modified_ns: int) -> Tuple[Episode, ...]:
     return episodes
 
 
-def read_homes(path: Path, suite: str) -> Mapping[str, str]:
+def read_homes(path: Path, task: str, suite: str) -> Mapping[str, str]:
     """Return scene name -> digest from `homes.json`."""
     if not path.exists():
         raise Refusal(
             f"the scene digests {path} do not exist.",
-            f"Run `python -m tasks.ignav.make_episodes --suite {suite}`.",
+            f"Run `python -m tasks.{task}.make_episodes --suite {suite}`.",
         )
     try:
         return TypeAdapter(Dict[str, str]).validate_python(_read_json(path, bytes))

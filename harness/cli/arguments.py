@@ -48,6 +48,8 @@ Assignments = Annotated[
     Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change a fact of the model (repeatable).")
 ]
 RUNS = Path("runs")
+FIRST_TASK = "ignav"
+"""The task of commands that are about one and are not told which."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class BankArguments:
     """The same of a measurement on a decision bank."""
 
     wm: Wm = ""
+    task: Annotated[str, typer.Option("--task", help="Task of the suite.")] = FIRST_TASK
     suite: SuiteName = ""
     tier: Tier = ""
     against: Annotated[

@@ -56,7 +56,7 @@ def bank_command(asked: BankArguments) -> int:
         raise Refusal("--wm missing.", EXAMPLE)
     from harness.cli.bank_measurement import measure
 
-    options = _run_options(asked, task="ignav", split="validation", episodes="all", stop="oracle")
+    options = _run_options(asked, task=asked.task, split="validation", episodes="all", stop="oracle")
     return measure(options, asked.out, asked.file, asked.against, asked.as_json, asked.retry_errors)
 
 

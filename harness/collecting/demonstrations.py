@@ -108,7 +108,7 @@ class DemonstrationService:
 
     def demonstrate(self, scene: str, seed: int) -> Demonstration:
         """Do a task in the scene that ``seed`` draws, and fetch every moment of it."""
-        episode = Episode("collect", "collect", "", "", scene, scene, _ORIGIN, _ORIGIN, 0.0, 0.0, 0)
+        episode = Episode("collect", "collect", "", "", scene, scene, _ORIGIN, 0)
         with self._service.asked() as client:
             first = client.reset(episode, seed, self._views)
             moments = [self._moment(first)]

@@ -129,4 +129,4 @@ def _reachable(top_down: TopDownMap, body: Pose) -> TopDownMap:
 
 
 def _episode(scene: str, start: Pose, tags: tuple[str, ...]) -> Episode:
-    return Episode("collect", "collect", "", "", scene, scene, start, start, 0.0, 0.0, 0, tags)
+    return Episode("collect", "collect", "", "", scene, scene, start, 0, tags=tags)

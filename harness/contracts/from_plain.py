@@ -8,6 +8,8 @@ import functools
 import typing
 from typing import Any, Callable, FrozenSet, Mapping, Tuple, Type, TypeVar, Union
 
+from harness.contracts.digest import flat_field
+
 T = TypeVar("T")
 
 Reader = Callable[[Any], Any]
@@ -89,7 +91,12 @@ def _read_dataclass(kind: Any, value: Any) -> Any:
         raise _Misfit(f" is {_shown(value)}, not an object")
     readers = _field_readers(kind)
     unknown = sorted(set(value) - set(readers))
-    if unknown:
+    flat = flat_field(kind)
+    if flat:
+        value = {name: item for name, item in value.items() if name in readers} | {
+            flat: {name: value[name] for name in unknown}
+        }
+    elif unknown:
         raise _Misfit(f" has unknown fields: {', '.join(unknown)}")
     known = {}
     for name, item in value.items():

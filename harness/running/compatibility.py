@@ -14,7 +14,6 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT, NONE, PLUGIN, ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.names import nearest
-from harness.planning.registry import check_score, imagines, judges
 from harness.running.run_options import TRIAL_SUITE
 from harness.runtimes.environments import declared_environments
 from harness.wire.sdk import CAPABILITIES
@@ -97,6 +96,7 @@ def tier_for(suite: Suite, view: str) -> str:
 
 
 def _can_judge(tier: Tier, name: str, kind: str, view: str) -> bool:
+    judges = load_task(tier.task).parts.judges
     if kind != PLUGIN:  # the simulator imagines what the agent sees
         return tier.view == PERSPECTIVE or judges(tier.loop_for(name), view)
     return (tier.view, view) != (PERSPECTIVE, PANORAMA) and judges(tier.loop_for(name), view)
@@ -131,13 +131,13 @@ def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
     without its weights; and an environment without a capability that the task, the oracle or the simulator's own
     imagining needs.
     """
-    loop = tier.loop_for(manifest.name)
-    if manifest.kind == NONE and imagines(loop):
+    loop, parts = tier.loop_for(manifest.name), load_task(suite.task).parts
+    if manifest.kind == NONE and parts.imagines(loop):
         raise Refusal(
             f"suite {tier.suite} has no reference {manifest.name!r}, so nothing says how it chooses.",
             nearest(manifest.name, [reference.wm for reference in tier.references]),
         )
-    check_score(loop.score)
+    parts.check_score(loop.score)
     _check_capabilities(f"task {suite.task}", load_task(suite.task).needs, suite)
     _check_capabilities(manifest.name, capabilities_for(manifest, tier), suite)
 

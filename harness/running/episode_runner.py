@@ -29,7 +29,6 @@ from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.contracts.trajectories import PlayedEpisode
-from harness.planning.registry import make_score
 from harness.planning.warm_up import compile_score
 from harness.records.resuming import CALL_TIMEOUT
 from harness.running.compatibility import capabilities_for
@@ -256,7 +255,7 @@ class SuitePlayer:
         loop = self._tier.loop
         cameras = rig.camera(loop.agent_camera), rig.camera(loop.goal_camera)
         starting("worker")
-        score = make_score(loop.score)
+        score = self._task.parts.make_score(loop.score)
         compile_score(
             score, *cameras, lambda done, known: starting("worker", f"compiling the score, {done} of {known}")
         )

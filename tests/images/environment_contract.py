@@ -22,6 +22,7 @@ from harness.contracts.observations import Observation, View, ViewRequest
 from harness.wire.client import EnvironmentClient
 from images.embedded.environment import EmbeddedEnvironment
 from images.habitat.environment import HabitatEnvironment
+from tests.image_goals import goal_of
 
 World = Union[EmbeddedEnvironment, HabitatEnvironment, EnvironmentClient]
 """What the rules are for, in this process or behind the wire."""
@@ -83,7 +84,7 @@ class EnvironmentContract:
             assert view.rgb.std() > 1.0
         assert start.pose.position == pytest.approx(episode.start.position, abs=1e-6)
         assert same_rotation(start.pose, episode.start)
-        (goal,) = environment.render([episode.goal], [ViewRequest(self.panorama)])
+        (goal,) = environment.render([goal_of(episode).goal], [ViewRequest(self.panorama)])
         assert not np.array_equal(
             goal[self.panorama].rgb, start.views[self.panorama].rgb
         )  # start and goal are different places
@@ -96,8 +97,8 @@ class EnvironmentContract:
 
     def test_rendered_views_are_what_is_seen_there(self, playing: World, episode: Episode) -> None:
         wanted = [ViewRequest(self.pinhole, depth=True), ViewRequest(self.panorama)]
-        goal, start = playing.render([episode.goal, episode.start], wanted)
-        for place, shown in ((episode.start, start), (episode.goal, goal)):
+        goal, start = playing.render([goal_of(episode).goal, episode.start], wanted)
+        for place, shown in ((episode.start, start), (goal_of(episode).goal, goal)):
             seen = playing.reset(replace(episode, start=place), 0, wanted).views
             assert all(same_view(shown[name], seen[name]) for name in (self.pinhole, self.panorama))
 
@@ -105,7 +106,7 @@ class EnvironmentContract:
         views = [ViewRequest(self.pinhole), ViewRequest(self.panorama)]
         playing.step([GO, LEFT], [])
         before = playing.step([HALT], views)[0]
-        playing.render([episode.goal, episode.start], views)
+        playing.render([goal_of(episode).goal, episode.start], views)
         assert same_observation(playing.step([HALT], views)[0], before)
         with pytest.raises(NotNavigable, match="pose"):
             playing.render([Pose(self.blocked, episode.start.rotation)], views)
@@ -236,7 +237,7 @@ class EnvironmentContract:
         assert playing.step([HALT], [])[0].pose == before
 
     def test_distances_are_those_of_walkable_paths(self, playing: World, episode: Episode) -> None:
-        start, goal = episode.start.position, episode.goal.position
+        start, goal = episode.start.position, goal_of(episode).goal.position
         distance = playing.geodesic_distance(start, goal)
         path = playing.shortest_path(start, goal)
         assert distance >= math.dist(start, goal) - HEIGHT_SLACK_M
@@ -251,12 +252,16 @@ class EnvironmentContract:
             assert not playing.is_navigable(position)
             assert playing.geodesic_distance(episode.start.position, position) == math.inf
             with pytest.raises(NotNavigable):
-                playing.shortest_path(position, episode.goal.position)
+                playing.shortest_path(position, goal_of(episode).goal.position)
 
     def test_the_map_agrees_with_the_queries(self, playing: World, episode: Episode) -> None:
         area = playing.top_down_map()
         assert area.walkable.dtype == np.bool_
-        for position, inside in ((episode.start.position, True), (episode.goal.position, True), (self.blocked, False)):
+        for position, inside in (
+            (episode.start.position, True),
+            (goal_of(episode).goal.position, True),
+            (self.blocked, False),
+        ):
             column = math.floor((position[0] - area.origin[0]) / area.cell_m)
             row = math.floor((position[2] - area.origin[1]) / area.cell_m)
             assert bool(area.walkable[row, column]) is inside

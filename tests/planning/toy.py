@@ -22,6 +22,7 @@ from harness.contracts.observations import (
 from harness.contracts.rollouts import Rollout
 from harness.wire.sdk import Environment, Imagining, Lookahead, Navigation, Rendering
 from harness.worldmodels.imaginer import EarlierView
+from tests.image_goals import image_goal_episode
 
 PANO = Camera("pano", "equirect", 32, 64, 360.0, 1.25)
 FRONT = Camera("front", "pinhole", 16, 16, 90.0, 1.25)
@@ -197,7 +198,7 @@ def toy_episode(number: int, tier: str = "easy") -> Episode:
             break
     yaws = rng.integers(16, size=2) * 22.5
     poses = [Pose((float(x), 0.0, float(z)), yaw_to_quaternion(float(yaw))) for (x, z), yaw in zip((start, goal), yaws)]
-    return Episode(
+    return image_goal_episode(
         f"toy-{number}", "ignav", tier, "validation", "toy", "toy", poses[0], poses[1], 0.5, length,
         reference_actions=round(length / 0.2) + 4,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from harness.running.frame_checks import LivenessGate, check_frame
 from images.embedded.cache import HomeCache
 from images.embedded.environment import EmbeddedEnvironment, Scene, make_scene
 from images.embedded.mesh import Home
+from tests.image_goals import changed, goal_of
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.running.planted import PlantedEnvironment
 
@@ -42,7 +43,7 @@ def gate_with(**faults: object) -> LivenessGate:
 
 def begin(gate: LivenessGate, episode: Episode, views: Sequence[ViewRequest]) -> None:
     gate.reset(episode, 0, views)
-    gate.render([episode.goal], [ViewRequest("front")])
+    gate.render([goal_of(episode).goal], [ViewRequest("front")])
 
 
 def walk(gate: LivenessGate, actions: Sequence[Action], scene: str = "tiny") -> None:
@@ -118,7 +119,7 @@ def test_the_rendered_view_of_another_pose_is_stale() -> None:
     gate = gate_with(rendered_fault="stale")
     walk(gate, [])
     walk(gate, [])  # the same pose: the same view
-    other = replace(tiny_episode(), goal=Pose((2.0, 0.0, 3.0), yaw_to_quaternion(0.0)))
+    other = changed(tiny_episode(), goal=Pose((2.0, 0.0, 3.0), yaw_to_quaternion(0.0)))
     with pytest.raises(DeadFrame, match=r"^stale frame, rendered view 'front'"):
         begin(gate, other, VIEWS)
 

@@ -33,8 +33,9 @@ from harness.worldmodels.imaginer import EnvironmentImaginer
 from images.embedded.environment import CAMERA_HEIGHT_M, RIG, EmbeddedEnvironment
 from images.embedded.navigation import Navigator
 from images.embedded.renderer import Renderer
-from tasks.ignav.task import play_episode
+from tasks.ignav.task import TASK
 from tasks.suite import Suite, load_suite
+from tests.image_goals import goal_of
 from tests.images.habitat.scene_files import habitat_options, write_scene
 from tests.studies.agreement import (
     compare_colours,
@@ -137,7 +138,7 @@ def compare_home(
             continue
         playable.append(episode)
         shown = compare_views(findings, renderer, episode, seen, shown)
-        ends = (episode.start.position, episode.goal.position)
+        ends = (episode.start.position, goal_of(episode).goal.position)
         findings.distances.append((navigator.geodesic_distance(*ends), habitat.geodesic_distance(*ends)))
     areas = compare_maps(embedded.top_down_map(), habitat.top_down_map())
     findings.areas.append({"home": episodes[0].scene, **asdict(areas), "overlap": areas.overlap})
@@ -182,7 +183,7 @@ def compare_play(suite: Suite, embedded: Environment, habitat: EnvironmentClient
     tier = suite.tier(TIER)
     for name, environment in (("embedded", embedded), ("habitat", habitat)):
         started = time.perf_counter()
-        played = play_episode(
+        played = TASK.play_episode(
             environment, EnvironmentImaginer(environment), episode, tier, 0, "gtsim", tier.loop.stop_rules[0]
         )
         row[name] = {

@@ -43,6 +43,7 @@ from harness.wire.sdk import (
     Rendering,
     WorldModel,
 )
+from tests.image_goals import image_goal_episode
 
 FRONT = Camera("front", "pinhole", 16, 24, 90.0, 1.25)
 PANO = Camera("pano", "equirect", 8, 16, 360.0, 1.25)
@@ -52,7 +53,7 @@ ORIGIN = Pose((0.0, 0.0, 0.0), yaw_to_quaternion(0.0))
 def example_episode(scene: str = "floor") -> Episode:
     """Return an episode in which all fields are filled."""
     goal = Pose((1.5, 0.0, -2.25), yaw_to_quaternion(67.5))
-    return Episode("e1", "ignav", "easy", "test", scene, "7", ORIGIN, goal, 1.0, 2.7, 14, ("a", "b"))
+    return image_goal_episode("e1", "ignav", "easy", "test", scene, "7", ORIGIN, goal, 1.0, 2.7, 14, ("a", "b"))
 
 
 def example_manifest(name: str = "paint", **fields: object) -> ModelManifest:

@@ -56,7 +56,9 @@ action_spaces = st.builds(ActionSpace, names, st.lists(primitives, max_size=3).m
 spaces = st.lists(action_spaces, max_size=2).map(tuple)
 environment_specs = st.builds(EnvironmentSpec, names, names, rigs, spaces, positive, positive, names)
 tags = st.lists(names, max_size=3).map(tuple)
-episodes = st.builds(Episode, names, names, names, names, names, names, poses, poses, positive, positive, counts, tags)
+payloads = st.dictionaries(names, st.one_of(floats, names, st.booleans(), st.lists(floats, max_size=4)), max_size=4)
+payloads = payloads.map(lambda items: dict(sorted(items.items())))
+episodes = st.builds(Episode, names, names, names, names, names, names, poses, counts, payloads, tags)
 checkpoints = st.builds(Checkpoint, names, names, st.from_regex(r"([0-9a-f]{64})?", fullmatch=True))
 manifest_settings = st.dictionaries(
     names, st.one_of(flags, st.integers(-(2**63) + 1, 2**63 - 1), floats, names), max_size=3

@@ -358,7 +358,7 @@ def test_a_splice_writes_lengths_as_protobuf_does(size: int) -> None:
 
 
 def test_what_cannot_be_read_is_not_written() -> None:
-    episode = Episode("e", "t", "t", "s", "s", "h", Pose((0.0, 0.0, 0.0), (2.0, 0.0, 0.0, 0.0)), None, 1, 1, 1)  # type: ignore[arg-type]
+    episode = Episode("e", "t", "t", "s", "s", "h", Pose((0.0, 0.0, 0.0), (2.0, 0.0, 0.0, 0.0)), 1)
     with pytest.raises(Refusal, match=r"episode\.start\.rotation"):
         write_episode(episode, wiw_pb2.Episode())
     camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)

@@ -26,6 +26,7 @@ from harness.wire.client import Deadlines, EnvironmentClient, check_health
 from harness.wire.codec.messages import PROTOCOL_VERSION
 from harness.wire.limits import MAX_POSES
 from harness.wire.sdk import CAPABILITIES, Imagining, Navigation, require
+from tests.image_goals import goal_of
 from tests.wire.hosting import Hosted, hosted
 from tests.wire.objects import ORIGIN, BareEnvironment, GridEnvironment, example_episode
 from tests.wire.test_codec import same
@@ -56,9 +57,10 @@ def test_the_client_answers_like_the_object(environment: EnvironmentClient) -> N
     episode = example_episode()
     assert same(environment.reset(episode, 5, ALL), local.reset(episode, 5, ALL))
     assert same(
-        environment.render([episode.start, episode.goal], ALL), local.render([episode.start, episode.goal], ALL)
+        environment.render([episode.start, goal_of(episode).goal], ALL),
+        local.render([episode.start, goal_of(episode).goal], ALL),
     )
-    assert environment.render([], ALL) == [] and environment.render([episode.goal], []) == [{}]
+    assert environment.render([], ALL) == [] and environment.render([goal_of(episode).goal], []) == [{}]
     assert same(environment.step([FORWARD] * 3, ALL), local.step([FORWARD] * 3, ALL))
     frames = [(0, 1, 3), (), (2,)]
     assert same(list(environment.imagine([WALK] * 3, "pano", frames)), list(local.imagine([WALK] * 3, "pano", frames)))
@@ -140,7 +142,7 @@ def test_a_capability_is_handed_over_or_refused(environment: EnvironmentClient, 
 
 def test_rendering_leaves_the_state_and_tells_where_nobody_can_stand(environment: EnvironmentClient) -> None:
     before = environment.step([FORWARD], ALL)[0]
-    environment.render([example_episode().goal], ALL)
+    environment.render([goal_of(example_episode()).goal], ALL)
     with pytest.raises(NotNavigable, match="is not navigable"):
         environment.render([ORIGIN, Pose((-1.0, 0.0, 0.0), ORIGIN.rotation)], ALL)
     assert environment.step([FORWARD], [])[0].pose.position[0] == before.pose.position[0] + 1.0
@@ -163,9 +165,9 @@ def test_wrong_requests_are_refused_before_they_are_sent(environment: Environmen
     with pytest.raises(Refusal, match="no camera 'back'"):
         list(environment.imagine([WALK], "back", [(1,)]))
     with pytest.raises(Refusal, match="no camera 'back'"):
-        environment.render([example_episode().goal], [ViewRequest("back")])
+        environment.render([goal_of(example_episode()).goal], [ViewRequest("back")])
     with pytest.raises(LimitExceeded, match=f"poses has {MAX_POSES + 1} items"):
-        environment.render([example_episode().goal] * (MAX_POSES + 1), [])
+        environment.render([goal_of(example_episode()).goal] * (MAX_POSES + 1), [])
     with pytest.raises(Refusal, match=r"outside 0\.\.3"):
         list(environment.imagine([WALK], "pano", [(4,)]))
 
@@ -213,7 +215,7 @@ def test_an_error_in_the_middle_of_a_stream_keeps_its_class(environment: Environ
 
 
 def test_other_bad_replies_are_named(environment: EnvironmentClient) -> None:
-    goal = example_episode().goal
+    goal = goal_of(example_episode()).goal
     environment.reset(example_episode("lost view"), 0, [])
     with pytest.raises(
         ServiceError, match=r"bad reply to Render: render\[0\] has the views \[\] instead of \['pano'\]"

@@ -15,6 +15,7 @@ from harness.wire.sdk import CAPABILITIES
 from images.embedded.cache import HomeCache
 from images.embedded.environment import EmbeddedEnvironment
 from images.embedded.homebytes import home_digest
+from tests.image_goals import goal_of
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.images.embedded.tiny_home import tiny_home
 from tests.wire.hosting import Hosted
@@ -39,7 +40,7 @@ def test_reset_shows_the_start_and_render_the_goal() -> None:
     front = start.views["front"]
     assert front.rgb.shape == (128, 128, 3)
     assert front.depth is not None and front.ids is not None
-    assert environment.render([tiny_episode().goal], PANO)[0]["pano"].rgb.shape == (128, 256, 3)
+    assert environment.render([goal_of(tiny_episode()).goal], PANO)[0]["pano"].rgb.shape == (128, 256, 3)
     assert start.pose.position == (1.0, 0.0, 3.0)
 
 
@@ -48,7 +49,7 @@ def test_poses_off_the_walkable_area_are_refused(environment: EmbeddedEnvironmen
     with pytest.raises(NotNavigable, match=r"start \(0\.200, 0\.000, 1\.500\) of scene 'tiny'"):
         TinyEnvironment().reset(tiny_episode(start=inside_the_cabinet), 0, [])
     with pytest.raises(NotNavigable, match=r"pose \(0\.200, 0\.000, 1\.500\) of scene 'tiny'"):
-        environment.render([tiny_episode(goal=inside_the_cabinet).goal], PANO)
+        environment.render([goal_of(tiny_episode(goal=inside_the_cabinet)).goal], PANO)
 
 
 def test_sixteen_turns_come_home_in_pose_and_pixels(environment: EmbeddedEnvironment) -> None:

@@ -18,6 +18,7 @@ from harness.contracts.errors import EpisodeError, SpecMismatch
 from harness.contracts.walkable import ROOFS, SMALL, Walkable, read_walkable
 from images.habitat.environment import HabitatEnvironment
 from images.habitat.profiles import HabitatCollectEnvironment, HabitatEvalEnvironment
+from tests.image_goals import image_goal_episode
 from tests.images.habitat import double
 from tests.images.habitat.double import write_floors
 from tests.images.habitat.rectangles import Island
@@ -29,7 +30,7 @@ HM3D = "hm3d/train/00000-kfPV7w3FaU5/kfPV7w3FaU5.basis"
 
 def episode(scene: str) -> Episode:
     start, goal = (Pose((x, 0.0, 2.0), (1.0, 0.0, 0.0, 0.0)) for x in (2.0, 4.0))
-    return Episode("e", "ignav", "t", "s", scene, scene, start, goal, 0.5, 2.0, 10)
+    return image_goal_episode("e", "ignav", "t", "s", scene, scene, start, goal, 0.5, 2.0, 10)
 
 
 @pytest.fixture

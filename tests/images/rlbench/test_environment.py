@@ -16,6 +16,7 @@ from harness.contracts.observations import Observation, ViewRequest
 from images.rlbench import environment as module
 from images.rlbench.environment import RLBenchEnvironment
 from images.rlbench.simulator import scene_parts
+from tests.image_goals import image_goal_episode
 from tests.images.rlbench import double
 from tests.images.rlbench.stored_demos import state_of, write_demo
 
@@ -25,7 +26,7 @@ DOWN = (0.0, 0.0, 1.0, 0.0)
 
 def episode(scene: str = "push_buttons/variation1/episode0", name: str = "one") -> Episode:
     here = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
-    return Episode(name, "manip", "t", "test", scene, scene.split("/")[0], here, here, 1.0, 1.0, 1)
+    return image_goal_episode(name, "manip", "t", "test", scene, scene.split("/")[0], here, here, 1.0, 1.0, 1)
 
 
 def pose8(position: Any, gripper: float = 1.0) -> Vector:
