@@ -1,63 +1,53 @@
-"""The tasks by name, and what each task's module offers."""
+"""The tasks by name: a folder each, with a ``task.py`` that says what the task is.
+
+Beside the project's own, in ``tasks/``, stand those of the user's folders (`further_tasks`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import sys
 from importlib import import_module
-from typing import Mapping, Optional, Protocol, Tuple, cast
+from pathlib import Path
+from typing import Dict, Tuple
 
-from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
-from harness.contracts.judgements import Judge
-from harness.contracts.metrics import MetricSpec, check_metrics, in_order
+from harness.contracts.folders import further_tasks
 from harness.contracts.names import nearest
-from harness.contracts.trajectories import PlayedEpisode
-from harness.planning import common_metrics
-from harness.wire.sdk import Environment
-from harness.worldmodels.imaginer import Imaginer
-from tasks.suite import Tier
+from tasks.task import Task
+
+TASKS_FOLDER = Path(__file__).resolve().parent
 
 
-class PlayEpisode(Protocol):
-    """Plays one episode from reset to its metrics."""
-
-    def __call__(
-        self,
-        environment: Environment,
-        imaginer: Optional[Imaginer],
-        episode: Episode,
-        tier: Tier,
-        seed: int,
-        wm: str,
-        stop: str,
-    ) -> PlayedEpisode: ...
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task: its name, one line of what is asked, how an episode is played, how its record is judged, and what is
-    measured: its own metrics and those that every task has."""
-
-    name: str
-    summary: str
-    play_episode: PlayEpisode
-    judge: Judge
-    metrics: Tuple[MetricSpec, ...]
-
-
-_MODULES: Mapping[str, str] = {"ignav": "tasks.ignav.task"}
+def task_folders() -> Dict[str, Path]:
+    """Return the folder of every task by name."""
+    found: Dict[str, Path] = {}
+    for place in (TASKS_FOLDER, *further_tasks()):
+        for file in place.glob("*/task.py"):
+            found.setdefault(file.parent.name, file.parent)
+    return found
 
 
 def list_tasks() -> Tuple[str, ...]:
     """Return the names of all tasks, sorted."""
-    return tuple(sorted(_MODULES))
+    return tuple(sorted(task_folders()))
+
+
+@functools.lru_cache(maxsize=16)
+def _load(folder: Path) -> Task:
+    if folder.parent == TASKS_FOLDER:
+        module = import_module(f"tasks.{folder.name}.task")
+    else:
+        if str(folder.parent) not in sys.path:
+            sys.path.append(str(folder.parent))
+        module = import_module(f"{folder.name}.task")
+    task: Task = module.TASK
+    return task
 
 
 def load_task(name: str) -> Task:
     """Return the task called ``name``; Refusal names the nearest one."""
-    if name not in _MODULES:
-        raise Refusal(f"there is no task {name!r}.", nearest(name, _MODULES))
-    module = import_module(_MODULES[name])
-    metrics = in_order((*module.METRICS, *common_metrics.METRICS))
-    check_metrics(metrics)
-    return Task(name, module.SUMMARY, cast(PlayEpisode, module.play_episode), cast(Judge, module.judge), metrics)
+    folders = task_folders()
+    if name not in folders:
+        raise Refusal(f"there is no task {name!r}.", nearest(name, folders))
+    return _load(folders[name])

@@ -58,7 +58,7 @@ def environment_of_requirement(requirement: str) -> Optional[DeclaredEnvironment
 
 
 def _missing_lpips() -> Optional[Missing]:
-    from harness.planning.scores.lpips_metric import HOW_TO_GET, missing_part
+    from harness.planning.lpips_metric import HOW_TO_GET, missing_part
 
     part = missing_part()
     return None if part is None else Missing(f"its score is LPIPS, which needs {part}", HOW_TO_GET)

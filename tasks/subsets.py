@@ -10,6 +10,7 @@ from typing import Dict, List, Sequence, Tuple
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from tasks.registry import load_task
 
 MINI = "mini"
 ALL = "all"
@@ -27,10 +28,10 @@ def subset_name(chosen: int, available: int, wanted: str) -> str:
 def mini(episodes: Sequence[Episode]) -> Tuple[Episode, ...]:
     """Return the 96 episodes of the subset `mini`, in file order; Refusal where a split has fewer.
 
-    Episodes are cut into four strata of equal size by geodesic distance (then id). Homes take turns in the order of
-    the SHA-256 of their names; at its turn a home gives the episode of the stratum that has the fewest so far (then
-    the one with the least SHA-256 of its id), until there are 96. So no home gives a second episode before every home
-    gave one, and the strata differ by a few at most.
+    Episodes are cut into four strata of equal size by their task's `length`, the geodesic distance in navigation (then
+    id). Homes take turns in the order of the SHA-256 of their names; at its turn a home gives the episode of the
+    stratum that has the fewest so far (then the one with the least SHA-256 of its id), until there are 96. So no home
+    gives a second episode before every home gave one, and the strata differ by a few at most.
     """
     if len(episodes) < MINI_EPISODES:
         raise Refusal(
@@ -55,9 +56,10 @@ def mini(episodes: Sequence[Episode]) -> Tuple[Episode, ...]:
 
 
 def _strata(episodes: Sequence[Episode]) -> Dict[str, int]:
-    """Return the stratum of each episode's distance by id: 0 holds the nearest goals."""
-    by_distance = sorted(episodes, key=lambda e: (e.geodesic_m, e.id))
-    return {episode.id: place * STRATA // len(by_distance) for place, episode in enumerate(by_distance)}
+    """Return the stratum of each episode's length by id: 0 holds the shortest."""
+    length = load_task(episodes[0].task).length
+    by_length = sorted(episodes, key=lambda e: (e.payload[length], e.id))
+    return {episode.id: place * STRATA // len(by_length) for place, episode in enumerate(by_length)}
 
 
 def _draw(name: str) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.actions import ActionSpace
 from harness.contracts.cameras import PINHOLE, Rig
@@ -18,15 +18,16 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.planning.config import LoopConfig
-from harness.planning.registry import with_reviser
 from harness.runtimes.environments import DeclaredEnvironment, find_environment
+from tasks.registry import TASKS_FOLDER, load_task, task_folders
 from tasks.requirements import Missing, missing_requirement
+from tasks.suite_files import Reference as Reference
+from tasks.suite_files import Split as Split
 from tasks.suite_files import read_episodes, read_homes, read_suite
+from tasks.task import checked
 
 NAVMESHES = "navmeshes.json"
 """Beside `homes.json`, where a suite's data were prepared with a simulator that told of its walkable areas."""
-
-TASKS_FOLDER = Path(__file__).resolve().parent
 
 FROZEN, DRAFT = "frozen", "draft"
 DRAFT_TIER = "draft-tier"
@@ -40,35 +41,10 @@ AT = "@"
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A named configuration that gives a number its meaning: a world model, and the reviser it is played with.
-
-    ``reviser`` is "" where the tier's own is used. ``view`` is the kind of view of the tiers that it is for ("": both),
-    ``camera`` what its agent looks with where that is not the tier's agent camera.
-    """
-
-    name: str
-    wm: str
-    reviser: str = ""
-    view: str = ""
-    camera: str = ""
-
-
-@dataclass(frozen=True)
-class Split:
-    """How many homes a split of a tier has, and how many episodes in all."""
-
-    homes: int
-    episodes: int
-
-
-@dataclass(frozen=True)
 class Tier:
     """One difficulty of a suite's task: which episodes, and the loop they are played with.
 
-    ``geodesic_m`` is the band of true distances from start to goal, ``radius_m`` the distance that counts as reached.
-    Every start lies at least ``least_detour`` times as far from its goal on foot as in a straight line. ``homes`` goes
-    before the split in the names of the homes that its episodes are drawn from (``ood-``).
+    ``constants`` are the task's own, such as the distances that episodes are drawn by.
 
     ``episodes_of`` names the tier whose episodes are played: another one where this is a variant with another score.
 
@@ -83,15 +59,12 @@ class Tier:
     suite: str
     task: str
     description: str
-    geodesic_m: Tuple[float, float]
-    radius_m: float
+    constants: Any
     splits: Mapping[str, Split]
     loop: LoopConfig
     references: Tuple[Reference, ...]
     action_space: ActionSpace
     episodes_of: str
-    least_detour: float = 1.0
-    homes: str = ""
     status: str = FROZEN
     view: str = PANORAMA
     baseline: str = ""
@@ -101,7 +74,8 @@ class Tier:
         loop = self.loop
         for reference in self.references:
             if reference.wm == wm:
-                loop = with_reviser(loop, reference.reviser) if reference.reviser else loop
+                if reference.reviser:
+                    loop = load_task(self.task).parts.with_reviser(loop, reference.reviser)
                 loop = replace(loop, agent_camera=reference.camera or loop.agent_camera)
         return loop
 
@@ -196,7 +170,7 @@ class Suite:
 
     def scene_digests(self) -> Mapping[str, str]:
         """Return scene name -> digest of the scene's bytes."""
-        return read_homes(self.folder / "homes.json", self.name)
+        return read_homes(self.folder / "homes.json", self.task, self.name)
 
     def navmesh_digests(self) -> Mapping[str, str]:
         """Return scene name -> digest of the walkable area that distances were measured on; {} where none was written.
@@ -204,7 +178,7 @@ class Suite:
         No part of the hash: the simulator that plays the suite compares, as it does with the scenes' bytes.
         """
         path = self.folder / NAVMESHES
-        return read_homes(path, self.name) if path.exists() else {}
+        return read_homes(path, self.task, self.name) if path.exists() else {}
 
     def missing(self) -> Tuple[Missing, ...]:
         """Return everything that this suite needs and that is not here, with what to do about each."""
@@ -236,7 +210,7 @@ def suite_hash(suite: Suite, tier: str) -> str:
     if unknown:
         raise Refusal(
             f"{suite.folder / 'homes.json'} has no digest of scene {unknown[0]!r} ({len(unknown)} missing).",
-            _make_command(suite.name, tier),
+            f"Run `python -m tasks.{suite.task}.make_episodes --suite {suite.name} --tier {tier}`.",
         )
     elsewhere = {"navmesh": suite.navmesh} if suite.is_elsewhere else {}
     return digest(
@@ -254,13 +228,12 @@ def suite_hash(suite: Suite, tier: str) -> str:
     )
 
 
-def list_suites(task: str = "ignav", root: Path = TASKS_FOLDER) -> Tuple[str, ...]:
-    """Return the names of all suites that hold ``task``, sorted."""
-    folders = (root / task / "suites").glob("*/suite.toml")
-    return tuple(sorted(path.parent.name for path in folders))
+def list_suites(task: str = "ignav", root: Optional[Path] = None) -> Tuple[str, ...]:
+    """Return the names of all suites that hold ``task``, sorted; ``root`` holds the tasks' folders elsewhere."""
+    return tuple(sorted(path.parent.name for path in _suites(task, root).glob("*/suite.toml")))
 
 
-def load_suite(name: str = "embedded", task: str = "ignav", root: Path = TASKS_FOLDER) -> Suite:
+def load_suite(name: str = "embedded", task: str = "ignav", root: Optional[Path] = None) -> Suite:
     """Return the suite called ``name`` (``embedded-v1``) or the newest version of a family (``embedded``).
 
     ``embedded@habitat`` is the suite as Habitat plays it. Episode files are read only when asked for, so that loading
@@ -273,13 +246,15 @@ def load_suite(name: str = "embedded", task: str = "ignav", root: Path = TASKS_F
     if chosen not in names:
         families = {known.rpartition("-v")[0] for known in names}
         raise Refusal(f"there is no suite {name!r} for task {task!r}.", nearest(name, {*names, *families}))
-    suite = _load(root / task / "suites" / chosen)
+    suite = _load(_suites(task, root) / chosen)
     return suite.in_environment(environment) if at else suite
 
 
 @functools.lru_cache(maxsize=8)
 def _load(folder: Path) -> Suite:
-    data = read_suite(folder / "suite.toml")
+    path = folder / "suite.toml"
+    data = read_suite(path)
+    task = load_task(data.task)
     references = tuple(Reference(r.name, r.wm, r.reviser, r.view, r.camera) for r in data.references)
     space, rig = data.space(), data.cameras()
     views = {
@@ -292,14 +267,11 @@ def _load(folder: Path) -> Suite:
             suite=data.name,
             task=data.task,
             description=tier.description,
-            geodesic_m=tier.geodesic_m,
-            radius_m=tier.radius_m,
+            constants=checked(task.constants, tier.own, f"{path}: tiers.{name}."),
             splits={split: Split(size.homes, size.episodes) for split, size in tier.splits.items()},
-            loop=tier.loop.config(),
+            loop=tier.loop,
             references=tuple(r for r in references if r.view in ("", views[name])),
             action_space=space,
-            least_detour=tier.least_detour,
-            homes=tier.homes,
             status=tier.status,
             view=views[name],
             baseline=tier.baseline or data.baseline,
@@ -309,8 +281,8 @@ def _load(folder: Path) -> Suite:
     }
     for name, variant in data.variants.items():
         tier = tiers[variant.tier]
-        reviser = tier.loop.reviser if variant.reviser is None else variant.reviser.config()
-        loop = replace(tier.loop, score=variant.score.config(), reviser=reviser)
+        reviser = tier.loop.reviser if variant.reviser is None else variant.reviser
+        loop = replace(tier.loop, score=variant.score, reviser=reviser)
         tiers[name] = replace(tier, name=name, description=variant.description, loop=loop, status=variant.status)
     return Suite(
         name=data.name,
@@ -330,9 +302,10 @@ def _load(folder: Path) -> Suite:
     )
 
 
+def _suites(task: str, root: Optional[Path]) -> Path:
+    folder = task_folders().get(task, TASKS_FOLDER / task) if root is None else root / task
+    return folder / "suites"
+
+
 def _version(name: str) -> int:
     return int(name.rpartition("-v")[2])
-
-
-def _make_command(suite: str, tier: str) -> str:
-    return f"Run `python -m tasks.ignav.make_episodes --suite {suite} --tier {tier}`."

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from harness.auditing.identity_checks import check_bank, check_identity
-from harness.auditing.metric_checks import check_specs, keys_of_later
+from harness.auditing.metric_checks import check_bounds, check_specs, keys_of_later
 from harness.contracts.errors import Refusal
 from harness.contracts.judgements import Judge
 from harness.contracts.metrics import MetricSpec
@@ -47,6 +47,8 @@ def audit(folder: RunFolder, already: Tuple[Damage, ...] = (), with_files: bool 
     unchecked = () if with_files else ("states and metrics are the journal's: no trajectory is kept to work them out",)
     later = keys_of_later(folder.record, about.metrics, kept)
     damage = (*damage, *check_rows(folder, kept, about.judge, with_files, later))
+    named = {each.where for each in damage}
+    damage += tuple(each for each in check_bounds(kept, metrics) if each.where not in named)
     return Audited(folder, kept, about.findings + differences + Findings(damage, unchecked), metrics)
 
 

@@ -12,6 +12,7 @@ from harness.auditing.model_checks import check_model
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import PLUGIN
 from harness.records.damage import Damage, Findings
 from harness.records.folder import RECORD
 from harness.records.identity import RunIdentity
@@ -60,6 +61,8 @@ def _words(identity: RunIdentity, tier: Tier, planner: str, at: str) -> List[str
         damage.append(f"stop rule {identity.stop!r} is none of {at}")
     if identity.planner != planner:
         damage.append(f"planner is {identity.planner!r}, that of {at} is {planner!r}")
+    if identity.wm_manifest.get("kind") != PLUGIN and identity.view != tier.view:
+        damage.append(f"view is {identity.view!r}, the agent of {at} sees {tier.view!r}")
     if tier.status == DRAFT and DRAFT_TIER not in identity.stamps:
         damage.append(f"{at} is a draft, and the stamp {DRAFT_TIER!r} is missing")
     return damage

@@ -7,14 +7,18 @@ that is not here.
 
 from __future__ import annotations
 
-from typing import FrozenSet, Optional, Sequence, Tuple
+from typing import FrozenSet, Mapping, Optional, Sequence, Tuple
 
 from harness.contracts.metrics import MetricSpec
-from harness.records.damage import Findings
+from harness.contracts.results import PLAYED
+from harness.records.damage import Damage, Findings
 from harness.records.identity import RunRecord
 from harness.records.journal import JournalRow
 
 Specs = Tuple[MetricSpec, ...]
+
+_ROUNDING = 1e-6
+"""How far libraries of pictures may be beyond the end of their scale."""
 
 
 def check_specs(record: RunRecord, declared: Optional[Specs]) -> Tuple[Specs, Findings]:
@@ -34,6 +38,23 @@ def check_specs(record: RunRecord, declared: Optional[Specs]) -> Tuple[Specs, Fi
     told = [f"its run.json has metrics that the task has not here, which are not shown: {', '.join(unknown)}"]
     told += [f"its run.json describes metrics otherwise than the task here, which is followed: {', '.join(different)}"]
     return kept, Findings((), tuple(text for text, names in zip(told, (unknown, different), strict=True) if names))
+
+
+def check_bounds(rows: Sequence[JournalRow], specs: Specs) -> Tuple[Damage, ...]:
+    """Return the played rows with a number that lies where none of its metric can, the first of each."""
+    found = []
+    for row in rows:
+        wrong = [spec for spec in specs if row.result.state in PLAYED and not _within(row.result.metrics, spec)]
+        for spec in wrong[:1]:
+            low, high = spec.interval
+            what = f"{spec.key} is {row.result.metrics[spec.key]:g}, which lies outside {low:g} to {high:g}"
+            found.append(Damage(row.key.folder_name, what))
+    return tuple(found)
+
+
+def _within(numbers: Mapping[str, float], spec: MetricSpec) -> bool:
+    low, high = spec.interval
+    return spec.key not in numbers or low - _ROUNDING <= numbers[spec.key] <= high + _ROUNDING
 
 
 def keys_of_later(record: RunRecord, declared: Optional[Specs], rows: Sequence[JournalRow]) -> FrozenSet[str]:

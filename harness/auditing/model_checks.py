@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import FROM_HUB, RANDOM, ModelManifest
+from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.damage import Damage, Findings
 from harness.records.folder import RECORD
 from harness.records.identity import RunIdentity
@@ -79,7 +79,7 @@ def _itself(identity: RunIdentity) -> List[str]:
         damage.append(f"the world model is {identity.wm!r}, its manifest that of {manifest.get('name')!r}")
     if digest(manifest) != identity.wm_manifest_hash:
         damage.append(f"wm_manifest_hash is not that of its manifest ({digest(manifest)[:12]})")
-    if manifest.get("view", identity.view) != identity.view:
+    if manifest.get("kind") == PLUGIN and manifest.get("view", identity.view) != identity.view:
         damage.append(f"view is {identity.view!r}, the manifest's {manifest.get('view')!r}")
     code, image = _code(identity), identity.wm_image
     if image is not None and code and code != {CODE: f"{IMAGE}{image.id}"}:

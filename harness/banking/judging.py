@@ -13,7 +13,6 @@ from harness.contracts.errors import Refusal
 from harness.contracts.judgements import Judge, Judgement
 from harness.contracts.results import DecisionRecord
 from harness.contracts.trajectories import Trajectory
-from harness.planning import registry
 from harness.planning.agent import Choice
 from harness.planning.revisers import Reviser, Stay
 from harness.planning.seeding import EpisodeSeeds
@@ -22,6 +21,7 @@ from harness.records.damage import Damage, Findings
 from harness.records.folder import RECORD
 from harness.records.identity import RunIdentity
 from tasks.bank_files import BankedState, bank_path, read_bank
+from tasks.registry import load_task
 from tasks.suite import load_suite
 
 
@@ -50,7 +50,7 @@ def bank_judge(identity: RunIdentity, path: Optional[Path] = None) -> Tuple[Opti
         sentence = f"it was asked on the states {wanted[:12]}, the bank here holds {bank.hash[:12]}"
         return None, Findings((), (f"{sentence}: the choices were not judged again.",))
     states = {state.id: state for state in bank.states}
-    reviser = registry.make_reviser(tier.loop_for(identity.wm).reviser)
+    reviser = load_task(identity.task).parts.make_reviser(tier.loop_for(identity.wm).reviser)
 
     def judge(episode: Episode, trajectory: Trajectory) -> Judgement:
         return _judge(states.get(episode.id), reviser, trajectory)

@@ -1,6 +1,6 @@
 """What one choice in one state is worth, in plain numbers.
 
-The truth is the geodesic distance to the goal after each end, which whoever chose was never told.
+The truth is how far from solved the episode is after each end, which whoever chose was never told.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ TRUTH_TIE_M = 1e-6
 def measures(state: KnownDistances, forced: Choice, free: Choice) -> Dict[str, float]:
     """Return the measures of a state by name.
 
-    ``forced`` had to move, ``free`` could stay. ``regret_m`` and ``self_regret_m`` are theirs in metres, ``chance_m``
-    that of a uniform choice among the ends; ``top_1`` is 1 where ``forced`` is a truly best end. ``rank_correlation``
-    is left out where there is nothing to rank.
+    ``forced`` had to move, ``free`` could stay. ``regret_m`` and ``self_regret_m`` are theirs in the unit of the
+    distance, metres in navigation, ``chance_m`` that of a uniform choice among the ends; ``top_1`` is 1 where
+    ``forced`` is a truly best end. ``rank_correlation`` is left out where there is nothing to rank.
     """
     best = min(state.end_distances_m)
     found = {
@@ -71,7 +71,7 @@ def measures(state: KnownDistances, forced: Choice, free: Choice) -> Dict[str, f
 
 
 def is_best(state: KnownDistances, choice: Choice) -> bool:
-    """Say whether ``choice``, which moves, leads as near to the goal as any end does."""
+    """Say whether ``choice``, which moves, leads as near to solved as any end does."""
     return state.end_distances_m[choice.index] <= min(state.end_distances_m) + TRUTH_TIE_M
 
 

@@ -12,11 +12,11 @@ from typing import Optional, Tuple
 from harness.banking.measures import METRICS
 from harness.contracts.episodes import Episode
 from harness.contracts.failures import BROKEN
+from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ENVIRONMENT, ModelManifest
 from harness.contracts.results import PLANNED
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
-from harness.records.from_plain import from_plain
 from harness.records.identity import RunIdentity
 from harness.records.model_parts import asks_the_same, changed_parts
 from harness.running.plan import RunPlan

@@ -6,15 +6,13 @@ import time
 from pathlib import Path
 from typing import Optional
 
-import numpy as np
-
 from harness.banking.measures import is_best, measures
 from harness.banking.plan import BANK_PATH, needs_environment
 from harness.banking.states import frozen_state
 from harness.contracts.digest import array_digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, SpecMismatch
-from harness.contracts.observations import TopDownMap, View, ViewRequest
+from harness.contracts.observations import View, ViewRequest
 from harness.contracts.results import DecisionRecord
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.planning.agent import Choice
@@ -27,11 +25,8 @@ from harness.running.plan import RunPlan
 from harness.running.player import Starting, unheard
 from harness.wire.sdk import Environment
 from tasks.bank_files import SPLIT, BankedState, make_command, read_bank
-from tasks.ignav.task import parts_of
+from tasks.registry import load_task
 from tasks.suite import load_suite
-
-_NO_MAP = TopDownMap(np.ones((1, 1), np.bool_), (0.0, 0.0), 1.0)
-"""The files of a row hold a map, and a bank knows no walls: one cell."""
 
 
 class BankPlayer:
@@ -55,7 +50,7 @@ class BankPlayer:
             )
         self._kept = {state.id: state for state in self._bank.states}
         self._origins = {episode.id: episode for episode in suite.episodes(tier.name, SPLIT)}
-        self._parts = parts_of(tier, identity.wm)
+        self._parts = load_task(identity.task).parts_of(tier, identity.wm)
         self._services = PlanServices(plan, suite, logs, starting)
         try:
             wanted = needs_environment(identity, suite)
@@ -79,7 +74,7 @@ class BankPlayer:
         free = may_stay(state, self._parts, forced, seed)
         timings = {"reset": ready - began, "decide": time.perf_counter() - ready}
         trajectory = self._trajectory(episode, seed, state, forced)
-        return PlayedEpisode(trajectory, measures(state, forced, free), state.goal.rgb, (), _NO_MAP, timings)
+        return PlayedEpisode(trajectory, measures(state, forced, free), state.prompt.rgb, (), None, timings)
 
     def close(self) -> None:
         """Stop the services."""
@@ -96,7 +91,7 @@ class BankPlayer:
         look = views_of(ViewRequest(self._parts.config.agent_camera), further)
         actions = [action for executed in kept.executed for action in executed]
         origin = self._origins[kept.episode]
-        observation = self._environment.reset(origin, self._identity.seeds[0], [] if actions else look, []).observation
+        observation = self._environment.reset(origin, self._identity.seeds[0], [] if actions else look)
         if len(actions) > 1:
             self._environment.step(actions[:-1], [])
         if actions:
@@ -130,7 +125,7 @@ class BankPlayer:
             wm=self._identity.wm,
             stop=ORACLE,
             start=state.pose,
-            goal_digest=array_digest(state.goal.rgb),
+            goal_digest=array_digest(state.prompt.rgb),
             decisions=(decision,),
             stopped=BUDGET,
             final_distance_m=state.end_distances_m[forced.index],

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from harness.contracts.errors import SpecMismatch
 from harness.contracts.observations import View
-from harness.planning.agent import Parts
 from harness.planning.bank_states import DecisionState
-from harness.planning.memory import remaining_ends
-from harness.planning.odometry import Odometry
+from harness.planning.parts import Parts
 from harness.planning.seeding import EpisodeSeeds
 from tasks.bank_files import SEED, Bank, BankedState, digest_of_choices
 from tasks.suite import Suite
@@ -21,10 +19,7 @@ def frozen_state(bank: Bank, kept: BankedState, parts: Parts, suite: Suite) -> D
     config = parts.config
     history = tuple(action for actions in kept.executed for action in actions)
     proposal = parts.proposer.propose(kept.decision, history, EpisodeSeeds(SEED, kept.episode))
-    visited = [Odometry()]
-    for actions in kept.executed:
-        visited.append(visited[-1].advance(actions))
-    ends = remaining_ends(proposal, visited[-1], visited, config.memory_radius_m)
+    ends = parts.memory(proposal, kept.executed)
     found = digest_of_choices(proposal, ends)
     if found != kept.choices or len(ends) != len(kept.end_distances_m):
         raise SpecMismatch(
@@ -38,7 +33,7 @@ def frozen_state(bank: Bank, kept: BankedState, parts: Parts, suite: Suite) -> D
         decision=kept.decision,
         executed=kept.executed,
         view=View(suite.rig.camera(config.agent_camera), bank.image(kept.view)),
-        goal=View(suite.rig.camera(config.goal_camera), bank.image(kept.goal)),
+        prompt=View(suite.rig.camera(config.goal_camera), bank.image(kept.goal)),
         proposal=proposal,
         ends=ends,
         pose=kept.pose,

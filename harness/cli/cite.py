@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.arguments import Json
+from harness.cli.arguments import FIRST_TASK, Json
 from harness.cli.console import note, print_json, say
 from harness.contracts.errors import Refusal
 
@@ -29,7 +29,7 @@ PROTOCOL = """\
 
 def cite_command(
     suite: Annotated[str, typer.Option("--suite", help="Suite or family; a family means its newest.")] = "embedded",
-    task: Annotated[str, typer.Option("--task", help="Task of the suite.")] = "ignav",
+    task: Annotated[str, typer.Option("--task", help="Task of the suite.")] = FIRST_TASK,
     as_json: Json = False,
 ) -> int:
     """Print BibTeX that says which data a result was measured on: suite@hash of every tier."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from harness.cli.arguments import Json, MaxFailures, PassingGroup, Plugins
+from harness.cli.arguments import Assignments, Json, MaxFailures, PassingGroup, Plugins, Weights, WmPython
 from harness.cli.console import note, print_json, print_table, say
 from harness.cli.live import SEPARATOR, LiveBar, clock
 from harness.contracts.commands import command
@@ -50,11 +50,9 @@ def check_command(
         float, typer.Option("--timeout", "--deadline", min=0.1, help="Seconds that one call may take.")
     ] = 600.0,
     max_failures: MaxFailures = None,
-    wm_python: Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")] = "",
-    weights: Annotated[str, typer.Option("--weights", help="Weights: hub, random, or a path. [hub]")] = "",
-    assignments: Annotated[
-        Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change a fact of the model (repeatable).")
-    ] = None,
+    wm_python: WmPython = "",
+    weights: Weights = "",
+    assignments: Assignments = None,
     allow_uncarded: Annotated[
         bool, typer.Option("--allow-uncarded", help="Check weights without a complete card.")
     ] = False,

@@ -108,9 +108,9 @@ class DemonstrationService:
 
     def demonstrate(self, scene: str, seed: int) -> Demonstration:
         """Do a task in the scene that ``seed`` draws, and fetch every moment of it."""
-        episode = Episode("collect", "collect", "", "", scene, scene, _ORIGIN, _ORIGIN, 0.0, 0.0, 0)
+        episode = Episode("collect", "collect", "", "", scene, scene, _ORIGIN, 0)
         with self._service.asked() as client:
-            first = client.reset(episode, seed, self._views, []).observation
+            first = client.reset(episode, seed, self._views)
             moments = [self._moment(first)]
             for _ in range(int(first.info["moments"]) - 1):
                 moments.append(self._moment(client.step([Primitive(FOLLOW, 0.0)], self._views)[0]))

@@ -28,9 +28,9 @@ from harness.records.identity import EpisodeKey
 from harness.records.lock import FolderLock
 from harness.running.episode_queue import Task
 from harness.running.local_processes import Job, LocalProcesses
-from harness.running.messages import Message, Starting, Written
+from harness.running.messages import Message, Written
 from harness.running.plan import PYTHON_START_S, PhaseDeadlines
-from harness.running.scheduler import Limits, Scheduler
+from harness.running.scheduler import Book, Limits, Scheduler
 
 PLAN = "plan.json"
 """The plan's file in the work folder."""
@@ -111,7 +111,7 @@ def unit_s(plan: CollectPlan) -> float:
     return deadlines.episode_s + deadlines.step_s * plan.clip_frames * plan.clips_per_trajectory
 
 
-class CollectBook:
+class CollectBook(Book):
     """The `Book` of a collection: counts what workers have put on the disk."""
 
     def __init__(self, folder: Path, plan: CollectPlan, processes: int, report: Report) -> None:
@@ -122,7 +122,6 @@ class CollectBook:
         self._processes = min(processes, len(self._left))
         self._scenes = len({unit.scene for unit in self._left})
         self.clips = self._before = plan.clips - sum(unit.clips for unit in self._left)
-        self.stopped = ""
         self._frames = 0
         self._said: List[str] = []
         self._told: Set[str] = set()
@@ -132,21 +131,6 @@ class CollectBook:
         """Return the trajectories that are not recorded, those of a scene beside each other."""
         self._tell()
         return [Task(EpisodeKey("collect", "", str(unit.number), self._plan.seed), unit.scene) for unit in self._left]
-
-    def starting(self, message: Starting) -> None:
-        """Say nothing: simulators are not told of."""
-
-    def cold(self, worker: int) -> None:
-        """Say nothing: the speed is that of all frames since the start."""
-
-    def ready(self) -> None:
-        """Say nothing."""
-
-    def began(self, worker: int) -> None:
-        """Say nothing."""
-
-    def ended(self, worker: int) -> None:
-        """Say nothing."""
 
     def keep(self, task: Task, answer: Message) -> None:
         """Count a trajectory, and pass on what is to be said of its scene, once."""

@@ -14,6 +14,7 @@ from typing import Any, Dict, Mapping, Tuple
 from harness.contracts.cameras import Camera, Rig
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.from_plain import from_plain
 from harness.runtimes.environments import DEMONSTRATIONS, collection_of, find_environment
 
 LEROBOT, FOLDERS = "lerobot", "folders"
@@ -166,13 +167,8 @@ def plan_to_plain(plan: CollectPlan) -> Dict[str, Any]:
 def plan_from_plain(plain: Dict[str, Any]) -> CollectPlan:
     """Return the plan of ``plan_to_plain``; Refusal for anything else."""
     try:
-        values: Dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
-        }
-        values["camera"] = Camera(**plain["camera"])
-        values["recorded"] = Recorded(**plain.get("recorded", {}))
-        return CollectPlan(**values)
-    except (KeyError, TypeError) as error:
+        return from_plain(CollectPlan, plain)
+    except ValueError as error:
         raise Refusal(f"the settings of this data set cannot be read ({error}).", "Collect it again.") from error
 
 

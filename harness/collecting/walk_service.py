@@ -64,7 +64,7 @@ class WalkService:
         """Open a scene on the storey of a random place."""
         digest = self._digest(scene)
         with self._service.asked() as client:
-            observation = client.reset(_episode(scene, _ORIGIN, (ANYWHERE,)), seed, [], []).observation
+            observation = client.reset(_episode(scene, _ORIGIN, (ANYWHERE,)), seed, [])
             reachable = _reachable(client.top_down_map(), observation.pose)
         walkable = read_walkable(observation.info)
         self._opened = OpenScene(scene, digest, reachable, observation.pose.position[1], walkable)
@@ -75,8 +75,7 @@ class WalkService:
         if self._opened is None:
             raise Refusal("no scene is open.", "Call open first.")
         with self._service.asked() as client:
-            reply = client.reset(_episode(self._opened.name, pose, ()), 0, self._views, [])
-        return self._frame(reply.observation)
+            return self._frame(client.reset(_episode(self._opened.name, pose, ()), 0, self._views))
 
     def step(self, action: Primitive) -> Frame:
         """Execute one action."""
@@ -130,4 +129,4 @@ def _reachable(top_down: TopDownMap, body: Pose) -> TopDownMap:
 
 
 def _episode(scene: str, start: Pose, tags: tuple[str, ...]) -> Episode:
-    return Episode("collect", "collect", "", "", scene, scene, start, start, 0.0, 0.0, 0, tags)
+    return Episode("collect", "collect", "", "", scene, scene, start, 0, tags=tags)

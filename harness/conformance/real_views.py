@@ -7,7 +7,6 @@ the camera really sees at many poses around it, so that an imagined frame can be
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Iterator, Optional, Sequence
 
@@ -15,11 +14,10 @@ from harness.contracts.cameras import Pose, Vec3, quaternion_to_yaw, yaw_to_quat
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import cache_root
-from harness.contracts.observations import View, ViewRequest
+from harness.contracts.observations import ViewRequest
 from harness.contracts.portable import PI, sincos
 from harness.running.services import Placement, plan_environment, start
 from harness.wire.client import Deadlines, EnvironmentClient
-from harness.wire.sdk import Environment
 from harness.worldmodels.probe import Place, RealView
 from tasks.suite import load_suite
 
@@ -56,7 +54,7 @@ def collect_places(large: bool, log: Optional[Path] = None, count: int = PLACES)
         tempfile.TemporaryDirectory(prefix="wiw-check-") as folder,
         start(plan, START_S, log or Path(folder) / "environment.log") as service,
     ):
-        client = EnvironmentClient(service.socket, Deadlines(reset_s=START_S))
+        client = EnvironmentClient(service.socket, Deadlines(reset_s=START_S, step_s=START_S))
         try:
             places = [place for home in homes for place in _of_home(client, chosen, home, large, count // HOMES)]
         finally:
@@ -67,7 +65,7 @@ def collect_places(large: bool, log: Optional[Path] = None, count: int = PLACES)
 
 
 def _of_home(
-    environment: Environment, episodes: Sequence[Episode], home: str, large: bool, count: int
+    environment: EnvironmentClient, episodes: Sequence[Episode], home: str, large: bool, count: int
 ) -> Iterator[Place]:
     """Yield ``count`` places of one home, a metre apart."""
     taken: list[Vec3] = []
@@ -75,7 +73,7 @@ def _of_home(
         position = episode.start.position
         if episode.scene != home or any(_near(position, other) for other in taken) or len(taken) == count:
             continue
-        environment.reset(episode, 0, [], [])
+        environment.reset(episode, 0, [])
         yaw_deg = _free_heading(environment, episode.start)
         if yaw_deg is not None:
             taken.append(position)
@@ -101,7 +99,7 @@ def _at(position: Vec3, yaw_deg: float, ahead_m: float, left_m: float) -> Vec3:
     )
 
 
-def _free_heading(environment: Environment, start_pose: Pose) -> Optional[float]:
+def _free_heading(environment: EnvironmentClient, start_pose: Pose) -> Optional[float]:
     """Return a heading with free floor at all positions, or None; every fourth of 16 headings is tried first."""
     base = quaternion_to_yaw(start_pose.rotation)
     for turn in sorted(range(16), key=lambda number: (number % 4, number)):
@@ -112,25 +110,20 @@ def _free_heading(environment: Environment, start_pose: Pose) -> Optional[float]
     return None
 
 
-def _place(environment: Environment, episode: Episode, yaw_deg: float, large: bool) -> Place:
-    around = []
-    for ahead_m, left_m in _positions():
-        view = _render(environment, episode, yaw_deg, (ahead_m, left_m), CAMERA)
-        around.append(RealView(ahead_m, left_m, view.rgb))
-    here = (0.0, 0.0)
+def _place(environment: EnvironmentClient, episode: Episode, yaw_deg: float, large: bool) -> Place:
+    start = episode.start.position
+    around = [(offset, _pose_at(start, yaw_deg, *offset)) for offset in _positions()]
+    here = _pose_at(start, yaw_deg, 0.0, 0.0)
+    views = environment.render([here, *(pose for _, pose in around)], [ViewRequest(CAMERA)])
     return Place(
-        name=f"{episode.scene} at ({episode.start.position[0]:.1f}, {episode.start.position[2]:.1f})",
-        view=_render(environment, episode, yaw_deg, here, CAMERA),
-        large=_render(environment, episode, yaw_deg, here, LARGE_CAMERA) if large else None,
-        around=tuple(around),
+        name=f"{episode.scene} at ({start[0]:.1f}, {start[2]:.1f})",
+        view=views[0][CAMERA],
+        large=environment.render([here], [ViewRequest(LARGE_CAMERA)])[0][LARGE_CAMERA] if large else None,
+        around=tuple(RealView(*offset, seen[CAMERA].rgb) for (offset, _), seen in zip(around, views[1:], strict=True)),
     )
 
 
-def _render(
-    environment: Environment, episode: Episode, yaw_deg: float, offset: tuple[float, float], camera: str
-) -> View:
-    """Return the view at an offset from the start: a goal view can be taken at any pose, without walking there."""
+def _pose_at(start: Vec3, yaw_deg: float, ahead_m: float, left_m: float) -> Pose:
+    """Return the pose at an offset from a place, with the heading of the place."""
     wrapped = (yaw_deg + 180.0) % 360.0 - 180.0
-    pose = Pose(_at(episode.start.position, yaw_deg, *offset), yaw_to_quaternion(wrapped))
-    reply = environment.reset(replace(episode, goal=pose), 0, [], [ViewRequest(camera)])
-    return reply.goal_views[camera]
+    return Pose(_at(start, yaw_deg, ahead_m, left_m), yaw_to_quaternion(wrapped))

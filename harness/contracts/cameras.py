@@ -6,7 +6,7 @@ Yaw is counted from -z, left positive, in degrees: a body at yaw 90 looks along 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Tuple
+from typing import Annotated, Mapping, Sequence, Tuple
 
 from harness.contracts.errors import Refusal
 from harness.contracts.field_limits import MAX_SIDE, Few, Finite, Name, Number, UnitLength, Whole, Word
@@ -70,6 +70,13 @@ class Pose:
 
     position: Vec3
     rotation: Quaternion
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Sequence[float]]) -> Pose:
+        """Return the pose of this plain form (`to_plain`)."""
+        x, y, z = (float(value) for value in plain["position"])
+        w, i, j, k = (float(value) for value in plain["rotation"])
+        return cls((x, y, z), (w, i, j, k))
 
 
 def yaw_to_quaternion(yaw_deg: float) -> Quaternion:

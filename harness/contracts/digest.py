@@ -10,18 +10,29 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Any, Iterable, List, Optional, Tuple
+from typing import Any, Iterable, List, Mapping, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 _SCALARS = (float, str, int, bool, type(None))
 
+FLAT: Mapping[str, Any] = {"flat": True}
+"""Metadata of a dataclass's field whose items stand among the other fields in plain form; one field a class at most."""
+
+
+def flat_field(kind: Any) -> str:
+    """Return the name of the `FLAT` field of a dataclass, "" where it has none."""
+    return next((field.name for field in dataclasses.fields(kind) if field.metadata.get("flat")), "")
+
 
 @functools.cache
-def _field_names(kind: type) -> Optional[Tuple[str, ...]]:
-    """Return the names of a dataclass's fields; None of any other kind."""
-    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
+def _field_names(kind: type) -> Optional[Tuple[Tuple[str, ...], str]]:
+    """Return the names of a dataclass's fields, and of the one that is flat; None of any other kind."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    flat = flat_field(kind)
+    return tuple(field.name for field in dataclasses.fields(kind) if field.name != flat), flat
 
 
 def to_plain(value: Any) -> Any:
@@ -35,7 +46,8 @@ def to_plain(value: Any) -> Any:
         return value
     names = _field_names(kind)
     if names is not None:
-        return {name: to_plain(getattr(value, name)) for name in names}
+        plain = {name: to_plain(getattr(value, name)) for name in names[0]}
+        return {**to_plain(getattr(value, names[1])), **plain} if names[1] else plain
     if isinstance(value, dict):
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

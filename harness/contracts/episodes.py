@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Tuple
+from typing import Annotated, Any, Mapping, Tuple
 
 from harness.contracts.cameras import Pose
-from harness.contracts.digest import digest
+from harness.contracts.digest import FLAT, digest
+from harness.contracts.field_limits import MAX_TAGS, Count, Few, Name
 
 DEFAULT_EPISODES = 24
 """How many a run plays that names no number."""
@@ -18,23 +19,24 @@ class Episode:
     """One episode of a tier.
 
     ``id`` is unique in its tier and split; ``scene`` is the environment's name of the scene and ``home``
-    the unit that intervals are clustered by (the building). ``geodesic_m`` is the shortest walkable
-    distance from start to goal in metres; ``reference_actions`` the length of a shortest action sequence
-    (the L* of SPL; turns count). A goal is solved within ``radius_m`` of geodesic distance.
+    the unit that intervals are clustered by (the building). ``reference_actions`` is the length of a shortest action
+    sequence (the L* of SPL; turns count).
+
+    ``payload`` is what this task alone knows of an episode, as plain data (`to_plain` of the task's own class; no name
+    of a field here): where the goal is, a question, a state to begin in. In files, and in the hash, its fields stand
+    beside the others.
     """
 
-    id: str
-    task: str
-    tier: str
-    split: str
-    scene: str
-    home: str
+    id: Name
+    task: Name
+    tier: Name
+    split: Name
+    scene: Name
+    home: Name
     start: Pose
-    goal: Pose
-    radius_m: float
-    geodesic_m: float
-    reference_actions: int
-    tags: Tuple[str, ...] = ()
+    reference_actions: Count
+    payload: Mapping[str, Any] = field(default_factory=dict, hash=False, metadata=FLAT)
+    tags: Annotated[Tuple[Name, ...], Few(MAX_TAGS)] = ()
 
     def digest(self) -> str:
         """Return the hash of all fields."""

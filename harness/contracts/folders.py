@@ -6,9 +6,11 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Optional, Union
+from typing import Optional, Tuple, Union
 
 from harness.contracts.errors import Refusal
+
+FURTHER_TASKS = "WIW_TASKS"
 
 
 def absolute(named: Union[str, os.PathLike[str]]) -> Path:
@@ -53,6 +55,18 @@ def cache_root() -> Path:
     """
     named = os.environ.get("WIW_CACHE")
     return absolute(named) if named else user_cache() / "homes"
+
+
+def further_tasks() -> Tuple[Path, ...]:
+    """Return the folders that ``WIW_TASKS`` names, separated as in ``PATH``: each holds tasks as ``tasks/`` does.
+
+    An environment of their own may stand beside a task, as an ``environment.toml`` in its folder.
+    """
+    places = tuple(absolute(name) for name in os.environ.get(FURTHER_TASKS, "").split(os.pathsep) if name)
+    for place in places:
+        if not place.is_dir():
+            raise Refusal(f"{FURTHER_TASKS} names the folder {place}, which is not there.", "Correct it.")
+    return places
 
 
 def _nearest(folder: Path) -> Path:

@@ -41,8 +41,8 @@ class DecisionRecord:
 
     ``scores`` are the rounded scores of the scored ends in order, ``stay_score`` the score of staying;
     ``chosen`` is the index of the executed end, -1 for staying (the agent stops itself). ``imagined_digest``
-    is the hash of the imagined end that was chosen ("" where nothing was imagined). ``distance_m`` is the true
-    geodesic distance to the goal before the decision; the agent never sees it.
+    is the hash of the imagined end that was chosen ("" where nothing was imagined). ``distance_m`` is how far from
+    solved the episode truly was before the decision (`Trajectory`); the agent never sees it.
     """
 
     index: int

@@ -7,7 +7,7 @@ written as strips and video and then forgotten.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Tuple
+from typing import Mapping, Optional, Tuple
 
 from harness.contracts.cameras import Pose
 from harness.contracts.digest import digest
@@ -20,7 +20,8 @@ class Trajectory:
     """Everything that happened in one episode, without images.
 
     ``stop`` is the stop rule (``self`` | ``oracle``); ``stopped`` says who ended it: ``self``, ``oracle`` or
-    ``budget``. ``final_distance_m`` is the true geodesic distance at the end.
+    ``budget``. ``goal_digest`` is that of the view which the agent was asked with. ``final_distance_m`` is how far from
+    solved the episode ended: metres of walkable distance in navigation, else the task's own unit.
     """
 
     episode: str
@@ -64,17 +65,17 @@ class DecisionFrames:
 
 @dataclass(frozen=True, eq=False)
 class PlayedEpisode:
-    """One episode with its images: goal view, frames a decision, walkable map, and seconds by phase.
+    """One episode with its images: the view that the agent is asked with, frames a decision, the walkable map where
+    there is one, and seconds by phase.
 
-    ``metrics`` are plain numbers by name (``success``, ``spl``, ``spl_m``, ``path_m``, ``actions``, ``decisions``,
-    ``rollouts``, ``final_distance_m``, ``reached``, mean gaps such as ``gap_ssim``). ``notes`` say which measures that
+    ``metrics`` are plain numbers by name, as the task declares them. ``notes`` say which measures that
     decide nothing could not be taken, and why.
     """
 
     trajectory: Trajectory
     metrics: Mapping[str, float]
-    goal: RGB
+    prompt: RGB
     frames: Tuple[DecisionFrames, ...]
-    map: TopDownMap
+    map: Optional[TopDownMap]
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: Tuple[str, ...] = ()

@@ -273,7 +273,7 @@ def _look(gate: LivenessGate, suite: Suite) -> str:
     camera = tier.loop.agent_camera
     turn = next(action for action in suite.action_space.primitives if action.name.startswith("turn"))
     gate.describe()
-    reply = gate.reset(suite.episodes(tier.name)[0], 0, [ViewRequest(camera)], [])
+    first = gate.reset(suite.episodes(tier.name)[0], 0, [ViewRequest(camera)])
     gate.step([turn], [ViewRequest(camera)])
-    height, width, _ = reply.observation.views[camera].rgb.shape
+    height, width, _ = first.views[camera].rgb.shape
     return f"{height} x {width}"

@@ -1,7 +1,7 @@
 """The agent: everything that decides, and nothing that knows the answer.
 
-It is given views, its own commanded actions and seeds. Goal pose, true pose, distances and the environment itself stay
-with the caller, so no part can use them even by mistake.
+It is given views, its own commanded actions and seeds. The answer, the true pose, distances and the environment itself
+stay with the caller, so no part can use them even by mistake.
 """
 
 from __future__ import annotations
@@ -15,26 +15,14 @@ from harness.contracts.actions import Action
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.observations import View, ViewRequest
-from harness.planning.config import SELF, LoopConfig
-from harness.planning.evidence import HOMING, IMAGINED, PRESENT, TRUTH, EndScorer
-from harness.planning.memory import remaining_ends
-from harness.planning.odometry import Odometry
-from harness.planning.proposals import End, Proposal, Proposer
-from harness.planning.references.look import Look
-from harness.planning.revisers import STAY, Reviser, Stay
-from harness.planning.scores.base import DIGITS, Comparer, Score
+from harness.planning.config import SELF
+from harness.planning.evidence import IMAGINED, TRUTH, EndScorer
+from harness.planning.parts import Parts
+from harness.planning.proposals import End, Proposal
+from harness.planning.revisers import STAY, Stay
+from harness.planning.score_protocol import DIGITS, Comparer
 from harness.planning.seeding import EpisodeSeeds
 from harness.worldmodels.imaginer import EarlierView, Imagined, Imaginer
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of a loop, made once and used for many episodes."""
-
-    config: LoopConfig
-    proposer: Proposer
-    score: Score
-    reviser: Reviser
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +53,7 @@ class Agent:
     """
 
     parts: Parts
-    goal: View
+    prompt: View
     imaginer: Optional[Imaginer]
     stop: str
     seeds: EpisodeSeeds
@@ -73,7 +61,7 @@ class Agent:
     truth: Optional[EndScorer] = None
 
     def __post_init__(self) -> None:
-        """Check that the parts fit the imaginer, and prepare the goal."""
+        """Check that the parts fit the imaginer, and prepare the prompt."""
         evidence = self.parts.reviser.evidence
         if evidence == IMAGINED and self.imaginer is None:
             raise Refusal(
@@ -85,8 +73,7 @@ class Agent:
                 f"a reviser that goes by {evidence} was {'not ' if self.truth is None else ''}given true distances.",
                 "They are for the reference oracle, and for no other.",
             )
-        self._here = Odometry()
-        self._visited: List[Odometry] = []
+        self._executed: List[Tuple[Action, ...]] = []
         self._history: List[Action] = []
         self._comparer: Optional[Comparer] = None
         self._scorer: Optional[EndScorer] = None
@@ -95,9 +82,9 @@ class Agent:
         self._earlier: Deque[Tuple[View, int]] = deque(maxlen=self.context_max)
         started = time.perf_counter()
         if evidence == IMAGINED:
-            self._comparer = self.parts.score.against(self.goal)
+            self._comparer = self.parts.score.against(self.prompt)
         else:
-            self._scorer = self._scorer_of(evidence)
+            self._scorer = self._scorer_of()
         self._add_time("score", started)
 
     @property
@@ -111,16 +98,15 @@ class Agent:
         return 0 if self.imaginer is None else self.imaginer.context_max
 
     def decide(self, decision: int, view: View, further: Optional[View] = None) -> Choice:
-        """Return what to do, seeing ``view``; the agent remembers this place as a decision point.
+        """Return what to do, seeing ``view``.
 
         ``further`` is the answer to `further_view`: it is for the imaginer alone, so that every world model is scored
         on the same views.
         """
         self._further = further
         self._present = view if further is None else further
-        self._visited.append(self._here)
         proposal = self.parts.proposer.propose(decision, tuple(self._history), self.seeds)
-        ends = remaining_ends(proposal, self._here, self._visited, self.parts.config.memory_radius_m)
+        ends = self.parts.memory(proposal, self._executed)
         if not ends:
             raise EpisodeError(
                 f"the proposer {self.parts.config.proposer.name!r} offered no end in decision {decision}.",
@@ -145,12 +131,11 @@ class Agent:
             seen = [self._present, *views[:-1]]
             self._earlier.extend((view, len(self._history) + number) for number, view in enumerate(seen))
         self._history += actions
-        self._here = self._here.advance(actions)
+        self._executed.append(tuple(actions))
 
     def remember(self, executed: Sequence[Sequence[Action]]) -> None:
         """Begin at a later decision: after earlier ones that executed these actions, whose views are not known."""
         for actions in executed:
-            self._visited.append(self._here)
             self.executed(actions)
 
     def _decide_by_scorer(
@@ -239,15 +224,9 @@ class Agent:
         actions = () if end is None else proposal.actions(end)
         return Choice(end, index, actions, len(proposal.candidates), len(ends), scores, stay_score, imagined, rollouts)
 
-    def _scorer_of(self, evidence: str) -> Optional[EndScorer]:
+    def _scorer_of(self) -> Optional[EndScorer]:
         """Return what scores ends without imagining them, None where nothing is evidence."""
-        if evidence == PRESENT:
-            return Look(self.parts.score.against(self.goal))
-        if evidence == HOMING:
-            from harness.planning.references.homing import Homing  # compiles with numba
-
-            return Homing(self.goal)
-        return self.truth
+        return self.truth if self.parts.scorer is None else self.parts.scorer(self.parts.score, self.prompt)
 
     def _add_time(self, phase: str, started: float) -> None:
         self.timings[phase] = self.timings.get(phase, 0.0) + time.perf_counter() - started

@@ -1,7 +1,7 @@
 """States of decisions for a decision bank: what an agent would see and could choose, and what is true of each choice.
 
 Closed-loop success is a coarse measure: a better choice shows only where it turns a failure into a success. A state
-asks one decision alone, and its regret is measured in metres, so that small differences between world models take far
+asks one decision alone, and its regret is a distance, so that small differences between world models take far
 fewer states than episodes. The states come from the caller's side of a loop; who is judged sees what an agent sees.
 """
 
@@ -14,13 +14,12 @@ from harness.contracts.actions import Action
 from harness.contracts.cameras import Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.observations import Observation, View, ViewRequest
-from harness.planning.agent import Agent, Choice, Parts
+from harness.planning.agent import Agent, Choice
 from harness.planning.config import ORACLE
+from harness.planning.episode_start import Begin
 from harness.planning.evidence import TRUTH, EndScores
-from harness.planning.memory import remaining_ends
-from harness.planning.odometry import Odometry
+from harness.planning.parts import Parts
 from harness.planning.proposals import End, Proposal
-from harness.planning.references.truth import TrueDistances
 from harness.planning.revisers import STAY, Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment
@@ -28,7 +27,7 @@ from harness.worldmodels.imaginer import Imaginer
 
 
 class KnownDistances(Protocol):
-    """The truth of a state, in metres of walkable distance to the goal: after each end, and here."""
+    """The truth of a state: how far from solved the episode is after each end, and here."""
 
     @property
     def ends(self) -> Sequence[object]:
@@ -48,7 +47,7 @@ class DecisionState:
     """One decision of an episode before it is made.
 
     ``executed`` are the actions of each earlier decision. ``ends`` are those that the memory of visited places leaves.
-    The truth, in metres of geodesic distance to the goal: ``end_distances_m`` after each end, ``distance_m`` here.
+    The truth (`evidence.Truth`): ``end_distances_m`` after each end, ``distance_m`` here.
     ``pose`` puts a simulator back; like the truth, no agent is ever told it.
     """
 
@@ -57,7 +56,7 @@ class DecisionState:
     decision: int
     executed: Tuple[Tuple[Action, ...], ...]
     view: View
-    goal: View
+    prompt: View
     proposal: Proposal
     ends: Tuple[End, ...]
     pose: Pose
@@ -66,9 +65,9 @@ class DecisionState:
 
 
 def decision_states(
-    environment: Environment, episode: Episode, parts: Parts, seed: int, decisions: int
+    begin: Begin, environment: Environment, episode: Episode, parts: Parts, seed: int, decisions: int
 ) -> Iterator[DecisionState]:
-    """Yield the first ``decisions`` states of an episode; the environment stands in each when it is yielded.
+    """Yield the first ``decisions`` states of an episode that ``begin`` begins; the environment then stands in each.
 
     From one to the next leads an end that is drawn uniformly, so that no world model chose where the others are
     asked. The candidates are those that an agent with the same seed would have.
@@ -76,25 +75,22 @@ def decision_states(
     config = parts.config
     seeds = EpisodeSeeds(seed, episode.id)
     look = [ViewRequest(config.agent_camera)]
-    reply = environment.reset(episode, seed, look, [ViewRequest(config.goal_camera)])
-    truth = TrueDistances(environment, episode.goal.position)
-    observation, here = reply.observation, Odometry()
+    begun = begin(environment, episode, seed, look, config)
+    observation = begun.observation
     executed: List[Tuple[Action, ...]] = []
-    visited: List[Odometry] = []
     for decision in range(decisions):
         view = observation.views[config.agent_camera]
-        visited.append(here)
         history = tuple(action for actions in executed for action in actions)
         proposal = parts.proposer.propose(decision, history, seeds)
-        ends = remaining_ends(proposal, here, visited, config.memory_radius_m)
-        scores = truth(view, proposal, ends)
+        ends = parts.memory(proposal, executed)
+        scores = begun.truth(view, proposal, ends)
         yield DecisionState(
             episode=episode.id,
             home=episode.home,
             decision=decision,
             executed=tuple(executed),
             view=view,
-            goal=reply.goal_views[config.goal_camera],
+            prompt=begun.prompt,
             proposal=proposal,
             ends=ends,
             pose=observation.pose,
@@ -104,7 +100,6 @@ def decision_states(
         actions = proposal.actions(ends[Uniform().choose(len(ends), (), Stay(False), decision, seeds)])
         observation = _execute(environment, actions, look)
         executed.append(actions)
-        here = here.advance(actions)
 
 
 def choose(
@@ -122,7 +117,7 @@ def choose(
     are not known here, so that a world model that would make use of them gets none.
     """
     truth = _KnownTruth(state) if parts.reviser.evidence == TRUTH else None
-    agent = Agent(parts, state.goal, imaginer, stop, EpisodeSeeds(seed, state.episode), truth=truth)
+    agent = Agent(parts, state.prompt, imaginer, stop, EpisodeSeeds(seed, state.episode), truth=truth)
     agent.remember(state.executed)
     return agent.decide(state.decision, state.view, further)
 
@@ -144,7 +139,7 @@ def may_stay(state: DecisionState, parts: Parts, choice: Choice, seed: int) -> C
 
 
 def regret_m(state: KnownDistances, choice: Choice) -> float:
-    """Return how many metres nearer to the goal the best choice in ``state`` would have come than ``choice``.
+    """Return how much nearer to solved the best choice in ``state`` would have come than ``choice``.
 
     Staying is among the choices that count as best only where it was one that could be made.
     """

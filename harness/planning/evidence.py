@@ -1,6 +1,6 @@
 """Evidence: what the ends of a decision are judged by.
 
-Most revisers compare imagined views with the goal. The references that give such results their meaning choose by the
+Most revisers compare imagined views with the prompt. The references that give such results their meaning choose by the
 same rule among the same ends, but from other evidence, so that nothing else differs.
 """
 
@@ -9,19 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, Sequence, Tuple
 
-from harness.contracts.observations import View
+from harness.contracts.observations import Observation, View
 from harness.planning.proposals import End, Proposal
 
 NOTHING = "nothing"
 """Nothing is looked at."""
 IMAGINED = "imagined"
 """The score of the views that a world model imagines at each end."""
-PRESENT = "present"
-"""The score of what the present view shows in the direction of each end."""
-HOMING = "homing"
-"""Where classical image homing believes the goal to be."""
 TRUTH = "truth"
-"""The true distance of each end; only the caller's side of a loop can give it."""
+"""How much each end truly leaves to do; only the caller's side of a loop can give it."""
 
 
 @dataclass(frozen=True)
@@ -37,3 +33,17 @@ class EndScorer(Protocol):
 
     def __call__(self, view: View, proposal: Proposal, ends: Sequence[End]) -> EndScores:
         """Return the scores of ``ends``, seeing ``view``."""
+
+
+class Truth(EndScorer, Protocol):
+    """What only the caller's side of a loop knows: how far from solved an episode is, here and after each end.
+
+    As an `EndScorer` it gives minus the distances after each end and here.
+    """
+
+    def distance(self, seen: Observation) -> float:
+        """Return how far from solved the episode is: metres of walkable distance in navigation, else the task's own
+        unit."""
+
+    def is_solved(self, distance: float) -> bool:
+        """Say whether an episode that ends at this distance is solved."""

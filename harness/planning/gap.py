@@ -17,8 +17,7 @@ from harness.contracts.observations import View
 from harness.worldmodels.panorama import front_crop
 
 if TYPE_CHECKING:
-    from harness.planning.scores.crops import Image
-    from harness.planning.scores.lpips_metric import Lpips
+    from harness.planning.lpips_metric import Image, Lpips
 
 _LARGEST_DB = 100.0
 
@@ -82,7 +81,7 @@ def trial() -> Dict[str, str]:
     """Take every measure of two small views; return by name "" where it was taken, else what it lacks or raised."""
     import numpy as np
 
-    from harness.planning.scores.lpips_metric import missing_part
+    from harness.planning.lpips_metric import missing_part
 
     camera = Camera("trial", PINHOLE, _TRIED_ON, _TRIED_ON, 90.0, 1.0)
     columns = np.arange(_TRIED_ON * _TRIED_ON * 3, dtype=np.int64).reshape(_TRIED_ON, _TRIED_ON, 3) % 251
@@ -116,7 +115,7 @@ def _reason(error: Exception) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _lpips_if_present() -> Optional[Lpips]:
-    from harness.planning.scores.lpips_metric import Lpips, missing_part
+    from harness.planning.lpips_metric import Lpips, missing_part
 
     return Lpips(0) if missing_part() is None else None
 

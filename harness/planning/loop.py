@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from harness.contracts.cameras import Pose
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import EpisodeError
 from harness.contracts.observations import Observation, View, ViewRequest
@@ -19,6 +18,7 @@ from harness.contracts.trajectories import DecisionFrames
 from harness.planning import gap
 from harness.planning.agent import Agent, Choice
 from harness.planning.config import ORACLE, SELF
+from harness.planning.evidence import Truth
 from harness.planning.revisers import STAY
 from harness.wire.sdk import Environment
 
@@ -29,13 +29,13 @@ BUDGET = "budget"
 class Played:
     """What the loop did: records and frames a decision, who ended it, and the true distances at decision ends.
 
-    ``distances_m`` starts with the distance before the first decision and ends with the final one.
+    ``distances`` starts with the distance before the first decision and ends with the final one.
     """
 
     decisions: Tuple[DecisionRecord, ...]
     frames: Tuple[DecisionFrames, ...]
     stopped: str
-    distances_m: Tuple[float, ...]
+    distances: Tuple[float, ...]
 
 
 @dataclass
@@ -52,23 +52,22 @@ def play(
     agent: Agent,
     environment: Environment,
     observation: Observation,
-    distance: Callable[[Pose], float],
-    radius_m: float,
+    truth: Truth,
 ) -> Played:
     """Play decisions until the agent stops, the oracle stops it, or the budget ends it where it stands.
 
-    ``observation`` is the first one, with the views of `views_of`; ``distance`` gives the true geodesic distance
-    from a pose to the goal in metres. The oracle stops at a decision end within ``radius_m``, the start included.
+    ``observation`` is the first one, with the views of `views_of`. The oracle stops at a decision end that ``truth``
+    calls solved, the start included.
     """
     config = agent.parts.config
     request = ViewRequest(config.agent_camera)
     clock = _Clock(agent.timings)
     records: List[DecisionRecord] = []
     frames: List[DecisionFrames] = []
-    distances = [distance(observation.pose)]
+    distances = [truth.distance(observation)]
     stopped = BUDGET
     for index in range(config.decisions):
-        if agent.stop == ORACLE and distances[-1] <= radius_m:
+        if agent.stop == ORACLE and truth.is_solved(distances[-1]):
             break
         view = observation.views[config.agent_camera]
         further = agent.further_view
@@ -83,8 +82,8 @@ def play(
         records.append(_record(index, choice, distances[-1], _steps(choice, observations, real, clock)))
         frames.append(_frames(view, real, choice.imagined))
         observation = observations[-1]
-        distances.append(distance(observation.pose))
-    if agent.stop == ORACLE and distances[-1] <= radius_m:
+        distances.append(truth.distance(observation))
+    if agent.stop == ORACLE and truth.is_solved(distances[-1]):
         stopped = ORACLE
     return Played(tuple(records), tuple(frames), stopped, tuple(distances))
 

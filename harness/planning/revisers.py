@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol, Sequence, Tuple
 
-from harness.planning.evidence import HOMING, IMAGINED, NOTHING, PRESENT, TRUTH
+from harness.planning.evidence import IMAGINED, NOTHING, TRUTH
 from harness.planning.seeding import EpisodeSeeds
 
 STAY = -1
@@ -39,7 +39,7 @@ class Similarity:
     everywhere would follow it.
 
     ``stop_within_m`` is for scores that are minus a distance in metres. Behind an obstacle the present place can score
-    best of all that are in reach while the score itself says that the goal is metres away: the agent then neither stops
+    best of all that are in reach while the score itself says that there are metres to go: the agent then neither stops
     nor takes an end that scores as this place does, for that is this place, seen again before what blocks the way.
     """
 
@@ -59,20 +59,8 @@ class Similarity:
         return tied[int(seeds.generator(decision, "tie").integers(len(tied)))]
 
 
-class Look(Similarity):
-    """Takes the end in whose direction the present view looks most like the goal."""
-
-    evidence = PRESENT
-
-
-class Homing(Similarity):
-    """Takes the end nearest to where classical image homing believes the goal to be."""
-
-    evidence = HOMING
-
-
 class Oracle(Similarity):
-    """Takes the end that is truly nearest to the goal: the bound of every choice among the same candidates."""
+    """Takes the end that truly leaves least to do: the bound of every choice among the same candidates."""
 
     evidence = TRUTH
 

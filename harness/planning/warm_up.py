@@ -9,13 +9,13 @@ import numpy as np
 
 from harness.contracts.cameras import Camera
 from harness.contracts.observations import View
-from harness.planning.scores.base import HeadingComparer, Score
+from harness.planning.score_protocol import HeadingComparer, Score
 
 Report = Callable[[int, int], None]
 
 
-def compile_score(score: Score, agent: Camera, goal: Camera, report: Report) -> None:
-    """Score an empty view of the ``agent``'s camera against an empty one of the ``goal``'s.
+def compile_score(score: Score, agent: Camera, prompt: Camera, report: Report) -> None:
+    """Score an empty view of the ``agent``'s camera against an empty one of the ``prompt``'s.
 
     ``report`` gets how many kernels were compiled and how many there are, before each. Errors are left to the first
     episode, which tells them where they belong.
@@ -23,7 +23,7 @@ def compile_score(score: Score, agent: Camera, goal: Camera, report: Report) -> 
     from harness.contracts import kernels
 
     with kernels.telling(report), contextlib.suppress(Exception):
-        comparer = score.against(_empty(goal))
+        comparer = score.against(_empty(prompt))
         comparer([_empty(agent)])
         if isinstance(comparer, HeadingComparer):
             comparer.at_headings(_empty(agent))

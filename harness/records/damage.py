@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import List, Tuple
 
 from harness.contracts.digest import to_plain
+from harness.contracts.from_plain import from_plain
 from harness.records.atomic import write_atomic
 from harness.records.errors import RecordError
-from harness.records.from_plain import from_plain
 from harness.records.safe_files import read_json_inside, reason
 
 DAMAGED = "DAMAGED"

@@ -12,11 +12,12 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.from_plain import from_plain
+from harness.contracts.observations import TopDownMap
 from harness.contracts.results import EpisodeResult
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.records.atomic import TEMPORARY, sync_folder, write_synced
 from harness.records.errors import RecordError, disk_errors
-from harness.records.from_plain import from_plain
 from harness.records.identity import EpisodeKey
 from harness.records.safe_files import read_inside, read_json_inside
 
@@ -43,6 +44,12 @@ class MapInfo:
     rows: int
     columns: int
 
+    @classmethod
+    def of(cls, area: TopDownMap) -> MapInfo:
+        """Return what is kept of a map besides its picture."""
+        rows, columns = area.walkable.shape
+        return cls(area.origin, area.cell_m, rows, columns)
+
 
 @dataclass(frozen=True)
 class EpisodeRecord:
@@ -57,7 +64,7 @@ class EpisodeRecord:
     attempts: int
     result: EpisodeResult
     trajectory: Trajectory
-    map: MapInfo
+    map: Optional[MapInfo]
     record_digest: str = ""
     plan_digest: str = ""
 
@@ -82,8 +89,7 @@ def make_record(
 ) -> EpisodeRecord:
     """Return what ``trajectory.json`` says of an episode that the run of ``plan_digest`` played, with its digest."""
     check_name(key.episode)
-    rows, columns = played.map.walkable.shape
-    info = MapInfo(played.map.origin, played.map.cell_m, rows, columns)
+    info = None if played.map is None else MapInfo.of(played.map)
     record = EpisodeRecord(key.task, key.tier, attempts, result, played.trajectory, info, plan_digest=plan_digest)
     # Of the values as they will be read: later versions may know more fields, and must find the same digest.
     return replace(record, record_digest=record_digest(json.loads(_json(to_plain(record)))))
@@ -170,9 +176,10 @@ def _contents(record: EpisodeRecord, played: PlayedEpisode) -> Mapping[str, byte
 
     files: Dict[str, bytes] = {
         TRAJECTORY: _json(to_plain(record)),
-        GOAL: view_jpeg(played.goal),
-        MAP: map_png(played.map),
+        GOAL: view_jpeg(played.prompt),
     }
+    if played.map is not None:
+        files[MAP] = map_png(played.map)
     for index, frames in enumerate(played.frames):
         files[f"decision-{index:02d}.jpg"] = strip_jpeg(frames)
     if played.frames:

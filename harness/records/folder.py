@@ -15,13 +15,13 @@ from typing import Any, Callable, Mapping, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.from_plain import from_plain
 from harness.contracts.metrics import MetricSpec, check_metrics
 from harness.contracts.results import PLANNED, PLAYED, EpisodeResult
 from harness.contracts.seeds import MAX_SEED
 from harness.records.atomic import write_atomic
 from harness.records.episode_files import EpisodeRecord, check_name, read_episode, remove_leftovers
 from harness.records.errors import RecordError, disk_errors
-from harness.records.from_plain import from_plain
 from harness.records.identity import FORMAT, EpisodeKey, Provenance, RunIdentity, RunRecord
 from harness.records.journal import MAX_ROWS, Journal, JournalRow, lost_plan
 from harness.records.lock import FolderLock

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Tuple
 
+from harness.contracts.from_plain import LARGEST
 from harness.contracts.results import ERROR, PLANNED, PLAYED, STATES, TIMEOUT, EpisodeResult
 from harness.records.atomic import TEMPORARY, sync_folder
 from harness.records.errors import RecordError, corrupt, disk_errors, journal_errors
-from harness.records.from_plain import LARGEST
 from harness.records.identity import EpisodeKey
 from harness.records.safe_files import check_kind, parse_json
 

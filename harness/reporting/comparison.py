@@ -85,6 +85,7 @@ def _page_data(out: Path, folders: Sequence[RunFolder], comparison: Comparison) 
         "columns": [labels.column_data(shown) for shown in columns],
         "rows": list(rows.values()),
         "severalSeeds": len(folders[0].identity.seeds) > 1,
+        "gapDigits": labels.gap_digits(comparison.metrics),
     }
     return {
         "table_json": embedded_json(table).text,

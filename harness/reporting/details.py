@@ -146,9 +146,9 @@ class EpisodeReader:
             self.trajectory(row)
         return self._details.get(row.key)
 
-    def _map(self, path: Path, info: MapInfo) -> int:
+    def _map(self, path: Path, info: Optional[MapInfo]) -> int:
         png = read_picture(path.parent, path.name)
-        if png is None:
+        if png is None or info is None:
             return -1
         name = hashlib.sha256(png + repr(info).encode()).hexdigest()
         if name not in self._map_index:
@@ -167,9 +167,18 @@ def trajectory_details(trajectory: Trajectory, episode: Episode) -> Dict[str, An
     return {
         "stopped": trajectory.stopped,
         "start": _placed(trajectory.start),
-        "goal": [*_placed(episode.goal), episode.radius_m],
-        "geodesic": round(episode.geodesic_m, POSITION_DIGITS),
+        **_asked(episode),
         "decisions": [_decision(d, a) for d, a in zip(trajectory.decisions, after)],
+    }
+
+
+def _asked(episode: Episode) -> Dict[str, Any]:
+    """Return the place that an episode asks for, where its task's payload has one."""
+    if "goal" not in episode.payload:
+        return {"goal": None, "geodesic": None}
+    return {
+        "goal": [*_placed(Pose.of(episode.payload["goal"])), episode.payload["radius_m"]],
+        "geodesic": round(episode.payload["geodesic_m"], POSITION_DIGITS),
     }
 
 

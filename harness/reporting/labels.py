@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Dict, Iterable, Optional, Tuple, Union
 
-from harness.contracts.metrics import PERCENT, Column, MetricSpec, telling_first
+from harness.contracts.metrics import OVER_STEPS, PERCENT, Column, MetricSpec, telling_first
 from harness.contracts.results import EpisodeResult, Metric
 
 MISSING = "–"
@@ -65,6 +65,11 @@ def column_data(shown: ShownColumn) -> Dict[str, Union[str, int]]:
     spec, column = shown
     told = {"name": spec.key, "label": column.label, "unit": spec.unit}
     return {**told, "digits": column.digits, "title": column.meaning}
+
+
+def gap_digits(specs: Iterable[MetricSpec]) -> Dict[str, int]:
+    """Return the digits behind the point of each measure of the gap, where a page shows it step by step."""
+    return {spec.name: column.digits for spec, column in columns_of(specs) if spec.pooling == OVER_STEPS}
 
 
 def cell(result: EpisodeResult, shown: ShownColumn) -> Optional[float]:

@@ -129,6 +129,7 @@ def _episode_data(folder: RunFolder, run: RunData, reader: EpisodeReader) -> Dic
         "columns": [labels.column_data(column) for column in shown],
         "rows": list(rows.values()),
         "severalSeeds": len(run.identity.seeds) > 1,
+        "gapDigits": labels.gap_digits(run.metrics),
     }
     return {
         "table_json": embedded_json(table).text,

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from harness.contracts.actions import NAVIGATION
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import NONE, PLUGIN, ModelManifest
+from harness.contracts.manifests import ENVIRONMENT, NONE, PLUGIN, ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.names import nearest
-from harness.planning.registry import check_score, imagines, judges
 from harness.running.run_options import TRIAL_SUITE
-from harness.runtimes.environments import LOOKAHEAD, declared_environments
+from harness.runtimes.environments import declared_environments
+from harness.wire.sdk import CAPABILITIES
 from harness.worldmodels.catalog import CatalogEntry
 from harness.worldmodels.conditioning import ACTION_SPACE
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.planted_errors import planted_errors
 from harness.worldmodels.preparing import Choice, prepare
+from tasks.registry import load_task
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
 
 
@@ -95,6 +96,7 @@ def tier_for(suite: Suite, view: str) -> str:
 
 
 def _can_judge(tier: Tier, name: str, kind: str, view: str) -> bool:
+    judges = load_task(tier.task).parts.judges
     if kind != PLUGIN:  # the simulator imagines what the agent sees
         return tier.view == PERSPECTIVE or judges(tier.loop_for(name), view)
     return (tier.view, view) != (PERSPECTIVE, PANORAMA) and judges(tier.loop_for(name), view)
@@ -126,22 +128,37 @@ def check_reference(manifest: ModelManifest, suite: Suite, tier: Tier) -> None:
     """Raise Refusal now for what the first decision would refuse.
 
     That is a model of kind ``none`` that the suite names no reviser for, so that nothing would choose; a score
-    without its weights; and errors of motion or the oracle in an environment that cannot walk without moving.
+    without its weights; and an environment without a capability that the task, the oracle or the simulator's own
+    imagining needs.
     """
-    loop = tier.loop_for(manifest.name)
-    if manifest.kind == NONE and imagines(loop):
+    loop, parts = tier.loop_for(manifest.name), load_task(suite.task).parts
+    if manifest.kind == NONE and parts.imagines(loop):
         raise Refusal(
             f"suite {tier.suite} has no reference {manifest.name!r}, so nothing says how it chooses.",
             nearest(manifest.name, [reference.wm for reference in tier.references]),
         )
-    check_score(loop.score)
-    if LOOKAHEAD in suite.played_by.capabilities:
-        return
-    if planted_errors(manifest).motion != NO_ERROR or loop.reviser.name == ORACLE:
-        able = [environment for environment in declared_environments() if LOOKAHEAD in environment.capabilities]
+    parts.check_score(loop.score)
+    _check_capabilities(f"task {suite.task}", load_task(suite.task).needs, suite)
+    _check_capabilities(manifest.name, capabilities_for(manifest, tier), suite)
+
+
+def capabilities_for(manifest: ModelManifest, tier: Tier) -> tuple[str, ...]:
+    """Return what an environment has to be capable of for a world model or reference: the simulator imagines itself."""
+    names = []
+    if manifest.kind == ENVIRONMENT:
+        names.append("imagining" if planted_errors(manifest).motion == NO_ERROR else "motion_errors")
+    if tier.loop_for(manifest.name).reviser.name == ORACLE:
+        names.append("lookahead")
+    return tuple(names)
+
+
+def _check_capabilities(who: str, names: tuple[str, ...], suite: Suite) -> None:
+    """Raise Refusal where the suite's environment does not declare what a task or world model needs; say which do."""
+    missing = [name for name in names if name not in suite.played_by.capabilities]
+    if missing:
+        able = [environment for environment in declared_environments() if {*names} <= {*environment.capabilities}]
         raise Refusal(
-            f"{manifest.name} cannot be played in {suite.environment}: it does not tell where a body would be without "
-            "moving it.",
+            f"{who} cannot be played in {suite.environment}: it {CAPABILITIES[missing[0]].missing}",
             "\n".join(f"Play it in {environment.title}: --suite {environment.name}." for environment in able),
         )
 

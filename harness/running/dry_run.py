@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from harness.contracts.manifests import NONE
-from harness.planning.registry import make_proposer
 from harness.planning.seeding import EpisodeSeeds
 from harness.records.identity import RunIdentity
 from harness.records.listing import read_runs
 from harness.running.plan import RunPlan
 from harness.worldmodels.digests import commits_of
 from harness.worldmodels.preparing import UNPINNED
+from tasks.registry import load_task
 from tasks.suite import load_suite
 
 
@@ -66,7 +66,8 @@ def fact_lines(facts: Mapping[str, Any]) -> list[str]:
 def rollouts_at_most(identity: RunIdentity) -> int:
     """Return how many candidates an episode of a run has in all its decisions."""
     tier = load_suite(identity.suite, identity.task).tier(identity.tier)
-    first = make_proposer(tier.loop.proposer, tier.action_space).propose(0, (), EpisodeSeeds(0, ""))
+    proposer = load_task(identity.task).parts.make_proposer(tier.loop.proposer, tier.action_space)
+    first = proposer.propose(0, (), EpisodeSeeds(0, ""))
     return len(first.candidates) * tier.loop.decisions
 
 

@@ -5,7 +5,7 @@ What goes wrong behind the submitted world model is its own fault, and told so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,14 +24,14 @@ from harness.contracts.errors import (
     SpecMismatch,
     WiwError,
 )
+from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.contracts.trajectories import PlayedEpisode
-from harness.planning.registry import make_score
 from harness.planning.warm_up import compile_score
-from harness.records.from_plain import from_plain
 from harness.records.resuming import CALL_TIMEOUT
+from harness.running.compatibility import capabilities_for
 from harness.running.frame_checks import LivenessGate
 from harness.running.full_disks import disk_behind
 from harness.running.model_digests import check_files
@@ -41,7 +41,7 @@ from harness.running.services import start
 from harness.runtimes.service import ENVIRONMENT as SERVICE_ENVIRONMENT
 from harness.runtimes.service import Service, ServiceSpec, with_stack
 from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, refuse
 from harness.worldmodels.conditioning import view_request
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, ImaginingModel, PluginImaginer
 from harness.worldmodels.planted_errors import planted_errors
@@ -114,7 +114,14 @@ class PlanServices:
             client = EnvironmentClient(self._environment.socket, self._deadlines())
             self._stack.callback(client.close)
             check_environment(client.describe(), self._suite)
+            check_capabilities(client, self._needed())
         return LivenessGate(client)
+
+    def _needed(self) -> tuple[str, ...]:
+        """Return the capabilities that the task and the world model need of the environment."""
+        identity = self._plan.identity
+        manifest = from_plain(ModelManifest, dict(identity.wm_manifest))
+        return (*load_task(identity.task).needs, *capabilities_for(manifest, self._suite.tier(identity.tier)))
 
     def imaginer(self, environment: Optional[Environment]) -> Optional[Imaginer]:
         """Return the imaginer of the plan's world model, after starting it; None for a model that imagines nothing.
@@ -213,6 +220,14 @@ def check_environment(spec: EnvironmentSpec, suite: Suite) -> None:
         )
 
 
+def check_capabilities(environment: Environment, needed: Iterable[str]) -> None:
+    """Raise Refusal where an environment does not declare at the handshake what its `environment.toml` promises."""
+    declared = environment.capabilities()
+    for name in needed:
+        if name not in declared:
+            refuse(environment.describe().name, name)
+
+
 class SuitePlayer:
     """Starts the plan's services once and plays episodes of a suite's task on them.
 
@@ -240,7 +255,7 @@ class SuitePlayer:
         loop = self._tier.loop
         cameras = rig.camera(loop.agent_camera), rig.camera(loop.goal_camera)
         starting("worker")
-        score = make_score(loop.score)
+        score = self._task.parts.make_score(loop.score)
         compile_score(
             score, *cameras, lambda done, known: starting("worker", f"compiling the score, {done} of {known}")
         )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -25,7 +25,6 @@ from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
     View,
@@ -33,7 +32,16 @@ from harness.contracts.observations import (
 )
 from harness.contracts.rollouts import Rollout
 from harness.running.second_look import Look, SecondLook, believed, open_and_plain
-from harness.wire.sdk import Environment
+from harness.wire.sdk import (
+    Environment,
+    Imagining,
+    Lookahead,
+    MotionErrors,
+    Navigation,
+    ObjectBoxes,
+    Rendering,
+    require,
+)
 
 BLACK, CONSTANT, FROZEN, STALE = "black", "constant", "frozen", "stale"
 
@@ -128,7 +136,7 @@ class _Memory:
         return place if place is not None and place.scene != scene else None
 
 
-class LivenessGate(Environment):
+class LivenessGate(Environment, Rendering, Imagining, MotionErrors, Lookahead, Navigation, ObjectBoxes):
     """An environment whose every frame is looked at before anybody sees it; a dead one raises DeadFrame.
 
     *Black* and *constant* are doubted for the frame alone. *Frozen* (the bytes of the frame before, the pose changed)
@@ -140,15 +148,15 @@ class LivenessGate(Environment):
     turn (an arm) is believed once: its second doubtful frame in a row is dead.
 
     Poses of imagined frames are not told, and a forward may be blocked; but a turn never is, so imagined frames are
-    doubted when equal bytes come with different net turns; they are looked at again when all rollouts are there. Goal
-    views are compared among themselves.
+    doubted when equal bytes come with different net turns; they are looked at again when all rollouts are there.
+    Rendered views are compared among themselves.
     """
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._second = SecondLook(environment)
         self._memories: dict[str, _Memory] = {}
-        self._goals: dict[str, _Memory] = {}
+        self._rendered: dict[str, _Memory] = {}
         self._episode = ""
         self._scene = ""
         self._steps = 0
@@ -157,18 +165,18 @@ class LivenessGate(Environment):
         """Return what the environment declares."""
         return self._environment.describe()
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
-        """Reset, and look at the first observation and the goal views."""
-        reply = self._environment.reset(episode, seed, views, goal_views)
+    def capabilities(self) -> tuple[str, ...]:
+        """Return those of the environment."""
+        return self._environment.capabilities()
+
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
+        """Reset, and look at the first observation."""
+        observation = self._environment.reset(episode, seed, views)
         self._episode, self._scene, self._steps = episode.id, episode.scene, 0
-        for memory in [*self._memories.values(), *self._goals.values()]:
+        for memory in [*self._memories.values(), *self._rendered.values()]:
             memory.forget_latest()
-        for name, view in reply.goal_views.items():
-            self._look_at_goal(name, view, episode, seed)
-        self._observe(reply.observation)
-        return reply
+        self._observe(observation)
+        return observation
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> list[Observation]:
         """Execute ``actions`` one by one, and look at every observation while the body stands where it was made."""
@@ -180,6 +188,14 @@ class LivenessGate(Environment):
                 observations.append(observation)
         return observations
 
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> list[Mapping[str, View]]:
+        """Render, and look at every view."""
+        found = require(self._environment, Rendering).render(poses, views)
+        for pose, seen in zip(poses, found, strict=True):
+            for name, view in seen.items():
+                self._look_at_rendered(name, view, pose)
+        return found
+
     def imagine(
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
     ) -> Iterator[Rollout]:
@@ -187,7 +203,7 @@ class LivenessGate(Environment):
         memory = self._memories.setdefault(camera, _Memory())
         turned = {memory.last: 0.0} if memory.last_step == self._steps else {}
         doubted: list[_Doubted] = []
-        for rollout in self._environment.imagine(candidates, camera, frames):
+        for rollout in require(self._environment, Imagining).imagine(candidates, camera, frames):
             known = 0 <= rollout.id < len(candidates) and len(rollout.rgb) == len(frames[rollout.id])
             if known and not rollout.error:  # anything else is the caller's to refuse
                 for index, rgb in zip(frames[rollout.id], rollout.rgb, strict=True):
@@ -209,33 +225,33 @@ class LivenessGate(Environment):
         seeds: Sequence[int],
     ) -> Iterator[Rollout]:
         """Yield the wrong rollouts as they are: a camera inside a wall may well see one colour."""
-        return self._environment.imagine_wrongly(candidates, camera, frames, error, seeds)
+        return require(self._environment, MotionErrors).imagine_wrongly(candidates, camera, frames, error, seeds)
 
     def rollout_poses(
         self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
     ) -> tuple[tuple[Pose, ...], ...]:
         """Return the environment's answer."""
-        return self._environment.rollout_poses(candidates, frames)
+        return require(self._environment, Lookahead).rollout_poses(candidates, frames)
 
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
         """Return the environment's answer."""
-        return self._environment.geodesic_distance(start, goal)
+        return require(self._environment, Navigation).geodesic_distance(start, goal)
 
     def shortest_path(self, start: Vec3, goal: Vec3) -> ShortestPath:
         """Return the environment's answer."""
-        return self._environment.shortest_path(start, goal)
+        return require(self._environment, Navigation).shortest_path(start, goal)
 
     def is_navigable(self, position: Vec3) -> bool:
         """Return the environment's answer."""
-        return self._environment.is_navigable(position)
+        return require(self._environment, Navigation).is_navigable(position)
 
     def top_down_map(self) -> TopDownMap:
         """Return the environment's answer."""
-        return self._environment.top_down_map()
+        return require(self._environment, Navigation).top_down_map()
 
     def object_boxes(self) -> tuple[ObjectBox, ...]:
         """Return the environment's answer."""
-        return self._environment.object_boxes()
+        return require(self._environment, ObjectBoxes).object_boxes()
 
     def close(self) -> None:
         """Close the environment."""
@@ -250,15 +266,17 @@ class LivenessGate(Environment):
         if doubt is not None:
             self._believe(memory, doubt, view.rgb, *self._looks(name))
 
-    def _look_at_goal(self, name: str, view: View, episode: Episode, seed: int) -> None:
-        """Look at a goal view; a doubtful one again, from the goal, and back to the start."""
-        memory, doubt = self._doubted(self._goals, name, f"goal view {name!r}", view, episode.goal)
+    def _look_at_rendered(self, name: str, view: View, pose: Pose) -> None:
+        """Look at a view of another pose; a doubtful one is rendered again, and in other directions too."""
+        memory, doubt = self._doubted(self._rendered, name, f"rendered view {name!r}", view, pose)
         if doubt is None:
             return
-        self._environment.reset(replace(episode, start=episode.goal), seed, [], [])
-        looks = self._looks(name)
-        self._environment.reset(episode, seed, [], [])
-        self._believe(memory, doubt, view.rgb, *looks)
+        ask = partial(self._second.around_pose, pose=pose)
+        looks = ask(name)
+        if looks is None:
+            self._believe(memory, doubt, view.rgb, None, None)
+        else:
+            self._believe(memory, doubt, view.rgb, looks[0].rgb, self._second.witnesses(name, looks, 0, ask))
 
     def _doubted(
         self, memories: dict[str, _Memory], name: str, label: str, view: View, pose: Pose

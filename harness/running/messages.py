@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, Optional, Union, get_args
 
 from harness.contracts.digest import to_plain
+from harness.contracts.from_plain import from_plain
 from harness.contracts.results import EpisodeResult
-from harness.records.from_plain import from_plain
 
 
 @dataclass(frozen=True)

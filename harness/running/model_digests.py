@@ -8,9 +8,9 @@ from typing import Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ModelManifest
 from harness.records.damage import Damage
-from harness.records.from_plain import from_plain
 from harness.running.plan import RunPlan
 from harness.runtimes.service import ServiceSpec
 from harness.worldmodels.digests import (

@@ -8,8 +8,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal, SpecMismatch
+from harness.contracts.from_plain import from_plain
 from harness.contracts.metrics import MetricSpec
-from harness.records.from_plain import from_plain
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
 from harness.runtimes.service import WORLD_MODEL, ServiceSpec

@@ -19,15 +19,15 @@ from harness.running.episode_queue import Task
 from harness.running.messages import Finished, Message, Starting
 from harness.running.plan import RunPlan
 from harness.running.progress import PLAYING, STOPPING, Pace, Progress, ProgressCallback
+from harness.running.scheduler import Book
 
 
-class RunBook:
+class RunBook(Book):
     """The `Book` of a run: it alone writes the journal while the run is played."""
 
     def __init__(self, plan: RunPlan, journal: Journal, on_progress: ProgressCallback) -> None:
         rows = journal.rows()
         self.account = Account(rows)
-        self.stopped = ""
         self._rows = rows
         self._positions = {row.key: row.position for row in rows}
         self._journal = journal

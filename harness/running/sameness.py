@@ -10,8 +10,8 @@ from typing import Any, List, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import SpecMismatch
+from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ModelManifest
-from harness.records.from_plain import from_plain
 from harness.records.identity import RunIdentity
 from harness.records.model_parts import changed_parts
 from harness.running.plan import check_suite

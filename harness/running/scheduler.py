@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Dict, Optional, Protocol
+from typing import Dict, Optional
 
 from harness.contracts.errors import MachineError, Refusal, SpecMismatch, WiwError
 from harness.records.errors import DiskFull, RecordError
@@ -31,13 +31,13 @@ _MAX_FAILED_STARTS = 3
 _ABORTS = {kind.__name__: kind for kind in (Refusal, SpecMismatch, RecordError, DiskFull, MachineError)}
 
 
-class Book(Protocol):
+class Book:
     """Keeps what comes of tasks, and tells somebody how it goes. Any error that it raises ends the work.
 
     ``stopped`` says why the work should stop before its end, "" while it should not.
     """
 
-    stopped: str
+    stopped: str = ""
 
     def starting(self, message: Starting) -> None:
         """Note that a worker starts a service."""
@@ -56,9 +56,11 @@ class Book(Protocol):
 
     def keep(self, task: Task, answer: Message) -> None:
         """Keep what a worker answered."""
+        raise NotImplementedError
 
     def lost(self, task: Task, error: str, late: bool) -> None:
         """Note a task that is given up, after several attempts or because it was ``late``."""
+        raise NotImplementedError
 
     def waiting(self) -> None:
         """Say how it goes, since nothing happened for a while."""

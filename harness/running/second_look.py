@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.contracts.actions import STOP, TURN_LEFT, Action, Candidate, Primitive
-from harness.contracts.cameras import PINHOLE
+from harness.contracts.cameras import PINHOLE, Pose, quaternion_to_yaw, yaw_to_quaternion
 from harness.contracts.observations import RGB, Depth, ViewRequest
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Imagining, Rendering, require
 
 QUARTERS = 4
 PLAIN_COLOURS = 16
@@ -72,8 +72,20 @@ class SecondLook:
         turn, (first, second, third, *_) = legs
         turned = Candidate((*actions, *[turn] * (first + second + third)))
         wanted = [len(actions) + count for count in (0, first, first + second, first + second + third)]
-        rollouts = list(self._environment.imagine([turned], camera, [wanted]))
+        rollouts = list(require(self._environment, Imagining).imagine([turned], camera, [wanted]))
         return [Look(rgb) for rollout in rollouts for rgb in rollout.rgb]
+
+    def around_pose(self, camera: str, pose: Pose) -> list[Look] | None:
+        """Return the same with the body at a pose, the direction there first; None where nothing turns."""
+        legs = self._legs()
+        if legs is None:
+            return None
+        turn, (first, second, third, *_) = legs
+        yaw_deg = quaternion_to_yaw(pose.rotation)
+        turned = (yaw_deg + turn.magnitude * count for count in (first, first + second, first + second + third))
+        poses = [pose, *(Pose(pose.position, yaw_to_quaternion(yaw)) for yaw in turned)]
+        rendered = require(self._environment, Rendering).render(poses, [ViewRequest(camera, depth=True)])
+        return [Look(seen[camera].rgb, seen[camera].depth) for seen in rendered]
 
     def witnesses(self, camera: str, looks: list[Look], here: int, ask: Ask) -> list[Look] | None:
         """Return looks that turning the body alone could not have made: ``looks``, or those of a pinhole camera.

@@ -89,6 +89,7 @@ def plan_environment(
             ENVIRONMENT,
             environment.name,
             profile.entry_point,
+            environment.path,
             python=where.python,
             options=profile.values(_facts(suite, str(folder), digests, where.gpu)),
             environment_variables=_gpu_variables(where.gpu),

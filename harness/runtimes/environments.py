@@ -20,8 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
+from harness.contracts.folders import further_tasks
 from harness.contracts.names import nearest
 from harness.runtimes.interpreters import check_interpreter
+from harness.wire.sdk import CAPABILITIES
 
 FOLDER = Path(__file__).resolve().parents[2] / "images"
 ENVIRONMENT_FILE = "environment.toml"
@@ -31,9 +33,6 @@ MADE, FILES, TASKS = "made", "files", "tasks"
 
 WALKS, DEMONSTRATIONS = "walks", "demonstrations"
 """What is collected: a body that is moved action by action, or whole demonstrations that the simulator makes."""
-
-LOOKAHEAD = "lookahead"
-"""The capability to tell where a body would be without moving it, also with errors of motion."""
 
 _IMPORT_S = 30.0
 _CLASS = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
@@ -61,6 +60,7 @@ class EnvironmentFacts:
     without_roofs: Optional[bool] = None
 
 
+_CAPABILITIES = tuple(CAPABILITIES)
 _FACTS = tuple(fact.name for fact in fields(EnvironmentFacts))
 
 
@@ -109,7 +109,7 @@ class DeclaredEnvironment:
     environments that read files ("" for none), ``scene_names`` a function ``module:function`` that raises Refusal for
     a name that no scene has. ``module`` is the Python package that an interpreter needs to run it ("": the harness's
     own packages are enough), ``get_module`` what to do where it is missing. ``draws_on_gpu``: it renders on a GPU
-    where there is one.
+    where there is one. ``path`` are the folders that its entry points are imported from beside the checkout.
     """
 
     name: str
@@ -124,6 +124,7 @@ class DeclaredEnvironment:
     module: str = ""
     get_module: str = ""
     draws_on_gpu: bool = False
+    path: Tuple[str, ...] = ()
 
     def check_scene(self, scene: str) -> None:
         """Raise Refusal for a name that no scene of this environment has, where that can be told from the name."""
@@ -168,7 +169,7 @@ class _EnvironmentTable(_Table):
     title: str = Field(min_length=1)
     tasks: List[str] = Field(min_length=1)
     scenes: Literal["made", "files", "tasks"]
-    capabilities: List[Literal["navigation", "lookahead"]] = []
+    capabilities: List[Literal[_CAPABILITIES]] = []  # type: ignore[valid-type]
     evaluation: Optional[_EvaluationTable] = None
     collection: Optional[_CollectionTable] = None
     scene_exporter: str = ""
@@ -192,6 +193,7 @@ def read_environment(file: Path) -> DeclaredEnvironment:
     evaluation, collection = table.evaluation, table.collection
     return DeclaredEnvironment(
         name=file.parent.name,
+        path=() if file.parents[1] == FOLDER else (str(file.parents[1]),),
         tasks=tuple(table.tasks),
         capabilities=tuple(table.capabilities),
         evaluation=Evaluation(**evaluation.model_dump()) if evaluation else None,
@@ -202,8 +204,9 @@ def read_environment(file: Path) -> DeclaredEnvironment:
 
 @functools.cache
 def declared_environments(folder: Path = FOLDER) -> Tuple[DeclaredEnvironment, ...]:
-    """Return every declared environment, by name."""
-    return tuple(read_environment(file) for file in sorted(folder.glob(f"*/{ENVIRONMENT_FILE}")))
+    """Return every declared environment, by name: those of ``folder``, then those beside the user's own tasks."""
+    files = [file for place in (folder, *further_tasks()) for file in sorted(place.glob(f"*/{ENVIRONMENT_FILE}"))]
+    return tuple(read_environment(file) for file in files)
 
 
 def titles_of(those: Callable[[DeclaredEnvironment], bool]) -> str:

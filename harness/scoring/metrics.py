@@ -54,12 +54,12 @@ def metric_of(results: Sequence[EpisodeResult], spec: MetricSpec) -> Optional[Me
         return None
     if spec.pooling == OVER_PLANNED:
         return planned_rate(results, spec)
-    return mean(Sample.of([r.metrics[spec.key] for r in rows], [r.home for r in rows]), spec.interval)
+    return mean(Sample.of([_value(r, spec) for r in rows], [r.home for r in rows]), spec.interval)
 
 
 def planned_rate(results: Sequence[EpisodeResult], spec: MetricSpec) -> Metric:
     """Return a rate over every planned episode; one that was not played to its end, or does not report it, counts 0."""
-    return rate(Sample.of([_played_value(r, spec.key) for r in results], [r.home for r in results]))
+    return rate(Sample.of([_played_value(r, spec) for r in results], [r.home for r in results]))
 
 
 def state_counts(results: Sequence[EpisodeResult]) -> Dict[str, int]:
@@ -85,8 +85,14 @@ def timings_table(results: Sequence[EpisodeResult]) -> Dict[str, Mapping[str, fl
     }
 
 
-def _played_value(result: EpisodeResult, key: str) -> float:
-    return float(result.metrics.get(key, 0.0)) if result.state in PLAYED else 0.0
+def _played_value(result: EpisodeResult, spec: MetricSpec) -> float:
+    return _value(result, spec) if result.state in PLAYED and spec.key in result.metrics else 0.0
+
+
+def _value(result: EpisodeResult, spec: MetricSpec) -> float:
+    """Return an episode's number; of a damaged one, which lies where none can, the nearest: its report is made too."""
+    low, high = spec.interval
+    return min(max(float(result.metrics[spec.key]), low), high)
 
 
 def _wilson_metric(success: Sample) -> Metric:

@@ -177,7 +177,7 @@ def _tier_fact(suite: Suite, name: str) -> TierFact:
         suite.hash(name),
         len(episodes),
         len({episode.home for episode in episodes}),
-        sum(episode.geodesic_m <= episode.radius_m for episode in episodes) / len(episodes),
+        sum(episode.payload["geodesic_m"] <= episode.payload["radius_m"] for episode in episodes) / len(episodes),
     )
 
 

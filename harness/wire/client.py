@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import Refusal, ServiceError
+from harness.contracts.errors import ServiceError
+from harness.contracts.field_limits import Few, Word
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
+    View,
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.channel import Connection, Deadlines, check_health, reading_reply
 from harness.wire.codec import mapper, queries
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
-from harness.wire.codec.observations import read_observations, read_reset_reply
+from harness.wire.codec.observations import read_first_observation, read_observations, read_rendered
 from harness.wire.codec.rollouts import RolloutReader, write_batch
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import (
@@ -37,20 +38,33 @@ from harness.wire.replies import (
     check_expected,
     check_observations,
     check_protocol,
+    check_rendered,
     check_rollout_poses,
     check_spec_digest,
     check_views,
     expected_of_batch,
 )
-from harness.wire.sdk import Environment
+from harness.wire.sdk import (
+    CAPABILITIES,
+    Environment,
+    Imagining,
+    Lookahead,
+    MotionErrors,
+    Navigation,
+    ObjectBoxes,
+    Rendering,
+    refuse,
+)
 
 __all__ = ["Deadlines", "EnvironmentClient", "WorldModelClient", "check_health"]
+
+_CAPABILITY, _CAPABILITIES = Word(tuple(CAPABILITIES)), Few(len(CAPABILITIES))
 
 Socket = Union[str, "os.PathLike[str]"]
 
 
-class EnvironmentClient(Environment):
-    """The environment behind ``socket``.
+class EnvironmentClient(Environment, Rendering, Imagining, MotionErrors, Lookahead, Navigation, ObjectBoxes):
+    """The environment behind ``socket``. It has every method; what the service has not declared is refused by name.
 
     ``expected`` is the spec that the run was planned with: another one raises SpecMismatch at the first call.
     """
@@ -62,6 +76,12 @@ class EnvironmentClient(Environment):
         self._deadlines = deadlines or Deadlines()
         self._expected = expected
         self._spec: Optional[EnvironmentSpec] = None
+        self._declared: Tuple[str, ...] = ()
+
+    def capabilities(self) -> Tuple[str, ...]:
+        """Return what the service has declared."""
+        self._known_spec()
+        return self._declared
 
     def describe(self) -> EnvironmentSpec:
         """Shake hands and return what the environment declares."""
@@ -73,27 +93,26 @@ class EnvironmentClient(Environment):
         check_protocol(reply.protocol_version, self._connection.name)
         with reading_reply(self._connection.name, "Describe"):
             spec: EnvironmentSpec = mapper.read(EnvironmentSpec, present(reply, "spec", "description"), "spec")
+            names = _CAPABILITIES.check(reply.capabilities, "capabilities")
+            declared = tuple(_CAPABILITY.check(name, "capabilities") for name in names)
         check_spec_digest(reply.spec_digest, spec, self._connection.name)
         if self._expected is not None:
             check_expected(spec, self._expected, self._connection.name)
-        self._spec = spec
+        self._spec, self._declared = spec, declared
         self._connection.name = f"environment {spec.name!r}"
         return spec
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
-        """Load the episode's scene and return the first observation and the goal views."""
-        rig = self._known_spec().rig
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
+        """Load the episode's scene and return the first observation."""
+        spec = self._known_spec()
         request = wiw_pb2.ResetRequest()
-        queries.write_reset(episode, seed, views, goal_views, request)
-        _check_cameras(self._known_spec(), [*views, *goal_views])
+        queries.write_reset(episode, seed, views, request)
+        _check_cameras(spec, views)
         data = self._call("Reset", request.SerializeToString(), self._deadlines.reset_s)
         with reading_reply(self._connection.name, "Reset"):
-            reply = read_reset_reply(data)
-            check_views(reply.observation.views, views, rig, "observation")
-            check_views(reply.goal_views, goal_views, rig, "goal_views")
-        return reply
+            observation = read_first_observation(data)
+            check_views(observation.views, views, spec.rig, "observation")
+        return observation
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         """Execute ``actions`` in order; return one observation after each."""
@@ -106,6 +125,18 @@ class EnvironmentClient(Environment):
             observations = read_observations(data)
             check_observations(observations, len(actions), views, spec.rig)
         return observations
+
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> List[Mapping[str, View]]:
+        """Return the views by camera name with the body at each pose of the present scene."""
+        spec = self._declaring("rendering")
+        request = wiw_pb2.RenderRequest()
+        queries.write_render(poses, views, request)
+        _check_cameras(spec, views)
+        data = self._call("Render", request.SerializeToString(), self._deadlines.step_s)
+        with reading_reply(self._connection.name, "Render"):
+            found = read_rendered(data)
+            check_rendered(found, len(poses), views, spec.rig)
+        return found
 
     def imagine(
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
@@ -128,32 +159,32 @@ class EnvironmentClient(Environment):
         self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
     ) -> Tuple[Tuple[Pose, ...], ...]:
         """Return where the body would be at the wanted frames of each candidate."""
-        poses: Tuple[Tuple[Pose, ...], ...] = self._query(queries.ROLLOUT_POSES, (candidates, frames))
+        poses: Tuple[Tuple[Pose, ...], ...] = self._query("lookahead", queries.ROLLOUT_POSES, (candidates, frames))
         with reading_reply(self._connection.name, "Query rollout_poses"):
             check_rollout_poses(poses, frames)
         return poses
 
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
         """Return the walkable distance in metres; infinity where there is no way."""
-        return float(self._query(queries.GEODESIC, (start, goal)))
+        return float(self._query("navigation", queries.GEODESIC, (start, goal)))
 
     def shortest_path(self, start: Vec3, goal: Vec3) -> ShortestPath:
         """Return a shortest walkable path."""
-        path: ShortestPath = self._query(queries.SHORTEST_PATH, (start, goal))
+        path: ShortestPath = self._query("navigation", queries.SHORTEST_PATH, (start, goal))
         return path
 
     def is_navigable(self, position: Vec3) -> bool:
         """Say whether the body can stand at ``position``."""
-        return bool(self._query(queries.NAVIGABLE, (position,)))
+        return bool(self._query("navigation", queries.NAVIGABLE, (position,)))
 
     def top_down_map(self) -> TopDownMap:
         """Return the walkable area of the current scene."""
-        area: TopDownMap = self._query(queries.TOP_DOWN_MAP, ())
+        area: TopDownMap = self._query("navigation", queries.TOP_DOWN_MAP, ())
         return area
 
     def object_boxes(self) -> Tuple[ObjectBox, ...]:
         """Return the boxes of the current scene's objects."""
-        boxes: Tuple[ObjectBox, ...] = self._query(queries.OBJECT_BOXES, ())
+        boxes: Tuple[ObjectBox, ...] = self._query("object_boxes", queries.OBJECT_BOXES, ())
         return boxes
 
     def close(self) -> None:
@@ -172,9 +203,7 @@ class EnvironmentClient(Environment):
         frames: Sequence[Sequence[int]],
         planted: Optional[queries.Planted],
     ) -> Iterator[Rollout]:
-        spec = self._known_spec()
-        if not spec.can_imagine:
-            raise Refusal(f"the environment {spec.name} cannot imagine.", "Use a world model instead of gtsim.")
+        spec = self._declaring("imagining" if planted is None else "motion_errors")
         seen_by = (spec.rig.camera(camera),)
         request = wiw_pb2.EnvironmentImagineRequest()
         queries.write_candidates(candidates, camera, frames, request)
@@ -189,11 +218,18 @@ class EnvironmentClient(Environment):
     def _known_spec(self) -> EnvironmentSpec:
         return self._spec if self._spec is not None else self.describe()
 
+    def _declaring(self, capability: str) -> EnvironmentSpec:
+        """Return the spec; Refusal where the service has not declared the capability."""
+        spec = self._known_spec()
+        if capability not in self._declared:
+            refuse(spec.name, capability)
+        return spec
+
     def _call(self, method: str, request: bytes, deadline_s: float) -> bytes:
         return self._connection.unary(method, request, deadline_s)
 
-    def _query(self, kind: str, arguments: Sequence[Any]) -> Any:
-        self._known_spec()
+    def _query(self, capability: str, kind: str, arguments: Sequence[Any]) -> Any:
+        self._declaring(capability)
         request = wiw_pb2.QueryRequest()
         queries.write_query(kind, arguments, request)
         data = self._call("Query", request.SerializeToString(), self._deadlines.query_s)

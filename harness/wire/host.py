@@ -38,11 +38,12 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from harness.contracts.errors import Refusal
+from harness.contracts.from_plain import from_plain
 from harness.contracts.kernel_folders import name_folder_of_service
-from harness.contracts.manifests import Checkpoint, ModelManifest
+from harness.contracts.manifests import ModelManifest
 from harness.contracts.storage import storage_error
 from harness.wire.foreign_calls import end_on_foreign_calls
 from harness.wire.memory import keep_freed_memory
@@ -82,43 +83,20 @@ class HostSpec:
     entry_point: str
     socket: str
     parent_pid: int
-    path: List[str] = field(default_factory=list)
-    options: Dict[str, Any] = field(default_factory=dict)
-    manifest: Dict[str, Any] = field(default_factory=dict)
-
-
-def _check_fields(file: Path, spec: HostSpec) -> None:
-    """Raise Refusal unless the fields have the types of `HostSpec`."""
-    texts = {"entry_point": spec.entry_point, "socket": spec.socket}
-    wrong = [f"{name} must be text" for name, value in texts.items() if not isinstance(value, str)]
-    if not isinstance(spec.path, list) or not all(isinstance(folder, str) for folder in spec.path):
-        wrong.append("path must be a list of folders")
-    for name, value in (("options", spec.options), ("manifest", spec.manifest)):
-        if not isinstance(value, dict):
-            wrong.append(f"{name} must be an object")
-    if wrong:
-        raise Refusal(f"{file}: {', '.join(wrong)}.", "See harness/wire/host.py for its fields.")
+    path: Tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_spec(file: Path) -> HostSpec:
     """Return the spec in a JSON file; raise Refusal if it is not one."""
     try:
-        spec = HostSpec(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        spec = from_plain(HostSpec, json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
         raise Refusal(f"{file} is no service spec: {error}.", "See harness/wire/host.py for its fields.") from error
-    _check_fields(file, spec)
     if spec.kind not in (ENVIRONMENT, WORLD_MODEL):
         raise Refusal(f"{file} names the kind {spec.kind!r}.", f"Use {ENVIRONMENT} or {WORLD_MODEL}.")
     return spec
-
-
-def manifest_from_plain(fields: Dict[str, Any]) -> ModelManifest:
-    """Return a manifest from its JSON form (`harness.contracts.digest.to_plain`)."""
-    values = dict(fields)
-    for name in ("checkpoint", "base_checkpoint"):
-        values[name] = Checkpoint(**values.get(name, {}))
-    values["needs"] = tuple(values.get("needs", ()))
-    return ModelManifest(**values)
 
 
 def load_class(entry_point: str, path: Sequence[str]) -> Any:
@@ -139,7 +117,7 @@ def construct(spec: HostSpec) -> Any:
         _name_kernel_folder(spec)
     kind = load_class(spec.entry_point, spec.path)
     if spec.kind == WORLD_MODEL:
-        return service_of(kind(manifest_from_plain(spec.manifest)))
+        return service_of(kind(from_plain(ModelManifest, dict(spec.manifest))))
     made = kind(**spec.options)
     service = service_of(made)
     made.prepare(tell)

@@ -30,6 +30,7 @@ REPLY_BYTES: Mapping[str, Mapping[str, int]] = {
         "Reset": MAX_MESSAGE_BYTES,
         "Step": MAX_MESSAGE_BYTES,
         "Imagine": MAX_PART_BYTES,
+        "Render": MAX_MESSAGE_BYTES,
         "Query": MAX_MESSAGE_BYTES,
         "Close": MAX_CONTROL_BYTES,
     },
@@ -46,6 +47,7 @@ MAX_ELEMENTS: Mapping[str, int] = {
     "bool": 64 * MIB,
 }
 
+MAX_POSES = 256
 MAX_VIEWS = 16
 MAX_BATCH = 256
 MAX_BOXES = 16384

@@ -81,6 +81,14 @@ def check_observations(
         check_views(observation.views, requests, rig, f"observations[{index}]")
 
 
+def check_rendered(found: Sequence[Mapping[str, View]], poses: int, requests: Sequence[ViewRequest], rig: Rig) -> None:
+    """Raise Refusal unless there are the views of every pose."""
+    if len(found) != poses:
+        raise Refusal(f"there are the views of {len(found)} poses instead of {poses}.", FIX_SENDER)
+    for index, views in enumerate(found):
+        check_views(views, requests, rig, f"render[{index}]")
+
+
 def check_rollout_poses(poses: Sequence[Sequence[Pose]], frames: Sequence[Sequence[int]]) -> None:
     """Raise Refusal unless there is one pose a wanted frame of every candidate."""
     counts, wanted = [len(rollout) for rollout in poses], [len(indices) for indices in frames]

@@ -1,13 +1,14 @@
-"""The two classes that environments and plugins implement. Nothing else is asked of their authors.
+"""The classes that environments and plugins implement. Nothing else is asked of their authors.
 
-A plugin is a folder with `plugin.toml` and a subclass of `WorldModel` with one method; an environment is a
-subclass of `Environment`. The server (`harness.wire.host`) does the talking: neither sees sockets or messages.
+A plugin is a folder with `plugin.toml` and a subclass of `WorldModel` with one method; an environment is a subclass of
+`Environment`, and of each capability that it has. The server (`harness.wire.host`) does the talking: neither sees
+sockets or messages.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Callable, Iterator, List, Sequence, Tuple
+from typing import Callable, Iterator, List, Mapping, NamedTuple, NoReturn, Sequence, Tuple, Type, TypeVar
 
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import Pose, Vec3
@@ -19,9 +20,9 @@ from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
+    View,
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout, RolloutRequest
@@ -53,8 +54,8 @@ class WorldModel(ABC):
 class Environment(ABC):
     """A simulator behind the wire: one process owns one simulator and plays one episode at a time.
 
-    Queries are for scoring, the oracle stop and the oracle reference alone; an agent never holds their client.
-    A pose that is not navigable raises NotNavigable.
+    This is what every environment does. What only some can do are capabilities, the classes below: an environment
+    derives from those that it has, and whoever needs one gets it with `require`.
     """
 
     def prepare(self, report: Callable[[str], None]) -> None:  # noqa: B027 - nothing need be done
@@ -65,17 +66,38 @@ class Environment(ABC):
 
     @abstractmethod
     def describe(self) -> EnvironmentSpec:
-        """Return cameras, actions and abilities. Called before the first reset; must be quick."""
+        """Return cameras and actions. Called before the first reset; must be quick."""
+
+    def capabilities(self) -> Tuple[str, ...]:
+        """Return the names of the capabilities, in the order of CAPABILITIES: those of the class."""
+        return tuple(name for name, known in CAPABILITIES.items() if isinstance(self, known.interface))
 
     @abstractmethod
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
-        """Load the episode's scene, put the body at its start, and render there and at the goal pose."""
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
+        """Load the episode's scene, put the body at its start, and return what is seen there."""
 
     @abstractmethod
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         """Execute ``actions`` in order; return one observation after each."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the simulator."""
+
+
+class Rendering(ABC):
+    """A capability: shows what would be seen elsewhere. For tasks and checks; an agent never holds it."""
+
+    @abstractmethod
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> List[Mapping[str, View]]:
+        """Return the views by camera name with the body at each pose of the present scene.
+
+        The present state is left as it was. NotNavigable where the body cannot stand at a pose.
+        """
+
+
+class Imagining(ABC):
+    """A capability: the simulator as the world model, since its state can be saved and restored whole."""
 
     @abstractmethod
     def imagine(
@@ -86,6 +108,11 @@ class Environment(ABC):
         ``frames[k]`` are the wanted frame indices of candidate k (ascending, in 0..len). Rollout ids count from 0.
         """
 
+
+class MotionErrors(ABC):
+    """A capability: imagines with errors of motion, which only who knows the obstacles can plant."""
+
+    @abstractmethod
     def imagine_wrongly(
         self,
         candidates: Sequence[Candidate],
@@ -94,26 +121,24 @@ class Environment(ABC):
         error: MotionError,
         seeds: Sequence[int],
     ) -> Iterator[Rollout]:
-        """Yield rollouts as `imagine` does, with ``error`` planted in the motion; Refusal if not offered.
+        """Yield rollouts as `Imagining.imagine` does, with ``error`` planted in the motion.
 
         ``seeds`` holds one uint64 a candidate: the same seed and frame draw the same displacement.
         """
-        raise Refusal(
-            f"the environment {self.describe().name} cannot plant errors of motion in what it imagines.",
-            "Play world models with planted errors in embedded homes.",
-        )
 
+
+class Lookahead(ABC):
+    """A capability: tells where candidates lead. For references and banks; an agent never holds it."""
+
+    @abstractmethod
     def rollout_poses(
         self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
     ) -> Tuple[Tuple[Pose, ...], ...]:
-        """Return where the body would be at the wanted frames of each candidate; Refusal if not offered.
+        """Return where the body would be at the wanted frames of each candidate."""
 
-        A query like the others: the oracle reference and the frozen states of decisions are made of it.
-        """
-        raise Refusal(
-            f"the environment {self.describe().name} does not say where candidates lead.",
-            "Play the reference oracle in embedded homes.",
-        )
+
+class Navigation(ABC):
+    """A capability: walkable distances and places. For scoring and references; an agent never holds it."""
 
     @abstractmethod
     def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
@@ -131,13 +156,53 @@ class Environment(ABC):
     def top_down_map(self) -> TopDownMap:
         """Return the walkable area of the current scene."""
 
-    def object_boxes(self) -> Tuple[ObjectBox, ...]:
-        """Return the boxes of the current scene's objects, none where it has no annotations; Refusal if not offered."""
-        raise Refusal(
-            f"the environment {self.describe().name} does not offer object boxes.",
-            "Use an environment that does: embedded or habitat.",
-        )
+
+class ObjectBoxes(ABC):
+    """A capability: boxes around the objects of a scene."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Free the simulator."""
+    def object_boxes(self) -> Tuple[ObjectBox, ...]:
+        """Return the boxes of the current scene's objects, none where it has no annotations."""
+
+
+class Capability(NamedTuple):
+    """A class to derive from, and what is said where an environment does not: its name goes before ``missing``."""
+
+    interface: type
+    missing: str
+    next_step: str
+
+
+CAPABILITIES: Mapping[str, Capability] = {
+    "rendering": Capability(
+        Rendering, "does not show what would be seen at another pose.", "Ask for views where the body is."
+    ),
+    "imagining": Capability(Imagining, "cannot imagine.", "Use a world model instead of gtsim."),
+    "motion_errors": Capability(
+        MotionErrors,
+        "cannot plant errors of motion in what it imagines.",
+        "Play world models with planted errors in an environment that can.",
+    ),
+    "lookahead": Capability(
+        Lookahead, "does not say where candidates lead.", "Play the reference oracle in an environment that does."
+    ),
+    "navigation": Capability(Navigation, "has no walkable area.", "Ask for distances in a navigation task."),
+    "object_boxes": Capability(ObjectBoxes, "does not offer object boxes.", "Use an environment that does."),
+}
+"""The capabilities by the names that a service declares at the handshake, and ``environment.toml`` before it."""
+
+Wanted = TypeVar("Wanted")
+
+
+def require(environment: Environment, interface: Type[Wanted]) -> Wanted:
+    """Return ``environment`` as one with a capability (its class); Refusal where it has not declared it."""
+    name = next(name for name, known in CAPABILITIES.items() if known.interface is interface)
+    if name not in environment.capabilities() or not isinstance(environment, interface):
+        refuse(environment.describe().name, name)
+    return environment
+
+
+def refuse(environment: str, capability: str) -> NoReturn:
+    """Raise the Refusal of a capability that the environment of this name does not have."""
+    known = CAPABILITIES[capability]
+    raise Refusal(f"the environment {environment} {known.missing}", known.next_step)

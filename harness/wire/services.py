@@ -19,14 +19,34 @@ from harness.contracts.observations import EnvironmentSpec, ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
 from harness.wire.codec import mapper, queries
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse
-from harness.wire.codec.observations import write_observations, write_reset_reply
+from harness.wire.codec.observations import write_first_observation, write_observations, write_rendered
 from harness.wire.codec.rollouts import read_batch, write_rollout
 from harness.wire.errors import MAX_ERROR_TEXT, from_user_code, log_traceback
 from harness.wire.generated import wiw_pb2
 from harness.wire.replies import check_protocol
-from harness.wire.sdk import Environment, WorldModel
+from harness.wire.sdk import (
+    Environment,
+    Imagining,
+    Lookahead,
+    MotionErrors,
+    Navigation,
+    ObjectBoxes,
+    Rendering,
+    WorldModel,
+    require,
+)
 
 _KEPT_BYTES = 1024
+
+_QUERIES: Mapping[str, Tuple[type, str]] = {
+    queries.GEODESIC: (Navigation, "geodesic_distance"),
+    queries.SHORTEST_PATH: (Navigation, "shortest_path"),
+    queries.NAVIGABLE: (Navigation, "is_navigable"),
+    queries.TOP_DOWN_MAP: (Navigation, "top_down_map"),
+    queries.OBJECT_BOXES: (ObjectBoxes, "object_boxes"),
+    queries.ROLLOUT_POSES: (Lookahead, "rollout_poses"),
+}
+"""The capability that answers each query, and its method."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,7 @@ class EnvironmentMethods:
             "Describe": self._describe,
             "Reset": self._reset,
             "Step": self._step,
+            "Render": self._render,
             "Query": self._query,
             "Close": self._close,
         }
@@ -75,13 +96,14 @@ class EnvironmentMethods:
         with _writing("describe"):
             reply = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
             mapper.write(EnvironmentSpec, spec, reply.spec, "spec")
+            reply.capabilities.extend(self._environment.capabilities())
         return _serialized(reply)
 
     def _reset(self, data: bytes) -> bytes:
-        episode, seed, views, goal_views = queries.read_reset(parse("ResetRequest", data))
-        answer = self._open().reset(episode, seed, views, goal_views)
+        episode, seed, views = queries.read_reset(parse("ResetRequest", data))
+        observation = self._open().reset(episode, seed, views)
         with _writing("reset"):
-            return write_reset_reply(answer).serialized()
+            return write_first_observation(observation).serialized()
 
     def _step(self, data: bytes) -> bytes:
         actions, views = _kept_step(data) if len(data) <= _KEPT_BYTES else queries.read_step(parse("StepRequest", data))
@@ -89,29 +111,27 @@ class EnvironmentMethods:
         with _writing("step"):
             return write_observations(observations).serialized()
 
+    def _render(self, data: bytes) -> bytes:
+        poses, views = queries.read_render(parse("RenderRequest", data))
+        found = require(self._open(), Rendering).render(poses, views)
+        with _writing("render"):
+            return write_rendered(found).serialized()
+
     def _imagine(self, data: bytes) -> Iterator[bytes]:
         message = parse("EnvironmentImagineRequest", data)
         candidates, camera, frames = queries.read_candidates(message)
         planted = queries.read_planted(message)
         if planted is None:
-            rollouts = self._open().imagine(candidates, camera, frames)
+            rollouts = require(self._open(), Imagining).imagine(candidates, camera, frames)
         else:
-            rollouts = self._open().imagine_wrongly(candidates, camera, frames, *planted)
+            rollouts = require(self._open(), MotionErrors).imagine_wrongly(candidates, camera, frames, *planted)
         for rollout in rollouts:
             yield from _parts(rollout)
 
     def _query(self, data: bytes) -> bytes:
         kind, arguments = queries.read_query(parse("QueryRequest", data))
-        environment = self._open()
-        ask: Mapping[str, Callable[..., Any]] = {
-            queries.GEODESIC: environment.geodesic_distance,
-            queries.SHORTEST_PATH: environment.shortest_path,
-            queries.NAVIGABLE: environment.is_navigable,
-            queries.TOP_DOWN_MAP: environment.top_down_map,
-            queries.OBJECT_BOXES: environment.object_boxes,
-            queries.ROLLOUT_POSES: environment.rollout_poses,
-        }
-        answer = ask[kind](*arguments)
+        interface, method = _QUERIES[kind]
+        answer = getattr(require(self._open(), interface), method)(*arguments)
         with _writing(kind):
             return queries.write_answer(kind, answer).serialized()
 

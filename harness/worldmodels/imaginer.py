@@ -13,10 +13,11 @@ from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.errors import EpisodeError, Refusal, RolloutError
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.motion_errors import NO_ERROR, MotionError
+from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, check_wanted
 from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
+from harness.wire.sdk import Environment, Imagining, MotionErrors, require
 from harness.worldmodels.conditioning import Conditioning, conditioning_of, pose_before
 from harness.worldmodels.folding import FoldedCandidate, FrameSource, PlannedRollout, SharedRollouts, fold, share
 from harness.worldmodels.panorama import front_crop, resize, resized_view, roll
@@ -82,23 +83,6 @@ class Imaginer(Protocol):
         ...
 
 
-class ImaginingEnvironment(Protocol):
-    """The part of an environment that `EnvironmentImaginer` needs."""
-
-    def imagine(
-        self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
-    ) -> Iterator[Rollout]: ...
-
-    def imagine_wrongly(
-        self,
-        candidates: Sequence[Candidate],
-        camera: str,
-        frames: Sequence[Sequence[int]],
-        error: MotionError,
-        seeds: Sequence[int],
-    ) -> Iterator[Rollout]: ...
-
-
 class ImaginingModel(Protocol):
     """The part of a world model's client that `PluginImaginer` needs."""
 
@@ -115,7 +99,7 @@ class EnvironmentImaginer:
     further_view = None
     context_max = 0
 
-    def __init__(self, environment: ImaginingEnvironment, name: str = "gtsim", errors: PlantedErrors = NOTHING) -> None:
+    def __init__(self, environment: Environment, name: str = "gtsim", errors: PlantedErrors = NOTHING) -> None:
         self._environment = environment
         self._name = name
         self._errors = errors
@@ -137,9 +121,10 @@ class EnvironmentImaginer:
         motion, image, answered = self._errors.motion, self._errors.image, self._errors.answers
         wanted = answered.asked(candidates, frames)
         if motion == NO_ERROR:
-            answers = self._environment.imagine(candidates, view.camera.name, wanted)
+            answers = require(self._environment, Imagining).imagine(candidates, view.camera.name, wanted)
         else:
-            answers = self._environment.imagine_wrongly(candidates, view.camera.name, wanted, motion, seeds)
+            wrong = require(self._environment, MotionErrors)
+            answers = wrong.imagine_wrongly(candidates, view.camera.name, wanted, motion, seeds)
         self.rollouts += len(candidates)
         by_id = _collect(self._name, answers, dict(enumerate(wanted)), view.camera)
         rollouts = answered.answered(candidates, frames, [by_id[index] for index in range(len(candidates))])

@@ -21,21 +21,28 @@ from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
     View,
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout, check_wanted
-from harness.wire.sdk import Environment
+from harness.wire.sdk import (
+    Environment,
+    Imagining,
+    Lookahead,
+    MotionErrors,
+    Navigation,
+    ObjectBoxes,
+    Rendering,
+)
 from images.embedded.cache import DEFAULT_MAX_BYTES, HomeCache
 from images.embedded.cameras import HEADINGS
 from images.embedded.homebytes import home_digest
 from images.embedded.homes import GENERATOR_VERSION
 from images.embedded.mesh import Home, HomeObject
 from images.embedded.motion import SPACE, Body, body_at
-from images.embedded.navigation import AGENT_RADIUS_M, Navigator
+from images.embedded.navigation import Navigator
 from images.embedded.renderer import Renderer
 from images.embedded.wrong_motion import WrongMotion
 
@@ -117,7 +124,7 @@ def _view_bytes(view: View) -> int:
     return sum(image.nbytes for image in (view.rgb, view.depth, view.ids) if image is not None)
 
 
-class EmbeddedEnvironment(Environment):
+class EmbeddedEnvironment(Environment, Rendering, Imagining, MotionErrors, Lookahead, Navigation, ObjectBoxes):
     """Plays episodes in procedural homes. Scenes are named by their home (``test-0007``)."""
 
     def __init__(
@@ -156,33 +163,27 @@ class EmbeddedEnvironment(Environment):
         compile_kernels(report)
 
     def describe(self) -> EnvironmentSpec:
-        """Return cameras, actions and abilities."""
+        """Return cameras and actions."""
         return EnvironmentSpec(
             name="embedded",
             simulator=f"embedded homes, generator {GENERATOR_VERSION}",
             rig=RIG,
             action_spaces=(SPACE,),
-            can_imagine=True,
-            restore_tolerance_m=0.0,
-            agent_radius_m=AGENT_RADIUS_M,
         )
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
-        """Load the home, put the body at the start, and render there and at the goal.
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
+        """Load the home, put the body at the start, and return what is seen there.
 
-        There is no noise, so ``seed`` changes nothing. Raises NotNavigable for a start or goal off the walkable area;
-        in a scene that was being played the present state is then kept, else no episode is being played.
+        There is no noise, so ``seed`` changes nothing. Raises NotNavigable for a start off the walkable area; in a
+        scene that was being played the present state is then kept, else no episode is being played.
         """
         scene = self._load_scene(episode.scene)
-        for role, pose in (("start", episode.start), ("goal", episode.goal)):
-            scene.navigator.check(pose.position, role, f"scene {episode.scene!r}")
-        body, goal = body_at(episode.start), body_at(episode.goal)
+        scene.navigator.check(episode.start.position, "start", f"scene {episode.scene!r}")
+        body = body_at(episode.start)
         if self._scene is not scene or self._views is None:
             self._views = SceneViews(scene)
         self._scene, self._body, self._collided = scene, body, False
-        return ResetReply(self._observe(views), self._render(goal, goal_views))
+        return self._observe(views)
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         """Execute ``actions``; return one observation after each. An unknown action moves nothing and is refused."""
@@ -191,6 +192,13 @@ class EmbeddedEnvironment(Environment):
             self._body, self._collided = body, collided
             observations.append(self._observe(views))
         return observations
+
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> List[Mapping[str, View]]:
+        """Return what is seen with the body at each pose; NotNavigable for one off the walkable area."""
+        scene = self._current_scene()
+        for pose in poses:
+            scene.navigator.check(pose.position, "pose", f"scene {scene.name!r}")
+        return [self._render(body_at(pose), views) for pose in poses]
 
     def imagine(
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]

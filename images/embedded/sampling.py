@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.contracts import seeds
 from harness.contracts.cameras import Camera, Pose, Vec3, yaw_to_quaternion
+from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError
 from harness.contracts.observations import View
@@ -155,8 +156,10 @@ def _episode(scene: Scene, constants: TierConstants, name: str, start: _Stand, g
         scene=scene.name,
         home=scene.name,
         start=Pose(start[0], yaw_to_quaternion(yaw)),
-        goal=Pose(goal[0], yaw_to_quaternion(goal[1] * HEADING_STEP_DEG)),
-        radius_m=constants.radius_m,
-        geodesic_m=scene.navigator.geodesic_distance(start[0], goal[0]),
         reference_actions=scene.navigator.reference_actions(start[0], yaw, goal[0], constants.radius_m),
+        payload={
+            "goal": to_plain(Pose(goal[0], yaw_to_quaternion(goal[1] * HEADING_STEP_DEG))),
+            "radius_m": constants.radius_m,
+            "geodesic_m": scene.navigator.geodesic_distance(start[0], goal[0]),
+        },
     )

@@ -13,14 +13,13 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Seque
 import numpy as np
 
 from harness.contracts.actions import Action, Candidate, Primitive
-from harness.contracts.cameras import Vec3
+from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
     View,
@@ -29,10 +28,10 @@ from harness.contracts.observations import (
 from harness.contracts.rollouts import Rollout, check_wanted
 from harness.contracts.scene_names import short_name
 from harness.contracts.walkable import ROOFS, SMALL, Walkable
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Imagining, Navigation, ObjectBoxes, Rendering
 from images.habitat.engine import Engine, EngineOptions
 from images.habitat.motion import Body, Steps
-from images.habitat.navigation import Navigation, area_of, roof_islands, small_islands
+from images.habitat.navigation import WalkableArea, area_of, roof_islands, small_islands
 from images.habitat.options import navmesh_settings, rig_from_plain
 from images.habitat.rigs import CHANNELS, IDS, sensors
 from images.habitat.scenes import DATASET_CONFIGS, SceneFiles, SceneFolder
@@ -41,7 +40,7 @@ from images.habitat.views import SceneViews
 _Known = Dict[Tuple[Body, Primitive], Tuple[Body, bool]]
 
 
-class HabitatEnvironment(Environment):
+class HabitatEnvironment(Environment, Rendering, Imagining, Navigation, ObjectBoxes):
     """Plays episodes in scenes that habitat-sim can open, embedded homes exported as GLB included."""
 
     def __init__(
@@ -87,40 +86,33 @@ class HabitatEnvironment(Environment):
         self._views = SceneViews(self._engine, self._steps, face_pixels, semantics)
         self._navmesh_digests = {short_name(name): digest for name, digest in (navmesh_digests or {}).items()}
         self._scene = ""
-        self._navigation: Optional[Navigation] = None
+        self._navigation: Optional[WalkableArea] = None
         self._walkable: Optional[Walkable] = None
         self._body = Body((0.0, 0.0, 0.0), 0)
         self._collided = False
 
     def describe(self) -> EnvironmentSpec:
-        """Return cameras, actions and abilities."""
+        """Return cameras and actions."""
         return EnvironmentSpec(
             name="habitat",
             simulator=self._engine.version,
             rig=self._rig,
             action_spaces=(self._steps.space,),
-            can_imagine=True,
-            restore_tolerance_m=0.0,
-            agent_radius_m=self._navmesh.agent_radius,
         )
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
-        """Load the scene, put the body at the start, and render there and at the goal.
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
+        """Load the scene, put the body at the start, and return what is seen there.
 
-        There is no noise, so ``seed`` changes nothing. Raises NotNavigable for a start or goal off the walkable area;
-        in a scene that was being played the present state is then kept, else no episode is being played.
+        There is no noise, so ``seed`` changes nothing. Raises NotNavigable for a start off the walkable area; in a
+        scene that was being played the present state is then kept, else no episode is being played.
         """
         navigation = self._opened(episode.scene)
-        for role, pose in (("start", episode.start), ("goal", episode.goal)):
-            navigation.check(pose.position, role, f"scene {episode.scene!r}")
-        body, goal = self._steps.body_at(episode.start), self._steps.body_at(episode.goal)
+        navigation.check(episode.start.position, "start", f"scene {episode.scene!r}")
+        body = self._steps.body_at(episode.start)
         self._scene, self._navigation = episode.scene, navigation
         self._body, self._collided = body, False
         assert self._walkable is not None
-        seen = replace(self._observe(views), info=self._walkable.to_info())
-        return ResetReply(seen, self._render(goal, goal_views))
+        return replace(self._observe(views), info=self._walkable.to_info())
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         """Execute ``actions``; return one observation after each. An unknown action moves nothing and is refused."""
@@ -129,6 +121,16 @@ class HabitatEnvironment(Environment):
             self._body, self._collided = body, collided
             observations.append(self._observe(views))
         return observations
+
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> List[Mapping[str, View]]:
+        """Return what is seen with the body at each pose; NotNavigable for one off the walkable area."""
+        navigation = self._playing()
+        for pose in poses:
+            navigation.check(pose.position, "pose", f"scene {self._scene!r}")
+        try:
+            return [self._render(self._steps.body_at(pose), views) for pose in poses]
+        finally:
+            self._engine.place(self._body)
 
     def imagine(
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
@@ -176,7 +178,7 @@ class HabitatEnvironment(Environment):
         self._views.forget()
         self._engine.close()
 
-    def _opened(self, name: str) -> Navigation:
+    def _opened(self, name: str) -> WalkableArea:
         """Return the walkable area of scene ``name``, opening it unless it is open."""
         if self._navigation is not None and self._scene == name:
             return self._navigation
@@ -189,7 +191,7 @@ class HabitatEnvironment(Environment):
         small = small_islands(pathfinder, self._least_island_m2)
         large = sorted(set(range(pathfinder.num_islands)) - small)
         roofs = roof_islands(pathfinder, self._engine.covered, large) if self._exclude_roofs else frozenset()
-        navigation = Navigation(pathfinder, self._engine.path, roofs | small)
+        navigation = WalkableArea(pathfinder, self._engine.path, roofs | small)
         left_out = {ROOFS: area_of(pathfinder, roofs), SMALL: area_of(pathfinder, small)}
         self._walkable = Walkable(self._navmesh_digest(files), navigation.area_m2, left_out)
         said = self._walkable.sentence(f"scene {name!r}")
@@ -235,7 +237,7 @@ class HabitatEnvironment(Environment):
         self._playing()
         return {r.camera: self._views.view(self._rig.camera(r.camera), body, r.depth, r.ids) for r in requests}
 
-    def _playing(self) -> Navigation:
+    def _playing(self) -> WalkableArea:
         if self._navigation is None:
             raise Refusal("no episode is being played.", "Call reset first.")
         return self._navigation

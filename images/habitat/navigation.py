@@ -38,7 +38,7 @@ _SLOPE_M = 1.0
 """How far a sloping island may be from the height of its nearest corner."""
 
 
-class Navigation:
+class WalkableArea:
     """Questions about the walkable area of one scene.
 
     ``pathfinder`` is the simulator's; ``find_path`` returns length and corners of a shortest way between two places on

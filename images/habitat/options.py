@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Rig
 from harness.contracts.errors import Refusal
+from harness.contracts.from_plain import from_plain
 
 COMPUTED = "computed"
 FROM_FILE = "file"
@@ -73,8 +74,8 @@ def rig_from_plain(cameras: Sequence[Mapping[str, Any]]) -> Rig:
     made: List[Camera] = []
     for index, values in enumerate(cameras):
         try:
-            camera = Camera(**values)
-        except TypeError as error:
+            camera = from_plain(Camera, values)
+        except ValueError as error:
             raise Refusal(f"camera {index} of the rig: {error}.", "Give the fields of Camera.") from error
         _check_camera(camera)
         made.append(camera)

@@ -14,10 +14,10 @@ import numpy as np
 from harness.contracts.cameras import Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import NotNavigable
-from harness.contracts.observations import ResetReply, ViewRequest
+from harness.contracts.observations import Observation, ViewRequest
 from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS, COLLECTION_RIG
 from images.habitat.environment import HabitatEnvironment
-from images.habitat.navigation import Navigation
+from images.habitat.navigation import WalkableArea
 from images.habitat.options import PUBLISHED_NAVMESH
 
 CAMERA_HEIGHT_M = 1.0
@@ -82,9 +82,7 @@ class HabitatCollectEnvironment(HabitatEnvironment):
         """Take the options of `HabitatEnvironment`; without ``navmesh``, the published walkable area."""
         super().__init__(rig=rig, navmesh=navmesh or PUBLISHED_NAVMESH, face_pixels=face_pixels, **options)
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         """Start an episode; one with the tag `ANYWHERE` starts at a random position that ``seed`` decides.
 
         Only the largest walkable part counts: beds and tables are walkable parts of their own.
@@ -101,11 +99,11 @@ class HabitatCollectEnvironment(HabitatEnvironment):
             else:
                 raise NotNavigable(f"none of {_DRAWS} random positions of scene {episode.scene!r} is walkable.")
             start = Pose((x, y, z), (1.0, 0.0, 0.0, 0.0))
-            episode = replace(episode, start=start, goal=start)
-        return super().reset(episode, seed, views, goal_views)
+            episode = replace(episode, start=start)
+        return super().reset(episode, seed, views)
 
 
-def _largest_island(pathfinder: Any, navigation: Navigation) -> int:
+def _largest_island(pathfinder: Any, navigation: WalkableArea) -> int:
     """Return the number of the largest part of the navmesh that counts as walkable."""
     islands = set(range(pathfinder.num_islands)) - navigation.left_out
     return max(sorted(islands), key=lambda island: float(pathfinder.island_area(island)))

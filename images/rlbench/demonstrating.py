@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from harness.contracts.actions import FOLLOW, Action, Primitive, demonstration_space
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError, Refusal
-from harness.contracts.observations import EnvironmentSpec, Observation, ResetReply, ViewRequest
+from harness.contracts.observations import EnvironmentSpec, Observation, ViewRequest
 from images.rlbench.demos import StoredStart
 from images.rlbench.environment import RLBenchEnvironment, drawn_seed
 from images.rlbench.simulator import ActionResult, Channels
@@ -40,16 +40,12 @@ class RLBenchDemonstrations(RLBenchEnvironment):
         """Return cameras and the one action, without starting the simulator."""
         return replace(super().describe(), action_spaces=(demonstration_space(),))
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         """Demonstrate in a scene that seed and episode draw; return its first observation.
 
         The info of that one also holds ``moments`` (how many observations there are), ``variation``, ``placements``
         and, as eight words of 32 bits, the digest of the scene's start. EpisodeError: it was not done in this scene.
         """
-        if goal_views:
-            raise Refusal("a demonstration has no goal view.", "Ask for views of the scene alone.")
         self._playing, self._seen = False, []
         task, variation = demonstrated_parts(episode.scene)
         self._wanted = self._channels(views)
@@ -63,7 +59,7 @@ class RLBenchDemonstrations(RLBenchEnvironment):
         self._seen, self._place, self._playing = seen, 0, True
         observation = self._shown(True)
         info = {**observation.info, "moments": float(len(seen)), **_start_numbers(task, start)}
-        return ResetReply(replace(observation, info=info), {})
+        return replace(observation, info=info)
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         """Return the next observation for each ``follow``; after the last one it is repeated, with ``executed`` 0.

@@ -12,24 +12,20 @@ from __future__ import annotations
 import hashlib
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NoReturn, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 import numpy as np
 
-from harness.contracts.actions import Action, Candidate
-from harness.contracts.cameras import PINHOLE, Camera, Rig, Vec3
+from harness.contracts.actions import Action
+from harness.contracts.cameras import PINHOLE, Camera, Rig
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, ServiceError, SpecMismatch
 from harness.contracts.observations import (
     EnvironmentSpec,
     Observation,
-    ResetReply,
-    ShortestPath,
-    TopDownMap,
     View,
     ViewRequest,
 )
-from harness.contracts.rollouts import Rollout
 from harness.wire.sdk import Environment
 from images.rlbench.actions import SPACES, from_xyzw, target_of
 from images.rlbench.demos import DEMO_FILE, read_start
@@ -79,20 +75,13 @@ class RLBenchEnvironment(Environment):
             simulator=f"CoppeliaSim 4.1.0, PyRep {_version('pyrep')}, RLBench {_version('rlbench')}",
             rig=self._rig,
             action_spaces=SPACES,
-            can_imagine=False,
-            restore_tolerance_m=0.0,
-            agent_radius_m=0.0,
         )
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
-        """Make the episode's scene: a stored demo's own, or one that the seed draws. There are no goal views.
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
+        """Make the episode's scene: a stored demo's own, or one that the seed draws.
 
         A stored scene is the same for every seed; what numpy draws afterwards depends on the seed and the episode.
         """
-        if goal_views:
-            raise Refusal("a manipulation task has no goal view.", "Ask for views of the scene alone.")
         self._playing = False
         task, variation, demo = scene_parts(episode.scene)
         drawn = drawn_seed(seed, episode.id)
@@ -111,7 +100,7 @@ class RLBenchEnvironment(Environment):
         self._result = _START
         self._check_cameras()
         self._playing = True
-        return ResetReply(self._observe(views, executed=True), {})
+        return self._observe(views, executed=True)
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         """Carry out ``actions``; return one observation after each.
@@ -128,28 +117,6 @@ class RLBenchEnvironment(Environment):
                 self._result = self._simulator.act(target)
             observations.append(self._observe(views, executed=not over and not self._result.blocked))
         return observations
-
-    def imagine(
-        self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
-    ) -> Iterator[Rollout]:
-        """Refuse: the simulator's state cannot be saved whole (see the module's docstring)."""
-        raise Refusal("RLBench cannot imagine: its state cannot be saved and restored whole.", "Use a world model.")
-
-    def geodesic_distance(self, start: Vec3, goal: Vec3) -> float:
-        """Refuse: there is no walkable area."""
-        _not_walkable()
-
-    def shortest_path(self, start: Vec3, goal: Vec3) -> ShortestPath:
-        """Refuse: there is no walkable area."""
-        _not_walkable()
-
-    def is_navigable(self, position: Vec3) -> bool:
-        """Refuse: there is no walkable area."""
-        _not_walkable()
-
-    def top_down_map(self) -> TopDownMap:
-        """Refuse: there is no walkable area."""
-        _not_walkable()
 
     def close(self) -> None:
         """Shut the simulator down."""
@@ -215,10 +182,6 @@ class RLBenchEnvironment(Environment):
     def _require_playing(self) -> None:
         if not self._playing:
             raise Refusal("no episode is being played.", "Call reset first.")
-
-
-def _not_walkable() -> NoReturn:
-    raise Refusal("RLBench has no walkable area.", "Ask for distances in a navigation task.")
 
 
 def drawn_seed(seed: int, episode: str) -> int:

@@ -32,10 +32,9 @@ from tasks.bank_files import (
     read_bank,
     state_data,
 )
-from tasks.ignav.task import parts_of
-from tasks.suite import PANORAMA, PERSPECTIVE, TASKS_FOLDER, Suite, Tier, load_suite
-
-TASK = "ignav"
+from tasks.ignav.task import TASK
+from tasks.registry import TASKS_FOLDER
+from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, load_suite
 
 
 @dataclass(frozen=True)
@@ -64,14 +63,14 @@ def states_of_home(job: HomeJob) -> HomeStates:
     from images.embedded.environment import EmbeddedEnvironment
 
     environment = EmbeddedEnvironment(job.cache, scene_digests=job.scene_digests)
-    parts = parts_of(job.tier, "")
+    parts = TASK.parts_of(job.tier, "")
     kept: List[StateData] = []
     images: Dict[str, bytes] = {}
     for episode in job.episodes:
-        for state in decision_states(environment, episode, parts, SEED, DECISIONS):
+        for state in decision_states(TASK.begin, environment, episode, parts, SEED, DECISIONS):
             data = state_data(state)
             kept.append(data)
-            for name, view in ((data.view, state.view), (data.goal, state.goal)):
+            for name, view in ((data.view, state.view), (data.goal, state.prompt)):
                 if name not in images:
                     images[name] = encoded(view.rgb)
     environment.close()
@@ -142,7 +141,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--root", type=Path, default=TASKS_FOLDER, help="folder that holds the tasks' suites")
     chosen = parser.parse_args(arguments)
     try:
-        suite = load_suite(chosen.suite, TASK, chosen.root)
+        suite = load_suite(chosen.suite, TASK.name, chosen.root)
         if suite.played_by.scenes != MADE:
             raise Refusal(f"no bank is made of {suite.name}: {suite.environment} plays it.", "Name an embedded suite.")
         out = chosen.out or bank_path(suite)

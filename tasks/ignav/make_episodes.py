@@ -19,7 +19,8 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError, Refusal, WiwError
 from harness.contracts.folders import cache_root
 from harness.runtimes.environments import MADE
-from tasks.suite import TASKS_FOLDER, Suite, Tier, load_suite
+from tasks.registry import TASKS_FOLDER
+from tasks.suite import Suite, Tier, load_suite
 from tasks.suite_files import read_homes, write_episodes, write_json
 
 TASK = "ignav"
@@ -58,16 +59,16 @@ def draw_home(job: HomeJob) -> HomeEpisodes:
     from images.embedded.homes.splits import home_name
     from images.embedded.sampling import TierConstants, sample_episodes
 
-    name = home_name(f"{job.tier.homes}{job.split}", job.index)
+    name = home_name(f"{job.tier.constants.homes}{job.split}", job.index)
     home = EmbeddedEnvironment(job.cache).load_home(name)
     constants = TierConstants(
         task=TASK,
         tier=job.tier.name,
         split=job.split,
-        geodesic_low_m=job.tier.geodesic_m[0],
-        geodesic_high_m=job.tier.geodesic_m[1],
-        radius_m=job.tier.radius_m,
-        least_detour=job.tier.least_detour,
+        geodesic_low_m=job.tier.constants.geodesic_m[0],
+        geodesic_high_m=job.tier.constants.geodesic_m[1],
+        radius_m=job.tier.constants.radius_m,
+        least_detour=job.tier.constants.least_detour,
         prefix=job.prefix,
         goal_camera=job.tier.loop.goal_camera,
     )
@@ -129,7 +130,7 @@ def acceptance(homes: Sequence[HomeEpisodes]) -> Dict[str, Dict[str, float]]:
 def make_tier(suite: Suite, tier: Tier, workers: int, cache: str) -> Dict[str, object]:
     """Write the episodes of all splits, the scene digests and the statistics; return the statistics."""
     prefix = "" if tier.name == suite.default_tier else f"{tier.name}-"
-    digests = dict(read_homes(suite.folder / "homes.json", suite.name)) if _has_homes(suite) else {}
+    digests = dict(read_homes(suite.folder / "homes.json", TASK, suite.name)) if _has_homes(suite) else {}
     statistics: Dict[str, object] = {}
     for split in sorted(tier.splits):
         kept, left_out = make_split(tier, split, workers, cache, prefix)
@@ -141,7 +142,7 @@ def make_tier(suite: Suite, tier: Tier, workers: int, cache: str) -> Dict[str, o
             "episodes": len(episodes),
             "homes left out": {home.scene: home.reason for home in left_out},
             "draws": acceptance(kept),
-            "mean geodesic_m": sum(e.geodesic_m for e in episodes) / len(episodes),
+            "mean geodesic_m": sum(e.payload["geodesic_m"] for e in episodes) / len(episodes),
             "mean reference_actions": sum(e.reference_actions for e in episodes) / len(episodes),
         }
     write_json(suite.folder / "homes.json", digests)

@@ -16,6 +16,8 @@ from harness.contracts.metrics import HIGHER, LOWER, NOT_NEGATIVE, OVER_PLANNED,
 from harness.contracts.results import StepRecord
 from harness.contracts.trajectories import Trajectory
 from harness.planning import common_metrics
+from tasks.ignav.episodes import ImageGoal
+from tasks.task import payload_of
 
 SLACK_M = 0.05
 """How much shorter than the straight line a walkable distance may be: some simulators put its ends onto their mesh."""
@@ -46,27 +48,23 @@ METRICS = (
 """What image-goal navigation measures beside success and what every task has (`harness.planning.common_metrics`)."""
 
 
-def is_solved(episode: Episode, final_distance_m: float) -> bool:
-    """Say whether an episode that ended at this walkable distance from its goal (metres) is solved."""
-    return final_distance_m <= episode.radius_m
-
-
 def measure(episode: Episode, trajectory: Trajectory) -> Dict[str, float]:
     """Return the metrics of a played episode by name.
 
     SPL = S * L* / max(L, L*) (Anderson et al. 2018): ``spl`` counts actions, as the published results do, and
     ``spl_m`` metres. ``reached`` is 1 when some decision end lay within the radius, wherever the agent ended.
     """
+    goal = payload_of(ImageGoal, episode)
     success = float(trajectory.solved)
     steps = _steps(trajectory)
     path_m = _path_length([trajectory.start, *(step.pose for step in steps)])
     return {
         "success": success,
         "spl": success * episode.reference_actions / max(len(steps), episode.reference_actions),
-        "spl_m": success * episode.geodesic_m / max(path_m, episode.geodesic_m),
+        "spl_m": success * goal.geodesic_m / max(path_m, goal.geodesic_m),
         "path_m": path_m,
         "final_distance_m": trajectory.final_distance_m,
-        "reached": float(min(distances_m(trajectory)) <= episode.radius_m),
+        "reached": float(min(distances_m(trajectory)) <= goal.radius_m),
         **common_metrics.measure(trajectory),
     }
 
@@ -83,13 +81,14 @@ def judge(episode: Episode, trajectory: Trajectory) -> Judgement:
 
 def _contradictions(episode: Episode, trajectory: Trajectory) -> List[str]:
     found = []
-    final_m, radius_m = trajectory.final_distance_m, episode.radius_m
-    if trajectory.solved != is_solved(episode, final_m):
+    goal = payload_of(ImageGoal, episode)
+    final_m, radius_m = trajectory.final_distance_m, goal.radius_m
+    if trajectory.solved != (final_m <= radius_m):
         found.append(
             f"it counts as {'' if trajectory.solved else 'not '}solved {final_m:g} m away (radius {radius_m:g})"
         )
     for pose, distance_m in zip(_decision_poses(trajectory), distances_m(trajectory)):
-        (x, _, z), (goal_x, _, goal_z) = pose.position, episode.goal.position
+        (x, _, z), (goal_x, _, goal_z) = pose.position, goal.goal.position
         straight_m = math.hypot(x - goal_x, z - goal_z)
         if distance_m < straight_m - SLACK_M:
             found.append(f"it claims {distance_m:g} m to the goal where the straight line is {straight_m:g} m")

@@ -11,13 +11,16 @@ from dataclasses import replace
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from harness.contracts.cameras import Pose, Quaternion
+from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.walkable import Walkable, read_walkable
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Navigation, require
+from tasks.ignav.episodes import ImageGoal
 from tasks.official.files import OfficialFile
 from tasks.official.records import UNIT_TOLERANCE, IGNavItem
 from tasks.official.scenes import HM3D_VAL
+from tasks.task import payload_of
 
 TASK = "ignav"
 _DIGITS = 6
@@ -62,18 +65,20 @@ def measure_distances(
     Raises Refusal where there is no way: such an episode cannot be solved here, and the scene or its navigation mesh
     is another than the published one. ``grounds`` is filled with what the environment tells of each scene.
     """
+    navigation = require(environment, Navigation)
     for episode in episodes:
-        walkable = read_walkable(environment.reset(episode, 0, [], []).observation.info)
+        walkable = read_walkable(environment.reset(episode, 0, []).info)
         if walkable is not None and grounds is not None:
             grounds[episode.scene] = walkable
-        distance = environment.geodesic_distance(episode.start.position, episode.goal.position)
+        goal = payload_of(ImageGoal, episode)
+        distance = navigation.geodesic_distance(episode.start.position, goal.goal.position)
         if not math.isfinite(distance) or distance <= 0.0:
             raise Refusal(
                 f"episode {episode.id}: the walkable distance from start to goal is {distance} m in scene "
                 f"{episode.scene}.",
                 "Check the scene's version and its navigation mesh.",
             )
-        yield replace(episode, geodesic_m=round(distance, _DIGITS))
+        yield replace(episode, payload=to_plain(replace(goal, geodesic_m=round(distance, _DIGITS))))
 
 
 def _episode(official: OfficialFile[IGNavItem], number: int, item: IGNavItem, tier: str, split: str) -> Episode:
@@ -92,10 +97,14 @@ def _episode(official: OfficialFile[IGNavItem], number: int, item: IGNavItem, ti
         scene=f"{HM3D_VAL}/{item.scene_relpath}",
         home=building,
         start=Pose(item.start_position, _upright(item.start_rotation, f"{where}: field start_rotation")),
-        goal=Pose(item.goal_position, _upright(item.goal_rotation, f"{where}: field goal_rotation")),
-        radius_m=item.goal_radius,
-        geodesic_m=round(max(math.dist(item.start_position, item.goal_position), 10.0**-_DIGITS), _DIGITS),
         reference_actions=item.step_to_goal,
+        payload=to_plain(
+            ImageGoal(
+                goal=Pose(item.goal_position, _upright(item.goal_rotation, f"{where}: field goal_rotation")),
+                radius_m=item.goal_radius,
+                geodesic_m=round(max(math.dist(item.start_position, item.goal_position), 10.0**-_DIGITS), _DIGITS),
+            )
+        ),
         tags=(f"datum:{item.datum_id}",),
     )
 

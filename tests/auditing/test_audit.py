@@ -62,8 +62,8 @@ def forge_success(folder: RunFolder) -> None:
         trajectory = value["trajectory"]
         trajectory["solved"], trajectory["final_distance_m"] = True, 0.1
         value["result"]["state"] = "ok"
+        from harness.contracts.from_plain import from_plain
         from harness.contracts.trajectories import Trajectory
-        from harness.records.from_plain import from_plain
         from tasks.ignav.outcome import measure
 
         walked = from_plain(Trajectory, trajectory)

@@ -12,11 +12,11 @@ from harness.banking.measures import measures
 from harness.banking.plan import plan_measurement, state_episodes
 from harness.banking.states import frozen_state
 from harness.contracts.errors import SpecMismatch
-from harness.planning import registry
 from harness.planning.bank_states import choose
 from harness.planning.config import PartConfig
 from harness.runtimes.service import ServiceSpec
 from tasks.bank_files import read_bank
+from tasks.ignav.parts import PARTS
 from tests.banking.toy_bank import parts_of, toy_states, toy_suite, write_toy_bank
 from tests.planning.toy import CopyImaginer
 from tests.running import fake
@@ -30,9 +30,9 @@ def test_a_state_comes_back_whole_and_gives_the_same_choice(tmp_path: Path) -> N
     parts = parts_of(suite.tier("easy"))
     for kept, state in zip(bank.states, toy_states(suite), strict=True):
         found = frozen_state(bank, kept, parts, suite)
-        assert np.array_equal(found.view.rgb, state.view.rgb) and np.array_equal(found.goal.rgb, state.goal.rgb)
-        assert (found.view.camera, found.goal.camera) == (state.view.camera, state.goal.camera)
-        plain = replace(found, view=state.view, goal=state.goal)
+        assert np.array_equal(found.view.rgb, state.view.rgb) and np.array_equal(found.prompt.rgb, state.prompt.rgb)
+        assert (found.view.camera, found.prompt.camera) == (state.view.camera, state.prompt.camera)
+        plain = replace(found, view=state.view, prompt=state.prompt)
         assert all(getattr(plain, name) == getattr(state, name) for name in vars(state))
         ours, theirs = choose(found, parts, CopyImaginer(), 0), choose(state, parts, CopyImaginer(), 0)
         assert (ours.index, ours.scores) == (theirs.index, theirs.scores)
@@ -44,7 +44,7 @@ def test_other_candidates_are_refused(tmp_path: Path) -> None:
     bank = read_bank(suite, suite.tier("easy"), write_toy_bank(suite))
     parts = parts_of(suite.tier("easy"))
     other = PartConfig("heading-fan", {"headings": 16, "prefixes": [2, 5, 8]})
-    wrong = replace(parts, proposer=registry.make_proposer(other, suite.action_space))
+    wrong = replace(parts, proposer=PARTS.make_proposer(other, suite.action_space))
     with pytest.raises(SpecMismatch, match=r"offers 48 ends .* bank holds 24"):
         frozen_state(bank, bank.states[0], wrong, suite)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from harness.contracts.cameras import Rig
 from harness.contracts.digest import digest
-from harness.planning import registry
-from harness.planning.agent import Parts
 from harness.planning.bank_states import DecisionState, decision_states
+from harness.planning.parts import Parts
 from tasks.bank_files import DECISIONS, SEED, SPLIT, bank_bytes, bank_path, encoded, state_data
+from tasks.ignav.parts import PARTS
+from tasks.ignav.task import TASK
 from tasks.suite import Split, Suite, Tier, load_suite
 from tasks.suite_files import write_episodes, write_json
 from tests.planning.test_loop import toy_tier
@@ -34,13 +35,7 @@ def toy_suite(folder: Path) -> Suite:
 
 def parts_of(tier: Tier) -> Parts:
     """Return the parts of a tier's own loop."""
-    loop = tier.loop
-    return Parts(
-        loop,
-        registry.make_proposer(loop.proposer, tier.action_space),
-        registry.make_score(loop.score),
-        registry.make_reviser(loop.reviser),
-    )
+    return PARTS.make(tier.loop, tier.action_space)
 
 
 def toy_states(suite: Suite) -> list[DecisionState]:
@@ -49,7 +44,7 @@ def toy_states(suite: Suite) -> list[DecisionState]:
     return [
         state
         for episode in suite.episodes("easy", SPLIT)
-        for state in decision_states(environment, episode, parts, SEED, DECISIONS)
+        for state in decision_states(TASK.begin, environment, episode, parts, SEED, DECISIONS)
     ]
 
 
@@ -58,7 +53,7 @@ def toy_bytes(suite: Suite, states: Sequence[DecisionState]) -> bytes:
     kept = [state_data(state) for state in states]
     images = {}
     for data, state in zip(kept, states, strict=True):
-        images[data.view], images[data.goal] = encoded(state.view.rgb), encoded(state.goal.rgb)
+        images[data.view], images[data.goal] = encoded(state.view.rgb), encoded(state.prompt.rgb)
     return bank_bytes(suite, {"easy": kept}, images)
 
 

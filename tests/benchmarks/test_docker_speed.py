@@ -115,7 +115,7 @@ def test_a_step(benchmark: Any, plans: dict[str, RunPlan], players: dict[str, Su
             clients[runtime] = EnvironmentClient(service.socket, Deadlines())
             stack.callback(clients[runtime].close)
             clients[runtime].describe()
-            clients[runtime].reset(plan.identity.episodes[0], 0, [ViewRequest("pano")], [])
+            clients[runtime].reset(plan.identity.episodes[0], 0, [ViewRequest("pano")])
 
         def once(runtime: str, number: int) -> None:
             clients[runtime].step([WALK[number % len(WALK)]], [ViewRequest("pano")])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.contracts.observations import View
-from harness.planning.scores.learnt import GoalComparer
-from harness.planning.scores.learnt_network import network_from
-from tests.planning.learnt_weights import FRONT, PANO, picture, random_tensors
+from tasks.ignav.scores.learnt import GoalComparer
+from tasks.ignav.scores.learnt_network import network_from
+from tests.tasks.ignav.learnt_weights import FRONT, PANO, picture, random_tensors
 
 
 def test_learnt_score_of_one_panorama(benchmark: Any) -> None:

@@ -53,7 +53,7 @@ def test_step_and_front_view(benchmark: Any, scene: Scene, monkeypatch: pytest.M
     environment = environment_module.EmbeddedEnvironment(str(cache_root()))
     episodes = load_suite("embedded-v1").episodes("easy", "validation")
     episode = next(episode for episode in episodes if episode.scene == scene.name)
-    environment.reset(episode, 0, [], [])
+    environment.reset(episode, 0, [])
     environment._views = environment_module.SceneViews(scene, most_bytes=0)
     moves = cycle([Primitive(name, size) for name, size in ((FORWARD, 0.2), (TURN_LEFT, 22.5), (FORWARD, 0.2))])
     wanted = [ViewRequest("front", depth=True, ids=True)]

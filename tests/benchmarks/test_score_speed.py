@@ -6,8 +6,8 @@ from typing import Any
 
 from harness.contracts.cameras import Camera
 from harness.contracts.observations import View
-from harness.planning.scores.classical import Classical
-from tests.planning.test_scores import blocks, goal_of
+from tasks.ignav.scores.classical import Classical
+from tests.tasks.ignav.test_scores import blocks, goal_of
 
 
 def test_classical_score_of_one_panorama(benchmark: Any) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from harness.contracts.episodes import Episode
-from harness.contracts.observations import ResetReply, ViewRequest
+from harness.contracts.observations import Observation, ViewRequest
+from tests.image_goals import changed, goal_of
 from tests.images.embedded.tiny_environment import tiny_episode
 from tests.running.planted import PlantedEnvironment
 
@@ -14,9 +14,7 @@ from tests.running.planted import PlantedEnvironment
 class SmallEnvironment(PlantedEnvironment):
     """Starts every episode where the tiny home is walkable."""
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         """Reset at the tiny home's own start and goal."""
         own = tiny_episode()
-        return super().reset(replace(episode, start=own.start, goal=own.goal), seed, views, goal_views)
+        return super().reset(changed(episode, start=own.start, goal=goal_of(own).goal), seed, views)

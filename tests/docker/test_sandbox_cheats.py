@@ -35,6 +35,7 @@ from harness.worldmodels.plugin_images import choose_model
 from tasks.suite import load_suite
 from tests.docker import probe_image, small_image
 from tests.docker.conftest import MIB
+from tests.image_goals import goal_of
 
 pytest.importorskip("numba")
 
@@ -126,8 +127,8 @@ def seeds_of(plan: RunPlan, chosen: dict[EpisodeKey, str]) -> dict[int, str]:
     environment = EmbeddedEnvironment(str(cache_root()))
     seeds = {}
     for key, kind in chosen.items():
-        reply = environment.reset(plan.identity.episode(key.episode), key.seed, [ViewRequest(camera)], [])
-        view = array_digest(reply.observation.views[camera].rgb)
+        first = environment.reset(plan.identity.episode(key.episode), key.seed, [ViewRequest(camera)])
+        view = array_digest(first.views[camera].rgb)
         seeds.update({request_seed(key.seed, view, 0, candidate): kind for candidate in range(CANDIDATES)})
     environment.close()
     return seeds
@@ -185,7 +186,10 @@ def test_nothing_of_the_goal_or_the_episode_is_in_a_plugins_container(honest: Ru
     known = json.loads(line.removeprefix("KNOWN "))
     assert known["requests"] and {Path(name).name for name in known["files"]} == {"spec.json", "lease"}
     episode = honest.identity.episodes[0]
-    numbers = [f"{value:.4f}" for value in (*episode.goal.position, *episode.start.position, episode.geodesic_m)]
+    numbers = [
+        f"{value:.4f}"
+        for value in (*goal_of(episode).goal.position, *episode.start.position, goal_of(episode).geodesic_m)
+    ]
     secrets = {episode.id, episode.home, episode.scene, str(honest.path), os.environ["WIW_CACHE"]}
     secrets |= {number for number in numbers if not number.endswith("000")}
     record = (honest.path / "run.json").read_text() + str(honest.path) + os.environ["WIW_CACHE"]

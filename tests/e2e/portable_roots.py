@@ -38,7 +38,7 @@ def play_one(cache: Path) -> dict[str, str]:
     from images.embedded.cache import home_digest
     from images.embedded.environment import EmbeddedEnvironment, make_scene
     from images.embedded.sampling import TierConstants, sample_episodes
-    from tasks.ignav.task import play_episode
+    from tasks.ignav.task import TASK
     from tasks.suite import load_suite
 
     suite = load_suite("embedded-v1", "ignav")
@@ -46,7 +46,8 @@ def play_one(cache: Path) -> dict[str, str]:
     tier = replace(tier, loop=replace(tier.loop, decisions=DECISIONS))
     environment = EmbeddedEnvironment(str(cache))
     home = environment.load_home(HOME)
-    constants = TierConstants("ignav", "easy", "validation", *tier.geodesic_m, tier.radius_m)
+    low_m, high_m = tier.constants.geodesic_m
+    constants = TierConstants("ignav", "easy", "validation", low_m, high_m, tier.constants.radius_m)
     episode = sample_episodes(make_scene(HOME, home), constants, 1)[0][0]
     digests = {"home": home_digest(home), "episode": episode.digest()}
     entry = load_catalog().find("warp")
@@ -55,7 +56,7 @@ def play_one(cache: Path) -> dict[str, str]:
         "warp": PluginImaginer(warp_model(entry), entry.manifest, suite.action_space),
     }
     for name, imaginer in imaginers.items():
-        played = play_episode(environment, imaginer, episode, tier, 0, name, "self")
+        played = TASK.play_episode(environment, imaginer, episode, tier, 0, name, "self")
         digests[name] = played.trajectory.digest()
     return digests
 

@@ -24,10 +24,9 @@ from harness.contracts.observations import ViewRequest
 from harness.runtimes.process import start_process
 from harness.runtimes.service import ENVIRONMENT, ServiceLimits, ServiceSpec
 from harness.wire.client import EnvironmentClient
-from harness.wire.sdk import Environment
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.images.embedded.tiny_home import tiny_home
-from tests.images.environment_contract import GO, EnvironmentContract, same_view
+from tests.images.environment_contract import GO, EnvironmentContract, World, same_view
 from tests.images.habitat.scene_files import ROOM, habitat_options, write_hut, write_room, write_scene
 
 HERE = sys.executable if importlib.util.find_spec("habitat_sim") else ""
@@ -47,7 +46,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestEmbedded(EnvironmentContract):
     @pytest.fixture
-    def environment(self) -> Iterator[Environment]:
+    def environment(self) -> Iterator[World]:
         environment = TinyEnvironment()
         yield environment
         environment.close()
@@ -77,7 +76,7 @@ def habitat(scenes: Path) -> Iterator[EnvironmentClient]:
 @pytest.mark.skipif(not HABITAT_PYTHON, reason="WIW_HABITAT_PYTHON names no interpreter with habitat_sim")
 class TestHabitatAsAService(EnvironmentContract):
     @pytest.fixture
-    def environment(self, habitat: EnvironmentClient) -> Environment:
+    def environment(self, habitat: EnvironmentClient) -> World:
         return habitat
 
     @pytest.fixture
@@ -85,28 +84,28 @@ class TestHabitatAsAService(EnvironmentContract):
         return tiny_episode()
 
     @pytest.fixture
-    def fresh(self, scenes: Path) -> Iterator[Environment]:
+    def fresh(self, scenes: Path) -> Iterator[World]:
         with habitat_service(scenes, scenes / "fresh.log") as client:
             yield client
 
     def test_a_scene_that_is_missing_is_named_and_the_next_episode_plays(
-        self, environment: Environment, episode: Episode
+        self, environment: World, episode: Episode
     ) -> None:
         with pytest.raises(Refusal, match=r"scene 'elsewhere' is not at .*elsewhere\.glb"):
-            environment.reset(tiny_episode(scene="elsewhere"), 0, [], [])
-        environment.reset(episode, 0, [], [])
+            environment.reset(tiny_episode(scene="elsewhere"), 0, [])
+        environment.reset(episode, 0, [])
         assert len(environment.step([GO], [])) == 1
 
     def test_nobody_stands_on_a_roof(self, habitat: EnvironmentClient, scenes: Path) -> None:
         on_the_roof = (3.0, 3.2, 3.0)
-        habitat.reset(hut_episode((3.0, 0.0, 3.0)), 0, [], [])
+        habitat.reset(hut_episode((3.0, 0.0, 3.0)), 0, [])
         assert habitat.is_navigable((4.0, 0.0, 4.0)) and not habitat.is_navigable(on_the_roof)
         with pytest.raises(NotNavigable, match="the start"):
-            habitat.reset(hut_episode(on_the_roof), 0, [], [])
+            habitat.reset(hut_episode(on_the_roof), 0, [])
 
     def test_without_the_rule_a_body_would_stand_on_it(self, scenes: Path) -> None:
         with habitat_service(scenes, scenes / "roof.log", exclude_roofs=False) as client:
-            client.reset(hut_episode((3.0, 3.2, 3.0)), 0, [], [])
+            client.reset(hut_episode((3.0, 3.2, 3.0)), 0, [])
             assert client.is_navigable((3.0, 3.2, 3.0))
 
     def test_a_data_set_s_configuration_says_where_up_is(self, scenes: Path) -> None:
@@ -119,8 +118,8 @@ class TestHabitatAsAService(EnvironmentContract):
         configs = {"homes": "homes/homes.scene_dataset_config.json"}
         request = [ViewRequest("front", depth=True)]
         with habitat_service(scenes, scenes / "homes.log", dataset_configs=configs) as client:
-            bare = client.reset(tiny_episode(scene="tiny"), 0, request, []).observation.views["front"]
-            listed = client.reset(tiny_episode(scene="homes/tiny"), 0, request, []).observation.views["front"]
+            bare = client.reset(tiny_episode(scene="tiny"), 0, request).views["front"]
+            listed = client.reset(tiny_episode(scene="homes/tiny"), 0, request).views["front"]
         assert same_view(bare, listed)
 
     def test_ids_are_those_of_the_annotations(self, scenes: Path) -> None:
@@ -128,7 +127,7 @@ class TestHabitatAsAService(EnvironmentContract):
         request = [ViewRequest("front", ids=True), ViewRequest("pano", ids=True)]
         start = tiny_episode(start=(3.0, 0.0, 4.5), start_yaw_deg=0.0, goal=(1.0, 0.0, 1.0), scene="room")
         with habitat_service(scenes, scenes / "ids.log", semantics=True) as client:
-            views = client.reset(start, 0, request, []).observation.views
+            views = client.reset(start, 0, request).views
         front, pano = views["front"].ids, views["pano"].ids
         assert front is not None and pano is not None
         number = {name: index for index, name in enumerate(ROOM, start=1)}
@@ -141,7 +140,7 @@ class TestHabitatAsAService(EnvironmentContract):
     def test_boxes_are_those_of_the_annotated_objects(self, scenes: Path) -> None:
         episode = tiny_episode(start=(1.0, 0.0, 3.0), goal=(1.0, 0.0, 1.0), scene="room")
         with habitat_service(scenes, scenes / "boxes.log", semantics=True) as client:
-            client.reset(episode, 0, [], [])
+            client.reset(episode, 0, [])
             boxes = {box.category: box for box in client.object_boxes()}
         assert {name: box.id for name, box in boxes.items()} == {"floor": 1, "crate": 2, "post": 3}
         for name, (size, centre, _) in ROOM.items():

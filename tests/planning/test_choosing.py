@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, navigation_space
-from harness.planning.memory import remaining_ends
-from harness.planning.odometry import Odometry
-from harness.planning.proposers.heading_fan import HeadingFan
 from harness.planning.revisers import STAY, Similarity, Stay, Uniform
 from harness.planning.seeding import EpisodeSeeds
+from tasks.navigation.memory import VisitedPlaces
+from tasks.navigation.odometry import Odometry
+from tasks.navigation.proposers.heading_fan import HeadingFan
 
 SPACE = navigation_space()
 STEP = {p.name: p for p in SPACE.primitives}
@@ -39,23 +39,26 @@ def test_odometry_axes_follow_the_contract() -> None:
 
 
 def test_ends_near_an_earlier_decision_point_are_left_out() -> None:
-    here = Odometry().advance((STEP[FORWARD],) * 5)
-    kept = remaining_ends(FAN, here, [Odometry(), here], 0.3)
+    executed = [(STEP[FORWARD],) * 5]
+    here = Odometry().advance(executed[0])
+    kept = VisitedPlaces(0.3)(FAN, executed)
     dropped = [end for end in FAN.ends if end not in kept]
     assert dropped == [end for end in FAN.ends if here.advance(FAN.actions(end)).distance(Odometry()) < 0.3]
     assert len(dropped) == 1 and dropped[0].candidate == 4
 
 
 def test_an_end_at_exactly_the_radius_is_kept() -> None:
-    first = FAN.ends[0]
-    point = Odometry().advance(FAN.actions(first)).advance((STEP[FORWARD],) * 2)
-    assert first in remaining_ends(FAN, Odometry(), [point], 0.4)
-    assert first not in remaining_ends(FAN, Odometry(), [point], 0.41)
+    """Every end of the fan lies 0.4, 1.0 or 1.6 m from here, which is a decision point too."""
+    reached_m = [Odometry().advance(FAN.actions(end)).distance(Odometry()) for end in FAN.ends]
+    nearest_m = min(reached_m)
+    assert VisitedPlaces(nearest_m)(FAN, []) == FAN.ends
+    left = VisitedPlaces(nearest_m + 0.01)(FAN, [])
+    assert left == tuple(end for end, m in zip(FAN.ends, reached_m) if m > nearest_m + 0.005) != FAN.ends
 
 
 def test_when_every_end_is_near_one_all_are_kept_and_radius_zero_keeps_all() -> None:
-    assert remaining_ends(FAN, Odometry(), [Odometry()], 99.0) == FAN.ends
-    assert remaining_ends(FAN, Odometry(), [Odometry().advance(FAN.actions(FAN.ends[0]))], 0.0) == FAN.ends
+    assert VisitedPlaces(99.0)(FAN, []) == FAN.ends
+    assert VisitedPlaces(0.0)(FAN, [FAN.actions(FAN.ends[0])]) == FAN.ends
 
 
 @given(st.lists(rounded, min_size=1, max_size=24), rounded)

@@ -22,7 +22,7 @@ from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.contracts.trajectories import PlayedEpisode
 from harness.worldmodels.conditioning import pose_before
 from harness.worldmodels.imaginer import EarlierView, PluginImaginer
-from tasks.ignav.task import play_episode
+from tasks.ignav.task import TASK
 from tests.planning.test_loop import toy_tier
 from tests.planning.toy import PANO, ToyEnvironment, toy_episode
 
@@ -47,7 +47,7 @@ def record(manifest: ModelManifest, episodes: Sequence[Episode]) -> tuple[Calls,
     model = Recorder()
     imaginer = PluginImaginer(model, manifest, navigation_space())
     environment, tier = ToyEnvironment(), toy_tier(decisions=3)
-    played = [play_episode(environment, imaginer, e, tier, 0, "toy", "oracle") for e in episodes]
+    played = [TASK.play_episode(environment, imaginer, e, tier, 0, "toy", "oracle") for e in episodes]
     return model.calls, played
 
 
@@ -146,7 +146,7 @@ def test_the_further_camera_is_rendered_at_every_step_only_where_earlier_views_a
 ) -> None:
     environment = Watched()
     imaginer = _FrontSeeing(context_max)
-    play_episode(environment, imaginer, toy_episode(0), toy_tier(decisions=2), 0, "copy", "oracle")
+    TASK.play_episode(environment, imaginer, toy_episode(0), toy_tier(decisions=2), 0, "copy", "oracle")
     assert set(environment.rendered) == expected
     assert imaginer.shown == ([0, min(context_max, 2)] if context_max else [0, 0])
 

@@ -16,10 +16,9 @@ import pytest
 from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
-from harness.planning import gap
-from harness.planning.scores import lpips_metric
+from harness.planning import gap, lpips_metric
 from harness.worldmodels.panorama import front_crop
-from tests.planning.test_scores import PANO, blocks
+from tests.tasks.ignav.test_scores import PANO, blocks
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import pytest
 
@@ -16,8 +16,9 @@ from harness.contracts.trajectories import PlayedEpisode
 from harness.planning.agent import Agent
 from harness.planning.config import PartConfig
 from harness.worldmodels.imaginer import EarlierView, EnvironmentImaginer, Imagined, Imaginer
-from tasks.ignav.task import play_episode
+from tasks.ignav.task import TASK
 from tasks.suite import Tier, load_suite
+from tests.image_goals import goal_of
 from tests.planning.toy import CopyImaginer, ToyEnvironment, toy_episode
 
 LEFT, RIGHT = Primitive("turn_left", 22.5), Primitive("turn_right", 22.5)
@@ -36,7 +37,7 @@ def play(number: int, wm: str = "gtsim", stop: str = "self", seed: int = 0, tier
     imaginers: dict[str, Imaginer | None] = {
         "gtsim": EnvironmentImaginer(environment), "copy": CopyImaginer(), "none": None,
     }  # fmt: skip
-    return play_episode(environment, imaginers[wm], toy_episode(number), tier or toy_tier(), seed, wm, stop)
+    return TASK.play_episode(environment, imaginers[wm], toy_episode(number), tier or toy_tier(), seed, wm, stop)
 
 
 def test_true_imagination_solves_what_copies_and_chance_do_not() -> None:
@@ -71,18 +72,34 @@ def test_the_oracle_stops_at_the_first_decision_end_within_the_radius() -> None:
 
 def test_the_oracle_checks_before_the_first_decision() -> None:
     episode = toy_episode(0)
-    at_goal = replace(episode, start=episode.goal)
+    at_goal = replace(episode, start=goal_of(episode).goal)
     environment = ToyEnvironment()
-    played = play_episode(environment, EnvironmentImaginer(environment), at_goal, toy_tier(), 0, "gtsim", "oracle")
+    played = TASK.play_episode(environment, EnvironmentImaginer(environment), at_goal, toy_tier(), 0, "gtsim", "oracle")
     assert played.trajectory.decisions == () and played.trajectory.stopped == "oracle"
     assert played.metrics["success"] == 1.0 and played.metrics["actions"] == 0.0
+
+
+class _Unforeseeing(ToyEnvironment):
+    """Does not tell where candidates lead, as simulators with physics do not."""
+
+    def capabilities(self) -> Tuple[str, ...]:
+        return tuple(name for name in super().capabilities() if name != "lookahead")
+
+
+def test_only_the_oracle_needs_to_be_told_where_candidates_lead() -> None:
+    episode = toy_episode(0)
+    plays = [
+        TASK.play_episode(world, EnvironmentImaginer(world), episode, toy_tier(), 0, "gtsim", "self")
+        for world in (_Unforeseeing(), ToyEnvironment())
+    ]
+    assert plays[0].trajectory == plays[1].trajectory
 
 
 def test_the_budget_ends_the_episode_where_the_agent_stands() -> None:
     played = play(0, "none", "oracle", tier=toy_tier(decisions=2))
     assert played.trajectory.stopped == "budget" and len(played.trajectory.decisions) == 2
     last = played.trajectory.decisions[-1].steps[-1].pose
-    goal = toy_episode(0).goal.position
+    goal = goal_of(toy_episode(0)).goal.position
     assert played.trajectory.final_distance_m == ToyEnvironment().geodesic_distance(last.position, goal)
 
 
@@ -126,14 +143,16 @@ def test_metrics_follow_from_the_trajectory() -> None:
     assert metrics["decisions"] == len(trajectory.decisions)
     episode = toy_episode(0)
     assert metrics["spl"] == episode.reference_actions / max(metrics["actions"], episode.reference_actions)
-    assert metrics["spl_m"] == pytest.approx(episode.geodesic_m / max(metrics["path_m"], episode.geodesic_m))
+    assert metrics["spl_m"] == pytest.approx(
+        goal_of(episode).geodesic_m / max(metrics["path_m"], goal_of(episode).geodesic_m)
+    )
     assert set(played.timings) == {"reset", "imagine", "score", "step", "gap"}
 
 
 def test_a_model_that_gives_every_frame_is_asked_once_a_decision() -> None:
     environment = ToyEnvironment()
     imaginer = _Counting(EnvironmentImaginer(environment), every_frame=True)
-    played = play_episode(environment, imaginer, toy_episode(0), toy_tier(), 0, "gtsim", "oracle")
+    played = TASK.play_episode(environment, imaginer, toy_episode(0), toy_tier(), 0, "gtsim", "oracle")
     assert imaginer.calls == len(played.trajectory.decisions)
     assert played.trajectory.digest() == play(0, stop="oracle").trajectory.digest()
 
@@ -141,7 +160,7 @@ def test_a_model_that_gives_every_frame_is_asked_once_a_decision() -> None:
 def test_a_further_view_is_of_the_place_of_the_decision_and_changes_nothing_else() -> None:
     environment = ToyEnvironment()
     imaginer = _Looking(environment)
-    played = play_episode(environment, imaginer, toy_episode(0), toy_tier(), 0, "gtsim", "oracle")
+    played = TASK.play_episode(environment, imaginer, toy_episode(0), toy_tier(), 0, "gtsim", "oracle")
     assert imaginer.shown == [True] * len(played.trajectory.decisions)
     assert played.trajectory.digest() == play(0, stop="oracle").trajectory.digest()
 
@@ -151,14 +170,14 @@ def test_request_seeds_differ_by_decision_and_candidate_and_repeat() -> None:
     for _ in range(2):
         environment = ToyEnvironment()
         imaginer = _Counting(EnvironmentImaginer(environment), every_frame=True)
-        play_episode(environment, imaginer, toy_episode(0), toy_tier(), 0, "gtsim", "oracle")
+        TASK.play_episode(environment, imaginer, toy_episode(0), toy_tier(), 0, "gtsim", "oracle")
         asked.append(imaginer.seeds)
     assert asked[0] == asked[1] and len(set(asked[0])) == len(asked[0])
 
 
 def test_a_reviser_that_compares_needs_a_world_model() -> None:
     with pytest.raises(Refusal, match="no world model"):
-        play_episode(ToyEnvironment(), None, toy_episode(0), toy_tier(), 0, "warp", "self")
+        TASK.play_episode(ToyEnvironment(), None, toy_episode(0), toy_tier(), 0, "warp", "self")
 
 
 def test_an_unknown_stop_rule_is_refused() -> None:
@@ -173,7 +192,7 @@ def test_missing_observations_are_an_episode_error() -> None:
 
     environment = Forgetful()
     with pytest.raises(EpisodeError, match="observations"):
-        play_episode(environment, EnvironmentImaginer(environment), toy_episode(0), toy_tier(), 0, "gtsim", "self")
+        TASK.play_episode(environment, EnvironmentImaginer(environment), toy_episode(0), toy_tier(), 0, "gtsim", "self")
 
 
 def test_the_agent_decides_the_same_whatever_the_true_distances_are() -> None:
@@ -181,7 +200,9 @@ def test_the_agent_decides_the_same_whatever_the_true_distances_are() -> None:
     trajectories = []
     for offset in ((0.0, 0.0, 0.0), (3.0, 0.0, -2.0)):
         environment = ToyEnvironment(goal_offset=offset)
-        played = play_episode(environment, EnvironmentImaginer(environment), episode, toy_tier(), 0, "gtsim", "self")
+        played = TASK.play_episode(
+            environment, EnvironmentImaginer(environment), episode, toy_tier(), 0, "gtsim", "self"
+        )
         trajectories.append(played.trajectory)
     choices = [[(d.chosen, d.scores, d.stay_score) for d in trajectory.decisions] for trajectory in trajectories]
     assert choices[0] == choices[1]
@@ -201,7 +222,7 @@ def test_nothing_but_imagination_is_asked_while_the_agent_decides(monkeypatch: p
 
     monkeypatch.setattr(Agent, "decide", watched)
     episode = toy_episode(5)
-    play_episode(environment, EnvironmentImaginer(environment), episode, toy_tier(), 0, "gtsim", "self")
+    TASK.play_episode(environment, EnvironmentImaginer(environment), episode, toy_tier(), 0, "gtsim", "self")
     assert set(during) == {"imagine"}
     assert "geodesic_distance" in environment.calls
 
@@ -216,11 +237,11 @@ def test_nothing_the_agent_holds_knows_the_goal_pose(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Agent, "__post_init__", watched)
     environment, episode = ToyEnvironment(), toy_episode(5)
-    play_episode(environment, CopyImaginer(), episode, toy_tier(), 0, "copy", "oracle")
+    TASK.play_episode(environment, CopyImaginer(), episode, toy_tier(), 0, "copy", "oracle")
     reachable = list(_reachable(held[0]))
     assert any(isinstance(value, View) for value in reachable)
     assert not any(
-        value in (episode, episode.goal, episode.start)
+        value in (episode, goal_of(episode).goal, episode.start)
         for value in reachable
         if isinstance(value, (Pose, type(episode)))
     )

@@ -14,15 +14,15 @@ from harness.contracts.observations import (
     RGB,
     EnvironmentSpec,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
     View,
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Imagining, Lookahead, Navigation, Rendering
 from harness.worldmodels.imaginer import EarlierView
+from tests.image_goals import image_goal_episode
 
 PANO = Camera("pano", "equirect", 32, 64, 360.0, 1.25)
 FRONT = Camera("front", "pinhole", 16, 16, 90.0, 1.25)
@@ -30,7 +30,7 @@ HALF = 5.0
 POSTS = 14
 
 
-class ToyEnvironment(Environment):
+class ToyEnvironment(Environment, Rendering, Imagining, Lookahead, Navigation):
     """A square of 10 x 10 m without obstacles, whose walls and posts are coloured by position.
 
     ``calls`` lists the names of the methods called, for tests that watch who asks what.
@@ -45,17 +45,18 @@ class ToyEnvironment(Environment):
         self._x = self._z = self._yaw = 0.0
 
     def describe(self) -> EnvironmentSpec:
-        return EnvironmentSpec("toy", "toy 1", Rig((PANO, FRONT)), (navigation_space(),), True, 0.0, 0.1)
+        return EnvironmentSpec("toy", "toy 1", Rig((PANO, FRONT)), (navigation_space(),))
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         self.calls.append("reset")
-        goal = (episode.goal.position, quaternion_to_yaw(episode.goal.rotation))
         self._x, _, self._z = episode.start.position
         self._yaw = quaternion_to_yaw(episode.start.rotation)
-        seen = {r.camera: self._view(r.camera, goal[0][0], goal[0][2], goal[1]) for r in goal_views}
-        return ResetReply(self._observe(views), seen)
+        return self._observe(views)
+
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> List[Mapping[str, View]]:
+        self.calls.append("render")
+        places = [(pose.position[0], pose.position[2], quaternion_to_yaw(pose.rotation)) for pose in poses]
+        return [{r.camera: self._view(r.camera, *place) for r in views} for place in places]
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         self.calls.append("step")
@@ -197,7 +198,7 @@ def toy_episode(number: int, tier: str = "easy") -> Episode:
             break
     yaws = rng.integers(16, size=2) * 22.5
     poses = [Pose((float(x), 0.0, float(z)), yaw_to_quaternion(float(yaw))) for (x, z), yaw in zip((start, goal), yaws)]
-    return Episode(
+    return image_goal_episode(
         f"toy-{number}", "ignav", tier, "validation", "toy", "toy", poses[0], poses[1], 0.5, length,
         reference_actions=round(length / 0.2) + 4,
     )  # fmt: skip

@@ -46,6 +46,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     record = read_episode(folder)
     assert (record.key, record.attempts, record.result) == (KEY, 2, outcome(episode))
     assert read_trajectory(folder) == episode.trajectory
+    assert record.map is not None and episode.map is not None
     assert (record.map.rows, record.map.columns, record.map.origin) == (8, 10, (-1.0, -2.0))
     walkable = np.asarray(Image.open(folder / "map.png"))
     assert np.array_equal(walkable, episode.map.walkable)

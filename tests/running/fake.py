@@ -29,6 +29,7 @@ from harness.records.errors import DiskFull
 from harness.records.identity import RunIdentity
 from harness.running.plan import PhaseDeadlines, RunPlan
 from harness.running.player import Starting, unheard
+from tests.image_goals import image_goal_episode
 
 STEPS = 3
 
@@ -37,7 +38,9 @@ def episodes(count: int, homes: int = 3) -> Tuple[Episode, ...]:
     """Return ``count`` episodes in ``homes`` homes."""
     pose = Pose((0.0, 0.0, 0.0), yaw_to_quaternion(0.0))
     return tuple(
-        Episode(f"e{i:03d}", "fake", "easy", "test", f"home-{i % homes}", f"home-{i % homes}", pose, pose, 0.5, 2.0, 12)
+        image_goal_episode(
+            f"e{i:03d}", "fake", "easy", "test", f"home-{i % homes}", f"home-{i % homes}", pose, pose, 0.5, 2.0, 12
+        )
         for i in range(count)
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +14,13 @@ from harness.contracts.episodes import Episode
 from harness.contracts.observations import (
     EnvironmentSpec,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
     View,
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout
-from harness.wire.sdk import Environment
+from harness.wire.sdk import Environment, Imagining, Navigation, Rendering
 
 FRONT = Camera("front", "pinhole", 24, 24, 90.0, 1.0)
 PANO = Camera("pano", "equirect", 16, 32, 360.0, 1.0)
@@ -29,7 +28,7 @@ FLOOR, WALL, SKY = (90, 80, 70), (200, 200, 190), (0, 0, 0)
 MARGIN = 0.15
 
 
-class PlainWorld(Environment):
+class PlainWorld(Environment, Rendering, Imagining, Navigation):
     """A square of ``half`` metres to each side; ``walls`` metres high, 0 for none. ``fault`` hits every frame from
     the observation number ``at`` on: ``black``, ``constant`` or ``frozen``, with its depth too where ``dead_depth``."""
 
@@ -46,15 +45,16 @@ class PlainWorld(Environment):
         space = navigation_space()
         if not self._turns:
             space = replace(space, primitives=tuple(p for p in space.primitives if p.name == FORWARD))
-        return EnvironmentSpec("plain", "plain 1", Rig((FRONT, PANO)), (space,), True, 0.0, 0.1)
+        return EnvironmentSpec("plain", "plain 1", Rig((FRONT, PANO)), (space,))
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
-        goal = (episode.goal.position[0], episode.goal.position[2], quaternion_to_yaw(episode.goal.rotation))
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         self._x, self._z = episode.start.position[0], episode.start.position[2]
         self._yaw = round(quaternion_to_yaw(episode.start.rotation) / 22.5) * 22.5 % 360.0
-        return ResetReply(self._observed(views), {r.camera: self._drawn(r.camera, *goal) for r in goal_views})
+        return self._observed(views)
+
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> list[Mapping[str, View]]:
+        places = [(pose.position[0], pose.position[2], quaternion_to_yaw(pose.rotation)) for pose in poses]
+        return [{r.camera: self._drawn(r.camera, *place) for r in views} for place in places]
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> list[Observation]:
         seen = []

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from harness.contracts.actions import Action, Candidate
+from harness.contracts.cameras import Pose
 from harness.contracts.episodes import Episode
-from harness.contracts.observations import RGB, Observation, ResetReply, View, ViewRequest
+from harness.contracts.observations import RGB, Observation, View, ViewRequest
 from harness.contracts.rollouts import Rollout
 from images.embedded.environment import EmbeddedEnvironment
 from images.embedded.mesh import Home
@@ -50,7 +51,7 @@ class PlantedEnvironment(EmbeddedEnvironment):
     """The embedded environment with ``fault`` in the observation number ``at`` (from 0).
 
     It knows the tiny home alone unless options name a cache of homes. With ``at`` -1 observations are true;
-    ``goal_fault`` and ``imagined_fault`` hit goal views and rollouts.
+    ``rendered_fault`` and ``imagined_fault`` hit rendered views and rollouts.
     """
 
     def __init__(self, **options: object) -> None:
@@ -60,11 +61,11 @@ class PlantedEnvironment(EmbeddedEnvironment):
         faults: dict[str, Fault] = {f.__name__: f for f in (black, nearly_black, constant, frozen, stale)}
         self._fault = faults.get(str(options.get("fault", "")))
         self._at = int(str(options.get("at", -1)))
-        self._goal_fault = faults.get(str(options.get("goal_fault", "")))
+        self._rendered_fault = faults.get(str(options.get("rendered_fault", "")))
         self._imagined_fault = faults.get(str(options.get("imagined_fault", "")))
         self._count = 0
         self._shown: dict[str, list[RGB]] = {}
-        self._goals: dict[str, list[RGB]] = {}
+        self._rendered: dict[str, list[RGB]] = {}
 
     def load_home(self, name: str) -> Home:
         """Return the home of that name where there is a cache of homes; else the tiny one, ``other`` recoloured."""
@@ -73,13 +74,16 @@ class PlantedEnvironment(EmbeddedEnvironment):
         home = tiny_home()
         return replace(home, textures=255 - home.textures) if name == "other" else home
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         """Reset, with a fault where it is planted."""
-        reply = super().reset(episode, seed, views, goal_views)
-        goals = {n: _faulty(v, self._goals.setdefault(n, []), self._goal_fault) for n, v in reply.goal_views.items()}
-        return ResetReply(self._shoot(reply.observation), goals)
+        return self._shoot(super().reset(episode, seed, views))
+
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> list[Mapping[str, View]]:
+        """Render, with a fault where one is planted in rendered views."""
+        return [
+            {n: _faulty(v, self._rendered.setdefault(n, []), self._rendered_fault) for n, v in seen.items()}
+            for seen in super().render(poses, views)
+        ]
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> list[Observation]:
         """Step, with a fault where it is planted."""

@@ -11,12 +11,13 @@ from harness.contracts.actions import navigation_space
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import EnvironmentSpec
-from harness.running.episode_runner import SuitePlayer, check_environment
+from harness.running.episode_runner import SuitePlayer, check_capabilities, check_environment
 from tasks.suite import load_suite
+from tests.planning.toy import ToyEnvironment
 from tests.running import fake
 
 SUITE = load_suite("embedded", "ignav")
-SPEC = EnvironmentSpec("embedded", "numba", SUITE.rig, (SUITE.action_space,), True, 0.0, 0.1)
+SPEC = EnvironmentSpec("embedded", "numba", SUITE.rig, (SUITE.action_space,))
 
 
 def test_the_suites_own_environment_is_accepted_with_more_cameras_and_spaces() -> None:
@@ -37,6 +38,12 @@ def test_another_camera_is_shown_with_both_sides() -> None:
 def test_another_step_size_is_refused() -> None:
     with pytest.raises(SpecMismatch, match=r"magnitude=0\.25"):
         check_environment(replace(SPEC, action_spaces=(navigation_space(0.25),)), SUITE)
+
+
+def test_an_environment_without_what_the_run_needs_is_refused() -> None:
+    check_capabilities(ToyEnvironment(), ("rendering", "navigation", "imagining"))
+    with pytest.raises(Refusal, match="the environment toy cannot plant errors of motion"):
+        check_capabilities(ToyEnvironment(), ("rendering", "motion_errors"))
 
 
 def test_a_suite_that_changed_under_the_run_is_refused_before_any_service_starts(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Action, Candidate, Primitive
 from harness.contracts.cameras import Pose, yaw_to_quaternion
+from harness.contracts.episodes import Episode
 from harness.contracts.errors import DeadFrame
 from harness.contracts.folders import cache_root
 from harness.contracts.motion_errors import MotionError
@@ -21,6 +22,7 @@ from harness.running.frame_checks import LivenessGate, check_frame
 from images.embedded.cache import HomeCache
 from images.embedded.environment import EmbeddedEnvironment, Scene, make_scene
 from images.embedded.mesh import Home
+from tests.image_goals import changed, goal_of
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.running.planted import PlantedEnvironment
 
@@ -39,8 +41,13 @@ def gate_with(**faults: object) -> LivenessGate:
     return LivenessGate(PlantedEnvironment(**faults))
 
 
+def begin(gate: LivenessGate, episode: Episode, views: Sequence[ViewRequest]) -> None:
+    gate.reset(episode, 0, views)
+    gate.render([goal_of(episode).goal], [ViewRequest("front")])
+
+
 def walk(gate: LivenessGate, actions: Sequence[Action], scene: str = "tiny") -> None:
-    gate.reset(tiny_episode(scene=scene), 0, VIEWS, [ViewRequest("front")])
+    begin(gate, tiny_episode(scene=scene), VIEWS)
     gate.step(actions, VIEWS)
 
 
@@ -85,8 +92,8 @@ def _tiny() -> TinyEnvironment:
 
 
 def poses_of(actions: Sequence[Action]) -> list[Pose]:
-    reply = _tiny().reset(tiny_episode(), 0, [], [])
-    return [reply.observation.pose, *(seen.pose for seen in _tiny().step(actions, []))]
+    first = _tiny().reset(tiny_episode(), 0, [])
+    return [first.pose, *(seen.pose for seen in _tiny().step(actions, []))]
 
 
 def test_the_bytes_of_the_episode_before_are_stale() -> None:
@@ -103,18 +110,18 @@ def test_the_same_pose_in_the_same_scene_may_look_the_same_again() -> None:
 
 
 @pytest.mark.parametrize("fault", ["black", "nearly_black", "constant"])
-def test_undrawn_goal_views_are_caught(fault: str) -> None:
-    with pytest.raises(DeadFrame, match="goal view 'front'"):
-        walk(gate_with(goal_fault=fault), [])
+def test_undrawn_rendered_views_are_caught(fault: str) -> None:
+    with pytest.raises(DeadFrame, match="rendered view 'front'"):
+        walk(gate_with(rendered_fault=fault), [])
 
 
-def test_the_goal_view_of_another_goal_is_stale() -> None:
-    gate = gate_with(goal_fault="stale")
+def test_the_rendered_view_of_another_pose_is_stale() -> None:
+    gate = gate_with(rendered_fault="stale")
     walk(gate, [])
-    walk(gate, [])  # the same goal: the same view
-    other = replace(tiny_episode(), goal=Pose((2.0, 0.0, 3.0), yaw_to_quaternion(0.0)))
-    with pytest.raises(DeadFrame, match=r"^stale frame, goal view 'front'"):
-        gate.reset(other, 0, VIEWS, [ViewRequest("front")])
+    walk(gate, [])  # the same pose: the same view
+    other = changed(tiny_episode(), goal=Pose((2.0, 0.0, 3.0), yaw_to_quaternion(0.0)))
+    with pytest.raises(DeadFrame, match=r"^stale frame, rendered view 'front'"):
+        begin(gate, other, VIEWS)
 
 
 CANDIDATES = [Candidate((LEFT, AHEAD, AHEAD)), Candidate((RIGHT,) * 3), Candidate((AHEAD, LEFT, RIGHT))]
@@ -135,7 +142,7 @@ def test_imagined_frames_of_another_scene_are_stale() -> None:
     environment = gate._environment
     assert isinstance(environment, PlantedEnvironment)
     old = environment._shown["pano"][-1]
-    gate.reset(replace(tiny_episode(scene="other"), start=Pose((6.5, 0.0, 2.0), yaw_to_quaternion(0.0))), 0, VIEWS, [])
+    gate.reset(replace(tiny_episode(scene="other"), start=Pose((6.5, 0.0, 2.0), yaw_to_quaternion(0.0))), 0, VIEWS)
     environment._shown["pano"].append(old)
     with pytest.raises(DeadFrame, match=r"^stale frame, camera 'pano', frame 0"):
         list(gate.imagine(CANDIDATES, "pano", FRAMES))
@@ -145,7 +152,7 @@ def test_real_rollouts_pass_and_are_the_environments_own() -> None:
     gate = LivenessGate(TinyEnvironment())
     walk(gate, [AHEAD])
     walk_again = TinyEnvironment()
-    walk_again.reset(tiny_episode(), 0, VIEWS, [])
+    walk_again.reset(tiny_episode(), 0, VIEWS)
     walk_again.step([AHEAD], VIEWS)
     for one, other in zip(
         gate.imagine(CANDIDATES, "pano", FRAMES), walk_again.imagine(CANDIDATES, "pano", FRAMES), strict=True
@@ -203,7 +210,7 @@ def count_false_alarms(scene: Scene, home: Home, walks: int, seed: int, large: b
             tiny_episode(start, 22.5 * float(draws.integers(0, 16)), goal), id=f"walk-{number}", scene=scene.name
         )
         try:
-            gate.reset(episode, 0, views, [ViewRequest("front")])
+            begin(gate, episode, views)
             frames += len(views) + 1
             frames += len(views) * len(gate.step(actions, views))
             candidates = [Candidate((*[LEFT] * k, AHEAD, AHEAD)) for k in range(8)]

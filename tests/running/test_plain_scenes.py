@@ -13,6 +13,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import DeadFrame
 from harness.contracts.observations import View, ViewRequest
 from harness.running.frame_checks import LivenessGate
+from tests.image_goals import changed, goal_of
 from tests.images.embedded.tiny_environment import tiny_episode
 from tests.running.plain_world import PlainWorld
 
@@ -33,13 +34,14 @@ def episode(half: float, number: int) -> Episode:
     start, goal = (
         Pose((float(x), 0.0, float(z)), yaw_to_quaternion(22.5 * float(draws.integers(-7, 8)))) for x, z in places
     )
-    return replace(tiny_episode(), id=f"walk-{number}", scene="plain", start=start, goal=goal)
+    return changed(tiny_episode(), id=f"walk-{number}", scene="plain", start=start, goal=goal)
 
 
 def walk(world: PlainWorld, half: float, number: int) -> LivenessGate:
     """Walk ahead, along walls, round, and imagine; every frame is looked at."""
     gate = LivenessGate(world)
-    gate.reset(episode(half, number), 0, VIEWS, [ViewRequest("front")])
+    gate.reset(episode(half, number), 0, VIEWS)
+    gate.render([goal_of(episode(half, number)).goal], [ViewRequest("front")])
     gate.step([*[AHEAD] * 25, *[RIGHT] * 5, *[AHEAD] * 8, *[LEFT] * 11, AHEAD], VIEWS)
     candidates = [Candidate((*[LEFT] * turns, AHEAD, AHEAD)) for turns in range(8)]
     list(gate.imagine(candidates, "front", [tuple(range(len(candidate) + 1)) for candidate in candidates]))
@@ -60,8 +62,10 @@ def test_looking_round_changes_nothing(scene: str) -> None:
     gated, plain = PlainWorld(half, walls), PlainWorld(half, walls)
     gate = LivenessGate(gated)
     actions = [*[AHEAD] * 20, *[LEFT] * 4, *[AHEAD] * 20]
-    first, second = (e.reset(episode(half, 3), 0, VIEWS, [ViewRequest("front")]) for e in (gate, plain))
-    assert first.observation.pose == second.observation.pose
+    first, second = (e.reset(episode(half, 3), 0, VIEWS) for e in (gate, plain))
+    assert first.pose == second.pose
+    goals = [e.render([goal_of(episode(half, 3)).goal], [ViewRequest("front")])[0]["front"] for e in (gate, plain)]
+    assert np.array_equal(goals[0].rgb, goals[1].rgb)
     for one, other in zip(gate.step(actions, VIEWS), plain.step(actions, VIEWS), strict=True):
         assert one.pose == other.pose
         assert all(np.array_equal(one.views[name].rgb, other.views[name].rgb) for name in one.views)
@@ -105,7 +109,7 @@ def test_a_panorama_that_is_only_rolled_is_found() -> None:
     """It differs in every direction, but was never drawn again: the front camera is the witness."""
     gate = LivenessGate(Stuck(5.0, 3.0))
     with pytest.raises(DeadFrame, match=r"^(frozen|stale) frame"):
-        gate.reset(episode(5.0, 2), 0, [ViewRequest("pano")], [])
+        gate.reset(episode(5.0, 2), 0, [ViewRequest("pano")])
         gate.step([AHEAD, AHEAD], [ViewRequest("pano")])
 
 
@@ -113,7 +117,7 @@ def test_who_cannot_turn_is_believed_once() -> None:
     """An arm that moves before a plain table may show one picture twice, but not three times."""
     world = PlainWorld(400.0, 0.0, turns=False)
     gate = LivenessGate(world)
-    gate.reset(replace(episode(1.0, 1), start=Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))), 0, VIEWS, [])
+    gate.reset(replace(episode(1.0, 1), start=Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))), 0, VIEWS)
     gate.step([AHEAD], VIEWS)
     with pytest.raises(DeadFrame, match=r"^frozen frame"):
         gate.step([AHEAD], VIEWS)

@@ -27,6 +27,14 @@ def test_only_listed_references_play_without_a_world_model() -> None:
         check_reference(CATALOG.find(name).manifest, SUITE, listed)
 
 
+def test_an_environment_without_what_the_task_needs_plays_nothing_of_it() -> None:
+    suite = replace(SUITE, environment="rlbench")
+    for name in ("none", "warp", "gtsim"):
+        with pytest.raises(Refusal, match="task ignav cannot be played in rlbench: it does not show what") as caught:
+            check_reference(CATALOG.find(name).manifest, suite, suite.tier("easy"))
+        assert "--suite embedded" in caught.value.next_step
+
+
 def test_habitat_plays_no_errors_of_motion_and_no_oracle() -> None:
     suite = SUITE.in_environment("habitat")
     tier = suite.tier("easy")

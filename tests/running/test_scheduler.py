@@ -14,8 +14,8 @@ from harness.contracts.errors import WiwError
 from harness.records.identity import EpisodeKey
 from harness.running.episode_queue import Task
 from harness.running.executors import Worker
-from harness.running.messages import Again, Message, Play, Ready, StartFailed, Starting, Written
-from harness.running.scheduler import Limits, Scheduler
+from harness.running.messages import Again, Message, Play, Ready, StartFailed, Written
+from harness.running.scheduler import Book, Limits, Scheduler
 
 Said = Tuple[Worker, Optional[List[Message]]]
 
@@ -65,7 +65,7 @@ class InMemory:
         return 0
 
 
-class Notes:
+class Notes(Book):
     """A book that writes everything down; ``enough`` answers are enough."""
 
     def __init__(self, enough: int = 0) -> None:
@@ -73,13 +73,6 @@ class Notes:
         self.kept: List[str] = []
         self.given_up: List[Tuple[str, str]] = []
 
-    def starting(self, message: Starting) -> None: ...
-    def cold(self, worker: int) -> None: ...
-    def ready(self) -> None: ...
-    def began(self, worker: int) -> None: ...
-    def ended(self, worker: int) -> None: ...
-    def waiting(self) -> None: ...
-    def stopping(self) -> None: ...
     def keep(self, task: Task, answer: Message) -> None:
         self.kept.append(task.key.episode)
         self.stopped = "enough" if len(self.kept) == self._enough else ""

@@ -10,7 +10,7 @@ import itertools
 import shutil
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from harness.running.episode_runner import SuitePlayer
 from harness.running.make_plan import make_plan
 from harness.running.run_options import RunOptions
 from harness.wire.generated import wiw_pb2
+from tests.image_goals import goal_of
 
 pytest.importorskip("numba")
 
@@ -94,13 +95,14 @@ def goal_pictures(episode: Episode) -> list[np.ndarray]:
     from images.embedded.environment import EmbeddedEnvironment
 
     environment = EmbeddedEnvironment(str(cache_root()))
+    environment.reset(episode, 0, [])
     pictures = []
-    for base in (quaternion_yaw(episode.goal), 0.0):
+    for base in (quaternion_yaw(goal_of(episode).goal), 0.0):
         for number in range(HEADINGS):
             rotation = yaw_to_quaternion(base + number * 360.0 / HEADINGS)
-            turned = replace(episode, goal=Pose(episode.goal.position, rotation))
-            reply = environment.reset(turned, 0, [], [ViewRequest("front"), ViewRequest("pano")])
-            pictures += [view.rgb for view in reply.goal_views.values()]
+            turned = Pose(goal_of(episode).goal.position, rotation)
+            (seen,) = environment.render([turned], [ViewRequest("front"), ViewRequest("pano")])
+            pictures += [view.rgb for view in seen.values()]
     environment.close()
     return pictures
 
@@ -126,7 +128,7 @@ def encodings(number: float) -> list[bytes]:
 
 def places(seen: Seen) -> list[float]:
     """Return the coordinates of the goal, the start and every place the agent was at; round ones prove nothing."""
-    poses = [seen.episode.goal, seen.episode.start, seen.played.trajectory.start]
+    poses = [goal_of(seen.episode).goal, seen.episode.start, seen.played.trajectory.start]
     poses += [step.pose for decision in seen.played.trajectory.decisions for step in decision.steps]
     numbers = {number for pose in poses for number in pose.position}
     return sorted(number for number in numbers if number != round(number, 1))
@@ -158,7 +160,7 @@ def test_request_ids_only_number_the_requests_of_a_decision(seen: Seen) -> None:
 
 
 def test_no_picture_of_the_goal_reaches_a_plugin(seen: Seen) -> None:
-    goal = seen.played.goal
+    goal = seen.played.prompt
     pictures = [goal, *goal_pictures(seen.episode)]
     assert any(np.array_equal(goal, picture) for picture in pictures[1:]), "the goal's own heading is among them"
     everything = seen.everything

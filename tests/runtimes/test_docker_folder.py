@@ -42,7 +42,7 @@ def test_the_folder_around_the_mounted_one_is_the_harness_own(folder: ContainerF
     assert stat.S_IMODE(folder.path.lstat().st_mode) == 0o700
     assert sorted(path.name for path in folder.mount.iterdir()) == [LEASE_NAME, "spec.json"]
     spec = read_spec(folder.mount / "spec.json")
-    assert (spec.socket, spec.parent_pid, spec.path) == ("/run/wiw/service.sock", 0, ["/plugin"])
+    assert (spec.socket, spec.parent_pid, spec.path) == ("/run/wiw/service.sock", 0, ("/plugin",))
 
 
 def test_a_socket_is_taken_out_and_can_be_spoken_to(folder: ContainerFolder) -> None:

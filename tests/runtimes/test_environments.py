@@ -13,6 +13,7 @@ from harness.contracts.errors import Refusal
 from harness.runtimes.environments import (
     ENVIRONMENT_FILE,
     FOLDER,
+    DeclaredEnvironment,
     EnvironmentFacts,
     Evaluation,
     declared_environments,
@@ -23,6 +24,7 @@ from harness.runtimes.environments import (
     read_environment,
 )
 from harness.runtimes.images.declared import declared_images
+from harness.wire.sdk import CAPABILITIES
 
 ROOT = FOLDER.parent
 GOOD = """
@@ -53,6 +55,15 @@ def test_what_is_declared_is_there(environment: object) -> None:
         assert profile.image in images or (not profile.image and getattr(profile, "in_process", False))
         if profile.image:
             assert environment_of_image(profile.image) == declared
+
+
+@pytest.mark.parametrize("environment", declared_environments(), ids=lambda environment: environment.name)
+def test_the_declared_capabilities_are_those_of_the_classes(environment: DeclaredEnvironment) -> None:
+    for profile in (environment.evaluation, environment.collection):
+        if profile is not None:
+            made = environment_class(profile.entry_point)
+            found = {name for name, known in CAPABILITIES.items() if issubclass(made, known.interface)}
+            assert found == set(environment.capabilities), profile.entry_point
 
 
 def test_the_options_of_an_environment_are_its_own_arguments() -> None:

@@ -23,6 +23,7 @@ from harness.scoring.data import RunData
 from harness.worldmodels.catalog import load_catalog
 from tasks.ignav.outcome import measure
 from tasks.registry import load_task
+from tests.image_goals import goal_of, image_goal_episode
 
 METRICS = load_task("ignav").metrics
 
@@ -41,7 +42,7 @@ def synthetic_episodes(homes: int, per_home: int) -> Tuple[Episode, ...]:
     pose = Pose((2.0, 0.0, 5.0), yaw_to_quaternion(0.0))
     goal = Pose((2.0, 0.0, 2.5), yaw_to_quaternion(45.0))
     return tuple(
-        Episode(
+        image_goal_episode(
             f"easy-test-{n:04d}",
             "ignav",
             "easy",
@@ -126,7 +127,7 @@ def synthetic_trajectory(
 
     It has 2 decisions of 2 steps or more, and at most as many as ``most`` says.
     """
-    episode, goal = specified.id, specified.goal.position
+    episode, goal = specified.id, goal_of(specified).goal.position
     detour = float(rng.uniform(1.0, 1.5))
     yaw = float(rng.integers(16)) * 22.5
     x, z = float(rng.uniform(1.0, 3.0)), float(rng.uniform(4.0, 6.0))
@@ -146,14 +147,14 @@ def synthetic_trajectory(
             pose = Pose((x, 0.0, z), yaw_to_quaternion(yaw))
             steps.append(StepRecord(action, pose, bool(rng.random() < 0.05), digest([episode, index, number]), gap))
         if solved:
-            end = Pose((goal[0], 0.0, goal[2] + 0.5 * specified.radius_m), steps[-1].pose.rotation)
+            end = Pose((goal[0], 0.0, goal[2] + 0.5 * goal_of(specified).radius_m), steps[-1].pose.rotation)
             steps[-1] = replace(steps[-1], pose=end)
             x, _, z = end.position
         scores = tuple(round(float(s), 4) for s in rng.random(24))
         chosen = int(np.argmax(scores))
         decisions.append(DecisionRecord(index, 8, 24, chosen, scores, 0.4, "", distance, 8, tuple(steps)))
         distance = detour * math.hypot(x - goal[0], z - goal[2])
-    final = 0.5 * specified.radius_m if solved else max(1.2 * specified.radius_m, distance)
+    final = 0.5 * goal_of(specified).radius_m if solved else max(1.2 * goal_of(specified).radius_m, distance)
     stopped = "self" if solved else "budget"
     return Trajectory(episode, seed, wm, stop, start, digest(episode), tuple(decisions), stopped, final, solved)
 

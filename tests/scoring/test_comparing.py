@@ -16,6 +16,7 @@ from harness.records.journal import JournalRow
 from harness.scoring.comparing import Comparison, as_plain, compare, labels
 from harness.scoring.comparing_matching import Terms, check_comparable
 from harness.scoring.data import RunData
+from tests.image_goals import changed
 from tests.scoring.synthetic import synthetic_episodes, synthetic_record, synthetic_run
 
 HOMES, PER_HOME = 60, 2
@@ -100,7 +101,7 @@ def test_other_episodes_are_counted_and_one_is_named() -> None:
 
 def test_an_episode_of_the_same_name_with_another_start_is_a_difference() -> None:
     episodes = synthetic_episodes(HOMES, PER_HOME)
-    moved = (dataclasses.replace(episodes[0], radius_m=0.3), *episodes[1:])
+    moved = (changed(episodes[0], radius_m=0.3), *episodes[1:])
     assert "episode easy-test-0000 (1 differ)" in refusal(warp(), run_of("mini", states(6), episodes=moved)).what
 
 

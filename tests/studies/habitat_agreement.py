@@ -33,8 +33,9 @@ from harness.worldmodels.imaginer import EnvironmentImaginer
 from images.embedded.environment import CAMERA_HEIGHT_M, RIG, EmbeddedEnvironment
 from images.embedded.navigation import Navigator
 from images.embedded.renderer import Renderer
-from tasks.ignav.task import play_episode
+from tasks.ignav.task import TASK
 from tasks.suite import Suite, load_suite
+from tests.image_goals import goal_of
 from tests.images.habitat.scene_files import habitat_options, write_scene
 from tests.studies.agreement import (
     compare_colours,
@@ -121,7 +122,7 @@ def chosen_episodes(suite: Suite, homes: int, episodes: int) -> Dict[str, List[E
 
 
 def compare_home(
-    findings: Findings, embedded: EmbeddedEnvironment, habitat: Environment, episodes: List[Episode]
+    findings: Findings, embedded: EmbeddedEnvironment, habitat: EnvironmentClient, episodes: List[Episode]
 ) -> List[Episode]:
     """Add what does not need an agent: areas, distances and views; return the episodes that Habitat accepts."""
     home = embedded.load_home(episodes[0].scene)
@@ -129,15 +130,15 @@ def compare_home(
     playable = []
     shown: Dict[str, View] = {}
     for episode in episodes:
-        embedded.reset(episode, 0, [], [])
+        embedded.reset(episode, 0, [])
         try:
-            seen = habitat.reset(episode, 0, VIEWS, []).observation.views
+            seen = habitat.reset(episode, 0, VIEWS).views
         except NotNavigable as error:
             findings.not_navigable.append(f"{episode.id}: {error.what}")
             continue
         playable.append(episode)
         shown = compare_views(findings, renderer, episode, seen, shown)
-        ends = (episode.start.position, episode.goal.position)
+        ends = (episode.start.position, goal_of(episode).goal.position)
         findings.distances.append((navigator.geodesic_distance(*ends), habitat.geodesic_distance(*ends)))
     areas = compare_maps(embedded.top_down_map(), habitat.top_down_map())
     findings.areas.append({"home": episodes[0].scene, **asdict(areas), "overlap": areas.overlap})
@@ -176,13 +177,13 @@ def random_pairs(navigator: Navigator, scene: str) -> Iterator[Tuple[Any, Any]]:
             yield start, goal
 
 
-def compare_play(suite: Suite, embedded: Environment, habitat: Environment, episode: Episode) -> Dict[str, Any]:
+def compare_play(suite: Suite, embedded: Environment, habitat: EnvironmentClient, episode: Episode) -> Dict[str, Any]:
     """Play one episode with gtsim in both; return outcomes and how long they took."""
     row: Dict[str, Any] = {"episode": episode.id}
     tier = suite.tier(TIER)
     for name, environment in (("embedded", embedded), ("habitat", habitat)):
         started = time.perf_counter()
-        played = play_episode(
+        played = TASK.play_episode(
             environment, EnvironmentImaginer(environment), episode, tier, 0, "gtsim", tier.loop.stop_rules[0]
         )
         row[name] = {

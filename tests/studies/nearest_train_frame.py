@@ -27,6 +27,7 @@ from harness.contracts.observations import RGB
 from images.embedded.cache import HomeCache
 from images.embedded.renderer import Renderer
 from tasks.suite import load_suite
+from tests.image_goals import goal_of
 
 THUMBNAIL = (32, 32)
 TIER = "easy"
@@ -60,7 +61,7 @@ def test_views(plan: CollectPlan, homes: int, views: int) -> Dict[str, List[Vect
     suite = load_suite(plan.suite)
     places: Dict[str, List[Tuple[Tuple[float, float, float], float]]] = {}
     for episode in suite.episodes(TIER, "test"):
-        for pose in (episode.start, episode.goal):
+        for pose in (episode.start, goal_of(episode).goal):
             places.setdefault(episode.scene, []).append((pose.position, quaternion_to_yaw(pose.rotation)))
     cache = HomeCache(cache_root())
     found = {}

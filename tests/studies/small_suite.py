@@ -20,6 +20,7 @@ from harness.records.journal import Journal, JournalRow
 from harness.studies.all_tables import Tables, make_tables
 from tasks.suite import Split, Suite, load_suite
 from tasks.suite_files import write_episodes, write_json
+from tests.image_goals import image_goal_episode
 from tests.records.written import write_trajectory
 from tests.scoring.synthetic import METRICS, known_manifest, synthetic_result, synthetic_trajectory
 
@@ -82,7 +83,7 @@ def episodes(tier: str) -> tuple[Episode, ...]:
     goal = Pose((2.0, 0.0, 2.5), yaw_to_quaternion(45.0))
     distances = 1.5 + 1.5 * np.random.default_rng(5).permutation(EPISODES) / EPISODES
     return tuple(
-        Episode(
+        image_goal_episode(
             f"{tier}-test-{number:04d}", "ignav", tier, "test", "scene", f"test-{number // PER_HOME:04d}",
             start, goal, 0.3, float(distances[number]), 14,
         )

@@ -43,7 +43,7 @@ def test_states_come_back_with_their_images(suite: Suite) -> None:
         assert (kept.executed, kept.pose) == (state.executed, state.pose)
         assert (kept.end_distances_m, kept.distance_m) == (state.end_distances_m, state.distance_m)
         assert np.array_equal(bank.image(kept.view), state.view.rgb)
-        assert np.array_equal(bank.image(kept.goal), state.goal.rgb)
+        assert np.array_equal(bank.image(kept.goal), state.prompt.rgb)
     assert len({kept.id for kept in bank.states}) == len(states)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.contracts.cameras import quaternion_to_yaw
 from harness.contracts.errors import Refusal
-from harness.contracts.observations import ResetReply
+from harness.contracts.observations import Observation
 from harness.contracts.walkable import ROOFS, SMALL, Walkable
 from tasks.official import files
 from tasks.official.episodes import ignav_episodes, measure_distances, refused_items
@@ -25,6 +25,7 @@ from tasks.official.records import AEQA_CATEGORIES, AR_CLASSES
 from tasks.official.scenes import require_scenes, scene_name, scene_path
 from tasks.official.suite_data import make_ignav_data
 from tasks.suite import Split, load_suite
+from tests.image_goals import changed, goal_of
 from tests.planning.toy import ToyEnvironment
 from tests.tasks.official_files import (
     HALF,
@@ -215,9 +216,8 @@ def test_the_walkable_areas_of_prepared_data_are_written_down(tmp_path: Path) ->
     ground = Walkable("ab" * 32, 61.5, {ROOFS: 12.25, SMALL: 0.0})
 
     class Telling(ToyEnvironment):
-        def reset(self, *asked: Any) -> ResetReply:
-            reply = super().reset(*asked)
-            return replace(reply, observation=replace(reply.observation, info=ground.to_info()))
+        def reset(self, *asked: Any) -> Observation:
+            return replace(super().reset(*asked), info=ground.to_info())
 
     said: List[str] = []
     make_ignav_data(suite, tmp_path, Telling(), said.append)
@@ -373,10 +373,10 @@ def test_published_goals_become_episodes_of_the_suite(tmp_path: Path) -> None:
     assert first.id == "00800-TEEsavR23oF-E000" and first.home == "00800-TEEsavR23oF"
     assert first.scene == "hm3d/val/00800-TEEsavR23oF/TEEsavR23oF.basis.glb"
     assert (first.task, first.tier, first.split) == ("ignav", "published", "test")
-    assert (first.radius_m, first.reference_actions, first.geodesic_m) == (0.5, 27, 5.0)
-    assert first.tags == ("datum:datum-0",) and second.geodesic_m > 0.0
+    assert (goal_of(first).radius_m, first.reference_actions, goal_of(first).geodesic_m) == (0.5, 27, 5.0)
+    assert first.tags == ("datum:datum-0",) and goal_of(second).geodesic_m > 0.0
     assert quaternion_to_yaw(first.start.rotation) == pytest.approx(2.29, abs=0.01)
-    assert quaternion_to_yaw(first.goal.rotation) == 180.0
+    assert quaternion_to_yaw(goal_of(first).goal.rotation) == 180.0
 
 
 def test_a_leaning_start_is_refused_with_its_item(tmp_path: Path) -> None:
@@ -390,9 +390,9 @@ def test_distances_come_from_the_environment(tmp_path: Path) -> None:
     episodes = ignav_episodes(read_ignav(tmp_path), "published", "test")
     environment = ToyEnvironment()
     (measured,) = measure_distances(episodes, environment)
-    expected = environment.geodesic_distance(measured.start.position, measured.goal.position)
-    assert replace(measured, geodesic_m=episodes[0].geodesic_m) == episodes[0]
-    assert measured.geodesic_m == pytest.approx(expected, abs=1e-6)
+    expected = environment.geodesic_distance(measured.start.position, goal_of(measured).goal.position)
+    assert changed(measured, geodesic_m=goal_of(episodes[0]).geodesic_m) == episodes[0]
+    assert goal_of(measured).geodesic_m == pytest.approx(expected, abs=1e-6)
 
 
 def test_suite_data_are_made_from_file_scenes_and_simulator(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import List, Sequence
 
 import pytest
@@ -14,6 +13,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from tasks.subsets import MINI_EPISODES, STRATA, mini, subset_name
 from tasks.suite import load_suite
+from tests.image_goals import changed, goal_of
 from tests.planning.toy import toy_episode
 
 TOY = toy_episode(0)
@@ -22,14 +22,14 @@ SHIPPED = [(tier, split) for tier in load_suite("embedded").tiers for split in (
 
 def split_of(distances: Sequence[float], homes: int) -> List[Episode]:
     return [
-        replace(TOY, id=f"e{number:03d}", home=f"home-{number % homes}", geodesic_m=distance)
+        changed(TOY, id=f"e{number:03d}", home=f"home-{number % homes}", geodesic_m=distance)
         for number, distance in enumerate(distances)
     ]
 
 
 def strata_counts(chosen: Sequence[Episode], all_of_them: Sequence[Episode]) -> List[int]:
     """Return how many chosen episodes lie in each quarter of all distances."""
-    order = [e.id for e in sorted(all_of_them, key=lambda e: (e.geodesic_m, e.id))]
+    order = [e.id for e in sorted(all_of_them, key=lambda e: (goal_of(e).geodesic_m, e.id))]
     counts = Counter(order.index(e.id) * STRATA // len(order) for e in chosen)
     return [counts[k] for k in range(STRATA)]
 

@@ -13,12 +13,12 @@ from typing import Callable
 import pytest
 
 from harness.contracts.errors import Refusal
+from harness.planning import lpips_metric
 from harness.planning.evidence import IMAGINED, NOTHING
-from harness.planning.registry import check_score, make_proposer, make_reviser
-from harness.planning.scores import lpips_metric
 from tasks import requirements, suite_files
-from tasks.registry import list_tasks, load_task
-from tasks.suite import TASKS_FOLDER, Suite, list_suites, load_suite, suite_hash
+from tasks.ignav.parts import PARTS
+from tasks.registry import TASKS_FOLDER, list_tasks, load_task
+from tasks.suite import Suite, list_suites, load_suite, suite_hash
 from tests.planning.toy import toy_episode
 
 Edit = Callable[[str], str]
@@ -60,15 +60,15 @@ def test_the_shipped_suites_load_and_name_parts_that_exist() -> None:
     for name in list_suites("ignav"):
         suite = load_suite(name)
         for tier in suite.tiers.values():
-            assert callable(make_proposer(tier.loop.proposer, suite.action_space).propose)
-            assert make_reviser(tier.loop.reviser).evidence == IMAGINED
-            assert make_reviser(tier.loop_for("none").reviser).evidence == NOTHING
+            assert callable(PARTS.make_proposer(tier.loop.proposer, suite.action_space).propose)
+            assert PARTS.make_reviser(tier.loop.reviser).evidence == IMAGINED
+            assert PARTS.make_reviser(tier.loop_for("none").reviser).evidence == NOTHING
             assert tier.loop_for("gtsim") == tier.loop
 
 
 def test_the_published_constants() -> None:
     tier = load_suite("wiw").tier()
-    assert tier.loop.decisions == 20 and tier.radius_m == 0.5 and tier.loop.stop_rules == ("oracle",)
+    assert tier.loop.decisions == 20 and tier.constants.radius_m == 0.5 and tier.loop.stop_rules == ("oracle",)
     assert tier.loop.proposer.params == {"candidates": 3, "length": 5, "published_rng": True}
     assert tier.splits["test"].episodes == 144
 
@@ -166,7 +166,7 @@ def test_the_published_suite_says_that_torch_is_missing_before_anything_starts(m
     reasons = [missing.reason for missing in load_suite("wiw").missing()]
     assert any("'torch'" in reason for reason in reasons), reasons
     with pytest.raises(Refusal, match=r"needs the package 'torch'.*pip install torch"):
-        check_score(load_suite("wiw").tier().loop.score)
+        PARTS.check_score(load_suite("wiw").tier().loop.score)
 
 
 def test_requirements_name_what_is_missing() -> None:
@@ -186,6 +186,10 @@ def test_requirements_name_what_is_missing() -> None:
             lambda text: text.replace('agent_camera = "pano"', 'agent_camera = "side"'),
             "camera 'side' is not in the rig",
         ),
+        (lambda text: text.replace('kind = "pinhole"', 'kind = "fisheye"', 1), r"rig\.0\.kind: .*found 'fisheye'"),
+        (lambda text: text.replace("hfov_deg = 90.0", "hfov_deg = 190.0", 1), "rig: front: hfov_deg is 190"),
+        (lambda text: text.replace("height_m = 1.25", "height_m = 0.0", 1), "rig: front: height_m is 0"),
+        (lambda text: text.replace('name = "front"', 'name = "pano"', 1), "two cameras of one name"),
         (lambda text: text.replace('baseline = "homing"', 'baseline = "nil"'), "baseline 'nil' is not a reference"),
         (lambda text: text.replace('default_tier = "easy"', 'default_tier = "mild"'), "default_tier 'mild'"),
         (lambda text: text.replace("embedded-v1", "embedded-v3"), "calls itself 'embedded-v3'"),

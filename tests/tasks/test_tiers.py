@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.episodes import Episode
-from harness.planning.scores.learnt import load_network
-from tasks.suite import DRAFT, FROZEN, PERSPECTIVE, TASKS_FOLDER, load_suite
+from tasks.ignav.scores.learnt import load_network
+from tasks.registry import TASKS_FOLDER
+from tasks.suite import DRAFT, FROZEN, PERSPECTIVE, load_suite
+from tests.image_goals import goal_of
 
 SUITE = load_suite("embedded-v1")
 TIERS = sorted(SUITE.tiers)
@@ -24,7 +26,7 @@ TOLERANCE = 1e-9
 
 
 def straight_m(episode: Episode) -> float:
-    dx, dz = (episode.start.position[axis] - episode.goal.position[axis] for axis in (0, 2))
+    dx, dz = (episode.start.position[axis] - goal_of(episode).goal.position[axis] for axis in (0, 2))
     return math.sqrt(dx * dx + dz * dz)
 
 
@@ -36,17 +38,17 @@ def episodes_of(tier: str) -> list[Episode]:
 def test_every_episode_lies_in_the_band_of_its_tier(name: str) -> None:
     tier = SUITE.tier(name)
     for episode in episodes_of(name):
-        low, high = tier.geodesic_m
-        assert low <= episode.geodesic_m <= high and episode.radius_m == tier.radius_m
-        assert episode.geodesic_m >= tier.least_detour * straight_m(episode) - TOLERANCE
+        low, high = tier.constants.geodesic_m
+        assert low <= goal_of(episode).geodesic_m <= high and goal_of(episode).radius_m == tier.constants.radius_m
+        assert goal_of(episode).geodesic_m >= tier.constants.least_detour * straight_m(episode) - TOLERANCE
         assert (episode.task, episode.tier) == ("ignav", tier.episodes_of)
-        assert episode.home == episode.scene and episode.home.startswith(f"{tier.homes}{episode.split}-")
-        assert episode.reference_actions >= (low - tier.radius_m) / 0.2 - 1
+        assert episode.home == episode.scene and episode.home.startswith(f"{tier.constants.homes}{episode.split}-")
+        assert episode.reference_actions >= (low - tier.constants.radius_m) / 0.2 - 1
 
 
 @pytest.mark.parametrize("name", TIERS)
 def test_no_episode_is_solved_at_its_start(name: str) -> None:
-    assert [e.id for e in episodes_of(name) if e.geodesic_m <= e.radius_m] == []
+    assert [e.id for e in episodes_of(name) if goal_of(e).geodesic_m <= goal_of(e).radius_m] == []
 
 
 @pytest.mark.parametrize("name", TIERS)
@@ -74,7 +76,7 @@ def test_ids_are_of_one_tier_only() -> None:
 
 def test_precise_has_the_starts_and_goals_of_easy() -> None:
     def places(name: str) -> list[tuple[object, ...]]:
-        return [(e.home, e.split, e.start, e.goal, e.geodesic_m) for e in episodes_of(name)]
+        return [(e.home, e.split, e.start, goal_of(e).goal, goal_of(e).geodesic_m) for e in episodes_of(name)]
 
     assert places("precise") == places("easy-front") == places("easy")
 
@@ -95,7 +97,7 @@ def test_an_agent_stops_within_metres_only_where_its_score_is_in_metres() -> Non
     for name in TIERS:
         loop = SUITE.tier(name).loop
         assert "stop_within_m" not in loop.reviser.params or loop.score.name == "learnt"
-        radius = SUITE.tier(name).radius_m
+        radius = SUITE.tier(name).constants.radius_m
         assert loop.reviser.params.get("stop_within_m", radius) == radius
         for reference in SUITE.tier(name).references:
             played = SUITE.tier(name).loop_for(reference.wm).reviser
@@ -128,7 +130,10 @@ def test_distances_and_digests_are_those_of_the_homes(home: str) -> None:
     found = [episode for name in OWN for episode in episodes_of(name) if episode.home == home]
     assert len(found) == (4 if home.startswith("ood") else 16)
     for episode in found:
-        assert navigator.geodesic_distance(episode.start.position, episode.goal.position) == episode.geodesic_m
+        assert (
+            navigator.geodesic_distance(episode.start.position, goal_of(episode).goal.position)
+            == goal_of(episode).geodesic_m
+        )
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -136,7 +141,7 @@ def test_statistics_are_those_of_the_episodes(name: str) -> None:
     kept = json.loads((SUITE.folder / f"{name}-statistics.json").read_text())
     for split in SUITE.tier(name).splits:
         episodes = SUITE.episodes(name, split)
-        mean = sum(e.geodesic_m for e in episodes) / len(episodes)
+        mean = sum(goal_of(e).geodesic_m for e in episodes) / len(episodes)
         assert kept[split]["mean geodesic_m"] == pytest.approx(mean, abs=1e-9)
         assert kept[split]["draws"]["start"]["kept"] == len(episodes)
 
@@ -158,8 +163,13 @@ def test_the_page_has_the_constants_of_every_tier() -> None:
     for name in TIERS:
         tier = SUITE.tier(name)
         row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
-        low, high = tier.geodesic_m
-        wanted = [f"{low:g}-{high:g} m", f"{tier.radius_m:g} m", f"{tier.loop.decisions}", f"`{tier.loop.score.name}`"]
+        low, high = tier.constants.geodesic_m
+        wanted = [
+            f"{low:g}-{high:g} m",
+            f"{tier.constants.radius_m:g} m",
+            f"{tier.loop.decisions}",
+            f"`{tier.loop.score.name}`",
+        ]
         wanted += [tier.view] if tier.view == PERSPECTIVE else []
         wanted += [f"`{tier.loop.proposer.name}`" if name in OWN else f"as `{tier.episodes_of}`", tier.status]
         assert all(f"| {cell} |" in row or f" {cell}" in row for cell in wanted), (row, wanted)

@@ -14,7 +14,6 @@ from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     EnvironmentSpec,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
     View,
@@ -23,7 +22,14 @@ from harness.contracts.observations import (
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, failed_rollout
 from harness.wire.codec import mapper, queries
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse, present
-from harness.wire.codec.observations import read_observations, read_reset_reply, write_observations, write_reset_reply
+from harness.wire.codec.observations import (
+    read_first_observation,
+    read_observations,
+    read_rendered,
+    write_first_observation,
+    write_observations,
+    write_rendered,
+)
 from harness.wire.codec.queries import read_candidates, read_planted, write_candidates, write_planted
 from harness.wire.codec.rollouts import RolloutReader, read_batch, write_batch, write_rollout
 from harness.wire.generated import wiw_pb2
@@ -125,16 +131,18 @@ def _read_imagine(message: Any) -> Any:
 
 def _requests() -> List[Example]:
     views = [ViewRequest("front", True, True), ViewRequest("pano")]
-    reset, step = wiw_pb2.ResetRequest(), wiw_pb2.StepRequest()
+    reset, step, render = wiw_pb2.ResetRequest(), wiw_pb2.StepRequest(), wiw_pb2.RenderRequest()
     imagine, describe = wiw_pb2.EnvironmentImagineRequest(), wiw_pb2.DescribeRequest(protocol_version=1)
-    queries.write_reset(example_episode(), 5, views, views[:1], reset)
+    queries.write_reset(example_episode(), 5, views, reset)
     queries.write_step([FORWARD, Vector("ee_pose8", (0.5,) * 8)], views, step)
+    queries.write_render([ORIGIN] * 2, views, render)
     write_candidates([WALK, Candidate(()), WALK], "pano", WANTED, imagine)
     write_planted(MotionError(0.5, 11.25, True, 0.2), [1, 2, 2**64 - 1], imagine)
     return [
         _one("DescribeRequest", describe.SerializeToString(), lambda message: message.protocol_version),
         _one("ResetRequest", reset.SerializeToString(), queries.read_reset),
         _one("StepRequest", step.SerializeToString(), queries.read_step),
+        _one("RenderRequest", render.SerializeToString(), queries.read_render),
         _one("EnvironmentImagineRequest", imagine.SerializeToString(), _read_imagine),
     ]
 
@@ -152,14 +160,16 @@ def _answer(kind: str, points: List[Any], answer: Any) -> List[Example]:
 def examples() -> List[Example]:
     """Return one example of every message."""
     start, goal = (0.0, 0.0, 0.0), (1.0, 0.0, -2.0)
-    reset = write_reset_reply(ResetReply(_observation(), {"front": _view(FRONT)})).serialized()
+    reset = write_first_observation(_observation()).serialized()
+    rendered = write_rendered([{"front": _view(FRONT)}, {"pano": _view(PANO)}]).serialized()
     step = write_observations([_observation()] * 2).serialized()
     area = TopDownMap(np.eye(4, 6, dtype=bool), (-1.0, 2.0), 0.05)
     return [
         *_descriptions(),
         *_requests(),
-        _reply("ResetReply", reset, read_reset_reply),
+        _reply("ResetReply", reset, read_first_observation),
         _reply("StepReply", step, read_observations),
+        _reply("RenderReply", rendered, read_rendered),
         *_answer(queries.GEODESIC, [start, goal], 2.5),
         *_answer(queries.SHORTEST_PATH, [start, goal], ShortestPath(2.5, (start, goal))),
         *_answer(queries.NAVIGABLE, [start], True),

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -27,14 +27,23 @@ from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
     View,
     ViewRequest,
 )
 from harness.contracts.rollouts import Rollout, RolloutRequest
-from harness.wire.sdk import Environment, WorldModel
+from harness.wire.sdk import (
+    Environment,
+    Imagining,
+    Lookahead,
+    MotionErrors,
+    Navigation,
+    ObjectBoxes,
+    Rendering,
+    WorldModel,
+)
+from tests.image_goals import image_goal_episode
 
 FRONT = Camera("front", "pinhole", 16, 24, 90.0, 1.25)
 PANO = Camera("pano", "equirect", 8, 16, 360.0, 1.25)
@@ -44,7 +53,7 @@ ORIGIN = Pose((0.0, 0.0, 0.0), yaw_to_quaternion(0.0))
 def example_episode(scene: str = "floor") -> Episode:
     """Return an episode in which all fields are filled."""
     goal = Pose((1.5, 0.0, -2.25), yaw_to_quaternion(67.5))
-    return Episode("e1", "ignav", "easy", "test", scene, "7", ORIGIN, goal, 1.0, 2.7, 14, ("a", "b"))
+    return image_goal_episode("e1", "ignav", "easy", "test", scene, "7", ORIGIN, goal, 1.0, 2.7, 14, ("a", "b"))
 
 
 def example_manifest(name: str = "paint", **fields: object) -> ModelManifest:
@@ -52,7 +61,7 @@ def example_manifest(name: str = "paint", **fields: object) -> ModelManifest:
     return ModelManifest(name, "tests", "plugin", settings={"depth_m": 2.5}, needs=("numpy",), **fields)  # type: ignore[arg-type]
 
 
-class GridEnvironment(Environment):
+class GridEnvironment(Environment, Rendering, Imagining, MotionErrors, Lookahead, Navigation, ObjectBoxes):
     """A body on an endless floor: every action moves it one metre to the right; images count the moves.
 
     The scene of an episode names what goes wrong from then on.
@@ -71,7 +80,7 @@ class GridEnvironment(Environment):
             raise ValueError("no licence for the scenes")
 
     def describe(self) -> EnvironmentSpec:
-        return EnvironmentSpec("grid", "tests 1", self.rig, (navigation_space(),), True, 0.0, 0.1)
+        return EnvironmentSpec("grid", "tests 1", self.rig, (navigation_space(),))
 
     def _view(self, request: ViewRequest, moves: int) -> View:
         camera = self.rig.camera(request.camera)
@@ -96,17 +105,12 @@ class GridEnvironment(Environment):
         pose = Pose((float(moves), 0.0, 0.0), ORIGIN.rotation)
         return Observation({v.camera: self._view(v, moves) for v in views}, pose, moves % 2 == 1, False, {"n": moves})
 
-    def reset(
-        self, episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest]
-    ) -> ResetReply:
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         if threading.get_ident() != self.thread:
             raise AssertionError("called from another thread than the one that made it")
         self.moves = 0
         self.mischief = episode.scene
-        first = self._observation(views, seed)
-        if self.mischief == "lost goal":
-            goal_views = ()
-        return ResetReply(first, {v.camera: self._view(v, 99) for v in goal_views})
+        return self._observation(views, seed)
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         if self.mischief == "hang":
@@ -129,6 +133,17 @@ class GridEnvironment(Environment):
             self.moves += 1
             observations.append(self._observation(views, self.moves))
         return observations
+
+    def render(self, poses: Sequence[Pose], views: Sequence[ViewRequest]) -> List[Mapping[str, View]]:
+        """Show the x of each pose, which may be anything but negative."""
+        if self.mischief == "lost pose":
+            poses = poses[1:]
+        if self.mischief == "lost view":
+            views = views[1:]
+        for pose in poses:
+            if pose.position[0] < 0.0:
+                raise NotNavigable(f"the pose {pose.position} is not navigable.", "Choose another.")
+        return [{v.camera: self._view(v, round(pose.position[0])) for v in views} for pose in poses]
 
     def imagine(
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
@@ -157,8 +172,6 @@ class GridEnvironment(Environment):
         seeds: Sequence[int],
     ) -> Iterator[Rollout]:
         """Show what it was told: the seed, and 100 times the scale of motion."""
-        if self.mischief == "cannot":
-            yield from super().imagine_wrongly(candidates, camera, frames, error, seeds)
         seen_by = self.rig.camera(camera)
         for index, (wanted, seed) in enumerate(zip(frames, seeds)):
             rgb = np.full((len(wanted), seen_by.height, seen_by.width, 3), seed % 256, np.uint8)
@@ -168,8 +181,6 @@ class GridEnvironment(Environment):
     def rollout_poses(
         self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]
     ) -> Tuple[Tuple[Pose, ...], ...]:
-        if self.mischief == "cannot":
-            return super().rollout_poses(candidates, frames)
         if self.mischief == "lost pose":
             frames = [wanted[1:] for wanted in frames]
         return tuple(tuple(Pose((float(i), 0.0, 0.1), ORIGIN.rotation) for i in wanted) for wanted in frames)
@@ -191,8 +202,6 @@ class GridEnvironment(Environment):
         return TopDownMap(np.eye(5, 7, dtype=bool), (-1.0, 2.0), 0.05)
 
     def object_boxes(self) -> Tuple[ObjectBox, ...]:
-        if self.mischief == "no boxes":
-            return super().object_boxes()
         chair = ObjectBox(3, "chair", (1.0, 0.5, -2.0), (0.5, 1.0, 0.25), yaw_to_quaternion(30.0))
         return (chair, ObjectBox(4, "", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)))
 
@@ -201,6 +210,22 @@ class GridEnvironment(Environment):
             raise OSError("the simulator is stuck")
         if self.note:
             Path(self.note).write_text("closed", encoding="utf-8")
+
+
+class BareEnvironment(Environment):
+    """Does what every environment does, and nothing more."""
+
+    def describe(self) -> EnvironmentSpec:
+        return EnvironmentSpec("bare", "tests 1", Rig((FRONT, PANO)), (navigation_space(),))
+
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
+        return Observation({}, ORIGIN)
+
+    def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
+        return [Observation({}, ORIGIN) for _ in actions]
+
+    def close(self) -> None:
+        return None
 
 
 class PaintModel(WorldModel):

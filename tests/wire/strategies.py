@@ -16,7 +16,6 @@ from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
     Observation,
-    ResetReply,
     ShortestPath,
     TopDownMap,
     View,
@@ -55,9 +54,11 @@ actions = st.one_of(primitives, vectors)
 candidates = st.lists(actions, max_size=4).map(lambda items: Candidate(tuple(items)))
 action_spaces = st.builds(ActionSpace, names, st.lists(primitives, max_size=3).map(tuple), st.integers(0, 256))
 spaces = st.lists(action_spaces, max_size=2).map(tuple)
-environment_specs = st.builds(EnvironmentSpec, names, names, rigs, spaces, flags, positive, positive, names)
+environment_specs = st.builds(EnvironmentSpec, names, names, rigs, spaces, names)
 tags = st.lists(names, max_size=3).map(tuple)
-episodes = st.builds(Episode, names, names, names, names, names, names, poses, poses, positive, positive, counts, tags)
+payloads = st.dictionaries(names, st.one_of(floats, names, st.booleans(), st.lists(floats, max_size=4)), max_size=4)
+payloads = payloads.map(lambda items: dict(sorted(items.items())))
+episodes = st.builds(Episode, names, names, names, names, names, names, poses, counts, payloads, tags)
 checkpoints = st.builds(Checkpoint, names, names, st.from_regex(r"([0-9a-f]{64})?", fullmatch=True))
 manifest_settings = st.dictionaries(
     names, st.one_of(flags, st.integers(-(2**63) + 1, 2**63 - 1), floats, names), max_size=3
@@ -126,7 +127,7 @@ def views(draw: Any) -> View:
 
 views_by_name = st.dictionaries(names, views(), max_size=2)
 observations = st.builds(Observation, views_by_name, poses, flags, flags, numbers)
-reset_replies = st.builds(ResetReply, observations, views_by_name)
+rendered = st.lists(views_by_name, max_size=3)
 
 
 @st.composite

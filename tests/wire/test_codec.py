@@ -17,6 +17,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.field_limits import Count
 from harness.contracts.manifests import ModelManifest
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import EnvironmentSpec, Observation, ShortestPath, View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.wire import limits
@@ -66,6 +67,8 @@ SMALL = [
     ("ShortestPath", ShortestPath, some.paths),
 ]
 
+OTHERS = [("Episode", Episode), ("MotionError", MotionError), ("ViewRequest", ViewRequest)]
+
 LARGE = [
     ("TopDownMap", observation_codec.write_top_down_map, observation_codec.read_top_down_map, some.maps()),
     (
@@ -87,7 +90,9 @@ def test_small_types_come_back(name: str, kind: Any, values: Any) -> None:
     check()
 
 
-@pytest.mark.parametrize(("name", "kind"), [case[:2] for case in SMALL if dataclasses.is_dataclass(case[1])])
+@pytest.mark.parametrize(
+    ("name", "kind"), [case[:2] for case in [*SMALL, *OTHERS] if dataclasses.is_dataclass(case[1])]
+)
 def test_contracts_and_messages_have_the_same_fields(name: str, kind: Any) -> None:
     assert {field.name for field in dataclasses.fields(kind)} == set(getattr(wiw_pb2, name).DESCRIPTOR.fields_by_name)
 
@@ -185,10 +190,15 @@ def test_environment_requests_come_back(data: Any) -> None:
     assert same(got, (candidates, "pano", frames))
 
     episode, seed = data.draw(some.episodes), data.draw(some.uint64)
-    wanted, goal = data.draw(some.view_requests), data.draw(some.view_requests)
+    wanted = data.draw(some.view_requests)
     reset = wiw_pb2.ResetRequest()
-    queries.write_reset(episode, seed, wanted, goal, reset)
-    assert same(queries.read_reset(parse("ResetRequest", reset.SerializeToString())), (episode, seed, wanted, goal))
+    queries.write_reset(episode, seed, wanted, reset)
+    assert same(queries.read_reset(parse("ResetRequest", reset.SerializeToString())), (episode, seed, wanted))
+
+    poses = data.draw(st.lists(some.poses, max_size=3))
+    render = wiw_pb2.RenderRequest()
+    queries.write_render(poses, wanted, render)
+    assert same(queries.read_render(parse("RenderRequest", render.SerializeToString())), (poses, wanted))
 
     actions = data.draw(st.lists(some.actions, max_size=3))
     step = wiw_pb2.StepRequest()
@@ -222,7 +232,13 @@ REPLIES = [
         observation_codec.read_observations,
         st.lists(some.observations, max_size=3),
     ),
-    ("ResetReply", observation_codec.write_reset_reply, observation_codec.read_reset_reply, some.reset_replies),
+    (
+        "ResetReply",
+        observation_codec.write_first_observation,
+        observation_codec.read_first_observation,
+        some.observations,
+    ),
+    ("RenderReply", observation_codec.write_rendered, observation_codec.read_rendered, some.rendered),
 ]
 
 
@@ -347,7 +363,7 @@ def test_a_splice_writes_lengths_as_protobuf_does(size: int) -> None:
 
 
 def test_what_cannot_be_read_is_not_written() -> None:
-    episode = Episode("e", "t", "t", "s", "s", "h", Pose((0.0, 0.0, 0.0), (2.0, 0.0, 0.0, 0.0)), None, 1, 1, 1)  # type: ignore[arg-type]
+    episode = Episode("e", "t", "t", "s", "s", "h", Pose((0.0, 0.0, 0.0), (2.0, 0.0, 0.0, 0.0)), 1)
     with pytest.raises(Refusal, match=r"episode\.start\.rotation"):
         write_episode(episode, wiw_pb2.Episode())
     camera = Camera("c", "pinhole", 2, 2, 90.0, 0.0)

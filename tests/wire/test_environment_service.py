@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator, Mapping, Sequence, Tuple
 
 import pytest
 
 from harness.contracts.actions import Candidate, navigation_space
-from harness.contracts.cameras import Camera, Rig
-from harness.contracts.errors import DeadlineExceeded, MachineError, NotNavigable, Refusal, ServiceError, SpecMismatch
+from harness.contracts.cameras import Camera, Pose, Rig
+from harness.contracts.errors import (
+    DeadlineExceeded,
+    LimitExceeded,
+    MachineError,
+    NotNavigable,
+    Refusal,
+    ServiceError,
+    SpecMismatch,
+)
 from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import ViewRequest
 from harness.wire import client as client_module
 from harness.wire.client import Deadlines, EnvironmentClient, check_health
 from harness.wire.codec.messages import PROTOCOL_VERSION
+from harness.wire.limits import MAX_POSES
+from harness.wire.sdk import CAPABILITIES, Imagining, Navigation, require
+from tests.image_goals import goal_of
 from tests.wire.hosting import Hosted, hosted
-from tests.wire.objects import GridEnvironment, example_episode
+from tests.wire.objects import ORIGIN, BareEnvironment, GridEnvironment, example_episode
 from tests.wire.test_codec import same
 
 FORWARD = navigation_space().primitives[0]
@@ -34,17 +45,22 @@ def grid() -> Iterator[Hosted]:
 @pytest.fixture
 def environment(grid: Hosted) -> Iterator[EnvironmentClient]:
     client = EnvironmentClient(grid.socket, Deadlines(step_s=20.0))
-    client.reset(example_episode(), 5, ALL, [])
+    client.reset(example_episode(), 5, ALL)
     yield client
     client._connection.close()
 
 
 def test_the_client_answers_like_the_object(environment: EnvironmentClient) -> None:
     local = GridEnvironment()
-    goal_views = [ViewRequest("pano")]
     assert environment.describe() == local.describe()
+    assert environment.capabilities() == local.capabilities() == tuple(CAPABILITIES)
     episode = example_episode()
-    assert same(environment.reset(episode, 5, ALL, goal_views), local.reset(episode, 5, ALL, goal_views))
+    assert same(environment.reset(episode, 5, ALL), local.reset(episode, 5, ALL))
+    assert same(
+        environment.render([episode.start, goal_of(episode).goal], ALL),
+        local.render([episode.start, goal_of(episode).goal], ALL),
+    )
+    assert environment.render([], ALL) == [] and environment.render([goal_of(episode).goal], []) == [{}]
     assert same(environment.step([FORWARD] * 3, ALL), local.step([FORWARD] * 3, ALL))
     frames = [(0, 1, 3), (), (2,)]
     assert same(list(environment.imagine([WALK] * 3, "pano", frames)), list(local.imagine([WALK] * 3, "pano", frames)))
@@ -71,23 +87,69 @@ def test_errors_keep_their_class_and_advice(environment: EnvironmentClient) -> N
     assert caught.value.next_step == "Choose a goal in the same scene."
 
 
-def test_an_environment_without_object_boxes_says_so(environment: EnvironmentClient) -> None:
-    environment.reset(example_episode("no boxes"), 0, [], [])
-    with pytest.raises(Refusal, match="grid does not offer object boxes") as caught:
-        environment.object_boxes()
-    assert caught.value.next_step == "Use an environment that does: embedded or habitat."
+REFUSED: Mapping[str, Tuple[str, Callable[[EnvironmentClient], object]]] = {
+    "rendering": ("does not show what would be seen at another pose", lambda e: e.render([ORIGIN], ALL)),
+    "imagining": ("cannot imagine", lambda e: list(e.imagine([WALK], "pano", [(1,)]))),
+    "motion_errors": (
+        "cannot plant errors of motion",
+        lambda e: list(e.imagine_wrongly([WALK], "pano", [(1,)], MotionError(0.5), [0])),
+    ),
+    "lookahead": ("does not say where candidates lead", lambda e: e.rollout_poses([WALK], [(1,)])),
+    "navigation": ("has no walkable area", lambda e: e.top_down_map()),
+    "object_boxes": ("does not offer object boxes", lambda e: e.object_boxes()),
+}
 
 
-def test_an_environment_that_cannot_be_wrong_or_tell_poses_says_so(environment: EnvironmentClient) -> None:
-    environment.reset(example_episode("cannot"), 0, [], [])
-    with pytest.raises(Refusal, match="grid cannot plant errors of motion"):
-        list(environment.imagine_wrongly([WALK], "pano", [(1,)], MotionError(0.5), [0]))
-    with pytest.raises(Refusal, match="grid does not say where candidates lead"):
-        environment.rollout_poses([WALK], [(1,)])
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Hosted]:
+    with hosted("environment", "BareEnvironment") as host:
+        yield host
+
+
+@pytest.mark.parametrize("side", ["client", "service"])
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_what_an_environment_has_not_declared_is_refused_by_name(bare: Hosted, capability: str, side: str) -> None:
+    client = EnvironmentClient(bare.socket)
+    assert client.capabilities() == ()
+    if side == "service":
+        client._declared = tuple(CAPABILITIES)  # a client that asks all the same
+    sentence, ask = REFUSED[capability]
+    with pytest.raises(Refusal, match=f"the environment bare {sentence}"):
+        ask(client)
+    client._connection.close()
+
+
+def test_walkable_questions_are_refused_alike(bare: Hosted) -> None:
+    client, place = EnvironmentClient(bare.socket), (0.0, 0.0, 0.0)
+    asks: Sequence[Callable[[], object]] = (
+        lambda: client.geodesic_distance(place, place),
+        lambda: client.shortest_path(place, place),
+        lambda: client.is_navigable(place),
+    )
+    for ask in asks:
+        with pytest.raises(Refusal, match="the environment bare has no walkable area"):
+            ask()
+    client._connection.close()
+
+
+def test_a_capability_is_handed_over_or_refused(environment: EnvironmentClient, bare: Hosted) -> None:
+    assert require(environment, Navigation) is environment
+    with pytest.raises(Refusal, match="bare has no walkable area"):
+        require(EnvironmentClient(bare.socket), Navigation)
+    with pytest.raises(Refusal, match="bare cannot imagine"):
+        require(BareEnvironment(), Imagining)
+
+
+def test_rendering_leaves_the_state_and_tells_where_nobody_can_stand(environment: EnvironmentClient) -> None:
+    before = environment.step([FORWARD], ALL)[0]
+    environment.render([goal_of(example_episode()).goal], ALL)
+    with pytest.raises(NotNavigable, match="is not navigable"):
+        environment.render([ORIGIN, Pose((-1.0, 0.0, 0.0), ORIGIN.rotation)], ALL)
+    assert environment.step([FORWARD], [])[0].pose.position[0] == before.pose.position[0] + 1.0
 
 
 def test_poses_that_nobody_asked_for_are_an_error_of_the_service(environment: EnvironmentClient) -> None:
-    environment.reset(example_episode("lost pose"), 0, [], [])
+    environment.reset(example_episode("lost pose"), 0, [])
     with pytest.raises(ServiceError, match=r"rollout_poses has \[1, 0\] poses instead of \[2, 1\]"):
         environment.rollout_poses([WALK] * 2, [(1, 2), (3,)])
 
@@ -102,6 +164,10 @@ def test_wrong_requests_are_refused_before_they_are_sent(environment: Environmen
         environment.step([FORWARD], [ViewRequest("back")])
     with pytest.raises(Refusal, match="no camera 'back'"):
         list(environment.imagine([WALK], "back", [(1,)]))
+    with pytest.raises(Refusal, match="no camera 'back'"):
+        environment.render([goal_of(example_episode()).goal], [ViewRequest("back")])
+    with pytest.raises(LimitExceeded, match=f"poses has {MAX_POSES + 1} items"):
+        environment.render([goal_of(example_episode()).goal] * (MAX_POSES + 1), [])
     with pytest.raises(Refusal, match=r"outside 0\.\.3"):
         list(environment.imagine([WALK], "pano", [(4,)]))
 
@@ -119,10 +185,10 @@ BAD_STEPS = {
 
 @pytest.mark.parametrize("scene", BAD_STEPS)
 def test_a_step_that_goes_wrong_is_named(environment: EnvironmentClient, scene: str) -> None:
-    environment.reset(example_episode(scene), 0, [], [])
+    environment.reset(example_episode(scene), 0, [])
     with pytest.raises(ServiceError, match=BAD_STEPS[scene]):
         environment.step([FORWARD] * 2, [ViewRequest("front", depth=True)])
-    environment.reset(example_episode(), 0, [], [])
+    environment.reset(example_episode(), 0, [])
     assert len(environment.step([FORWARD], ALL)) == 1
 
 
@@ -135,13 +201,13 @@ BAD_ROLLOUTS = {
 
 @pytest.mark.parametrize("scene", BAD_ROLLOUTS)
 def test_rollouts_that_were_not_asked_for_are_named(environment: EnvironmentClient, scene: str) -> None:
-    environment.reset(example_episode(scene), 0, [], [])
+    environment.reset(example_episode(scene), 0, [])
     with pytest.raises(ServiceError, match=f"sent a bad reply to Imagine: {BAD_ROLLOUTS[scene]}"):
         list(environment.imagine([WALK] * 2, "pano", [(1, 2)] * 2))
 
 
 def test_an_error_in_the_middle_of_a_stream_keeps_its_class(environment: EnvironmentClient) -> None:
-    environment.reset(example_episode("fail second"), 0, [], [])
+    environment.reset(example_episode("fail second"), 0, [])
     rollouts = environment.imagine([WALK] * 2, "pano", [(1, 2)] * 2)
     assert next(rollouts).id == 0
     with pytest.raises(NotNavigable, match="lies outside"):
@@ -149,9 +215,19 @@ def test_an_error_in_the_middle_of_a_stream_keeps_its_class(environment: Environ
 
 
 def test_other_bad_replies_are_named(environment: EnvironmentClient) -> None:
-    with pytest.raises(ServiceError, match=r"bad reply to Reset: goal_views has the views \[\] instead of \['pano'\]"):
-        environment.reset(example_episode("lost goal"), 0, [], [ViewRequest("pano")])
-    environment.reset(example_episode("nan distance"), 0, [], [])
+    goal = goal_of(example_episode()).goal
+    environment.reset(example_episode("lost view"), 0, [])
+    with pytest.raises(
+        ServiceError, match=r"bad reply to Render: render\[0\] has the views \[\] instead of \['pano'\]"
+    ):
+        environment.render([goal], [ViewRequest("pano")])
+    environment.reset(example_episode("lost pose"), 0, [])
+    with pytest.raises(ServiceError, match="bad reply to Render: there are the views of 1 poses instead of 2"):
+        environment.render([goal] * 2, [ViewRequest("pano")])
+    environment.reset(example_episode("nan depth"), 0, [])
+    with pytest.raises(ServiceError, match="render gave an answer that cannot be sent"):
+        environment.render([goal], [ViewRequest("pano", depth=True)])
+    environment.reset(example_episode("nan distance"), 0, [])
     with pytest.raises(ServiceError, match="geodesic gave an answer that cannot be sent: geodesic_m is NaN"):
         environment.geodesic_distance((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))
 
@@ -209,10 +285,10 @@ def test_a_closed_environment_refuses_and_is_closed_once(tmp_path: Any) -> None:
 
 def test_another_spec_than_planned_is_refused_with_both_sides(grid: Hosted) -> None:
     spec = GridEnvironment().describe()
-    other = type(spec)("grid", "tests 2", Rig((Camera("front", "pinhole", 9, 9, 90.0, 1.0),)), (), True, 0.0, 0.1)
+    other = type(spec)("grid", "tests 2", Rig((Camera("front", "pinhole", 9, 9, 90.0, 1.0),)), ())
     start = time.monotonic()
     with pytest.raises(SpecMismatch) as caught:
-        EnvironmentClient(grid.socket, expected=other).reset(example_episode(), 0, [], [])
+        EnvironmentClient(grid.socket, expected=other).reset(example_episode(), 0, [])
     assert time.monotonic() - start < 1.0
     assert "simulator: declared 'tests 1', expected 'tests 2'" in caught.value.what
     assert EnvironmentClient(grid.socket, expected=spec).describe() == spec

@@ -124,9 +124,9 @@ SPECS: Dict[str, Any] = {
     "not an object": ("[]", "is no service spec"),
     "unknown field": ({"colour": 1}, "is no service spec"),
     "unknown kind": ({"kind": "robot"}, "names the kind 'robot'"),
-    "wrong socket": ({"socket": 3}, "socket must be"),
-    "wrong path": ({"path": "abc"}, "path must be"),
-    "wrong options": ({"options": 1}, "options must be an object"),
+    "wrong socket": ({"socket": 3}, "HostSpec.socket is 3, not of type str"),
+    "wrong path": ({"path": "abc"}, "HostSpec.path is 'abc', not a list"),
+    "wrong options": ({"options": 1}, "HostSpec.options is 1, not an object"),
 }
 
 
@@ -153,10 +153,12 @@ def test_entry_points_are_named_when_wrong(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_manifest_comes_out_of_json_as_it_went_in() -> None:
     from harness.contracts.digest import to_plain
+    from harness.contracts.from_plain import from_plain
+    from harness.contracts.manifests import ModelManifest
     from tests.wire.objects import example_manifest
 
     manifest: Any = example_manifest()
-    assert host_module.manifest_from_plain(json.loads(json.dumps(to_plain(manifest)))) == manifest
+    assert from_plain(ModelManifest, json.loads(json.dumps(to_plain(manifest)))) == manifest
 
 
 def test_the_socket_is_for_this_user_only() -> None:

@@ -17,7 +17,7 @@ from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire import limits
 from harness.wire.codec import mapper, queries, rollouts
 from harness.wire.codec.messages import parse
-from harness.wire.codec.observations import read_reset_reply, read_top_down_map, write_top_down_map
+from harness.wire.codec.observations import read_first_observation, read_top_down_map, write_top_down_map
 from harness.wire.codec.tensors import read_tensor, write_tensor
 from harness.wire.codec.views import Images, read_view, read_views, write_view
 from harness.wire.generated import wiw_pb2 as pb
@@ -167,7 +167,7 @@ MESSAGES: Dict[str, Any] = {
         lambda: queries.read_view_requests([pb.ViewRequest(camera="a")] * 2, "views"),
         "views asks for one camera twice",
     ),
-    "no observation": (lambda: read_reset_reply(b""), "reset.observation is missing"),
+    "no observation": (lambda: read_first_observation(b""), "reset.observation is missing"),
     "no view": (lambda: read_view(pb.NamedView(name="v"), Images(memoryview(b"")), "v"), "v.view is missing"),
     "no camera": (
         lambda: read_view(pb.NamedView(view=pb.View(depth=True)), Images(memoryview(b"")), "v"),

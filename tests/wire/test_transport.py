@@ -37,6 +37,7 @@ from harness.wire.client import Deadlines, EnvironmentClient
 from harness.wire.codec import mapper
 from harness.wire.codec.messages import PROTOCOL_VERSION
 from harness.wire.generated import wiw_pb2
+from harness.wire.sdk import CAPABILITIES
 from tests.wire.hosting import ROOT, Hosted, hosted
 from tests.wire.objects import GridEnvironment, example_episode
 
@@ -60,7 +61,7 @@ def grid() -> Iterator[Hosted]:
 def assert_alive(host: Hosted) -> None:
     assert check_health(host.socket, 10.0)
     client = EnvironmentClient(host.socket, Deadlines(reset_s=20.0))
-    client.reset(example_episode(), 0, [], [])
+    client.reset(example_episode(), 0, [])
     client._connection.close()
 
 
@@ -194,6 +195,7 @@ def grpc_server(folder: Path, answers: Any) -> Iterator[EnvironmentClient]:
 def description(version: int = PROTOCOL_VERSION, spec_digest: str = "") -> bytes:
     message = wiw_pb2.EnvironmentDescription(protocol_version=version, spec_digest=spec_digest or digest(SPEC))
     mapper.write(EnvironmentSpec, SPEC, message.spec, "spec")
+    message.capabilities.extend(CAPABILITIES)
     data: bytes = message.SerializeToString()
     return data
 
@@ -205,7 +207,7 @@ def test_rubbish_in_a_reply_is_an_error_of_the_service(folder: Path) -> None:
         with pytest.raises(ServiceError, match="bad reply to Step: 3 bytes are no StepReply"):
             client.step(WALK.actions, [])
         with pytest.raises(ServiceError, match=r"bad reply to Reset: reset\.observation is missing"):
-            client.reset(example_episode(), 0, [], [])
+            client.reset(example_episode(), 0, [])
         with pytest.raises(ServiceError, match="bad reply to Query"):
             client.top_down_map()
         with pytest.raises(ServiceError, match="bad reply to Imagine: 3 bytes are no RolloutPart"):
@@ -238,7 +240,7 @@ def test_a_service_of_another_release_is_refused(folder: Path, data: bytes, erro
 
 
 def test_an_environment_that_cannot_imagine_is_not_asked_to(folder: Path) -> None:
-    spec = type(SPEC)("blind", "tests", SPEC.rig, (), False, 0.0, 0.1)
+    spec = type(SPEC)("blind", "tests", SPEC.rig, ())
     message = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
     mapper.write(EnvironmentSpec, spec, message.spec, "spec")
     with (

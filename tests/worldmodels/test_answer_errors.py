@@ -54,7 +54,7 @@ def test_one_request_alone_is_answered_rightly() -> None:
 def test_the_simulator_answers_so() -> None:
     """In the grid every action moves on, and images count the moves."""
     environment = GridEnvironment()
-    environment.reset(example_episode(), 0, [], [])
+    environment.reset(example_episode(), 0, [])
     seen = View(environment.rig.camera("pano"), np.zeros((8, 16, 3), np.uint8))
 
     def imagined(error: AnswerError) -> list[list[int]]:

@@ -32,7 +32,7 @@ def documented() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def environment() -> TinyEnvironment:
     environment = TinyEnvironment()
-    environment.reset(tiny_episode(), 0, [], [])
+    environment.reset(tiny_episode(), 0, [])
     return environment
 
 

@@ -139,7 +139,7 @@ TURNED = "d29d4519b64240ba"
 def test_the_imaginer_plants_motion_in_the_environment_and_errors_of_images_itself() -> None:
     walks = [Candidate((Primitive(FORWARD, 0.2),) * 3)] * 2
     environment = GridEnvironment()
-    environment.reset(example_episode(), 0, [], [])
+    environment.reset(example_episode(), 0, [])
     view = View(environment.rig.camera("pano"), np.zeros((8, 16, 3), np.uint8))
 
     def imagined(errors: PlantedErrors) -> np.ndarray:  # type: ignore[type-arg]

@@ -7,11 +7,11 @@ from typing import Iterator, Sequence
 import numpy as np
 
 from harness.contracts.actions import FORWARD, Action, Candidate, Primitive, signed_turn
-from harness.contracts.cameras import EQUIRECT, Camera
-from harness.contracts.errors import Refusal
-from harness.contracts.motion_errors import MotionError
-from harness.contracts.observations import RGB, View
+from harness.contracts.cameras import EQUIRECT, Camera, Rig
+from harness.contracts.episodes import Episode
+from harness.contracts.observations import RGB, EnvironmentSpec, Observation, View, ViewRequest
 from harness.contracts.rollouts import Rollout, RolloutRequest
+from harness.wire.sdk import Environment, Imagining
 
 TURN_DEG = 22.5
 HEIGHT, WIDTH = 4, 32
@@ -59,8 +59,8 @@ class ToyModel:
             yield Rollout(request.id, np.stack([views[i] for i in request.frames]), request.camera)
 
 
-class ToyEnvironment:
-    """The toy world as an environment that imagines."""
+class ToyEnvironment(Environment, Imagining):
+    """The toy world as an environment that imagines; nobody walks in it."""
 
     def __init__(self, pano: RGB) -> None:
         self.pano = pano
@@ -76,13 +76,14 @@ class ToyEnvironment:
             views = play(self.pano, candidate.actions)
             yield Rollout(index, np.stack([views[i] for i in wanted]), PANO)
 
-    def imagine_wrongly(
-        self,
-        candidates: Sequence[Candidate],
-        camera: str,
-        frames: Sequence[Sequence[int]],
-        error: MotionError,
-        seeds: Sequence[int],
-    ) -> Iterator[Rollout]:
-        """Refuse: this world is exact."""
-        raise Refusal("the toy world plants no errors.")
+    def describe(self) -> EnvironmentSpec:
+        return EnvironmentSpec("toy", "toy 1", Rig((PANO,)), ())
+
+    def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
+        raise NotImplementedError
+
+    def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> list[Observation]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        return None

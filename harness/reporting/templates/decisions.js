@@ -70,7 +70,7 @@ function decisionStrip(place, decision, index) {
     element("div", { class: "sheet" },
       picture(place, stripName(index), `Decision ${index + 1}: real views above, imagined views below`, "picture")));
   for (const [name, values] of Object.entries(decision.gap)) {
-    const digits = name === "psnr" ? 1 : 2;
+    const digits = table.gapDigits[name] ?? 2;
     strip.append(element("div", { class: "head" }, name.toUpperCase()),
       line(["", ...shown.map((number) => fixed(values[number - 1], digits))]));
   }

@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
-from harness.planning.scores.learnt_file import read_tensors
 from harness.studies.learnt_score.make_data import FORMAT, SUFFIX
+from tasks.ignav.scores.learnt_file import read_tensors
 
 _LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),

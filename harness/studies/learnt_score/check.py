@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from harness.contracts.errors import Refusal, WiwError
-from harness.planning.scores.learnt_file import read_tensors
-from harness.planning.scores.learnt_network import Network, network_from
 from harness.studies.learnt_score.batches import TRAIN, Homes, as_images, halved, homes_by_split
 from harness.studies.learnt_score.fit import CONDITIONS, Errors, by_band
+from tasks.ignav.scores.learnt_file import read_tensors
+from tasks.ignav.scores.learnt_network import Network, network_from
 
 LICENCE = "Apache-2.0"
 

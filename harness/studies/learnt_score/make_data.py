@@ -23,9 +23,9 @@ from harness.contracts import seeds
 from harness.contracts.cameras import Vec3
 from harness.contracts.errors import WiwError
 from harness.contracts.folders import cache_root
-from harness.planning.scores.learnt_file import read_metadata, write_tensors
-from harness.planning.scores.learnt_network import BAND_HEIGHT
 from images.embedded.environment import RIG, Scene
+from tasks.ignav.scores.learnt_file import read_metadata, write_tensors
+from tasks.ignav.scores.learnt_network import BAND_HEIGHT
 
 FORMAT = "learnt-score-data-1"
 SUFFIX = ".safetensors"

@@ -1,4 +1,4 @@
-"""The network of the learnt score as it is trained; `harness.planning.scores.learnt_network` runs it without torch."""
+"""The network of the learnt score as it is trained; `tasks.ignav.scores.learnt_network` runs it without torch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.planning.scores.learnt_kernels import HEADINGS, WINDOW
-from harness.planning.scores.learnt_network import STRIDES
+from tasks.ignav.scores.learnt_kernels import HEADINGS, WINDOW
+from tasks.ignav.scores.learnt_network import STRIDES
 
 BINS = 24
 PRIOR_FROM_M = 3.5

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 from harness.contracts.errors import Refusal, WiwError
-from harness.planning.scores.learnt_file import read_tensors, write_tensors
-from harness.planning.scores.learnt_network import network_from
 from harness.studies.learnt_score.batches import TRAIN, VALIDATION, Homes, as_images, halved, load_splits
 from harness.studies.learnt_score.check import LICENCE, card_of
 from harness.studies.learnt_score.fit import CONDITIONS, SMOKE, Checkpoint, Settings, errors_on, fit
 from harness.studies.learnt_score.network import DistanceNetwork, exported, parameter_count
+from tasks.ignav.scores.learnt_file import read_tensors, write_tensors
+from tasks.ignav.scores.learnt_network import network_from
 
 MOST_BYTES = 4_000_000
 _SUFFIX = ".safetensors"

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
-from harness.contracts.cameras import Pose
+from harness.contracts.digest import canonical_json
 from harness.contracts.episodes import Episode
-from harness.contracts.field_limits import MAX_TAGS, Few, Number, Text, Whole
+from harness.contracts.errors import Refusal
+from harness.contracts.field_limits import FIX_SENDER, MAX_TEXT, Text
+from harness.contracts.json_limits import parse_json
 from harness.wire.codec import mapper
-from harness.wire.codec.messages import present
 
-_TEXTS = ("id", "task", "tier", "split", "scene", "home")
-_METRES = ("radius_m", "geodesic_m")
-_POSES = ("start", "goal")
-_TEXT, _LENGTH, _COUNT, _TAGS = Text(), Number(low=0.0), Whole(), Few(MAX_TAGS)
+_PAYLOAD = Text(MAX_TEXT)
 
 
 def write_episode(episode: Episode, message: Any, where: str = "episode") -> None:
-    """Fill an Episode message."""
-    for name in _TEXTS:
-        setattr(message, name, _TEXT.check(getattr(episode, name), f"{where}.{name}"))
-    for name in _METRES:
-        setattr(message, name, _LENGTH.check(getattr(episode, name), f"{where}.{name}"))
-    for name in _POSES:
-        mapper.write(Pose, getattr(episode, name), getattr(message, name), f"{where}.{name}")
-    message.reference_actions = _COUNT.check(episode.reference_actions, f"{where}.reference_actions")
-    message.tags.extend(_TEXT.check(tag, f"{where}.tags") for tag in _TAGS.check(episode.tags, f"{where}.tags"))
+    """Fill an Episode message; the task's own part travels as JSON."""
+    mapper.write_fields(Episode, episode, message, where, "payload")
+    message.payload = _PAYLOAD.check(canonical_json(episode.payload).decode(), f"{where}.payload")
 
 
 def read_episode(message: Any, where: str = "episode") -> Episode:
     """Return an episode."""
-    values: Any = {name: _TEXT.check(getattr(message, name), f"{where}.{name}") for name in _TEXTS}
-    values.update({name: _LENGTH.check(getattr(message, name), f"{where}.{name}") for name in _METRES})
-    values.update({name: mapper.read(Pose, present(message, name, where), f"{where}.{name}") for name in _POSES})
-    tags = tuple(_TEXT.check(tag, f"{where}.tags") for tag in _TAGS.check(message.tags, f"{where}.tags"))
-    return Episode(reference_actions=int(message.reference_actions), tags=tags, **values)
+    payload = _read_payload(message.payload, f"{where}.payload")
+    return Episode(payload=payload, **mapper.read_fields(Episode, message, where, "payload"))
+
+
+def _read_payload(found: str, where: str) -> Dict[str, Any]:
+    try:
+        payload = parse_json(_PAYLOAD.check(found, where) or "{}")
+    except ValueError as error:
+        raise Refusal(f"{where} is no JSON: {error}.", FIX_SENDER) from error
+    if not isinstance(payload, dict):
+        raise Refusal(f"{where} is {type(payload).__name__}, not an object.", FIX_SENDER)
+    return payload

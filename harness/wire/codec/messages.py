@@ -12,19 +12,25 @@ from harness.wire.codec.splice import leading_payload
 from harness.wire.generated import wiw_pb2
 from harness.wire.limits import MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, MAX_PART_BYTES
 
-PROTOCOL_VERSION = 5
+PROTOCOL_VERSION = 6
 """Changes whenever an old client and a new server would misunderstand each other."""
 
 _WITH_IMAGES: Mapping[str, int] = {
     "ResetReply": MAX_MESSAGE_BYTES,
     "StepReply": MAX_MESSAGE_BYTES,
+    "RenderReply": MAX_MESSAGE_BYTES,
     "QueryReply": MAX_MESSAGE_BYTES,
     "WorldModelImagineRequest": MAX_MESSAGE_BYTES,
     "RolloutPart": MAX_PART_BYTES,
 }
 
 
-_PAYLOADS: Mapping[str, str] = {"ResetReply": "images", "StepReply": "images", "RolloutPart": "pixels"}
+_PAYLOADS: Mapping[str, str] = {
+    "ResetReply": "images",
+    "StepReply": "images",
+    "RenderReply": "images",
+    "RolloutPart": "pixels",
+}
 """The bytes field number 1 of the messages that have one."""
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Sequence
+from typing import Any, List, Mapping, Sequence
 
 from harness.contracts.field_limits import MAX_ACTIONS, Few, Number
-from harness.contracts.observations import Observation, ResetReply, TopDownMap
+from harness.contracts.observations import Observation, TopDownMap, View
 from harness.wire.codec import mapper
 from harness.wire.codec.messages import parse_with_payload, present
 from harness.wire.codec.splice import Splice
 from harness.wire.codec.tensors import read_tensor, write_tensor
 from harness.wire.codec.views import Arrays, Images, add_views, read_views
 from harness.wire.generated import wiw_pb2
+from harness.wire.limits import MAX_POSES
 
-_COORDINATE, _STEPS = Number(), Few(MAX_ACTIONS)
+_COORDINATE, _STEPS, _POSES = Number(), Few(MAX_ACTIONS), Few(MAX_POSES)
 
 
 def _write_observation(observation: Observation, images: Arrays, where: str) -> Splice:
@@ -54,28 +55,53 @@ def read_observations(data: bytes, where: str = "observations") -> List[Observat
     return found
 
 
-def write_reset_reply(reply: ResetReply, where: str = "reset") -> Splice:
+def write_first_observation(observation: Observation, where: str = "reset.observation") -> Splice:
     """Return a ResetReply message."""
     kind = wiw_pb2.ResetReply
     images: Arrays = []
-    observation = _write_observation(reply.observation, images, f"{where}.observation")
-    goal = Splice()
-    add_views(reply.goal_views, goal, kind.GOAL_VIEWS_FIELD_NUMBER, images, f"{where}.goal_views")
+    part = _write_observation(observation, images, where)
     message = Splice()
     message.add_arrays(kind.IMAGES_FIELD_NUMBER, images)
-    message.add_message(kind.OBSERVATION_FIELD_NUMBER, observation)
-    message.append(goal)
+    message.add_message(kind.OBSERVATION_FIELD_NUMBER, part)
     return message
 
 
-def read_reset_reply(data: bytes, where: str = "reset") -> ResetReply:
-    """Return the first observation and the goal views from the bytes of a ResetReply message."""
+def read_first_observation(data: bytes, where: str = "reset") -> Observation:
+    """Return the first observation from the bytes of a ResetReply message."""
     message, payload = parse_with_payload("ResetReply", data)
     images = Images(payload)
     observation = _read_observation(present(message, "observation", where), images, f"{where}.observation")
-    reply = ResetReply(observation, read_views(message.goal_views, images, f"{where}.goal_views"))
     images.finish(where)
-    return reply
+    return observation
+
+
+def write_rendered(poses: Sequence[Mapping[str, View]], where: str = "render") -> Splice:
+    """Return a RenderReply message with the views of each pose."""
+    _POSES.check(poses, where)
+    kind = wiw_pb2.RenderReply
+    images: Arrays = []
+    parts = []
+    for index, views in enumerate(poses):
+        part = Splice()
+        add_views(views, part, wiw_pb2.RenderedViews.VIEWS_FIELD_NUMBER, images, f"{where}[{index}]")
+        parts.append(part)
+    message = Splice()
+    message.add_arrays(kind.IMAGES_FIELD_NUMBER, images)
+    for part in parts:
+        message.add_message(kind.POSES_FIELD_NUMBER, part)
+    return message
+
+
+def read_rendered(data: bytes, where: str = "render") -> List[Mapping[str, View]]:
+    """Return the views of each pose from the bytes of a RenderReply message."""
+    message, payload = parse_with_payload("RenderReply", data)
+    _POSES.check(message.poses, where)
+    images = Images(payload)
+    found: List[Mapping[str, View]] = [
+        read_views(seen.views, images, f"{where}[{index}]") for index, seen in enumerate(message.poses)
+    ]
+    images.finish(where)
+    return found
 
 
 def write_top_down_map(map: TopDownMap, where: str = "map") -> Splice:

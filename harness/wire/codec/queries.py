@@ -1,4 +1,4 @@
-"""Requests of the Environment service (reset, step, imagine, the queries of scoring) and the answers to queries."""
+"""Requests of the Environment service (reset, step, render, imagine, queries of scoring) and the answers to queries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from harness.wire.codec.messages import choice, present
 from harness.wire.codec.observations import read_top_down_map, write_top_down_map
 from harness.wire.codec.splice import Splice
 from harness.wire.generated import wiw_pb2
-from harness.wire.limits import MAX_BOXES, MAX_VIEWS, ascending
+from harness.wire.limits import MAX_BOXES, MAX_POSES, MAX_VIEWS, ascending
 
 GEODESIC = "geodesic"
 SHORTEST_PATH = "shortest_path"
@@ -71,30 +71,45 @@ class _Poses:
 
 
 @dataclass(frozen=True)
+class _Places:
+    """The poses of the message RenderRequest."""
+
+    poses: Annotated[Tuple[Pose, ...], Few(MAX_POSES)]
+
+
+@dataclass(frozen=True)
 class _RolloutPoses:
     """The message RolloutPoses."""
 
     rollouts: Annotated[Tuple[_Poses, ...], Few(MAX_CANDIDATES)]
 
 
-def write_reset(
-    episode: Episode, seed: int, views: Sequence[ViewRequest], goal_views: Sequence[ViewRequest], message: Any
-) -> None:
+def write_reset(episode: Episode, seed: int, views: Sequence[ViewRequest], message: Any) -> None:
     """Fill a ResetRequest message."""
     write_episode(episode, message.episode)
     message.seed = _SEED.check(seed, "seed")
     write_view_requests(views, message.views, "views")
-    write_view_requests(goal_views, message.goal_views, "goal_views")
 
 
-def read_reset(message: Any) -> Tuple[Episode, int, List[ViewRequest], List[ViewRequest]]:
-    """Return episode, seed, views and goal views."""
+def read_reset(message: Any) -> Tuple[Episode, int, List[ViewRequest]]:
+    """Return episode, seed and views."""
     return (
         read_episode(present(message, "episode", "reset")),
         int(message.seed),
         read_view_requests(message.views, "views"),
-        read_view_requests(message.goal_views, "goal_views"),
     )
+
+
+def write_render(poses: Sequence[Pose], views: Sequence[ViewRequest], message: Any) -> None:
+    """Fill a RenderRequest message."""
+    mapper.write(_Places, _Places(tuple(poses)), message, "render")
+    write_view_requests(views, message.views, "views")
+
+
+def read_render(message: Any) -> Tuple[List[Pose], List[ViewRequest]]:
+    """Return the poses to look from and the views wanted at each."""
+    places: _Places = mapper.read(_Places, message, "render")
+    return list(places.poses), read_view_requests(message.views, "views")
 
 
 def write_view_requests(requests: Sequence[ViewRequest], messages: Any, where: str) -> None:

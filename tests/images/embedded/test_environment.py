@@ -11,9 +11,11 @@ from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT, Cand
 from harness.contracts.errors import MachineError, NotNavigable, Refusal, SpecMismatch
 from harness.contracts.observations import ViewRequest
 from harness.wire.client import Deadlines, EnvironmentClient
+from harness.wire.sdk import CAPABILITIES
 from images.embedded.cache import HomeCache
 from images.embedded.environment import EmbeddedEnvironment
 from images.embedded.homebytes import home_digest
+from tests.image_goals import goal_of
 from tests.images.embedded.tiny_environment import TinyEnvironment, tiny_episode
 from tests.images.embedded.tiny_home import tiny_home
 from tests.wire.hosting import Hosted
@@ -28,25 +30,26 @@ PANO = [ViewRequest("pano")]
 @pytest.fixture
 def environment() -> EmbeddedEnvironment:
     environment = TinyEnvironment()
-    environment.reset(tiny_episode(), 0, [], [])
+    environment.reset(tiny_episode(), 0, [])
     return environment
 
 
-def test_reset_shows_start_and_goal() -> None:
-    reply = TinyEnvironment().reset(tiny_episode(), 0, [ViewRequest("front", depth=True, ids=True)], PANO)
-    front = reply.observation.views["front"]
+def test_reset_shows_the_start_and_render_the_goal() -> None:
+    environment = TinyEnvironment()
+    start = environment.reset(tiny_episode(), 0, [ViewRequest("front", depth=True, ids=True)])
+    front = start.views["front"]
     assert front.rgb.shape == (128, 128, 3)
     assert front.depth is not None and front.ids is not None
-    assert reply.goal_views["pano"].rgb.shape == (128, 256, 3)
-    assert reply.observation.pose.position == (1.0, 0.0, 3.0)
+    assert environment.render([goal_of(tiny_episode()).goal], PANO)[0]["pano"].rgb.shape == (128, 256, 3)
+    assert start.pose.position == (1.0, 0.0, 3.0)
 
 
-@pytest.mark.parametrize("role", ["start", "goal"])
-def test_reset_refuses_poses_off_the_walkable_area(role: str) -> None:
+def test_poses_off_the_walkable_area_are_refused(environment: EmbeddedEnvironment) -> None:
     inside_the_cabinet = (0.2, 0.0, 1.5)
-    episode = tiny_episode(start=inside_the_cabinet) if role == "start" else tiny_episode(goal=inside_the_cabinet)
-    with pytest.raises(NotNavigable, match=rf"{role} \(0\.200, 0\.000, 1\.500\) of scene 'tiny'"):
-        TinyEnvironment().reset(episode, 0, [], [])
+    with pytest.raises(NotNavigable, match=r"start \(0\.200, 0\.000, 1\.500\) of scene 'tiny'"):
+        TinyEnvironment().reset(tiny_episode(start=inside_the_cabinet), 0, [])
+    with pytest.raises(NotNavigable, match=r"pose \(0\.200, 0\.000, 1\.500\) of scene 'tiny'"):
+        environment.render([goal_of(tiny_episode(goal=inside_the_cabinet)).goal], PANO)
 
 
 def test_sixteen_turns_come_home_in_pose_and_pixels(environment: EmbeddedEnvironment) -> None:
@@ -67,7 +70,7 @@ def test_a_turn_is_a_roll_of_the_panorama(environment: EmbeddedEnvironment) -> N
 
 def test_turns_at_one_place_draw_one_panorama() -> None:
     environment = TinyEnvironment()
-    environment.reset(tiny_episode(start_yaw_deg=10.3), 0, [], [])
+    environment.reset(tiny_episode(start_yaw_deg=10.3), 0, [])
     environment.step([LEFT] * 16, PANO)
     assert environment._views is not None and environment._views.drawn == 1
 
@@ -78,12 +81,12 @@ def test_imagine_equals_stepping_and_leaves_the_state(camera: str, yaw: float) -
     actions = (LEFT, GO, GO, RIGHT, RIGHT, GO, HALT, GO)
     frames = (0, 1, 3, 5, 8)
     environment = TinyEnvironment()
-    start = environment.reset(tiny_episode(start_yaw_deg=yaw), 0, [ViewRequest(camera)], []).observation
+    start = environment.reset(tiny_episode(start_yaw_deg=yaw), 0, [ViewRequest(camera)])
     rollouts = list(environment.imagine([Candidate(actions), Candidate((GO,))], camera, [frames, (1,)]))
     assert [r.id for r in rollouts] == [0, 1]
     assert environment.step([HALT], [])[0].pose == start.pose
     fresh = TinyEnvironment()
-    fresh.reset(tiny_episode(start_yaw_deg=yaw), 0, [], [])
+    fresh.reset(tiny_episode(start_yaw_deg=yaw), 0, [])
     seen = [start, *fresh.step(actions, [ViewRequest(camera)])]
     for image, frame in zip(rollouts[0].rgb, frames):
         assert np.array_equal(image, seen[frame].views[camera].rgb)
@@ -146,14 +149,14 @@ def test_a_scene_is_kept_until_another_is_played() -> None:
 
     environment = Counting()
     for scene in ("a", "a", "b", "b", "a"):
-        environment.reset(tiny_episode(scene=scene), 0, [], [])
+        environment.reset(tiny_episode(scene=scene), 0, [])
     assert loaded == ["a", "b", "a"]
 
 
 def test_spec_names_the_rig(environment: EmbeddedEnvironment) -> None:
     spec = environment.describe()
     assert [camera.name for camera in spec.rig.cameras] == ["front", "pano", "pano_large"]
-    assert spec.can_imagine and spec.restore_tolerance_m == 0.0
+    assert environment.capabilities() == tuple(CAPABILITIES)
 
 
 def test_a_home_with_other_bytes_than_the_suite_was_made_with_is_refused(tmp_path: Path) -> None:
@@ -177,10 +180,10 @@ def test_a_wrong_home_and_a_wrong_folder_are_refusals_on_both_sides_of_the_wire(
         host.wait_ready(120.0)
         client = EnvironmentClient(host.socket, Deadlines())
         with pytest.raises(Refusal, match="there is no home 'tset-0007'") as caught:
-            client.reset(tiny_episode(scene="tset-0007"), 0, [], [])
+            client.reset(tiny_episode(scene="tset-0007"), 0, [])
         assert caught.value.next_step == "Did you mean 'test-0007'?"
         with pytest.raises(MachineError, match=r"cannot write the homes cache.*WIW_CACHE"):
-            client.reset(tiny_episode(scene="test-0007"), 0, [], [])
+            client.reset(tiny_episode(scene="test-0007"), 0, [])
         client.close()
     finally:
         host.stop()

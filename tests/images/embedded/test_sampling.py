@@ -12,6 +12,7 @@ from harness.contracts.errors import EpisodeError
 from harness.contracts.observations import View
 from images.embedded.environment import RIG, make_scene
 from images.embedded.sampling import TierConstants, sample_episodes, view_flaw
+from tests.image_goals import goal_of
 from tests.images.embedded.tiny_home import tiny_home
 
 EASY = TierConstants("ignav", "easy", "test", 1.5, 3.0, 0.5, least_instances=3)
@@ -22,10 +23,12 @@ def test_episodes_are_in_the_band_and_told_apart() -> None:
     episodes, statistics = sample_episodes(scene, EASY, 6)
     assert [episode.id for episode in episodes] == [f"test-0007-{index:02d}" for index in range(6)]
     for episode in episodes:
-        assert 1.5 <= episode.geodesic_m <= 3.0
-        assert episode.geodesic_m == scene.navigator.geodesic_distance(episode.start.position, episode.goal.position)
-        assert episode.reference_actions >= (episode.geodesic_m - episode.radius_m) / 0.2 - 1.0
-        for pose in (episode.start, episode.goal):
+        assert 1.5 <= goal_of(episode).geodesic_m <= 3.0
+        assert goal_of(episode).geodesic_m == scene.navigator.geodesic_distance(
+            episode.start.position, goal_of(episode).goal.position
+        )
+        assert episode.reference_actions >= (goal_of(episode).geodesic_m - goal_of(episode).radius_m) / 0.2 - 1.0
+        for pose in (episode.start, goal_of(episode).goal):
             assert quaternion_to_yaw(pose.rotation) % 22.5 == pytest.approx(0.0, abs=1e-6) or quaternion_to_yaw(
                 pose.rotation
             ) % 22.5 == pytest.approx(22.5, abs=1e-6)
@@ -44,8 +47,8 @@ def test_detours_are_longer_than_the_straight_line() -> None:
     scene = make_scene("test-0007", tiny_home())
     detour = dataclasses.replace(EASY, geodesic_high_m=6.0, least_detour=1.15, least_instances=2)
     for episode in sample_episodes(scene, detour, 2)[0]:
-        (x0, _, z0), (x1, _, z1) = episode.start.position, episode.goal.position
-        assert episode.geodesic_m >= 1.15 * np.hypot(x1 - x0, z1 - z0)
+        (x0, _, z0), (x1, _, z1) = episode.start.position, goal_of(episode).goal.position
+        assert goal_of(episode).geodesic_m >= 1.15 * np.hypot(x1 - x0, z1 - z0)
 
 
 def test_a_home_without_such_episodes_says_so() -> None:

@@ -35,12 +35,13 @@ late = []
 with kernels.telling(lambda done, known: late.append(done)):
     for episode in suite.episodes("easy", "validation")[:1] * 2:
         cameras = [ViewRequest(camera.name) for camera in RIG.cameras]
-        environment.reset(episode, 0, cameras, cameras)
+        environment.reset(episode, 0, cameras)
+        environment.render([goal_of(episode).goal], cameras)
         space = environment.describe().action_spaces[0]
         environment.step(space.primitives, cameras)
         list(environment.imagine([Candidate(space.primitives)], "pano", [[0, 1]]))
         environment.rollout_poses([Candidate(space.primitives)], [[0, 1]])
-        start, goal = episode.start.position, episode.goal.position
+        start, goal = episode.start.position, goal_of(episode).goal.position
         environment.geodesic_distance(start, goal), environment.shortest_path(start, goal)
         environment.is_navigable(goal), environment.top_down_map(), environment.object_boxes()
         environment.close()

@@ -94,7 +94,7 @@ def test_a_frame_does_not_depend_on_the_others_that_are_wanted() -> None:
 
 def test_the_environment_imagines_wrongly_without_moving() -> None:
     environment = TinyEnvironment()
-    start = environment.reset(tiny_episode(), 0, [ViewRequest("pano")], []).observation
+    start = environment.reset(tiny_episode(), 0, [ViewRequest("pano")])
     walk = Candidate((GO, GO, GO, GO))
     (half,) = environment.imagine_wrongly([walk], "pano", [(2, 4)], MotionError(0.5), [1])
     (right,) = environment.imagine([walk], "pano", [(1, 2)])
@@ -106,7 +106,7 @@ def test_the_environment_imagines_wrongly_without_moving() -> None:
 
 def test_wrong_requests_are_refused() -> None:
     environment = TinyEnvironment()
-    environment.reset(tiny_episode(), 0, [], [])
+    environment.reset(tiny_episode(), 0, [])
     with pytest.raises(Refusal, match="2 candidates came with 1 seeds"):
         list(environment.imagine_wrongly([Candidate((GO,))] * 2, "pano", [(1,)] * 2, MotionError(0.5), [1]))
     with pytest.raises(Refusal, match="not in the space"):
@@ -116,12 +116,12 @@ def test_wrong_requests_are_refused() -> None:
 
 def test_rollout_poses_are_where_executing_leads() -> None:
     environment = TinyEnvironment()
-    environment.reset(tiny_episode(), 0, [], [])
+    environment.reset(tiny_episode(), 0, [])
     walks = [Candidate((LEFT,) * 3 + (GO,) * 9), Candidate((GO, RIGHT, GO))]
     poses = environment.rollout_poses(walks, [(0, 5, 12), (3,)])
     assert [len(rollout) for rollout in poses] == [3, 1]
     for walk, frames, rollout in zip(walks, [(0, 5, 12), (3,)], poses):
         fresh = TinyEnvironment()
-        start = fresh.reset(tiny_episode(), 0, [], []).observation
+        start = fresh.reset(tiny_episode(), 0, [])
         seen = [start, *fresh.step(walk.actions, [])]
         assert [seen[frame].pose for frame in frames] == list(rollout)

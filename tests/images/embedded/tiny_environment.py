@@ -6,6 +6,7 @@ from harness.contracts.cameras import Pose, Vec3, yaw_to_quaternion
 from harness.contracts.episodes import Episode
 from images.embedded.environment import EmbeddedEnvironment
 from images.embedded.mesh import Home
+from tests.image_goals import image_goal_episode
 from tests.images.embedded.tiny_home import tiny_home
 
 
@@ -23,7 +24,7 @@ def tiny_episode(
     start: Vec3 = (1.0, 0.0, 3.0), start_yaw_deg: float = -67.5, goal: Vec3 = (6.0, 0.0, 2.8), scene: str = "tiny"
 ) -> Episode:
     """Return an episode in the tiny home; its reference values are not filled in."""
-    return Episode(
+    return image_goal_episode(
         id="tiny-00",
         task="ignav",
         tier="easy",

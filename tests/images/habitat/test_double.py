@@ -18,6 +18,7 @@ from harness.contracts.errors import EpisodeError, SpecMismatch
 from harness.contracts.walkable import ROOFS, SMALL, Walkable, read_walkable
 from images.habitat.environment import HabitatEnvironment
 from images.habitat.profiles import HabitatCollectEnvironment, HabitatEvalEnvironment
+from tests.image_goals import image_goal_episode
 from tests.images.habitat import double
 from tests.images.habitat.double import write_floors
 from tests.images.habitat.rectangles import Island
@@ -29,7 +30,7 @@ HM3D = "hm3d/train/00000-kfPV7w3FaU5/kfPV7w3FaU5.basis"
 
 def episode(scene: str) -> Episode:
     start, goal = (Pose((x, 0.0, 2.0), (1.0, 0.0, 0.0, 0.0)) for x in (2.0, 4.0))
-    return Episode("e", "ignav", "t", "s", scene, scene, start, goal, 0.5, 2.0, 10)
+    return image_goal_episode("e", "ignav", "t", "s", scene, scene, start, goal, 0.5, 2.0, 10)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def environment(scenes: Path, kind: Any = HabitatEnvironment, **options: Any) ->
 
 
 def opened(made: Any, scene: str) -> Walkable:
-    found = read_walkable(made.reset(episode(scene), 0, [], []).observation.info)
+    found = read_walkable(made.reset(episode(scene), 0, []).info)
     assert found is not None
     return found
 
@@ -52,7 +53,7 @@ def opened(made: Any, scene: str) -> Walkable:
 def test_a_scene_without_annotations_has_no_boxes(scenes: Path) -> None:
     write_floors(scenes, "plain", [ROOM])
     made = environment(scenes)
-    made.reset(episode("plain"), 0, [], [])
+    made.reset(episode("plain"), 0, [])
     assert made.object_boxes() == ()
 
 
@@ -60,7 +61,7 @@ def test_a_scene_whose_annotations_are_empty_has_no_boxes(scenes: Path) -> None:
     path = write_floors(scenes, "plain", [ROOM])
     path.write_text(json.dumps({**json.loads(path.read_text()), "objects": [None]}))
     made = environment(scenes)
-    made.reset(episode("plain"), 0, [], [])
+    made.reset(episode("plain"), 0, [])
     assert made.object_boxes() == ()
 
 
@@ -74,7 +75,7 @@ def test_a_broken_scene_costs_its_episode_and_no_other(scenes: Path, first: bool
         opened(made, "one")
     for _ in range(2):
         with pytest.raises(EpisodeError, match=r"cannot open scene 'broken' \(.*broken\.glb\): RuntimeError"):
-            made.reset(episode("broken"), 0, [], [])
+            made.reset(episode("broken"), 0, [])
         for name in ("one", "two", "one"):
             assert opened(made, name).area_m2 == pytest.approx(97.0)
     made.close()
@@ -132,7 +133,7 @@ def test_another_navigation_mesh_than_the_suite_s_is_refused(scenes: Path) -> No
     mesh.write_text(json.dumps([vars(Island(5.0, 5.0, 0.0))]))
     made = environment(scenes, HabitatEvalEnvironment, navmesh_digests={HM3D: digest})
     with pytest.raises(SpecMismatch, match=f"walkable area of scene .* the suite was made on {digest}"):
-        made.reset(episode(HM3D), 0, [], [])
+        made.reset(episode(HM3D), 0, [])
 
 
 @pytest.mark.parametrize(

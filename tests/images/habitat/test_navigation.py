@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.contracts.cameras import Vec3
 from harness.contracts.errors import NotNavigable, Refusal
-from images.habitat.navigation import Navigation, roof_islands, small_islands
+from images.habitat.navigation import WalkableArea, roof_islands, small_islands
 from tests.images.habitat.rectangles import Island, RectanglePathfinder
 
 FLOOR, UPSTAIRS, ROOF = Island(4.0, 2.0, 0.0), Island(3.0, 2.0, 2.6), Island(5.0, 3.0, 5.2)
@@ -26,8 +26,8 @@ def straight(start: Vec3, goal: Vec3) -> Tuple[float, List[Vec3]]:
     return math.dist(start, goal), [start, goal]
 
 
-def navigation(islands: Sequence[Island], left_out: Sequence[int] = ()) -> Navigation:
-    return Navigation(RectanglePathfinder(islands), straight, frozenset(left_out))
+def navigation(islands: Sequence[Island], left_out: Sequence[int] = ()) -> WalkableArea:
+    return WalkableArea(RectanglePathfinder(islands), straight, frozenset(left_out))
 
 
 def test_the_uppermost_surface_of_a_house_is_its_roof() -> None:
@@ -126,7 +126,7 @@ def test_places_off_the_floor_are_not_navigable(position: Vec3) -> None:
 
 
 def test_without_a_way_there_is_no_path() -> None:
-    house = Navigation(RectanglePathfinder([FLOOR]), lambda start, goal: (math.inf, []), frozenset())
+    house = WalkableArea(RectanglePathfinder([FLOOR]), lambda start, goal: (math.inf, []), frozenset())
     with pytest.raises(NotNavigable, match="no way leads"):
         house.shortest_path((1.0, 0.0, 1.0), (2.0, 0.0, 1.0))
 

@@ -9,8 +9,8 @@ from typing import Iterator
 
 import pytest
 
-from harness.contracts.actions import Vector
-from harness.contracts.errors import ServiceError
+from harness.contracts.actions import Candidate, Vector
+from harness.contracts.errors import Refusal, ServiceError
 from harness.contracts.observations import ViewRequest
 from harness.wire.client import Deadlines, EnvironmentClient
 from images.rlbench.actions import SPACES
@@ -68,20 +68,36 @@ def connected(demos: Path, **options: object) -> Iterator[EnvironmentClient]:
 def test_an_episode_is_played_over_the_wire(demos: Path) -> None:
     for client in connected(demos):
         assert client.describe().action_spaces == SPACES
-        start = client.reset(episode(), 0, FRONT, []).observation
+        start = client.reset(episode(), 0, FRONT)
         assert start.views["front"].rgb.shape == (24, 24, 3)
         seen = client.step([Vector("discrete7", (50, 50, 60, 0, 60, 60, 1)), pose8(button_of(5))], FRONT)
         assert seen[0].info["ee.z"] == pytest.approx(1.205, abs=1e-6)
         assert seen[1].done and seen[1].info["success"] == 1.0
         with pytest.raises(ServiceError, match="CoppeliaSim failed while carrying out an action"):
-            client.reset(episode(), 0, FRONT, [])
+            client.reset(episode(), 0, FRONT)
             client.step([pose8((0.0, 0.0, 1.75))], FRONT)
         with pytest.raises(ServiceError, match="failed earlier"):
-            client.reset(episode(), 0, FRONT, [])
+            client.reset(episode(), 0, FRONT)
+
+
+def test_looking_elsewhere_imagining_and_walking_are_refused_in_words(demos: Path) -> None:
+    for client in connected(demos):
+        start = client.reset(episode(), 0, FRONT)
+        with pytest.raises(Refusal, match="rlbench does not show what would be seen at another pose"):
+            client.render([start.pose], FRONT)
+        with pytest.raises(Refusal, match="rlbench cannot imagine"):
+            list(client.imagine([Candidate((pose8((0.1, 0.0, 1.0)),))], "front", [[1]]))
+        for ask in (client.geodesic_distance, client.shortest_path):
+            with pytest.raises(Refusal, match="no walkable area"):
+                ask((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))
+        with pytest.raises(Refusal, match="no walkable area"):
+            client.top_down_map()
+        with pytest.raises(Refusal, match="no walkable area"):
+            client.is_navigable((0.0, 0.0, 0.0))
 
 
 def test_a_simulator_that_takes_its_process_with_it_is_a_service_error(demos: Path) -> None:
     for client in connected(demos, crashes=True):
-        client.reset(episode(), 0, FRONT, [])
+        client.reset(episode(), 0, FRONT)
         with pytest.raises(ServiceError):
-            client.reset(episode(), 0, FRONT, [])
+            client.reset(episode(), 0, FRONT)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.planning.scores.learnt_file import read_tensors
 from harness.studies.learnt_score import make_data
 from harness.studies.learnt_score.make_data import FORMAT, HomeJob, is_done, views_and_distances
 from images.embedded.environment import RIG, Scene, make_scene
 from images.embedded.homes import build_home
+from tasks.ignav.scores.learnt_file import read_tensors
 
 SIZES = ("--panoramas", "6", "--goals", "2", "--split", "train")
 

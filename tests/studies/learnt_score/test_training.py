@@ -13,8 +13,6 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (the extra `models`)")
 
 from harness.contracts.errors import Refusal  # noqa: E402
-from harness.planning.scores.learnt_file import read_tensors, write_tensors  # noqa: E402
-from harness.planning.scores.learnt_network import network_from  # noqa: E402
 from harness.studies.learnt_score import train  # noqa: E402
 from harness.studies.learnt_score.batches import load_splits  # noqa: E402
 from harness.studies.learnt_score.fit import (  # noqa: E402
@@ -25,6 +23,8 @@ from harness.studies.learnt_score.fit import (  # noqa: E402
 )
 from harness.studies.learnt_score.make_data import FORMAT  # noqa: E402
 from harness.studies.learnt_score.network import DistanceNetwork, exported  # noqa: E402
+from tasks.ignav.scores.learnt_file import read_tensors, write_tensors  # noqa: E402
+from tasks.ignav.scores.learnt_network import network_from  # noqa: E402
 
 
 def write_home(folder: Path, name: str, goals: int = 3, says: str = "") -> None:

@@ -1,0 +1,1 @@
+"""What tasks of a body that walks and turns share: its proposers, its odometry and memory, and true distances."""

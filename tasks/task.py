@@ -1,0 +1,126 @@
+"""What a task is: everything that only it knows, in one object of its folder's ``task.py``.
+
+The harness plays any task by the same loop. A task says what its episodes hold, how one begins, what is true of it,
+which parts its suites can name, what it measures, and how a record is judged; it knows nothing of runs, services or
+reports.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+
+from harness.contracts import wrong_fields
+from harness.contracts.digest import array_digest
+from harness.contracts.episodes import Episode
+from harness.contracts.judgements import Judge
+from harness.contracts.metrics import MetricSpec, check_metrics, in_order
+from harness.contracts.observations import ViewRequest
+from harness.contracts.trajectories import PlayedEpisode, Trajectory
+from harness.planning import common_metrics, gap, loop
+from harness.planning.agent import Agent
+from harness.planning.episode_start import Begin
+from harness.planning.evidence import TRUTH
+from harness.planning.parts import PartCatalog, Parts
+from harness.planning.seeding import EpisodeSeeds
+from harness.wire.sdk import Environment
+from harness.worldmodels.imaginer import Imaginer
+
+if TYPE_CHECKING:
+    from tasks.suite import Tier
+
+Payload = TypeVar("Payload")
+
+_RESTORE = "Fix the file, or restore it from the repository."
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task.
+
+    ``name`` is its folder's; ``summary`` one line of what is asked; ``needs`` are the capabilities that an environment
+    must have (`harness.wire.sdk.CAPABILITIES`). ``payload`` is the frozen dataclass of what its
+    episodes hold beside what every episode has, ``constants`` that of what its tiers do. ``length`` is the number of
+    the payload that says how long an episode is (its metres), by which subsets are spread.
+    """
+
+    name: str
+    summary: str
+    payload: Type[Any]
+    constants: Type[Any]
+    parts: PartCatalog
+    begin: Begin
+    judge: Judge
+    own_metrics: Tuple[MetricSpec, ...]
+    needs: Tuple[str, ...]
+    length: str
+
+    def __post_init__(self) -> None:
+        """Check the metrics' names."""
+        check_metrics(self.metrics)
+
+    @property
+    def metrics(self) -> Tuple[MetricSpec, ...]:
+        """Return what is measured: the task's own metrics and those that every task has, in their order."""
+        return in_order((*self.own_metrics, *common_metrics.METRICS))
+
+    def parts_of(self, tier: Tier, wm: str) -> Parts:
+        """Return the parts of the loop that ``wm`` is played with on a tier."""
+        return self.parts.make(tier.loop_for(wm), tier.action_space)
+
+    def play_episode(
+        self,
+        environment: Environment,
+        imaginer: Optional[Imaginer],
+        episode: Episode,
+        tier: Tier,
+        seed: int,
+        wm: str,
+        stop: str,
+    ) -> PlayedEpisode:
+        """Play one episode and return its trajectory, metrics and images.
+
+        ``imaginer`` is None for references that imagine nothing. Only this function sees the truth: the agent gets the
+        prompt, and the loop asks for the record and the oracle stop. The reference `oracle` alone is handed the truth
+        of its choices.
+        """
+        tier.check_stop(stop)
+        parts = self.parts_of(tier, wm)
+        timings: Dict[str, float] = {}
+        started = time.perf_counter()
+        further = None if imaginer is None else imaginer.further_view
+        begun = self.begin(
+            environment, episode, seed, loop.views_of(ViewRequest(parts.config.agent_camera), further), parts.config
+        )
+        timings["reset"] = time.perf_counter() - started
+        truth = begun.truth if parts.reviser.evidence == TRUTH else None
+        agent = Agent(parts, begun.prompt, imaginer, stop, EpisodeSeeds(seed, episode.id), timings, truth)
+        played = loop.play(agent, environment, begun.observation, begun.truth)
+        trajectory = Trajectory(
+            episode=episode.id,
+            seed=seed,
+            wm=wm,
+            stop=stop,
+            start=begun.observation.pose,
+            goal_digest=array_digest(begun.prompt.rgb),
+            decisions=played.decisions,
+            stopped=played.stopped,
+            final_distance_m=played.distances[-1],
+            solved=begun.truth.is_solved(played.distances[-1]),
+        )
+        metrics = self.judge(episode, trajectory).metrics
+        return PlayedEpisode(trajectory, metrics, begun.prompt.rgb, played.frames, begun.map, timings, gap.notes())
+
+
+def payload_of(kind: Type[Payload], episode: Episode) -> Payload:
+    """Return what ``episode`` holds as its task's own class; Refusal names the field that does not fit."""
+    return checked(kind, episode.payload, f"episode {episode.id!r}: ")
+
+
+def checked(kind: Type[Payload], plain: Mapping[str, Any], where: str) -> Payload:
+    """Return plain data as an instance of a task's own dataclass.
+
+    Refusal, which begins with ``where``, names the fields that do not fit or are not known.
+    """
+    return wrong_fields.checked(kind, plain, where, _RESTORE)
