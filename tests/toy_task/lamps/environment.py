@@ -33,7 +33,7 @@ class LampsEnvironment(Environment, Imagining):
 
     def describe(self) -> EnvironmentSpec:
         """Return one camera and the actions of walking."""
-        return EnvironmentSpec("lamps", "lamps 1", Rig((EYE,)), (navigation_space(1.0, 180.0),), 0.0, 0.1)
+        return EnvironmentSpec("lamps", "lamps 1", Rig((EYE,)), (navigation_space(1.0, 180.0),))
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         """Stand at the start, facing the next lamp."""
