@@ -27,7 +27,7 @@ from harness.contracts.wrong_fields import wrong_fields
 from harness.planning.bank_states import DecisionState
 from harness.planning.proposals import End, Proposal
 from tasks.suite import PANORAMA, Suite, Tier
-from tasks.suite_files import Finite, Name, PoseData
+from tasks.suite_files import Finite, Name
 
 BANK = "bank.zip"
 SPLIT = "validation"
@@ -58,7 +58,7 @@ class StateData(_File):
     home: Name
     decision: int = Field(ge=0)
     executed: Tuple[Tuple[Name, ...], ...]
-    pose: PoseData
+    pose: Pose
     view: Name
     goal: Name
     choices: Name
@@ -220,7 +220,7 @@ def state_data(state: DecisionState) -> StateData:
         home=state.home,
         decision=state.decision,
         executed=tuple(tuple(_name(action) for action in actions) for actions in state.executed),
-        pose=PoseData(position=state.pose.position, rotation=state.pose.rotation),
+        pose=state.pose,
         view=array_digest(state.view.rgb),
         goal=array_digest(state.prompt.rgb),
         choices=digest_of_choices(state.proposal, state.ends),
@@ -281,7 +281,7 @@ def _banked(state: StateData, space: ActionSpace) -> BankedState:
     actions = {primitive.name: primitive for primitive in space.primitives}
     plain: Dict[str, Any] = {name: getattr(state, name) for name in type(state).model_fields}
     executed: List[Tuple[Action, ...]] = [tuple(actions[name] for name in names) for names in state.executed]
-    plain.update(executed=tuple(executed), pose=Pose(state.pose.position, state.pose.rotation))
+    plain.update(executed=tuple(executed))
     return BankedState(**plain)
 
 

@@ -21,6 +21,8 @@ from harness.planning.config import LoopConfig
 from harness.runtimes.environments import DeclaredEnvironment, find_environment
 from tasks.registry import TASKS_FOLDER, load_task, task_folders
 from tasks.requirements import Missing, missing_requirement
+from tasks.suite_files import Reference as Reference
+from tasks.suite_files import Split as Split
 from tasks.suite_files import read_episodes, read_homes, read_suite
 from tasks.task import checked
 
@@ -36,29 +38,6 @@ PANORAMA, PERSPECTIVE = "panorama", "perspective"
 
 AT = "@"
 """Stands between the name of a suite and an environment that is not its own."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A named configuration that gives a number its meaning: a world model, and the reviser it is played with.
-
-    ``reviser`` is "" where the tier's own is used. ``view`` is the kind of view of the tiers that it is for ("": both),
-    ``camera`` what its agent looks with where that is not the tier's agent camera.
-    """
-
-    name: str
-    wm: str
-    reviser: str = ""
-    view: str = ""
-    camera: str = ""
-
-
-@dataclass(frozen=True)
-class Split:
-    """How many homes a split of a tier has, and how many episodes in all."""
-
-    homes: int
-    episodes: int
 
 
 @dataclass(frozen=True)
@@ -288,9 +267,9 @@ def _load(folder: Path) -> Suite:
             suite=data.name,
             task=data.task,
             description=tier.description,
-            constants=checked(task.constants, tier.constants, f"{path}: tiers.{name}."),
+            constants=checked(task.constants, tier.own, f"{path}: tiers.{name}."),
             splits={split: Split(size.homes, size.episodes) for split, size in tier.splits.items()},
-            loop=tier.loop.config(),
+            loop=tier.loop,
             references=tuple(r for r in references if r.view in ("", views[name])),
             action_space=space,
             status=tier.status,
@@ -302,8 +281,8 @@ def _load(folder: Path) -> Suite:
     }
     for name, variant in data.variants.items():
         tier = tiers[variant.tier]
-        reviser = tier.loop.reviser if variant.reviser is None else variant.reviser.config()
-        loop = replace(tier.loop, score=variant.score.config(), reviser=reviser)
+        reviser = tier.loop.reviser if variant.reviser is None else variant.reviser
+        loop = replace(tier.loop, score=variant.score, reviser=reviser)
         tiers[name] = replace(tier, name=name, description=variant.description, loop=loop, status=variant.status)
     return Suite(
         name=data.name,

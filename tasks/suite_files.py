@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union, cast
 
@@ -16,6 +17,7 @@ from harness.contracts.cameras import Camera, Pose, Rig
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.field_limits import Given, Whole, Word
 from harness.contracts.wrong_fields import wrong_fields
 from harness.planning.config import LoopConfig, PartConfig
 from tasks.registry import load_task
@@ -30,79 +32,39 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CameraData(_File):
-    """One camera of the rig."""
+class _WithTaskFields(_File):
+    """A table some of whose fields are the task's own, which it checks: those that are not named here."""
 
-    name: Name
-    kind: Literal["pinhole", "equirect"]
-    height: int = Field(gt=0)
-    width: int = Field(gt=0)
-    hfov_deg: float = Field(gt=0.0, le=360.0)
-    height_m: Positive
+    own: Dict[str, Any] = {}
 
-
-class PartData(_File):
-    """A named part with its constants."""
-
-    name: Name
-    params: Dict[str, Union[bool, int, float, str, List[int], List[float]]] = {}
-
-    def config(self) -> PartConfig:
-        """Return the frozen form."""
-        return PartConfig(self.name, self.params)
+    @model_validator(mode="before")
+    @classmethod
+    def _set_apart(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        named = {name: value for name, value in data.items() if name in cls.model_fields and name != "own"}
+        return {**named, "own": {name: value for name, value in data.items() if name not in named}}
 
 
-class LoopData(_File):
-    """The loop of a tier."""
+@dataclass(frozen=True)
+class Split:
+    """How many homes a split of a tier has, and how many episodes in all."""
 
-    proposer: PartData
-    score: PartData
-    reviser: PartData
-    decisions: int = Field(ge=1)
-    memory_radius_m: float = Field(ge=0.0)
-    agent_camera: Name
-    goal_camera: Name
-    stop_rules: Tuple[Literal["self", "oracle"], ...] = Field(min_length=1)
-
-    def config(self) -> LoopConfig:
-        """Return the frozen form."""
-        return LoopConfig(
-            proposer=self.proposer.config(),
-            score=self.score.config(),
-            reviser=self.reviser.config(),
-            decisions=self.decisions,
-            memory_radius_m=self.memory_radius_m,
-            agent_camera=self.agent_camera,
-            goal_camera=self.goal_camera,
-            stop_rules=self.stop_rules,
-        )
+    homes: Annotated[int, Whole(1)]
+    episodes: Annotated[int, Whole(1)]
 
 
-class SplitData(_File):
-    """The size of a split."""
-
-    homes: int = Field(ge=1)
-    episodes: int = Field(ge=1)
-
-
-class TierData(_File):
-    """One tier. Fields that are not named here are the task's own constants, which it checks.
+class TierData(_WithTaskFields):
+    """One tier. Its ``own`` fields are the task's constants, such as the distances that episodes are drawn by.
 
     ``baseline`` is the suite's where the tier names none.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
     description: str
     status: Literal["frozen", "draft"] = "frozen"
     baseline: str = ""
-    splits: Dict[str, SplitData] = Field(min_length=1)
-    loop: LoopData
-
-    @property
-    def constants(self) -> Dict[str, Any]:
-        """Return the fields that are the task's own."""
-        return dict(self.model_extra or {})
+    splits: Dict[str, Split] = Field(min_length=1)
+    loop: LoopConfig
 
 
 class VariantData(_File):
@@ -114,20 +76,22 @@ class VariantData(_File):
     tier: Name
     description: str
     status: Literal["frozen", "draft"] = "frozen"
-    score: PartData
-    reviser: Optional[PartData] = None
+    score: PartConfig
+    reviser: Optional[PartConfig] = None
 
 
-class ReferenceData(_File):
-    """One reference; ``reviser`` and ``camera`` name another reviser and agent camera than the tier's.
+@dataclass(frozen=True)
+class Reference:
+    """A named configuration that gives a number its meaning: a world model, and the reviser it is played with.
 
-    ``view`` says which tiers it is for: those whose agent sees panoramas, those with perspective views, or all ("").
+    ``reviser`` is "" where the tier's own is used. ``view`` is the kind of view of the tiers that it is for ("": both),
+    ``camera`` what its agent looks with where that is not the tier's agent camera.
     """
 
-    name: Name
-    wm: Name
+    name: Given
+    wm: Given
     reviser: str = ""
-    view: Literal["", "panorama", "perspective"] = ""
+    view: Annotated[str, Word(("", "panorama", "perspective"))] = ""
     camera: str = ""
 
 
@@ -156,14 +120,19 @@ class SuiteData(_File):
     default_split: Name
     baseline: Name
     action_space: ActionData
-    rig: List[CameraData] = Field(min_length=1)
-    references: List[ReferenceData]
+    rig: Tuple[Camera, ...] = Field(min_length=1)
+    references: Tuple[Reference, ...]
     tiers: Dict[str, TierData] = Field(min_length=1)
     variants: Dict[str, VariantData] = {}
 
     @model_validator(mode="after")
     def _names_exist(self) -> SuiteData:
         cameras = {camera.name for camera in self.rig}
+        for seen_by in self.rig:
+            if seen_by.misfit() or seen_by.height_m <= 0.0:
+                raise ValueError(f"rig: {seen_by.name}: {seen_by.misfit() or f'height_m is {seen_by.height_m}'}")
+        if self.cameras().misfit():
+            raise ValueError(f"rig: {self.cameras().misfit()}")
         if self.default_tier not in self.tiers:
             raise ValueError(f"default_tier {self.default_tier!r} is not one of {sorted(self.tiers)}")
         if self.baseline not in {reference.name for reference in self.references}:
@@ -188,24 +157,15 @@ class SuiteData(_File):
 
     def cameras(self) -> Rig:
         """Return the rig."""
-        return Rig(tuple(Camera(**camera.model_dump()) for camera in self.rig))
+        return Rig(self.rig)
 
     def space(self) -> ActionSpace:
         """Return the action space."""
         return navigation_space(self.action_space.forward_m, self.action_space.turn_deg)
 
 
-class PoseData(_File):
-    """A pose: metres, quaternion w, x, y, z."""
-
-    position: Tuple[Finite, Finite, Finite]
-    rotation: Tuple[Finite, Finite, Finite, Finite]
-
-
-class EpisodeData(_File):
-    """One item of an episode file. Fields that are not named here are the task's own, which it checks."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
+class EpisodeData(_WithTaskFields):
+    """One item of an episode file. Its ``own`` fields are those of the task's payload."""
 
     id: Name
     task: Name
@@ -213,15 +173,14 @@ class EpisodeData(_File):
     split: Name
     scene: Name
     home: Name
-    start: PoseData
+    start: Pose
     reference_actions: int = Field(ge=1)
     tags: Tuple[str, ...] = ()
 
     def episode(self, payload: Any, where: str) -> Episode:
         """Return the contract's form; Refusal where the task's own fields are not those of its class ``payload``."""
-        plain = {name: getattr(self, name) for name in type(self).model_fields}
-        plain["start"] = Pose(self.start.position, self.start.rotation)
-        return Episode(**plain, payload=to_plain(checked(payload, self.model_extra or {}, where)))
+        plain = {name: getattr(self, name) for name in type(self).model_fields if name != "own"}
+        return Episode(**plain, payload=to_plain(checked(payload, self.own, where)))
 
 
 def read_suite(path: Path) -> SuiteData:

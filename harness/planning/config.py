@@ -7,9 +7,10 @@ same way. Files are read and checked in `tasks.suite`; here is only the frozen r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence, Tuple, Union
+from typing import Annotated, Mapping, Sequence, Tuple, Union
 
 from harness.contracts.digest import digest
+from harness.contracts.field_limits import Few, Given, NotNegative, Whole, Word
 
 SELF = "self"
 ORACLE = "oracle"
@@ -22,7 +23,7 @@ Parameter = Union[bool, int, float, str, Sequence[int], Sequence[float]]
 class PartConfig:
     """One part of the loop: its registered name and the constants that it takes as keyword arguments."""
 
-    name: str
+    name: Given
     params: Mapping[str, Parameter] = field(default_factory=dict)
 
 
@@ -40,11 +41,11 @@ class LoopConfig:
     proposer: PartConfig
     score: PartConfig
     reviser: PartConfig
-    decisions: int
-    memory_radius_m: float
-    agent_camera: str
-    goal_camera: str
-    stop_rules: Tuple[str, ...]
+    decisions: Annotated[int, Whole(1)]
+    memory_radius_m: NotNegative
+    agent_camera: Given
+    goal_camera: Given
+    stop_rules: Annotated[Tuple[Annotated[str, Word(STOP_RULES)], ...], Few(2, least=1)]
 
     @property
     def planner(self) -> str:

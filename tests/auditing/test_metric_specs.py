@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,6 +24,7 @@ from harness.reporting.report import ReportFiles, write_report
 from harness.scoring.comparing import as_plain, compare
 from harness.scoring.data import RunData, checked_run
 from tasks import registry
+from tasks.task import Task
 from tests.auditing.written_run import edit_json
 from tests.reporting.synthetic_folder import write_run
 from tests.reporting.test_report import data
@@ -46,18 +46,22 @@ Numbers = Callable[[Episode, Trajectory], dict[str, float]]
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the module of a task that declares its metrics and nothing else about them."""
-    module = ModuleType("toy_task")
-    module.__dict__.update(
-        SUMMARY="Find the toy.",
-        METRICS=(LOST, SEEN),
-        play_episode=None,
-        judge=lambda episode, trajectory: Judgement(toy_numbers(episode, trajectory), ()),
-    )
-    monkeypatch.setitem(sys.modules, "toy_task", module)
-    monkeypatch.setattr(registry, "_MODULES", {"toy": "toy_task"})
-    return module
+def toy(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Return a task that is image-goal navigation but for its judge and its metrics, which a test may change."""
+    like = registry.load_task("ignav")
+    declared = SimpleNamespace(metrics=(LOST, SEEN))
+
+    def load(folder: Path) -> Task:
+        return replace(
+            like,
+            name="toy",
+            own_metrics=declared.metrics,
+            judge=lambda episode, trajectory: Judgement(toy_numbers(episode, trajectory), ()),
+        )
+
+    monkeypatch.setattr(registry, "task_folders", lambda: {"toy": Path("toy")})
+    monkeypatch.setattr(registry, "_load", load)
+    return declared
 
 
 def toy_run(root: Path, wm: str, rate: float, numbers: Numbers = toy_numbers) -> RunFolder:
@@ -86,7 +90,7 @@ def declared_in(folder: RunFolder, edit: Callable[[list[dict[str, object]]], Non
     edit_json(folder.path / "run.json", lambda record: edit(record["metrics"]))
 
 
-def test_a_declared_metric_is_in_results_exports_and_report(toy: ModuleType, tmp_path: Path) -> None:
+def test_a_declared_metric_is_in_results_exports_and_report(toy: SimpleNamespace, tmp_path: Path) -> None:
     found, files = looked_at(toy_run(tmp_path, "warp", 0.6))
     assert not found.findings.damage
     results_json, results_csv, _ = files.exports
@@ -109,7 +113,7 @@ def test_a_declared_metric_is_in_results_exports_and_report(toy: ModuleType, tmp
     assert {row[4]: row[6] for row in table["rows"]} == {"ok": 100.0, "failed": 0.0}
 
 
-def test_it_is_compared_with_its_direction_its_bounds_and_its_words(toy: ModuleType, tmp_path: Path) -> None:
+def test_it_is_compared_with_its_direction_its_bounds_and_its_words(toy: SimpleNamespace, tmp_path: Path) -> None:
     folders = [toy_run(tmp_path, "warp", 0.9), toy_run(tmp_path, "none", 0.1)]
     audits = [looked_at(folder)[0] for folder in folders]
     runs = [checked_run(found.folder, found.rows, found.findings, found.metrics) for found in audits]
@@ -125,18 +129,18 @@ def test_it_is_compared_with_its_direction_its_bounds_and_its_words(toy: ModuleT
 
 
 def test_a_task_that_is_not_here_is_read_by_what_its_run_says(
-    toy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = toy_run(tmp_path, "warp", 0.6)
     declared_in(folder, lambda specs: specs[0].update(label="<img src=x>\x1b[2J"))
-    monkeypatch.setattr(registry, "_MODULES", {})
+    monkeypatch.setattr(registry, "task_folders", dict)
     found, files = looked_at(folder)
     assert [spec.name for spec in found.metrics][:1] == ["seen_rate"] and not found.findings.damage
     page = files.report.read_text("utf-8")
     assert "&lt;img src=x&gt;" in page and "<img src=x" not in page and "\x1b" not in page
 
 
-def test_the_task_that_is_here_decides_what_its_metrics_mean(toy: ModuleType, tmp_path: Path) -> None:
+def test_the_task_that_is_here_decides_what_its_metrics_mean(toy: SimpleNamespace, tmp_path: Path) -> None:
     folder = toy_run(tmp_path, "warp", 0.6)
     honest = looked_at(folder)[1].summary.metrics
 
@@ -155,22 +159,22 @@ def test_the_task_that_is_here_decides_what_its_metrics_mean(toy: ModuleType, tm
 
 @pytest.mark.parametrize("recorded", [True, False], ids=["run.json says", "from before run.json said"])
 def test_a_metric_that_a_task_gets_later_makes_no_older_run_damaged(
-    toy: ModuleType, tmp_path: Path, recorded: bool
+    toy: SimpleNamespace, tmp_path: Path, recorded: bool
 ) -> None:
     def of_then(episode: Episode, trajectory: Trajectory) -> dict[str, float]:
         return {name: value for name, value in toy_numbers(episode, trajectory).items() if name != "lost_m"}
 
-    now, toy.__dict__["METRICS"] = toy.__dict__["METRICS"], (SEEN,)
+    now, toy.metrics = toy.metrics, (SEEN,)
     folder = toy_run(tmp_path, "warp", 0.6, of_then)
     if not recorded:
         edit_json(folder.path / "run.json", lambda record: record.pop("metrics"))
-    toy.__dict__["METRICS"] = now
+    toy.metrics = now
     found, files = looked_at(folder)
     assert not found.findings.damage and "lost_m" not in files.summary.metrics
     assert {"seen_rate", "actions"} < set(files.summary.metrics)
 
 
-def test_a_row_without_a_metric_that_others_have_is_damage(toy: ModuleType, tmp_path: Path) -> None:
+def test_a_row_without_a_metric_that_others_have_is_damage(toy: SimpleNamespace, tmp_path: Path) -> None:
     def from_the_first_alone(episode: Episode, trajectory: Trajectory) -> dict[str, float]:
         found = toy_numbers(episode, trajectory)
         return found if episode.id.endswith("0000") else {name: found[name] for name in ("seen", "actions")}
@@ -184,14 +188,14 @@ def test_a_row_without_a_metric_that_others_have_is_damage(toy: ModuleType, tmp_
 @pytest.mark.parametrize("here", [True, False], ids=["task here", "task elsewhere"])
 @pytest.mark.parametrize(("name", "value"), [("seen", 50.0), ("seen", -1e300), ("lost_m", 6.0)])
 def test_a_number_beyond_its_bounds_is_damage_and_is_reported(
-    toy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool, name: str, value: float
+    toy: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool, name: str, value: float
 ) -> None:
     def beyond(episode: Episode, trajectory: Trajectory) -> dict[str, float]:
         return {**toy_numbers(episode, trajectory), name: value}
 
     folder = toy_run(tmp_path, "warp", 0.6, beyond)
     if not here:
-        monkeypatch.setattr(registry, "_MODULES", {})
+        monkeypatch.setattr(registry, "task_folders", dict)
     found, files = looked_at(folder)
     assert len(found.findings.damage) == 8 and files.summary.verdict.kind == "damaged"
     assert here or "lies outside 0 to" in found.findings.damage[0].what
@@ -210,7 +214,7 @@ def test_a_number_beyond_its_bounds_is_damage_and_is_reported(
         {"digits": "9"},
     ],
 )
-def test_a_metric_that_cannot_be_is_refused(toy: ModuleType, tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_a_metric_that_cannot_be_is_refused(toy: SimpleNamespace, tmp_path: Path, wrong: dict[str, object]) -> None:
     folder = toy_run(tmp_path, "warp", 0.6)
     declared_in(folder, lambda specs: specs[0].update(wrong))
     with pytest.raises(RecordError, match="damaged"):
