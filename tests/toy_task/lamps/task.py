@@ -47,12 +47,12 @@ class LampsEnvironment(Environment, Imagining):
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         time.sleep(float(os.environ.get("LAMPS_WAIT_S", "0")))  # for the test that interrupts a run
         self._state: State = (round(episode.start.position[2]), 1)
-        return self._seen(self._state)
+        return self._seen(self._state, views)
 
     def step(self, actions: Sequence[Action], views: Sequence[ViewRequest]) -> List[Observation]:
         states = self._walk(actions)
         self._state = states[-1]
-        return [self._seen(state) for state in states[1:]]
+        return [self._seen(state, views) for state in states[1:]]
 
     def imagine(
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
@@ -72,9 +72,9 @@ class LampsEnvironment(Environment, Imagining):
             states.append((lamp, -facing) if turns else (min(max(lamp + facing, 0), 11), facing))
         return states
 
-    def _seen(self, state: State) -> Observation:
+    def _seen(self, state: State, views: Sequence[ViewRequest]) -> Observation:
         pose = Pose((0.0, 0.0, float(state[0])), yaw_to_quaternion(0.0 if state[1] > 0 else 180.0))
-        return Observation({EYE.name: picture(*state)}, pose)
+        return Observation({request.camera: picture(*state) for request in views}, pose)
 
 
 @dataclass(frozen=True)
