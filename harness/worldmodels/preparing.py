@@ -65,7 +65,7 @@ def override(manifest: ModelManifest, assignments: Sequence[str]) -> tuple[Model
     facts = {name: value for name, value in changed.items() if name in FACTS}
     settings = {name: value for name, value in changed.items() if name not in FACTS}
     result = replace(manifest, settings={**manifest.settings, **settings}, **facts)  # type: ignore[arg-type]
-    return checked(ModelManifest, to_plain(result), f"--set of {manifest.name!r}", "Choose another value."), changed
+    return checked(ModelManifest, to_plain(result), f"--set of {manifest.name!r}: ", "Choose another value."), changed
 
 
 def _value(manifest: ModelManifest, name: str, text: str) -> Setting:

@@ -42,7 +42,7 @@ class LampsEnvironment(Environment, Imagining):
     """A corridor of twelve lamps, one step apart. It can imagine, and it measures no distance."""
 
     def describe(self) -> EnvironmentSpec:
-        return EnvironmentSpec("lamps", "lamps 1", Rig((EYE,)), (navigation_space(1.0, 180.0),), 0.0, 0.1)
+        return EnvironmentSpec("lamps", "lamps 1", Rig((EYE,)), (navigation_space(1.0, 180.0),))
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         time.sleep(float(os.environ.get("LAMPS_WAIT_S", "0")))  # for the test that interrupts a run
