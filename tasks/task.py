@@ -7,21 +7,17 @@ reports.
 
 from __future__ import annotations
 
-import functools
 import time
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Type, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
+from harness.contracts import wrong_fields
 from harness.contracts.digest import array_digest
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import Refusal
 from harness.contracts.judgements import Judge
 from harness.contracts.metrics import MetricSpec, check_metrics, in_order
 from harness.contracts.observations import ViewRequest
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
-from harness.contracts.wrong_fields import wrong_fields
 from harness.planning import common_metrics, gap, loop
 from harness.planning.agent import Agent
 from harness.planning.episode_start import Begin
@@ -40,6 +36,11 @@ _RESTORE = "Fix the file, or restore it from the repository."
 
 
 @dataclass(frozen=True)
+class NoConstants:
+    """The constants of tiers that have none of their own."""
+
+
+@dataclass(frozen=True)
 class Task:
     """A task.
 
@@ -52,13 +53,13 @@ class Task:
     name: str
     summary: str
     payload: Type[Any]
-    constants: Type[Any]
     parts: PartCatalog
     begin: Begin
     judge: Judge
-    own_metrics: Tuple[MetricSpec, ...]
-    needs: Tuple[str, ...]
     length: str
+    own_metrics: Tuple[MetricSpec, ...] = ()
+    needs: Tuple[str, ...] = ()
+    constants: Type[Any] = NoConstants
 
     def __post_init__(self) -> None:
         """Check the metrics' names."""
@@ -125,18 +126,6 @@ def payload_of(kind: Type[Payload], episode: Episode) -> Payload:
 def checked(kind: Type[Payload], plain: Mapping[str, Any], where: str) -> Payload:
     """Return plain data as an instance of a task's own dataclass.
 
-    Refusal, which begins with ``where``, names the field that does not fit or is not known.
+    Refusal, which begins with ``where``, names the fields that do not fit or are not known.
     """
-    unknown = sorted(set(plain) - {field.name for field in fields(cast(Any, kind))})
-    if unknown:
-        raise Refusal(f"{where}{unknown[0]}: there is no such field (found {plain[unknown[0]]!r}).", _RESTORE)
-    try:
-        made: Payload = _adapter(cast(Any, kind)).validate_python(plain)
-    except ValidationError as error:
-        raise Refusal(f"{where}{wrong_fields(error.errors())}.", _RESTORE) from error
-    return made
-
-
-@functools.cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return wrong_fields.checked(kind, plain, where, _RESTORE)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Mapping, Tuple
+from typing import Annotated, Any, Mapping, Tuple
 
 from harness.contracts.cameras import Pose
 from harness.contracts.digest import FLAT, digest
+from harness.contracts.field_limits import MAX_TAGS, Count, Few, Name
 
 DEFAULT_EPISODES = 24
 """How many a run plays that names no number."""
@@ -26,16 +27,16 @@ class Episode:
     beside the others.
     """
 
-    id: str
-    task: str
-    tier: str
-    split: str
-    scene: str
-    home: str
+    id: Name
+    task: Name
+    tier: Name
+    split: Name
+    scene: Name
+    home: Name
     start: Pose
-    reference_actions: int
+    reference_actions: Count
     payload: Mapping[str, Any] = field(default_factory=dict, hash=False, metadata=FLAT)
-    tags: Tuple[str, ...] = ()
+    tags: Annotated[Tuple[Name, ...], Few(MAX_TAGS)] = ()
 
     def digest(self) -> str:
         """Return the hash of all fields."""

@@ -21,17 +21,13 @@ Ids = npt.NDArray[np.int32]
 class EnvironmentSpec:
     """What ``Describe`` returns: who renders, with which cameras and actions.
 
-    ``simulator`` names the engine with its version. ``restore_tolerance_m`` says how exactly the body is put
-    back after ``Imagine`` (0: exactly). ``scenes_digest`` is empty where scenes are licensed files.
-    Units are metres and degrees; the frame is x right, y up, z back.
+    ``simulator`` names the engine with its version. Units are metres and degrees; the frame is x right, y up, z back.
     """
 
     name: Name
     simulator: Name
     rig: Rig
     action_spaces: Annotated[Tuple[ActionSpace, ...], Few(16)]
-    restore_tolerance_m: NotNegative
-    agent_radius_m: NotNegative
     depth: Name = "planar"
 
 

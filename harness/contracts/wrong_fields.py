@@ -16,11 +16,11 @@ _WORDS = {"unexpected_keyword_argument": "Extra inputs are not permitted"}
 """Where pydantic speaks of a dataclass as a function."""
 
 
-def checked(kind: Callable[..., T], value: Any, source: str, next_step: str) -> T:
+def checked(kind: Callable[..., T], value: Any, where: str, next_step: str) -> T:
     """Return plain values, as TOML and JSON give them, as an instance of a dataclass.
 
     Its types and limits (`field_limits`) are checked by pydantic, strictly: no text is taken for a number, and no field
-    that the dataclass does not have. Refusal names ``source``, every wrong field and its value.
+    that the dataclass does not have. Refusal begins with ``where`` and names every wrong field and its value.
     """
     from pydantic import ValidationError  # here, because contracts are imported where pydantic is not
 
@@ -29,7 +29,7 @@ def checked(kind: Callable[..., T], value: Any, source: str, next_step: str) -> 
     try:
         found: T = _adapter(kind).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
-        raise Refusal(f"{source}: {wrong_fields(error.errors())}.", next_step) from error
+        raise Refusal(f"{where}{wrong_fields(error.errors())}.", next_step) from error
     return found
 
 

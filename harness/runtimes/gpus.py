@@ -12,18 +12,17 @@ from typing import Optional, Sequence
 
 from harness.contracts.errors import Refusal
 
-QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,pci.bus_id", "--format=csv,noheader")
+QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader")
 QUERY_S = 20.0
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU as nvidia-smi lists it; ``pci_bus_id`` as ``domain:bus:device.function`` in small hexadecimal digits."""
+    """One GPU as nvidia-smi lists it."""
 
     index: int
     uuid: str
     name: str
-    pci_bus_id: str
 
 
 def list_gpus() -> tuple[Gpu, ...]:
@@ -46,18 +45,11 @@ def parse_gpus(text: str) -> tuple[Gpu, ...]:
     """Return the GPUs in the answer to `QUERY`."""
     gpus = []
     for line in filter(None, map(str.strip, text.splitlines())):
-        fields = [field.strip() for field in line.split(",")]
-        if len(fields) < 4 or not fields[0].isdigit() or not fields[1].startswith("GPU-"):
+        index, uuid, name = ([field.strip() for field in line.split(",", 2)] + ["", ""])[:3]
+        if not index.isdigit() or not uuid.startswith("GPU-") or not name:
             raise Refusal(f"nvidia-smi answered {line!r}, which is no GPU.", f"Run by hand: {' '.join(QUERY)}")
-        name = ", ".join(fields[2:-1])
-        gpus.append(Gpu(int(fields[0]), fields[1], name, pci_address(fields[-1])))
+        gpus.append(Gpu(int(index), uuid, name))
     return tuple(gpus)
-
-
-def pci_address(text: str) -> str:
-    """Return a PCI address in one form: nvidia-smi writes eight digits of domain, CUDA four."""
-    domain, _, rest = text.strip().lower().partition(":")
-    return f"{int(domain, 16):04x}:{rest}"
 
 
 def find_gpu(wanted: str, gpus: Optional[Sequence[Gpu]] = None) -> Gpu:

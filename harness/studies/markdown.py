@@ -12,6 +12,7 @@ from harness.studies.markdown_sections import (
     bank_section,
     cell,
     code_block,
+    columns,
     grid,
     in_points,
     number,
@@ -53,18 +54,15 @@ def page(tables: Tables) -> str:
 def _tiers(tables: Tables) -> Iterator[str]:
     yield "## Tiers"
     yield "Solved at the start: per cent of episodes that an agent which never moves solves."
-    rows = [
-        [
-            f"`{t.name}`",
-            t.status,
-            str(t.episodes),
-            str(t.homes),
-            number(100.0 * t.solved_at_start, 1),
-            f"`{t.suite_hash}`",
-        ]
-        for t in tables.tiers
-    ]
-    yield grid(["tier", "status", "episodes", "homes", "solved at the start", "suite hash"], rows)
+    yield columns(
+        tables.tiers,
+        ("tier", lambda t: f"`{t.name}`"),
+        ("status", lambda t: t.status),
+        ("episodes", lambda t: str(t.episodes)),
+        ("homes", lambda t: str(t.homes)),
+        ("solved at the start", lambda t: number(100.0 * t.solved_at_start, 1)),
+        ("suite hash", lambda t: f"`{t.suite_hash}`"),
+    )
 
 
 def _references(tables: Tables) -> Iterator[str]:
@@ -110,19 +108,16 @@ def _ranges(tables: Tables) -> Iterator[str]:
         "Points that `gtsim` solves more than another reference on the same episodes (t interval over homes; a "
         "reference of several seeds is averaged by episode first). The commands are those of the references above."
     )
-    rows = [
-        [
-            f"`{r.tier}`",
-            r.stop,
-            f"`gtsim` − `{r.other}`",
-            percent(r.points),
-            _wanted(r),
-            str(r.points.n),
-            str(r.homes),
-        ]
-        for r in tables.ranges
-    ]
-    yield grid(["tier", "stop", "difference", "points", "declared", "n", "homes"], rows)
+    yield columns(
+        tables.ranges,
+        ("tier", lambda r: f"`{r.tier}`"),
+        ("stop", lambda r: r.stop),
+        ("difference", lambda r: f"`gtsim` − `{r.other}`"),
+        ("points", lambda r: percent(r.points)),
+        ("declared", _wanted),
+        ("n", lambda r: str(r.points.n)),
+        ("homes", lambda r: str(r.homes)),
+    )
 
 
 def _wanted(line: RangeLine) -> str:
@@ -154,27 +149,23 @@ def _resolution(tables: Tables) -> Iterator[str]:
 def _family(family: Family) -> Iterator[str]:
     if len(family.findings) < family.declared:
         yield f"**Incomplete: {len(family.findings)} of {family.declared} declared errors were played.**"
-    rows = [
-        [
-            f"`{f.wm}`",
-            f"`{f.tier}`",
-            percent(f.clean),
-            percent(f.success),
-            percent(f.cost.points),
-            p_value(f.cost.p),
-            p_value(f.adjusted_p),
-            p_value(f.cost.equivalence_p),
-            in_points(f.cost.detectable),
-            str(f.cost.points.n),
-            str(f.cost.homes),
-            f.expected,
-            f"{'yes' if f.as_expected else '**no**'}: {f.verdict}",
-        ]
-        for f in family.findings
-    ]
-    head = ["error", "tier", "`gtsim`", "with the error", "cost, points", "p", "p, Holm", "p within ±8", "detectable"]
-    yield grid([*head, "n", "homes", "expected", "as expected?"], rows)
-    if rows:
+    yield columns(
+        family.findings,
+        ("error", lambda f: f"`{f.wm}`"),
+        ("tier", lambda f: f"`{f.tier}`"),
+        ("`gtsim`", lambda f: percent(f.clean)),
+        ("with the error", lambda f: percent(f.success)),
+        ("cost, points", lambda f: percent(f.cost.points)),
+        ("p", lambda f: p_value(f.cost.p)),
+        ("p, Holm", lambda f: p_value(f.adjusted_p)),
+        ("p within ±8", lambda f: p_value(f.cost.equivalence_p)),
+        ("detectable", lambda f: in_points(f.cost.detectable)),
+        ("n", lambda f: str(f.cost.points.n)),
+        ("homes", lambda f: str(f.cost.homes)),
+        ("expected", lambda f: f.expected),
+        ("as expected?", lambda f: f"{'yes' if f.as_expected else '**no**'}: {f.verdict}"),
+    )
+    if family.findings:
         yield code_block([finding.command for finding in family.findings])
 
 
@@ -182,18 +173,15 @@ def _curves(tables: Tables) -> Iterator[str]:
     yield "## Dose curves"
     yield "What each dose of a planted error leaves of the success of `gtsim` when the agent stops itself."
     points = [(curve, point) for curve in tables.curves for point in curve["points"]]
-    rows = [
-        [
-            f"`{curve['tier']}`",
-            f"`{curve['setting']}`",
-            f"{point['dose']:g}",
-            percent(Metric(point["success"], point["low"], point["high"], point["n"])),
-            str(point["n"]),
-            str(point["homes"]),
-        ]
-        for curve, point in points
-    ]
-    yield grid(["tier", "setting", "dose", "success", "n", "homes"], rows)
+    yield columns(
+        points,
+        ("tier", lambda at: f"`{at[0]['tier']}`"),
+        ("setting", lambda at: f"`{at[0]['setting']}`"),
+        ("dose", lambda at: f"{at[1]['dose']:g}"),
+        ("success", lambda at: percent(Metric(*(at[1][name] for name in ("success", "low", "high", "n"))))),
+        ("n", lambda at: str(at[1]["n"])),
+        ("homes", lambda at: str(at[1]["homes"])),
+    )
     if points:
         yield code_block(list(dict.fromkeys(point["command"] for _, point in points)))
 
@@ -214,19 +202,16 @@ def _mini(tables: Tables) -> Iterator[str]:
 def _mini_table(table: MiniTable) -> Iterator[str]:
     if table.agreement is not None:
         yield _agreement(table.agreement)
-    rows = [
-        [
-            f"`{line.name}`",
-            percent(line.full),
-            str(line.full.n),
-            str(line.homes),
-            percent(line.mini),
-            str(line.mini.n),
-            str(line.mini_homes),
-        ]
-        for line in table.lines
-    ]
-    yield grid(["world model", "all", "n", "homes", "mini", "n", "homes"], rows)
+    yield columns(
+        table.lines,
+        ("world model", lambda line: f"`{line.name}`"),
+        ("all", lambda line: percent(line.full)),
+        ("n", lambda line: str(line.full.n)),
+        ("homes", lambda line: str(line.homes)),
+        ("mini", lambda line: percent(line.mini)),
+        ("n", lambda line: str(line.mini.n)),
+        ("homes", lambda line: str(line.mini_homes)),
+    )
 
 
 def _agreement(found: Agreement) -> str:
@@ -244,21 +229,17 @@ def _timings(tables: Tables) -> Iterator[str]:
         "no more workers than cores); hours of the whole test split, and minutes of `mini`, on 2 such cores. "
         "Self-stop; the runs are those of the commands above and in the JSON."
     )
-    rows = [
-        [
-            f"`{t.tier}`",
-            f"`{t.name}`",
-            seconds(t.seconds),
-            str(t.seconds.n),
-            str(t.homes),
-            f"{t.hours:.2f}",
-            f"{t.mini_minutes:.1f}",
-            f"{t.workers} on {t.cores}, {t.cpu or 'unknown'}",
-        ]
-        for t in tables.timings
-    ]
-    head = ["tier", "world model", "s an episode", "n", "homes", "hours, 2 cores", "mini, minutes", "workers on cores"]
-    yield grid(head, rows)
+    yield columns(
+        tables.timings,
+        ("tier", lambda t: f"`{t.tier}`"),
+        ("world model", lambda t: f"`{t.name}`"),
+        ("s an episode", lambda t: seconds(t.seconds)),
+        ("n", lambda t: str(t.seconds.n)),
+        ("homes", lambda t: str(t.homes)),
+        ("hours, 2 cores", lambda t: f"{t.hours:.2f}"),
+        ("mini, minutes", lambda t: f"{t.mini_minutes:.1f}"),
+        ("workers on cores", lambda t: f"{t.workers} on {t.cores}, {t.cpu or 'unknown'}"),
+    )
     whole = tables.whole
     if whole.hours is not None and whole.mini_minutes is not None:
         yield (

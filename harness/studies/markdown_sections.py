@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Iterator, List, Optional, Sequence
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 from harness.banking.measures import METRICS
 from harness.contracts.metrics import OVER_PLANNED, SHARE, Column, MetricSpec
@@ -17,11 +17,18 @@ from harness.studies.run_selection import SELF
 
 NOTHING = "–"
 
+Line = TypeVar("Line")
+
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table, or a sentence where there is no row."""
     lines = [cells(head), cells(["---"] * len(head)), *map(cells, rows)]
     return "\n".join(lines) if rows else "Nothing to show."
+
+
+def columns(lines: Sequence[Line], *of: Tuple[str, Callable[[Line], str]]) -> str:
+    """Return a table of one row a line: each column has a head and what it says of a line."""
+    return grid([head for head, _ in of], [[say(line) for _, say in of] for line in lines])
 
 
 def cells(row: Sequence[str]) -> str:

@@ -189,9 +189,9 @@ def _parse(content: bytes, source: str) -> tuple[_Family, tuple[_Model, ...]]:
         data = parse_toml(content.decode("utf-8"))
     except ValueError as error:
         raise Refusal(f"cannot read {source}: {error}.", "Fix the file or remove its folder.") from error
-    plugin = checked(_PluginFile, data, source, FIX)
+    plugin = checked(_PluginFile, data, f"{source}: ", FIX)
     tables = [_completed(plugin.family, table, f"{source}: model.{i}") for i, table in enumerate(plugin.model)]
-    models = checked(_Models, {"model": tables}, source, FIX).model
+    models = checked(_Models, {"model": tables}, f"{source}: ", FIX).model
     for model in models:
         if model.kind == PLUGIN and not model.entry_point:
             raise Refusal(f"{source}: model {model.name!r} has no entry_point.", 'Add entry_point = "module:Class".')

@@ -42,7 +42,7 @@ from images.embedded.homebytes import home_digest
 from images.embedded.homes import GENERATOR_VERSION
 from images.embedded.mesh import Home, HomeObject
 from images.embedded.motion import SPACE, Body, body_at
-from images.embedded.navigation import AGENT_RADIUS_M, Navigator
+from images.embedded.navigation import Navigator
 from images.embedded.renderer import Renderer
 from images.embedded.wrong_motion import WrongMotion
 
@@ -169,8 +169,6 @@ class EmbeddedEnvironment(Environment, Rendering, Imagining, MotionErrors, Looka
             simulator=f"embedded homes, generator {GENERATOR_VERSION}",
             rig=RIG,
             action_spaces=(SPACE,),
-            restore_tolerance_m=0.0,
-            agent_radius_m=AGENT_RADIUS_M,
         )
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:

@@ -98,8 +98,6 @@ class HabitatEnvironment(Environment, Rendering, Imagining, Navigation, ObjectBo
             simulator=self._engine.version,
             rig=self._rig,
             action_spaces=(self._steps.space,),
-            restore_tolerance_m=0.0,
-            agent_radius_m=self._navmesh.agent_radius,
         )
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:

@@ -75,8 +75,6 @@ class RLBenchEnvironment(Environment):
             simulator=f"CoppeliaSim 4.1.0, PyRep {_version('pyrep')}, RLBench {_version('rlbench')}",
             rig=self._rig,
             action_spaces=SPACES,
-            restore_tolerance_m=0.0,
-            agent_radius_m=0.0,
         )
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:

@@ -74,7 +74,7 @@ def arguments_for(transformer: Any, candidates: int, text: int) -> dict[str, Any
 def compiled(transformer: Any, prepare: Callable[[Any], None]) -> None:
     """Bring ``transformer`` back to the library's, ``prepare`` it, and compile its blocks."""
     import torch
-    from video_diffusion.compiling import compile_blocks
+    from video_diffusion.devices import compile_blocks
 
     torch._dynamo.reset()
     for name in ("forward", "_repeated_blocks"):
@@ -134,7 +134,7 @@ def with_attention(transformer: Any, backend: str) -> None:
 def decoding(device: Any) -> dict[str, Any]:
     """Return milliseconds of decoding one clip: by the library, with fused blocks, and with cuDNN's own search."""
     import torch
-    from lean_decoder import compile_ltx_decoder
+    from lean import compile_ltx_decoder
 
     vae = built("vae", device)
     latents = torch.randn(1, 128, FRAMES, HEIGHT, WIDTH, device=device, dtype=vae.dtype)

@@ -100,9 +100,8 @@ def ask(model: Any, requests: list[RolloutRequest]) -> dict[str, float]:
 def bare(model: Any, requests: list[RolloutRequest]) -> dict[str, float]:
     """Return seconds a rollout of the pipeline alone, called once a candidate with the embeddings that are at hand."""
     import torch
-    from video_diffusion.batching import Batch
+    from video_diffusion.batching import Batch, generators
     from video_diffusion.devices import tensors_to
-    from video_diffusion.seeds import generators
 
     def wait() -> float:
         if model.device.type == "cuda":
@@ -133,7 +132,7 @@ def bare(model: Any, requests: list[RolloutRequest]) -> dict[str, float]:
 def kernels(model: Any, requests: list[RolloutRequest]) -> dict[str, Any]:
     """Return where the time of one call of the denoiser for all requests goes, and that of decoding one of them."""
     import torch
-    from video_diffusion.compiling import denoisers
+    from video_diffusion.devices import denoisers
 
     from tests.benchmarks.kernels import breakdown
 

@@ -72,7 +72,6 @@ class EnvironmentContract:
         assert spec.rig.camera(self.panorama).kind == EQUIRECT
         assert any(space.allows(GO) and space.allows(HALT) for space in spec.action_spaces)
         assert {"rendering", "imagining", "navigation", "object_boxes"} <= set(environment.capabilities())
-        assert spec.restore_tolerance_m == 0.0
 
     def test_reset_shows_start_and_goal(self, environment: World, episode: Episode) -> None:
         wanted = [ViewRequest(self.pinhole, depth=True), ViewRequest(self.panorama)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import pytest
 
@@ -77,6 +77,22 @@ def test_the_oracle_checks_before_the_first_decision() -> None:
     played = TASK.play_episode(environment, EnvironmentImaginer(environment), at_goal, toy_tier(), 0, "gtsim", "oracle")
     assert played.trajectory.decisions == () and played.trajectory.stopped == "oracle"
     assert played.metrics["success"] == 1.0 and played.metrics["actions"] == 0.0
+
+
+class _Unforeseeing(ToyEnvironment):
+    """Does not tell where candidates lead, as simulators with physics do not."""
+
+    def capabilities(self) -> Tuple[str, ...]:
+        return tuple(name for name in super().capabilities() if name != "lookahead")
+
+
+def test_only_the_oracle_needs_to_be_told_where_candidates_lead() -> None:
+    episode = toy_episode(0)
+    plays = [
+        TASK.play_episode(world, EnvironmentImaginer(world), episode, toy_tier(), 0, "gtsim", "self")
+        for world in (_Unforeseeing(), ToyEnvironment())
+    ]
+    assert plays[0].trajectory == plays[1].trajectory
 
 
 def test_the_budget_ends_the_episode_where_the_agent_stands() -> None:

@@ -45,7 +45,7 @@ class ToyEnvironment(Environment, Rendering, Imagining, Lookahead, Navigation):
         self._x = self._z = self._yaw = 0.0
 
     def describe(self) -> EnvironmentSpec:
-        return EnvironmentSpec("toy", "toy 1", Rig((PANO, FRONT)), (navigation_space(),), 0.0, 0.1)
+        return EnvironmentSpec("toy", "toy 1", Rig((PANO, FRONT)), (navigation_space(),))
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         self.calls.append("reset")

@@ -45,7 +45,7 @@ class PlainWorld(Environment, Rendering, Imagining, Navigation):
         space = navigation_space()
         if not self._turns:
             space = replace(space, primitives=tuple(p for p in space.primitives if p.name == FORWARD))
-        return EnvironmentSpec("plain", "plain 1", Rig((FRONT, PANO)), (space,), 0.0, 0.1)
+        return EnvironmentSpec("plain", "plain 1", Rig((FRONT, PANO)), (space,))
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         self._x, self._z = episode.start.position[0], episode.start.position[2]

@@ -17,7 +17,7 @@ from tests.planning.toy import ToyEnvironment
 from tests.running import fake
 
 SUITE = load_suite("embedded", "ignav")
-SPEC = EnvironmentSpec("embedded", "numba", SUITE.rig, (SUITE.action_space,), 0.0, 0.1)
+SPEC = EnvironmentSpec("embedded", "numba", SUITE.rig, (SUITE.action_space,))
 
 
 def test_the_suites_own_environment_is_accepted_with_more_cameras_and_spaces() -> None:

@@ -80,7 +80,7 @@ class GridEnvironment(Environment, Rendering, Imagining, MotionErrors, Lookahead
             raise ValueError("no licence for the scenes")
 
     def describe(self) -> EnvironmentSpec:
-        return EnvironmentSpec("grid", "tests 1", self.rig, (navigation_space(),), 0.0, 0.1)
+        return EnvironmentSpec("grid", "tests 1", self.rig, (navigation_space(),))
 
     def _view(self, request: ViewRequest, moves: int) -> View:
         camera = self.rig.camera(request.camera)
@@ -216,7 +216,7 @@ class BareEnvironment(Environment):
     """Does what every environment does, and nothing more."""
 
     def describe(self) -> EnvironmentSpec:
-        return EnvironmentSpec("bare", "tests 1", Rig((FRONT, PANO)), (navigation_space(),), 0.0, 0.1)
+        return EnvironmentSpec("bare", "tests 1", Rig((FRONT, PANO)), (navigation_space(),))
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         return Observation({}, ORIGIN)

@@ -17,6 +17,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.field_limits import Count
 from harness.contracts.manifests import ModelManifest
+from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import EnvironmentSpec, Observation, ShortestPath, View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.wire import limits
@@ -66,6 +67,8 @@ SMALL = [
     ("ShortestPath", ShortestPath, some.paths),
 ]
 
+OTHERS = [("Episode", Episode), ("MotionError", MotionError), ("ViewRequest", ViewRequest)]
+
 LARGE = [
     ("TopDownMap", observation_codec.write_top_down_map, observation_codec.read_top_down_map, some.maps()),
     (
@@ -87,7 +90,9 @@ def test_small_types_come_back(name: str, kind: Any, values: Any) -> None:
     check()
 
 
-@pytest.mark.parametrize(("name", "kind"), [case[:2] for case in SMALL if dataclasses.is_dataclass(case[1])])
+@pytest.mark.parametrize(
+    ("name", "kind"), [case[:2] for case in [*SMALL, *OTHERS] if dataclasses.is_dataclass(case[1])]
+)
 def test_contracts_and_messages_have_the_same_fields(name: str, kind: Any) -> None:
     assert {field.name for field in dataclasses.fields(kind)} == set(getattr(wiw_pb2, name).DESCRIPTOR.fields_by_name)
 

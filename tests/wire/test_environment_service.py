@@ -285,7 +285,7 @@ def test_a_closed_environment_refuses_and_is_closed_once(tmp_path: Any) -> None:
 
 def test_another_spec_than_planned_is_refused_with_both_sides(grid: Hosted) -> None:
     spec = GridEnvironment().describe()
-    other = type(spec)("grid", "tests 2", Rig((Camera("front", "pinhole", 9, 9, 90.0, 1.0),)), (), 0.0, 0.1)
+    other = type(spec)("grid", "tests 2", Rig((Camera("front", "pinhole", 9, 9, 90.0, 1.0),)), ())
     start = time.monotonic()
     with pytest.raises(SpecMismatch) as caught:
         EnvironmentClient(grid.socket, expected=other).reset(example_episode(), 0, [])

@@ -240,7 +240,7 @@ def test_a_service_of_another_release_is_refused(folder: Path, data: bytes, erro
 
 
 def test_an_environment_that_cannot_imagine_is_not_asked_to(folder: Path) -> None:
-    spec = type(SPEC)("blind", "tests", SPEC.rig, (), 0.0, 0.1)
+    spec = type(SPEC)("blind", "tests", SPEC.rig, ())
     message = wiw_pb2.EnvironmentDescription(protocol_version=PROTOCOL_VERSION, spec_digest=digest(spec))
     mapper.write(EnvironmentSpec, spec, message.spec, "spec")
     with (

@@ -77,7 +77,7 @@ class ToyEnvironment(Environment, Imagining):
             yield Rollout(index, np.stack([views[i] for i in wanted]), PANO)
 
     def describe(self) -> EnvironmentSpec:
-        return EnvironmentSpec("toy", "toy 1", Rig((PANO,)), (), 0.0, 0.0)
+        return EnvironmentSpec("toy", "toy 1", Rig((PANO,)), ())
 
     def reset(self, episode: Episode, seed: int, views: Sequence[ViewRequest]) -> Observation:
         raise NotImplementedError

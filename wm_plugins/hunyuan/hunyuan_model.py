@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 from video_diffusion.base import DiffusersImageToVideo, picture
-from video_diffusion.batching import Batch
-from video_diffusion.interception import Decoding
-from video_diffusion.prompts import Embedding, PromptCache, encode
+from video_diffusion.batching import Batch, Embedding, PromptCache, encode
+from video_diffusion.decoding import Decoding
 
 from harness.contracts.digest import array_digest
 from harness.contracts.manifests import ModelManifest

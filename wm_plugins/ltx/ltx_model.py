@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from lean import streamline
-from lean_decoder import compile_ltx_decoder
+from lean import compile_ltx_decoder, streamline
 from video_diffusion.base import DiffusersImageToVideo
-from video_diffusion.batching import Batch
+from video_diffusion.batching import Batch, Embedding
+from video_diffusion.decoding import Decoding
 from video_diffusion.devices import PhaseClock
-from video_diffusion.interception import Decoding
-from video_diffusion.prompts import Embedding
 
 from harness.contracts.manifests import Setting
 

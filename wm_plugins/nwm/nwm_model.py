@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from nwm_parts import PIXELS_PER_LATENT, load_parts
 from nwm_sampling import Rolling, next_frames, pixels_of, rgb_of
-from plain_settings import read_settings
+from official_code import read_settings
 
 from harness.contracts.action_numbers import motions, normalised_deltas
 from harness.contracts.cameras import PINHOLE

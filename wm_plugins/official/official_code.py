@@ -2,6 +2,7 @@
 
 Such code is not part of this project: its licence may forbid to pass it on, and a copy would age. A plugin adapts
 requests to it and calls it as its authors do.
+The settings of such a plugin are what `[model.settings]` of its plugin.toml may say, and nothing else.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import List, Tuple
+from typing import Dict, List, Mapping, Tuple
 
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import Setting
+from harness.contracts.names import nearest
 
 IN_IMAGE = Path("/code")
 """Where the code lies in an image that was built with it; looked at where the setting names no folder."""
@@ -76,3 +79,32 @@ class OfficialCode:
                 f"the code of {self.model!r} cannot be imported: {error}.",
                 f"It needs: pip install {self.packages}, in the Python that runs the model (--wm-python).",
             ) from error
+
+
+OF_THE_HARNESS: Mapping[str, Setting] = {
+    "depth": False,
+    "plan_actions": 0,
+    "prompt_template": "",
+    "batch_tolerance": 0.0,
+}
+"""Settings that the harness reads and plugins only let pass."""
+
+
+def read_settings(given: Mapping[str, Setting], defaults: Mapping[str, Setting]) -> Dict[str, Setting]:
+    """Return ``defaults`` with what is ``given``; an unknown name and a value of another type raise Refusal."""
+    known = {**OF_THE_HARNESS, **defaults}
+    result = dict(known)
+    for name, value in given.items():
+        if name not in known:
+            raise Refusal(f"there is no setting {name!r} for this world model.", nearest(name, sorted(known)))
+        result[name] = _typed(name, value, known[name])
+    return result
+
+
+def _typed(name: str, value: Setting, default: Setting) -> Setting:
+    """Return ``value`` as the type of ``default``; a whole number may stand for a real one."""
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise Refusal(f"setting {name!r} is {value!r}, a {type(value).__name__}.", f"Give a {type(default).__name__}.")
+    return value

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from official_code import OfficialCode
+from official_code import OfficialCode, read_settings
 from pano_memory import Position, frames_of, one_by_one, places, see, warm_up
-from plain_settings import read_settings
 from tensorflow_weights import check_restored, checkpoint_prefix, import_tensorflow, signed_seed, tensorflow_refusals
 
 from harness.contracts.manifests import RANDOM, ModelManifest, Setting

@@ -21,11 +21,9 @@ from diffusers import StableVideoDiffusionPipeline, UNetSpatioTemporalConditionM
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from video_diffusion.base import DiffusersImageToVideo
-from video_diffusion.batching import Batch
-from video_diffusion.components import checked_state
-from video_diffusion.interception import Decoding
-from video_diffusion.loading import part_of
-from video_diffusion.prompts import Embedding
+from video_diffusion.batching import Batch, Embedding
+from video_diffusion.decoding import Decoding
+from video_diffusion.loading import checked_state, part_of
 
 from harness.contracts.actions import EE_POSE8, TURN_LEFT, TURN_RIGHT, Action, Primitive
 from harness.contracts.errors import Refusal

@@ -11,9 +11,8 @@ pytest.importorskip("torch", reason="the zoo needs torch (the extra 'models')")
 pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'models')")
 
 import torch
-from cosmos_model import supply_resize
-from framewise import MODULATIONS, FramewiseModulation, modulate_framewise
-from video_diffusion.compiling import compile_decoder
+from cosmos_model import MODULATIONS, FramewiseModulation, modulate_framewise, supply_resize
+from video_diffusion.devices import compile_decoder
 
 from tests.wm_plugins.diffusers import tiny_pipelines
 from tests.wm_plugins.diffusers.tiny_parts import wan_vae
@@ -40,16 +39,16 @@ def _call(transformer: Any, frames: int, batch: int, timestep: torch.Tensor) -> 
 def test_modulation_once_a_frame_is_that_of_every_token(frames: int, batch: int) -> None:
     supply_resize()
     plain = tiny_pipelines._cosmos_transformer()
-    framewise = copy.deepcopy(plain)
-    modulate_framewise(framewise)
+    cosmos_model = copy.deepcopy(plain)
+    modulate_framewise(cosmos_model)
     assert all(
-        isinstance(getattr(b, n), FramewiseModulation) for b in framewise.transformer_blocks for n in MODULATIONS
+        isinstance(getattr(b, n), FramewiseModulation) for b in cosmos_model.transformer_blocks for n in MODULATIONS
     )
     each_its_own = torch.rand(batch, 1, frames, 1, 1, generator=torch.Generator().manual_seed(1))
     shared = torch.full((batch,), 0.5)
     for timestep in (each_its_own, shared):
         expected = _call(plain, frames, batch, timestep)
-        assert torch.allclose(_call(framewise, frames, batch, timestep), expected, atol=1e-5)
+        assert torch.allclose(_call(cosmos_model, frames, batch, timestep), expected, atol=1e-5)
     assert (
         not torch.allclose(_call(plain, frames, batch, each_its_own.flip(2)), _call(plain, frames, batch, each_its_own))
         or frames == 1

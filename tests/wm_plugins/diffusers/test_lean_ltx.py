@@ -14,9 +14,8 @@ pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'mod
 import diffusers
 import lean
 import torch
-from lean import sample, streamline
+from lean import channels_last, compile_ltx_decoder, sample, streamline
 from lean_blocks import Parts
-from lean_decoder import channels_last, compile_ltx_decoder
 
 from harness.contracts.errors import Refusal
 from tests.wm_plugins.diffusers.saving import SavedPipelines

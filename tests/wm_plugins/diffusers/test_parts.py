@@ -13,12 +13,9 @@ pytest.importorskip("torch", reason="the zoo needs torch (the extra 'models')")
 pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'models')")
 
 import torch
-from video_diffusion.batching import batches, video_length
-from video_diffusion.compiling import compile_blocks, empty_requests
-from video_diffusion.decoding import generated_frames
-from video_diffusion.devices import PhaseClock
-from video_diffusion.interception import EncodeOnce, decoding_put_off, one_pass_guidance
-from video_diffusion.prompts import PromptCache
+from video_diffusion.batching import PromptCache, batches, video_length
+from video_diffusion.decoding import EncodeOnce, decoding_put_off, generated_frames, one_pass_guidance
+from video_diffusion.devices import PhaseClock, compile_blocks, empty_requests
 from video_diffusion.random_weights import random_mask
 
 from tests.wm_plugins.diffusers.zoo import CATALOG, FORWARDS, request

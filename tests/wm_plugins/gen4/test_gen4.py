@@ -262,7 +262,7 @@ def test_impossible_settings_are_refused(settings: dict[str, Any], message: str)
 
 def test_a_file_that_is_no_video_is_an_error() -> None:
     made(manifest(None))
-    from video_reading import frames_of_video
+    from gen4_model import frames_of_video
 
     with pytest.raises(WiwError, match="cannot be read"):
         frames_of_video(b"no video", 48, 48)
@@ -270,7 +270,7 @@ def test_a_file_that_is_no_video_is_an_error() -> None:
 
 def test_a_video_of_another_shape_gives_its_middle() -> None:
     made(manifest(None))
-    from video_reading import _fitted
+    from gen4_model import _fitted
 
     wide = np.zeros((48, 96, 3), np.uint8)
     wide[:, 24:72] = view()

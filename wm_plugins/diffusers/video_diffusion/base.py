@@ -15,22 +15,29 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import RANDOM, ModelManifest, Setting
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.sdk import WorldModel
-from video_diffusion.batching import Batch, batches
-from video_diffusion.compiling import (
+from video_diffusion.batching import Batch, Embedding, PromptCache, batches, encode, generators, global_seed, stack
+from video_diffusion.decoding import (
+    Decoding,
+    EncodeOnce,
+    decode,
+    decoding_put_off,
+    generated_frames,
+    one_pass_guidance,
+    to_rgb,
+)
+from video_diffusion.devices import (
     WARM_UP_STEPS,
+    PhaseClock,
     compile_blocks,
     compile_decoder,
     denoisers,
+    device_of,
     empty_requests,
     set_attention,
+    tensors_to,
 )
-from video_diffusion.decoding import decode, generated_frames, to_rgb
-from video_diffusion.devices import PhaseClock, device_of, tensors_to
-from video_diffusion.interception import Decoding, EncodeOnce, decoding_put_off, one_pass_guidance
 from video_diffusion.loading import load_pipeline
-from video_diffusion.prompts import Embedding, PromptCache, encode, stack
 from video_diffusion.random_weights import random_embedding, random_pipeline, read_shapes
-from video_diffusion.seeds import generators, global_seed
 from video_diffusion.settings import PipelineSettings, read_settings
 
 

@@ -1,9 +1,18 @@
-"""Which requests share one call of the pipeline."""
+"""Which requests share one call of the pipeline; their text embeddings, computed once a prompt, and their randomness.
+
+A rollout is random from its own seed alone, whatever else is in the batch or was asked before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+
+import torch
 
 from harness.contracts.frame_maps import native_length
 from harness.contracts.manifests import ModelManifest
@@ -47,3 +56,77 @@ def batches(
         for group in groups.values()
         for start in range(0, len(group), largest)
     ]
+
+
+Embedding = Mapping[str, torch.Tensor]
+"""Keyword arguments of a pipeline's call for one prompt, each with a leading dimension of 1."""
+
+KEPT = 256
+"""Prompts whose embeddings are kept: a loop of 3 candidates a decision repeats most of its prompts."""
+
+
+class PromptCache:
+    """Embeddings by key; the least recently used one is dropped after `KEPT`."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._embeddings: OrderedDict[Any, Embedding] = OrderedDict()
+        self.computed = 0
+
+    def get(self, key: Any, compute: Callable[[], Embedding]) -> Embedding:
+        """Return the embedding of ``key``, which ``compute`` makes when it is new."""
+        if key not in self._embeddings:
+            self._embeddings[key] = compute()
+            self.computed += 1
+            if len(self._embeddings) > self._kept:
+                self._embeddings.popitem(last=False)
+        self._embeddings.move_to_end(key)
+        return self._embeddings[key]
+
+
+def stack(embeddings: Sequence[Embedding]) -> dict[str, torch.Tensor]:
+    """Return the embeddings of a batch, in order."""
+    return {name: torch.cat([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
+
+
+def encode(pipeline: Any, names: Sequence[str], **arguments: Any) -> Embedding:
+    """Call the pipeline's own ``encode_prompt`` and name its results; results that are None are left out.
+
+    The longest sequence is the one that the pipeline's call would use, which is not always the default of its
+    ``encode_prompt`` (Wan: 512 and 226).
+    """
+    parameters = inspect.signature(type(pipeline).__call__).parameters
+    if "max_sequence_length" in parameters:
+        arguments.setdefault("max_sequence_length", parameters["max_sequence_length"].default)
+    with torch.no_grad():
+        results = pipeline.encode_prompt(**arguments)
+    return {name: value for name, value in zip(names, results, strict=True) if value is not None}
+
+
+_TORCH_SEEDS = 2**63
+"""Torch generators take seeds below 2**64, but reports and files hold signed numbers."""
+
+
+def torch_seed(seed: int) -> int:
+    """Return the seed that torch gets for the uint64 seed of a request."""
+    return seed % _TORCH_SEEDS
+
+
+def generators(seeds: Sequence[int], device: torch.device) -> list[torch.Generator]:
+    """Return one fresh generator a request.
+
+    diffusers draws the noise of each item of a batch from its own generator and stacks them, so a list of
+    generators makes the noise independent of the place in the batch.
+    """
+    return [torch.Generator(device).manual_seed(torch_seed(seed)) for seed in seeds]
+
+
+@contextmanager
+def global_seed(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators inside, and restore them after.
+
+    Some decoders (LTX 0.9.1) draw noise without a generator of their own.
+    """
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(torch_seed(seed))
+        yield

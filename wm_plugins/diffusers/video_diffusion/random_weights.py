@@ -19,9 +19,9 @@ import torch
 import transformers
 
 from harness.contracts.errors import Refusal
+from video_diffusion.batching import Embedding
 from video_diffusion.devices import dtypes_of
 from video_diffusion.loading import pipeline_class
-from video_diffusion.prompts import Embedding
 from video_diffusion.settings import PipelineSettings
 
 RANDOM_SEED = 0
