@@ -9,6 +9,7 @@ twice is a fault.
     python .ci/twice.py RUN told                 name what was flaky in RUN; exit code 1 where a test was so twice
 
 The history has one line a flaky test, "RUN NAME", in the file that WIW_FLAKY_HISTORY names, else in pytest's cache.
+Commands that run beside each other need caches of their own: WIW_PYTEST_CACHE names its folder.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-CACHE = Path(".pytest_cache")
+CACHE = Path(os.environ.get("WIW_PYTEST_CACHE", ".pytest_cache"))
 
 
 def history() -> Path:
@@ -62,7 +63,7 @@ def tell(run: str) -> int:
 
 
 def _pytest(arguments: list[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", "-o", f"cache_dir={CACHE}", *arguments]).returncode
 
 
 def _failed() -> frozenset[str]:

@@ -36,6 +36,11 @@ _RESTORE = "Fix the file, or restore it from the repository."
 
 
 @dataclass(frozen=True)
+class NoConstants:
+    """The constants of tiers that have none of their own."""
+
+
+@dataclass(frozen=True)
 class Task:
     """A task.
 
@@ -48,13 +53,13 @@ class Task:
     name: str
     summary: str
     payload: Type[Any]
-    constants: Type[Any]
     parts: PartCatalog
     begin: Begin
     judge: Judge
-    own_metrics: Tuple[MetricSpec, ...]
-    needs: Tuple[str, ...]
     length: str
+    own_metrics: Tuple[MetricSpec, ...] = ()
+    needs: Tuple[str, ...] = ()
+    constants: Type[Any] = NoConstants
 
     def __post_init__(self) -> None:
         """Check the metrics' names."""

@@ -56,7 +56,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def twice(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "WIW_FLAKY"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "WIW_FLAKY", "WIW_PYTEST"))
+    }
     return subprocess.run(
         [sys.executable, str(TWICE), *arguments],
         cwd=project, env={**environment, **variables}, capture_output=True, text=True,

@@ -18,11 +18,10 @@ from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
 from harness.records.damage import Damage, Findings
 from harness.records.folder import RECORD
 from harness.records.identity import RunIdentity
-from harness.worldmodels import prompts
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
+from harness.worldmodels.conditioning import PROMPT_TEMPLATE, with_template
 from harness.worldmodels.digests import CODE, IMAGE, code_digests
 from harness.worldmodels.preparing import FACTS, RANDOM_WEIGHTS
-from harness.worldmodels.prompts import with_template
 from harness.worldmodels.strangers import OWN_FAMILIES, UNSANDBOXED, is_strangers
 from harness.worldmodels.weights import CODE_SETTING, has_weights
 
@@ -120,10 +119,10 @@ def _differences(identity: RunIdentity, model: ModelManifest) -> List[str]:
 
 def _setting_pairs(found: Dict[str, Any], wanted: Dict[str, Any], chosen: Mapping[str, Any]) -> List[_Pair]:
     """Return the settings to compare: the override names a prompt by its hash, and a folder as it was typed."""
-    if prompts.SETTING in chosen:
-        text = str(found.get(prompts.SETTING))
-        found[prompts.SETTING] = hashlib.sha256(text.encode()).hexdigest()
-        wanted[prompts.SETTING] = str(chosen[prompts.SETTING]).rpartition("sha256:")[2]
+    if PROMPT_TEMPLATE in chosen:
+        text = str(found.get(PROMPT_TEMPLATE))
+        found[PROMPT_TEMPLATE] = hashlib.sha256(text.encode()).hexdigest()
+        wanted[PROMPT_TEMPLATE] = str(chosen[PROMPT_TEMPLATE]).rpartition("sha256:")[2]
     names = sorted({*found, *wanted} - ({CODE_SETTING} & set(chosen)))
     return [(f"settings.{name}", found.get(name), wanted.get(name)) for name in names]
 

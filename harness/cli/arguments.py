@@ -17,11 +17,12 @@ import typer
 from typer.core import TyperGroup, TyperOption
 from typer.models import ArgumentInfo
 
+from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import Refusal
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Run = Annotated[Path, typer.Argument(help="A run folder, such as runs/20261123-1724-ignav-easy-gtsim-s0-ab12.")]
+Run = Annotated[Path, typer.Argument(help=f"A run folder, such as runs/20261123-1724-{FIRST_TASK}-easy-gtsim-s0-ab12.")]
 Plugins = Annotated[
     Optional[list[Path]], typer.Option("--plugins", help="Another folder of world-model plugins (repeatable).")
 ]
@@ -48,8 +49,6 @@ Assignments = Annotated[
     Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change a fact of the model (repeatable).")
 ]
 RUNS = Path("runs")
-FIRST_TASK = "ignav"
-"""The task of commands that are about one and are not told which."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.arguments import FIRST_TASK, Json
+from harness.cli.arguments import Json
 from harness.cli.console import note, print_json, say
+from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from harness.cli.console import GAP, READABLE, note, print_json, print_table, say, width_of_output, wrapped
 from harness.cli.run_list import show_runs
-from harness.contracts.commands import command
+from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
-from harness.running.compatibility import TASK, place_of
+from harness.running.compatibility import place_of
 from harness.worldmodels import weights
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from tasks.registry import list_tasks, load_task
@@ -104,7 +104,7 @@ def _heading(row: dict[str, str]) -> str:
     words = row["options"].split()
     own = f" (not on {row['suite']}, their home suite)" if "--suite" in words else ""
     start = f"Lack {row['lacks']}; with that they run here" if row["lacks"] else "Run here"
-    return f"{start}{own}: {command('--wm', 'NAME', '--task', TASK, *words)}"
+    return f"{start}{own}: {command('--wm', 'NAME', '--task', FIRST_TASK, *words)}"
 
 
 def task_rows() -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ import typer
 from harness.cli.arguments import Assignments, Json, MaxFailures, PassingGroup, Plugins, Weights, WmPython
 from harness.cli.console import note, print_json, print_table, say
 from harness.cli.live import SEPARATOR, LiveBar, clock
-from harness.contracts.commands import command
+from harness.contracts.commands import FIRST_TASK, command
 
 if TYPE_CHECKING:
     from harness.conformance.results import Outcome, Report
@@ -85,7 +85,7 @@ def new(name: str, into: Path | None, as_json: bool) -> int:
     say(f"made {folder}: {', '.join(files)}")
     say("next:")
     say(f"  {command('plugin', 'check', folder)}")
-    say(f"  {command('--wm', name, '--task', 'ignav', *(('--plugins', folder) if into else ()))}")
+    say(f"  {command('--wm', name, '--task', FIRST_TASK, *(('--plugins', folder) if into else ()))}")
     return 0
 
 

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.arguments import BankArguments, PlayArguments, taking
+from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def _check(asked: PlayArguments) -> None:
     missing = [] if asked.wm or asked.wm_image else ["--wm"]
     missing += [] if asked.task else ["--task"]
     if missing:
-        raise Refusal(f"{' and '.join(missing)} missing.", "For example: python benchmark.py --wm gtsim --task ignav")
+        raise Refusal(
+            f"{' and '.join(missing)} missing.", f"For example: {command('--wm', 'gtsim', '--task', FIRST_TASK)}"
+        )
     if asked.seed is not None and asked.seeds:
         raise Refusal("--seed and --seeds exclude each other.", "Give one of them.")
 

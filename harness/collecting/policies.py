@@ -80,7 +80,7 @@ class Tour(Protocol):
     def following(self, body: Cell) -> Cell:
         """Return the cell to walk to next from the body's cell."""
 
-    def arrived(self, goal: Cell) -> None:
+    def arrived(self, waypoint: Cell) -> None:
         """Count a waypoint as visited."""
 
 
@@ -92,7 +92,7 @@ class Walker:
         self._tour = tour
         self._ways = Ways.of(scene.map.walkable, round(1000 * scene.map.cell_m))
         self._steps = _forward_steps(scene.map.cell_m)
-        self._goal: Optional[Cell] = None
+        self._waypoint: Optional[Cell] = None
         self._field: Field = np.empty((0, 0), np.int32)
         self._nearest_mm = int(FAR)
         self._actions = self._since_nearer = 0
@@ -101,7 +101,7 @@ class Walker:
         """Return the next action towards the present waypoint, or towards the next one."""
         place = self._place(pose)
         row, column = self._cell(place)
-        if self._goal is None or self._is_over(int(self._field[row, column])):
+        if self._waypoint is None or self._is_over(int(self._field[row, column])):
             self._choose(row, column)
         heading = round(quaternion_to_yaw(pose.rotation) / TURN_DEG) % HEADINGS
         wanted = best_heading(self._map.walkable, self._field, place, heading, self._steps, FORWARD_MM)
@@ -121,16 +121,16 @@ class Walker:
         return distance_mm <= ARRIVED_MM or lost
 
     def _choose(self, row: int, column: int) -> None:
-        if self._goal is not None:
-            self._tour.arrived(self._goal)
-        self._goal = self._tour.following((row // 2, column // 2))
-        fine = self._fine(self._goal)
+        if self._waypoint is not None:
+            self._tour.arrived(self._waypoint)
+        self._waypoint = self._tour.following((row // 2, column // 2))
+        fine = self._fine(self._waypoint)
         self._field = self._ways.field(*fine)
         self._nearest_mm, self._actions, self._since_nearer = int(self._field[row, column]), 0, 0
 
-    def _fine(self, goal: Cell) -> Cell:
+    def _fine(self, waypoint: Cell) -> Cell:
         """Return the first walkable cell of the map inside a cell of the waypoints' grid."""
-        row, column = 2 * goal[0], 2 * goal[1]
+        row, column = 2 * waypoint[0], 2 * waypoint[1]
         inside = np.argwhere(self._map.walkable[row : row + 2, column : column + 2])[0]
         return row + int(inside[0]), column + int(inside[1])
 

@@ -24,7 +24,7 @@ PRUNE_MM = 3000
 """Leaves nearer than this to a better one are dropped, and waypoints nearer than this to the body count as visited."""
 
 UPSTREAM_MOST_POINTS = 1400
-UPSTREAM_GOAL_MM = 2000
+UPSTREAM_AWAY_MM = 2000
 UPSTREAM_DROP_MM = 500
 UPSTREAM_LEAST_LEAVES = 3
 
@@ -96,9 +96,9 @@ class FarPoints:
         nearest = self._waypoints[int(np.argmin(_at(away, self._waypoints)))]
         return int(nearest[0]), int(nearest[1])
 
-    def arrived(self, goal: Cell) -> None:
+    def arrived(self, waypoint: Cell) -> None:
         """Count a waypoint as visited, reached or given up."""
-        self._waypoints = self._waypoints[(self._waypoints != np.array(goal)).any(axis=1)]
+        self._waypoints = self._waypoints[(self._waypoints != np.array(waypoint)).any(axis=1)]
 
     def _visit(self, away: npt.NDArray[np.int32]) -> None:
         self._waypoints = self._waypoints[_at(away, self._waypoints) >= PRUNE_MM]
@@ -129,13 +129,13 @@ class UpstreamPoints:
             self._sample(away)
             self._keep(_at(away, self._points) > UPSTREAM_DROP_MM)
             leaves = self._leaves()
-        off = np.abs(_at(away, self._points[leaves]).astype(np.int64) - UPSTREAM_GOAL_MM)
-        goal = self._points[leaves[int(np.argmin(off))]]
-        return int(goal[0]), int(goal[1])
+        off = np.abs(_at(away, self._points[leaves]).astype(np.int64) - UPSTREAM_AWAY_MM)
+        waypoint = self._points[leaves[int(np.argmin(off))]]
+        return int(waypoint[0]), int(waypoint[1])
 
-    def arrived(self, goal: Cell) -> None:
+    def arrived(self, waypoint: Cell) -> None:
         """Count a waypoint as visited, reached or given up."""
-        self._keep((self._points != np.array(goal)).any(axis=1))
+        self._keep((self._points != np.array(waypoint)).any(axis=1))
 
     def _leaves(self) -> npt.NDArray[np.int64]:
         return pruned_leaves(self._distances) if len(self._points) else np.empty(0, np.int64)

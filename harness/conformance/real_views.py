@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Iterator, Optional, Sequence
 
 from harness.contracts.cameras import Pose, Vec3, quaternion_to_yaw, yaw_to_quaternion
+from harness.contracts.commands import FIRST_TASK
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import cache_root
@@ -21,7 +22,7 @@ from harness.wire.client import Deadlines, EnvironmentClient
 from harness.worldmodels.probe import Place, RealView
 from tasks.suite import load_suite
 
-SUITE, TASK, TIER, SPLIT = "embedded", "ignav", "easy", "validation"
+SUITE, TASK, TIER, SPLIT = "embedded", FIRST_TASK, "easy", "validation"
 CAMERA, LARGE_CAMERA = "pano", "pano_large"
 
 PLACES = 4

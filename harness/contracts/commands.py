@@ -6,6 +6,9 @@ import os
 import shlex
 from typing import Union
 
+FIRST_TASK = "ignav"
+"""The task of examples, and of commands that are about one and are not told which."""
+
 
 def command(*words: Union[str, os.PathLike[str]]) -> str:
     """Return ``python benchmark.py`` with ``words``, as a shell reads them."""

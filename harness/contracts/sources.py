@@ -132,11 +132,16 @@ def _is_installed(folder: Path) -> bool:
 
 
 def _files(place: Path, module: str) -> Iterator[Path]:
-    """Yield the files of a dotted module in ``place``: its own, and those of the packages that it lies in."""
-    folder = place
+    """Yield the files of a dotted module in ``place``: its own, and those of the packages that it lies in.
+
+    Every start of a service asks for thousands of files, most of which are not there: paths are made of those that are.
+    """
+    folder = str(place)
     for part in module.split("."):
-        yield from (file for file in (folder / f"{part}.py", folder / part / "__init__.py") if file.is_file())
-        folder = folder / part
+        folder = f"{folder}{os.sep}{part}"
+        for file in (f"{folder}.py", f"{folder}{os.sep}__init__.py"):
+            if os.path.isfile(file):  # noqa: PTH113
+                yield Path(file)
 
 
 def _stamp(path: Path) -> Tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.errors import WiwError
 
 OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
@@ -46,7 +47,7 @@ DOCKER = ("docker engine", "storage driver", "docker disk", "container limits", 
 IN_DOCKER = ", in Docker"
 """The findings about containers, which no first run needs."""
 
-FIRST_RUN = "python benchmark.py --wm gtsim --task ignav"
+FIRST_RUN = command("--wm", "gtsim", "--task", FIRST_TASK)
 
 
 def by_weight(findings: Sequence[Finding]) -> list[Finding]:
@@ -85,7 +86,7 @@ def _weights_as_one(findings: Sequence[Finding]) -> list[Finding]:
         name="weights",
         found=f"not here for {len(lacking)} world models: {names}",
         meaning="these cannot run",
-        next_step="python benchmark.py list wms; each says what it needs: python benchmark.py --wm NAME --task ignav",
+        next_step=f"{command('list', 'wms')}; each says what it needs: {command('--wm', 'NAME', '--task', FIRST_TASK)}",
     )
     first = findings.index(lacking[0])
     return [*findings[:first], one, *(f for f in findings[first:] if f not in lacking)]

@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import DeadFrame, DeadlineExceeded, WiwError
 from harness.contracts.observations import ViewRequest
 from harness.diagnosing.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
@@ -188,7 +189,9 @@ LEAST_S = 5.0
 """A frame is not tried in less time than this."""
 
 _FIX = "Delete the homes cache ({cache}), and reinstall: pip install -c constraints.txt -e '.[embedded]'"
-_WARM_UP = "Play one episode, which waits longer and keeps what it builds: python benchmark.py --wm none --task ignav "
+_WARM_UP = (
+    f"Play one episode, which waits longer and keeps what it builds: python benchmark.py --wm none --task {FIRST_TASK} "
+)
 
 
 def check_frame(name: str, plan: ServiceSpec, suite: Suite, fix: str, until: float, fault: str = WARNING) -> Finding:

@@ -29,9 +29,9 @@ RATIO = Label("", "", 2)
 """How gains and correlations are written."""
 
 PHASES: Dict[str, str] = {
-    "reset": "The environment opens the home and renders start and goal.",
+    "reset": "The environment opens the scene and renders the start and what is asked for.",
     "imagine": "Waiting for the world model's rollouts.",
-    "score": "Comparing what was imagined with the goal, and choosing.",
+    "score": "Comparing what was imagined with what is asked for, and choosing.",
     "step": "The environment executes the chosen actions and renders.",
     "gap": "Comparing imagined with real views; decides nothing.",
     "play": "The whole of the above, with what lies between.",

@@ -9,7 +9,7 @@ import functools
 from dataclasses import dataclass
 
 from harness.contracts.actions import NAVIGATION
-from harness.contracts.commands import command
+from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT, NONE, PLUGIN, ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
@@ -163,9 +163,6 @@ def _check_capabilities(who: str, names: tuple[str, ...], suite: Suite) -> None:
         )
 
 
-TASK = "ignav"
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a world model is best tried here.
@@ -197,7 +194,7 @@ def _place_on(entry: CatalogEntry, family: str) -> Place:
     manifest = entry.manifest
     try:
         prepared = prepare(manifest, Choice(), code_from=entry.code_from)
-        suite = load_suite(family, TASK)
+        suite = load_suite(family, FIRST_TASK)
         tier = choose_tier(manifest, suite, "")
         check_actions(manifest, suite)
         check_view(manifest, suite, tier)
@@ -217,4 +214,4 @@ def _place_on(entry: CatalogEntry, family: str) -> Place:
 
 @functools.cache
 def _is_here(family: str) -> bool:
-    return not load_suite(family, TASK).missing()
+    return not load_suite(family, FIRST_TASK).missing()

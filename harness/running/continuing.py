@@ -23,10 +23,9 @@ from harness.running.run_images import DOCKER, PROCESS, check_images, find_image
 from harness.running.run_options import MAX_WORKERS, RunOptions, default_workers, needs_word
 from harness.runtimes.service import WORLD_MODEL
 from harness.worldmodels.catalog import load_catalog
-from harness.worldmodels.conditioning import PLAN_ACTIONS
+from harness.worldmodels.conditioning import PLAN_ACTIONS, PROMPT_TEMPLATE
 from harness.worldmodels.digests import Progress, commits_of, quiet
 from harness.worldmodels.preparing import FACTS, PREFIX, UNCARDED, Choice
-from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from tasks.suite import load_suite
 
 TAKEN = (*resuming.KNOWN, "--resume", "--retry-errors", "--workers", "--runtime", "--set", "--json", *resuming.PATIENCE)

@@ -32,9 +32,8 @@ from harness.records.resuming import (
 from harness.running.plan import UNCHANGED, Patience
 from harness.running.run_images import DOCKER, PROCESS
 from harness.running.services import Placement
-from harness.worldmodels.conditioning import PLAN_ACTIONS
+from harness.worldmodels.conditioning import PLAN_ACTIONS, PROMPT_TEMPLATE
 from harness.worldmodels.preparing import FACTS, PREFIX, Choice
-from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from harness.worldmodels.weights import CODE_SETTING as CODE
 from tasks.subsets import ALL, MINI, mini
 

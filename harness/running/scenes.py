@@ -82,7 +82,7 @@ def make_suite_data(
     """
     from harness.wire.client import Deadlines, EnvironmentClient
     from tasks.official.scenes import SCENES_FOLDER
-    from tasks.official.suite_data import make_ignav_data
+    from tasks.official.suite_data import make_suite_data
 
     if suite.is_elsewhere or f"dataset:{suite.task}" not in suite.requires:
         raise Refusal(f"the data of {suite.name} come with the project.", "Only wiw-v1 is made here.")
@@ -93,6 +93,6 @@ def make_suite_data(
     ):
         client = EnvironmentClient(service.socket, Deadlines())
         try:
-            return make_ignav_data(suite, data, client, say)
+            return make_suite_data(suite, data, client, say)
         finally:
             client.close()

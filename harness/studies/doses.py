@@ -18,6 +18,7 @@ from typing import Annotated, Any, Dict, List, Literal, Optional, Sequence, Tupl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.manifests import ENVIRONMENT, Setting
 from harness.contracts.printing import one_line, printable
@@ -232,7 +233,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.studies.doses", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders that hold run folders, such as runs/")
     parser.add_argument("--suite", default="embedded-v1")
-    parser.add_argument("--task", default="ignav")
+    parser.add_argument("--task", default=FIRST_TASK)
     parser.add_argument("--out", type=Path, help="another file than the suite's own")
     asked = parser.parse_args(arguments)
     try:

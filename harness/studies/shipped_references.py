@@ -23,6 +23,7 @@ from typing import Dict, List, Literal, Optional, Sequence, Tuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.auditing.audit import audit
+from harness.contracts.commands import FIRST_TASK
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.results import FAILED, OK, PLAYED, EpisodeResult
@@ -268,7 +269,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     )
     parser.add_argument("runs", nargs="+", type=Path, help="folders that hold run folders, such as runs/")
     parser.add_argument("--suite", default="embedded-v1")
-    parser.add_argument("--task", default="ignav")
+    parser.add_argument("--task", default=FIRST_TASK)
     parser.add_argument("--tier", action="append", help="repeatable; default: every tier")
     parser.add_argument("--episodes", default="24", help="what the runs' --episodes was: a number or all")
     parser.add_argument("--play", action="store_true", help="play what is missing into the first folder")

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
+from harness.contracts.commands import FIRST_TASK
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import WiwError
 from harness.contracts.printing import one_line, printable
@@ -46,7 +47,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("runs", nargs="+", type=Path, help="folders that hold run folders, such as runs/")
     parser.add_argument("--out", type=Path, required=True, help="where the page and its JSON are written")
     parser.add_argument("--suite", default="embedded-v1")
-    parser.add_argument("--task", default="ignav")
+    parser.add_argument("--task", default=FIRST_TASK)
     asked = parser.parse_args(arguments)
     command = f"{parser.prog} {' '.join(map(str, asked.runs))} --out {asked.out}"
     command += f" --suite {asked.suite} --task {asked.task}"

@@ -19,12 +19,18 @@ from harness.contracts.manifests import ENVIRONMENT, FROM_HUB, NETWORK, RANDOM, 
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import checked
 from harness.worldmodels import cards
-from harness.worldmodels.conditioning import PLAN_ACTIONS, conditioning_of
+from harness.worldmodels.conditioning import (
+    DEFAULT_TEMPLATE,
+    PLAN_ACTIONS,
+    PROMPT_TEMPLATE,
+    TEXT,
+    conditioning_of,
+    template_of,
+    with_template,
+)
 from harness.worldmodels.digests import Progress, quiet, unpinned, with_commits
 from harness.worldmodels.file_limits import MAX_INTEGER
 from harness.worldmodels.planted_errors import own_settings, planted_errors
-from harness.worldmodels.prompts import DEFAULT, TEXT, template_of, with_template
-from harness.worldmodels.prompts import SETTING as PROMPT_TEMPLATE
 from harness.worldmodels.weights import (
     CODE_SETTING,
     Lack,
@@ -87,7 +93,7 @@ def _own_settings(manifest: ModelManifest) -> Mapping[str, Setting]:
     """Return the settings that the harness itself reads, with their defaults."""
     if manifest.kind == ENVIRONMENT:
         return own_settings()
-    return {PROMPT_TEMPLATE: DEFAULT, PLAN_ACTIONS: 0} if manifest.conditioning == TEXT else {}
+    return {PROMPT_TEMPLATE: DEFAULT_TEMPLATE, PLAN_ACTIONS: 0} if manifest.conditioning == TEXT else {}
 
 
 def _typed(name: str, text: str, like: Setting) -> Setting:

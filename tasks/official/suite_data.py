@@ -21,7 +21,7 @@ from tasks.suite import NAVMESHES, Split, Suite, Tier
 from tasks.suite_files import write_episodes, write_json
 
 
-def make_ignav_data(
+def make_suite_data(
     suite: Suite, data: Path, environment: Environment, say: Callable[[str], None] = print
 ) -> Sequence[Episode]:
     """Write episodes and scene digests of the suite's default tier and split; return the episodes.

@@ -86,7 +86,7 @@ def test_a_body_that_the_simulator_holds_gives_the_waypoint_up() -> None:
     goals = []
     for _ in range(200):
         walker.action(pose)
-        goals.append(walker._goal)
+        goals.append(walker._waypoint)
     assert len(set(goals)) > 2
 
 

@@ -77,29 +77,23 @@ def write_package(folder: Path) -> Path:
     return package
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "value"),
-    [
-        ("inner.py", "* 2.0", "* 3.0", "112.0"),
-        ("inner.py", "100.0", "200.0", "208.0"),
-        ("deepest.py", "+ 3.0", "+ 4.0", "110.0"),
-    ],
-    ids=["a kernel that is called", "a constant elsewhere", "a kernel two modules away"],
-)
-def test_the_very_next_process_runs_what_is_written(tmp_path: Path, file: str, old: str, new: str, value: str) -> None:
+EDITS = {
+    "a kernel that is called": ("inner.py", "* 2.0", "* 3.0", "112.0"),
+    "a constant elsewhere": ("inner.py", "100.0", "200.0", "212.0"),
+    "a kernel two modules away": ("deepest.py", "+ 3.0", "+ 4.0", "215.0"),
+}
+"""Edits one after the other: file, old text, new text, and what the kernel gives then."""
+
+
+def test_the_very_next_process_runs_what_is_written(tmp_path: Path) -> None:
     package = write_package(tmp_path)
     keep = {"NUMBA_CACHE_DIR": str(tmp_path / "kept")}
     assert run(tmp_path, "import package.outer", keep) == ["108.0", "0"]
     assert run(tmp_path, "import package.outer", keep) == ["108.0", "1"]
-    edited = package / file
-    edited.write_text(edited.read_text().replace(old, new))
-    assert run(tmp_path, "import package.outer", keep) == [value, "0"]
-
-
-def test_unchanged_code_is_compiled_once(tmp_path: Path) -> None:
-    keep = small(tmp_path)
-    assert run(tmp_path, "import small", keep) == ["42.0", "0"]
-    assert run(tmp_path, "import small", keep) == ["42.0", "1"]
+    for what, (file, old, new, value) in EDITS.items():
+        edited = package / file
+        edited.write_text(edited.read_text().replace(old, new))
+        assert run(tmp_path, "import package.outer", keep) == [value, "0"], what
 
 
 PLUGIN = """
@@ -197,9 +191,12 @@ def small(folder: Path) -> dict[str, str]:
     return {"NUMBA_CACHE_DIR": str(folder / "kept")}
 
 
-def test_another_cpu_is_another_folder(tmp_path: Path) -> None:
+def test_machine_code_is_kept_brought_by_an_image_and_of_one_cpu(tmp_path: Path) -> None:
     keep = small(tmp_path)
-    run(tmp_path, "import small", keep)
+    assert run(tmp_path, "import small", keep) == ["42.0", "0"]
+    assert run(tmp_path, "import small", keep) == ["42.0", "1"]
+    brought = {"WIW_KERNELS": str(tmp_path / "kept"), "NUMBA_CACHE_DIR": str(tmp_path / "other")}
+    assert run(tmp_path, "import small", brought) == ["42.0", "1"]
     assert run(tmp_path, "import small", {**keep, "NUMBA_CPU_NAME": "generic"}) == ["42.0", "0"]
     assert len(list((tmp_path / "kept").glob("small-*"))) == 2
 
@@ -211,14 +208,16 @@ def test_the_compiler_and_its_settings_are_part_of_the_name() -> None:
     assert kernel_folders.settings({"NUMBA_OPT": "1", "NUMBA_CACHE_DIR": "x", "HOME": "y"}) == ["NUMBA_OPT=1"]
 
 
-@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
-def test_damaged_machine_code_is_compiled_again(tmp_path: Path, kind: str) -> None:
+def test_damaged_machine_code_is_compiled_again(tmp_path: Path) -> None:
     keep = small(tmp_path)
     run(tmp_path, "import small", keep)
-    for file in (tmp_path / "kept").rglob(kind):
-        file.write_bytes(b"" if kind == "*.nbc" else b"no pickle")
-    assert run(tmp_path, "import small", keep) == ["42.0", "0"]
-    assert run(tmp_path, "import small", keep) == ["42.0", "1"]
+    for kind, damage in (("*.nbi", b"no pickle"), ("*.nbc", b"")):
+        damaged = list((tmp_path / "kept").rglob(kind))
+        assert damaged
+        for file in damaged:
+            file.write_bytes(damage)
+        assert run(tmp_path, "import small", keep) == ["42.0", "0"], kind
+        assert run(tmp_path, "import small", keep) == ["42.0", "1"], kind
 
 
 @pytest.mark.parametrize("place", ["a file", "full"])
@@ -248,13 +247,6 @@ def test_a_folder_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytes
     place.symlink_to(tmp_path)
     with pytest.raises(PermissionError):
         kernel_folders._private()
-
-
-def test_an_image_brings_its_machine_code(tmp_path: Path) -> None:
-    keep = small(tmp_path)
-    run(tmp_path, "import small", keep)
-    brought = {"WIW_KERNELS": str(tmp_path / "kept"), "NUMBA_CACHE_DIR": str(tmp_path / "other")}
-    assert run(tmp_path, "import small", brought) == ["42.0", "1"]
 
 
 def old_folders(place: Path, count: int) -> list[Path]:

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLAY = ("--task", "ignav", "--split", "test", "--episodes", "2", "--workers", "1", "--json")
+PLAY = ("--task", "ignav", "--split", "test", "--episodes", "1", "--workers", "1", "--json")
 """Each worker starts services of its own; of the test split no references are shipped, so they are played."""
 
 VALIDATE = ("--task", "ignav", "--episodes", "2", "--workers", "1", "--json")
-"""The same on the default split, whose references are shipped and whose first states the bank of the tests holds."""
+"""Two homes of the default split, whose references are shipped and whose first states the bank of the tests holds."""
 
 WORLD_MODELS = ("none", "look", "homing", "oracle", "copy", "warp", "gtsim")
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,10 @@ def bank(shared: Path, homes: Path) -> Path:
     """A bank of the first states of tier ``easy``, made once a session."""
     path = shared / "bank.zip"
     if not path.exists():
-        made = states_of_home(home_jobs(SUITE, str(homes))[0])
-        kept = made.states[:STATES]
-        used = {name: made.images[name] for state in kept for name in (state.view, state.goal)}
+        job = home_jobs(SUITE, str(homes))[0]
+        made = states_of_home(replace(job, episodes=job.episodes[: STATES // DECISIONS]))
         temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(bank_bytes(SUITE, {"easy": kept}, used))
+        temporary.write_bytes(bank_bytes(SUITE, {"easy": made.states}, made.images))
         temporary.replace(path)
     return path
 

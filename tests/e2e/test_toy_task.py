@@ -24,7 +24,7 @@ from harness.contracts.cameras import Pose
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.planning.bank_states import decision_states
-from lamps.environment import LampsEnvironment
+from lamps.task import LampsEnvironment
 from tasks.bank_files import SEED, bank_bytes, bank_path, encoded, file_of, state_data
 from tasks.registry import load_task
 from tasks.suite import load_suite

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.runtimes import seccomp
+from harness.runtimes import sandbox
 from harness.runtimes.sandbox import FIRST_USER, NOBODY, USERS, container_user, creation_arguments, host_arguments
 from harness.runtimes.service import ENVIRONMENT, WORLD_MODEL, ContainerLimits, ContainerSpec, Mount
 
@@ -27,7 +27,7 @@ def test_a_plugin_is_confined() -> None:
     assert given["network_mode"] == "none"
     assert given["read_only"] is True
     assert given["cap_drop"] == ["ALL"]
-    assert given["security_opt"] == ["no-new-privileges:true", seccomp.security_option()]
+    assert given["security_opt"] == ["no-new-privileges:true", sandbox.security_option()]
     assert given["privileged"] is False and "cap_add" not in given
     assert given["ipc_mode"] == "private" and given["pid_mode"] is None
     assert given["devices"] == [] and given["device_requests"] == []

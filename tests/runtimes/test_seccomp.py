@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from harness.runtimes.seccomp import profile, security_option
+from harness.runtimes.sandbox import profile, security_option
 
 # fmt: off
 DANGEROUS = {

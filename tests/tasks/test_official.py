@@ -23,7 +23,7 @@ from tasks.official.files import read_aeqa, read_ar, read_ignav
 from tasks.official.goal_images import GoalImages
 from tasks.official.records import AEQA_CATEGORIES, AR_CLASSES
 from tasks.official.scenes import require_scenes, scene_name, scene_path
-from tasks.official.suite_data import make_ignav_data
+from tasks.official.suite_data import make_suite_data
 from tasks.suite import Split, load_suite
 from tests.image_goals import changed, goal_of
 from tests.planning.toy import ToyEnvironment
@@ -197,7 +197,7 @@ def test_suite_data_are_made_of_the_right_episodes_and_say_what_is_left_out(tmp_
     scene.parent.mkdir(parents=True)
     scene.write_bytes(b"glb")
     said: List[str] = []
-    episodes = make_ignav_data(suite, tmp_path, ToyEnvironment(), said.append)
+    episodes = make_suite_data(suite, tmp_path, ToyEnvironment(), said.append)
     assert [episode.tags[0] for episode in episodes] == ["datum:datum-0", "datum:datum-2"]
     assert len(said) == 1 and "item 1" in said[0] and "goal_radius" in said[0]
 
@@ -220,7 +220,7 @@ def test_the_walkable_areas_of_prepared_data_are_written_down(tmp_path: Path) ->
             return replace(super().reset(*asked), info=ground.to_info())
 
     said: List[str] = []
-    make_ignav_data(suite, tmp_path, Telling(), said.append)
+    make_suite_data(suite, tmp_path, Telling(), said.append)
     assert suite.navmesh_digests() == {name: "ab" * 32}
     assert len(said) == 1 and "12.2 m² (roofs" in said[0] and "61.5 m² are walkable" in said[0]
 
@@ -403,16 +403,16 @@ def test_suite_data_are_made_from_file_scenes_and_simulator(tmp_path: Path) -> N
     items = [ignav_item(n, start_position=[0.0, 0.0, 0.0], goal_position=[0.0, 0.0, -2.0 - n]) for n in (0, 1)]
     write_ignav(tmp_path, items)
     with pytest.raises(Refusal, match="1 of 1 scenes are not in"):
-        make_ignav_data(suite, tmp_path, ToyEnvironment())
+        make_suite_data(suite, tmp_path, ToyEnvironment())
     assert list(suite.folder.iterdir()) == []
     scene = scene_path(tmp_path, "hm3d/val/" + items[0]["scene_relpath"])
     scene.parent.mkdir(parents=True)
     scene.write_bytes(b"glb")
-    episodes = make_ignav_data(suite, tmp_path, ToyEnvironment())
+    episodes = make_suite_data(suite, tmp_path, ToyEnvironment())
     assert suite.episodes(tier.name, "test") == tuple(episodes)
     before = suite.hash(tier.name)
-    make_ignav_data(suite, tmp_path, ToyEnvironment())
+    make_suite_data(suite, tmp_path, ToyEnvironment())
     assert suite.hash(tier.name) == before
     write_ignav(tmp_path, items[:1])
     with pytest.raises(Refusal, match=r"1 episodes in 1 buildings, tier 'published' of wiw-v1 expects 2 in 1"):
-        make_ignav_data(suite, tmp_path, ToyEnvironment())
+        make_suite_data(suite, tmp_path, ToyEnvironment())

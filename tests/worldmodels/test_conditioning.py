@@ -15,8 +15,16 @@ from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera, Rig, quaternion
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import ViewRequest
-from harness.worldmodels.conditioning import conditioning_of, pose_before, relative_poses, view_request
-from harness.worldmodels.prompts import SETTING, TEMPLATES, template_of, with_template
+from harness.worldmodels.conditioning import (
+    PROMPT_TEMPLATE,
+    TEMPLATES,
+    conditioning_of,
+    pose_before,
+    relative_poses,
+    template_of,
+    view_request,
+    with_template,
+)
 from tests.worldmodels.toy_world import AHEAD, LEFT, RIGHT
 
 SPACE = navigation_space()
@@ -36,7 +44,7 @@ def test_our_prompt() -> None:
 
 def test_our_prompt_of_an_arm() -> None:
     pose = Vector("ee_pose8", (0.25, -0.1, 0.8, 1.0, 0.0, 0.0, 0.0, 1.0))
-    manifest = replace(TEXT, settings={SETTING: "manipulation-v1"})
+    manifest = replace(TEXT, settings={PROMPT_TEMPLATE: "manipulation-v1"})
     prompt = template_of(manifest).render([pose, replace(pose, values=(*pose.values[:7], 0.0))])
     assert "(0.25, -0.1, 0.8) with the fingers open, then (0.25, -0.1, 0.8) with the fingers closed." in prompt
 
@@ -44,7 +52,7 @@ def test_our_prompt_of_an_arm() -> None:
 def test_a_template_of_the_users_own_is_copied_into_the_manifest(tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
     file.write_text(OWN, encoding="utf-8")
-    planned = with_template(replace(TEXT, settings={SETTING: str(file)}))
+    planned = with_template(replace(TEXT, settings={PROMPT_TEMPLATE: str(file)}))
     file.unlink()
     template = template_of(planned)
     assert (template.name, template.version) == ("own", 3)
@@ -75,17 +83,17 @@ def test_models_that_read_no_text_have_no_template() -> None:
 )
 def test_wrong_templates_are_refused(change: tuple[str, str], message: str) -> None:
     with pytest.raises(Refusal, match=message):
-        with_template(replace(TEXT, settings={SETTING: OWN.replace(*change)}))
+        with_template(replace(TEXT, settings={PROMPT_TEMPLATE: OWN.replace(*change)}))
 
 
 def test_a_template_that_is_not_there_is_refused_with_what_is() -> None:
     with pytest.raises(Refusal, match=r"no prompt template 'navigation-v2'.*Did you mean 'navigation-v1'\?"):
-        conditioning_of(replace(TEXT, settings={SETTING: "navigation-v2"}))
+        conditioning_of(replace(TEXT, settings={PROMPT_TEMPLATE: "navigation-v2"}))
     assert sorted(path.stem for path in TEMPLATES.glob("*.toml")) == ["manipulation-v1", "navigation-v1"]
 
 
 def test_prompts_of_a_fixed_length_are_filled_up_with_forwards(tmp_path: Path) -> None:
-    fixed = replace(TEXT, frames=32, settings={SETTING: OWN, "plan_actions": 3})
+    fixed = replace(TEXT, frames=32, settings={PROMPT_TEMPLATE: OWN, "plan_actions": 3})
     conditioning = conditioning_of(fixed)
     assert conditioning.prompt((LEFT,), SPACE) == "Follow: ['turn_left 22.5°', 'forward 0.2m', 'forward 0.2m']."
     assert conditioning.most_actions == 3

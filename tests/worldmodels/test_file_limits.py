@@ -18,9 +18,9 @@ from harness.contracts.manifests import ModelManifest
 from harness.worldmodels import installed
 from harness.worldmodels.cards import check_card
 from harness.worldmodels.catalog import load_catalog, parse_entries
+from harness.worldmodels.conditioning import template_of
 from harness.worldmodels.file_limits import parse_toml, parse_yaml
 from harness.worldmodels.preparing import override
-from harness.worldmodels.prompts import template_of
 from tests.worldmodels.hub_folder import CARD, checkpoint
 
 DIGITS = "9" * 5000
