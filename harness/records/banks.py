@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Tuple
 
 from harness.contracts.errors import Refusal
 from harness.records.folder import STATES, RunFolder, new_run_id
@@ -50,8 +49,3 @@ def read_measurements(root: Path) -> Listing:
     """Return the rows of every measurement below ``root``, oldest first, and those that cannot be read."""
     found = list_folders([path / STATES for path in candidate_folders(root)])
     return replace(found, runs=tuple(run for run in found.runs if bank_hash(run.folder)))
-
-
-def list_measurements(root: Path) -> Tuple[RunFolder, ...]:
-    """Return the rows of every measurement below ``root`` that can be read, oldest first."""
-    return read_measurements(root).folders

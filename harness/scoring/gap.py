@@ -121,11 +121,3 @@ def _correlation(rows: Iterable[GapRow]) -> Optional[Metric]:
         return Metric(found, found, found, len(means))
     centre, half = math.atanh(found), NORMAL_QUANTILE / math.sqrt(len(means) - 3)  # Fisher's z
     return Metric(found, math.tanh(centre - half), math.tanh(centre + half), len(means))
-
-
-def episode_gaps(rows: Sequence[GapRow]) -> Dict[Tuple[str, int], Dict[str, float]]:
-    """Return the mean gap of each (episode, seed) by measure, for the episode table."""
-    values: Dict[Tuple[str, int], Dict[str, List[float]]] = {}
-    for row in rows:
-        values.setdefault((row.episode, row.seed), {}).setdefault(row.name, []).append(row.value)
-    return {key: {name: float(np.mean(v)) for name, v in by_name.items()} for key, by_name in values.items()}
