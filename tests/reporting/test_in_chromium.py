@@ -10,6 +10,7 @@ import pytest
 
 import harness.reporting.report as report_module
 from harness.records.folder import RunFolder
+from harness.reporting import details
 from harness.reporting.details import EpisodeReader
 from harness.reporting.report import report_html, write_report
 from harness.scoring.summary import summarise
@@ -46,6 +47,16 @@ def test_an_episode_opens_from_the_address(folder: RunFolder, tmp_path: Path) ->
     assert dialog.count('class="decision"') == decisions > 0
     assert dialog.count("data:image/jpeg;base64,") == decisions + 1
     assert 'class="floor"' in dialog and 'class="path"' in dialog
+
+
+def test_an_episode_of_a_task_that_asks_for_no_place_opens(
+    folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(details, "_asked", lambda episode: {"goal": None, "geodesic": None})
+    dom = dump_dom(write_report(folder).report, tmp_path, "episode=easy-test-0001-s0")
+    dialog = dom[dom.index("<dialog") : dom.index("</dialog>")]
+    assert 'class="path"' in dialog and 'class="decision"' in dialog
+    assert "Shortest way" not in dialog and 'class="radius"' not in dialog[: dialog.index('class="scale"')]
 
 
 def test_an_episode_that_broke_opens_with_its_error(folder: RunFolder, tmp_path: Path) -> None:

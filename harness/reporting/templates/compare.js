@@ -103,7 +103,7 @@ function pairNumbers(row, found) {
   table.columns.forEach((column, c) => add(`${column.label} ${column.unit}`.trim(),
     table.runs.map((_, run) => fixed(row[numberAt(run, c)], column.digits))));
   add("Contacts", found.map((detail) => detail ? String(detail.decisions.flatMap((d) => d.steps).filter((s) => s[3]).length) : "–"));
-  const shortest = found.find((detail) => detail !== null);
+  const shortest = found.find((detail) => detail !== null && detail.geodesic !== null);
   return element("div", {}, element("h3", {}, "Numbers"),
     element("table", { class: "plain" }, element("thead", {}, element("tr", {}, element("th"),
       ...table.runs.map((run, i) => element("th", { class: "num" }, runMark(i), run.label)))), body),
@@ -149,7 +149,7 @@ function drawWalks(found) {
   });
   node.append(arrow(first.start, 7 * unit, "start-arrow"),
     drawn("circle", { class: "start", cx: first.start[0], cy: first.start[1], r: 1.8 * unit }),
-    scaleBar(box, unit), goalText(first, unit));
+    scaleBar(box, unit), ...goalText(first, unit));
   return node;
 }
 

@@ -9,21 +9,22 @@ function drawMap(detail, cards) {
   const starts = decisionPaths(detail);
   starts.forEach((path, i) => node.append(decisionMark(path[0], i, unit, cards)));
   node.append(endMark(points[points.length - 1], unit));
-  node.append(scaleBar(box, unit), goalText(detail, unit));
+  node.append(scaleBar(box, unit), ...goalText(detail, unit));
   return { node, light: (index) => {
     lit.setAttribute("points", index < 0 ? "" : line(starts[index]));
     cards.forEach((card, i) => card.classList.toggle("lit", i === index));
   } };
 }
 
-// The floor and the goal of an episode, with room for every walk that is drawn on it.
+// The floor and the goal of an episode (null: its task asks for no place), with room for every walk that is drawn on it.
 function mapFrame(walks, map) {
-  const box = viewBox(walks.flatMap((detail) => [...walkPoints(detail), detail.goal]));
+  const box = viewBox(walks.flatMap((detail) => [...walkPoints(detail), ...(detail.goal ? [detail.goal] : [])]));
   const unit = box.width / 100;
   const node = drawn("svg", { class: "map", role: "img", "aria-label": "walkable area, path, start and goal from above",
     viewBox: `${box.x} ${box.z} ${box.width} ${box.height}` });
   if (map) node.append(drawn("path", { class: "floor", d: map.path, "shape-rendering": "crispEdges",
     transform: `translate(${map.x} ${map.z}) scale(${map.cell})` }));
+  if (!walks[0].goal) return { node, box, unit };
   const [x, z, , radius] = walks[0].goal;
   node.append(drawn("circle", { class: "radius", cx: x, cy: z, r: radius }),
     arrow(walks[0].goal, 7 * unit, "arrow"), drawn("circle", { class: "goal", cx: x, cy: z, r: 2 * unit }));
@@ -57,8 +58,9 @@ function endMark(at, unit) {
 }
 
 function goalText(detail, unit) {
+  if (!detail.goal) return [];
   const [x, z, , radius] = detail.goal;
-  return drawn("text", { x, y: z + radius + 4 * unit, "font-size": 4 * unit }, "goal");
+  return [drawn("text", { x, y: z + radius + 4 * unit, "font-size": 4 * unit }, "goal")];
 }
 
 function scaleBar(box, unit) {

@@ -71,7 +71,7 @@ function facts(row, detail) {
   const list = element("dl");
   const add = (name, value) => list.append(element("dt", {}, name), element("dd", {}, value));
   add("Ended by", STOPPED[detail.stopped] ?? detail.stopped);
-  add("Shortest way m", fixed(detail.geodesic, 2));
+  if (detail.geodesic !== null) add("Shortest way m", fixed(detail.geodesic, 2));
   table.columns.forEach((column, i) => {
     const value = row[ROW.numbers + i];
     if (value !== null) add(`${column.label} ${column.unit}`.trim(), fixed(value, column.digits));
