@@ -49,7 +49,7 @@ CHEATS = {
     "oversized_part": (ERROR, BAD_REPLY + r"it is larger than any reply .*3355\d+ vs\. 4194304"),
     "too_many_pixels": (ERROR, BAD_REPLY + r"pixels came before the head of their rollout"),
     "huge_claim": (ERROR, BAD_REPLY + r"rollout \d+.rgb has \d+ uint8 elements; at most"),
-    "nan_confidence": (ERROR, BAD_REPLY + r"rollout \d+.confidence is NaN"),
+    "nan_confidence": (ERROR, BAD_REPLY + r"rollout \d+.confidence\[\d+\] is NaN"),
     "nan_timings": (ERROR, BAD_REPLY + r"rollout \d+.timings.model is NaN"),
     "negative_timings": (ERROR, BAD_REPLY + r"rollout \d+.timings.model is -1000000000.0, below zero"),
     "wrong_size": (ERROR, BAD_REPLY + r"rollout \d+ was seen by .* instead of"),
