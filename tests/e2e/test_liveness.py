@@ -32,7 +32,7 @@ def planted_plan(homes: Path, wm: str, **faults: object) -> RunPlan:
     [
         ("copy", {"fault": "black", "at": 0}, "black frame, camera 'pano': step 0 of"),
         ("none", {"fault": "frozen", "at": 2}, "frozen frame, camera 'pano': step 2 of"),
-        ("none", {"goal_fault": "constant"}, "constant frame, goal view 'front': step 0 of"),
+        ("none", {"rendered_fault": "constant"}, "constant frame, rendered view 'front': step 0 of"),
         ("gtsim", {"imagined_fault": "frozen"}, "frozen frame, camera 'pano', frame "),
     ],
 )

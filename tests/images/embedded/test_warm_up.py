@@ -20,6 +20,7 @@ PLAY = """
 import sys
 from harness.contracts import kernels
 from harness.contracts.actions import Candidate
+from harness.contracts.cameras import Pose
 from harness.contracts.observations import ViewRequest
 from images.embedded import warm_up
 from images.embedded.environment import RIG, EmbeddedEnvironment
@@ -36,12 +37,12 @@ with kernels.telling(lambda done, known: late.append(done)):
     for episode in suite.episodes("easy", "validation")[:1] * 2:
         cameras = [ViewRequest(camera.name) for camera in RIG.cameras]
         environment.reset(episode, 0, cameras)
-        environment.render([goal_of(episode).goal], cameras)
+        environment.render([Pose.of(episode.payload["goal"])], cameras)
         space = environment.describe().action_spaces[0]
         environment.step(space.primitives, cameras)
         list(environment.imagine([Candidate(space.primitives)], "pano", [[0, 1]]))
         environment.rollout_poses([Candidate(space.primitives)], [[0, 1]])
-        start, goal = episode.start.position, goal_of(episode).goal.position
+        start, goal = episode.start.position, Pose.of(episode.payload["goal"]).position
         environment.geodesic_distance(start, goal), environment.shortest_path(start, goal)
         environment.is_navigable(goal), environment.top_down_map(), environment.object_boxes()
         environment.close()

@@ -28,7 +28,7 @@ from tasks.ignav.scores.learnt_network import network_from
 from tests.e2e.portable_roots import machines
 from tests.tasks.ignav.learnt_weights import FRONT, PANO, picture, random_tensors, scores, write_weights
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
