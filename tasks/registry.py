@@ -36,12 +36,17 @@ def list_tasks() -> Tuple[str, ...]:
 @functools.lru_cache(maxsize=16)
 def _load(folder: Path) -> Task:
     if folder.parent == TASKS_FOLDER:
-        module = import_module(f"tasks.{folder.name}.task")
-    else:
-        if str(folder.parent) not in sys.path:
-            sys.path.append(str(folder.parent))
-        module = import_module(f"{folder.name}.task")
-    task: Task = module.TASK
+        task: Task = import_module(f"tasks.{folder.name}.task").TASK
+        return task
+    if str(folder.parent) not in sys.path:
+        sys.path.append(str(folder.parent))
+    try:
+        task = import_module(f"{folder.name}.task").TASK
+    except Exception as error:  # a user's code may raise anything
+        what = f"{type(error).__name__}: {error}"
+        raise Refusal(
+            f"the task in {folder / 'task.py'} cannot be loaded: {what}.", "Fix it (docs/tasks.md)."
+        ) from error
     return task
 
 

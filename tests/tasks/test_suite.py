@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Callable
@@ -258,3 +259,16 @@ def test_another_environment_is_another_name_and_another_hash() -> None:
         suite.in_environment("habbitat")
     with pytest.raises(Refusal, match="wiw-v1 cannot be played in embedded"):
         load_suite("wiw").in_environment("embedded")
+
+
+def test_a_task_of_the_user_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "task.py").write_text("raise ValueError('oops')\n")
+    monkeypatch.setenv("WIW_TASKS", str(tmp_path))
+    monkeypatch.setattr("sys.path", [*sys.path])
+    assert list_tasks() == ("broken", "ignav")
+    with pytest.raises(Refusal, match=r"broken/task\.py cannot be loaded: ValueError: oops"):
+        load_task("broken")
+    monkeypatch.setenv("WIW_TASKS", str(tmp_path / "missing"))
+    with pytest.raises(Refusal, match=r"WIW_TASKS names the folder .*missing, which is not there"):
+        list_tasks()
