@@ -21,8 +21,14 @@ TASKS_FOLDER = Path(__file__).resolve().parent
 
 def task_folders() -> Dict[str, Path]:
     """Return the folder of every task by name."""
+    return _folders_in((TASKS_FOLDER, *further_tasks()))
+
+
+@functools.lru_cache(maxsize=8)
+def _folders_in(places: Tuple[Path, ...]) -> Dict[str, Path]:
+    """Looked up once: planning asks for the task of every tier and world model."""
     found: Dict[str, Path] = {}
-    for place in (TASKS_FOLDER, *further_tasks()):
+    for place in places:
         for file in place.glob("*/task.py"):
             found.setdefault(file.parent.name, file.parent)
     return found

@@ -13,6 +13,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from harness.contracts.actions import ActionSpace
 from harness.contracts.cameras import PINHOLE, Rig
+from harness.contracts.commands import FIRST_TASK
 from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
@@ -228,12 +229,12 @@ def suite_hash(suite: Suite, tier: str) -> str:
     )
 
 
-def list_suites(task: str = "ignav", root: Optional[Path] = None) -> Tuple[str, ...]:
+def list_suites(task: str = FIRST_TASK, root: Optional[Path] = None) -> Tuple[str, ...]:
     """Return the names of all suites that hold ``task``, sorted; ``root`` holds the tasks' folders elsewhere."""
     return tuple(sorted(path.parent.name for path in _suites(task, root).glob("*/suite.toml")))
 
 
-def load_suite(name: str = "embedded", task: str = "ignav", root: Optional[Path] = None) -> Suite:
+def load_suite(name: str = "embedded", task: str = FIRST_TASK, root: Optional[Path] = None) -> Suite:
     """Return the suite called ``name`` (``embedded-v1``) or the newest version of a family (``embedded``).
 
     ``embedded@habitat`` is the suite as Habitat plays it. Episode files are read only when asked for, so that loading

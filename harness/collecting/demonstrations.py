@@ -82,29 +82,19 @@ class DemonstrationService:
     """One arm of a service that this process started."""
 
     def __init__(self, environment: DeclaredEnvironment, camera: Camera, machine: Machine, log: Path) -> None:
-        self._camera = camera
+        self.camera = camera
         self._views = [ViewRequest(camera.name)]
         spec = service_spec(environment, collection_of(environment).entry_point, machine, {})
         self._service = SimulatorService(spec, Deadlines(reset_s=DEMONSTRATION_S), log)
         with self._service.asked() as client:
             described = client.describe()
-        self._simulator = described.simulator
+        self.simulator = described.simulator
         found = described.rig.camera(camera.name)
         if found != camera:
             self._service.stop()
             raise SpecMismatch(
                 f"{environment.title} has the camera {found}, planned was {camera}.", "Collect with the same version."
             )
-
-    @property
-    def camera(self) -> Camera:
-        """The recorded camera."""
-        return self._camera
-
-    @property
-    def simulator(self) -> str:
-        """The simulator's version, as it says itself."""
-        return self._simulator
 
     def demonstrate(self, scene: str, seed: int) -> Demonstration:
         """Do a task in the scene that ``seed`` draws, and fetch every moment of it."""
@@ -124,4 +114,4 @@ class DemonstrationService:
 
     def _moment(self, observation: Observation) -> Moment:
         pose: ArmPose = tuple(observation.info[name] for name in _POSE)
-        return Moment(observation.views[self._camera.name].rgb, pose)
+        return Moment(observation.views[self.camera.name].rgb, pose)

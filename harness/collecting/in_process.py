@@ -21,24 +21,14 @@ class InProcessWalks:
     """One home at a time; baked homes are kept in a folder that all processes share."""
 
     def __init__(self, simulator: str, cache_dir: str, camera: Camera, depth: bool = False) -> None:
-        self._simulator = simulator
+        self.simulator = simulator
         self._depth = depth
         self._homes = HomeCache(cache_dir)
-        self._camera = camera
+        self.camera = camera
         self._scene: Optional[Scene] = None
         self._opened: Optional[OpenScene] = None
         self._views: Optional[SceneViews] = None
         self._body = Body(0.0, 0.0, 0)
-
-    @property
-    def camera(self) -> Camera:
-        """The recorded camera."""
-        return self._camera
-
-    @property
-    def simulator(self) -> str:
-        """The simulator's version, as it says itself."""
-        return self._simulator
 
     def open(self, scene: str, seed: int) -> OpenScene:
         """Open a home, building it unless it is in the folder; it has one storey, so ``seed`` changes nothing."""
@@ -68,7 +58,7 @@ class InProcessWalks:
 
     def _frame(self, collided: bool) -> Frame:
         assert self._views is not None
-        view = self._views.view(self._camera, self._body, self._depth)
+        view = self._views.view(self.camera, self._body, self._depth)
         return Frame(view.rgb, self._body.pose(), collided, view.depth)
 
     def _walked(self) -> Scene:

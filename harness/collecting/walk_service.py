@@ -40,7 +40,7 @@ class WalkService:
     def __init__(
         self, environment: DeclaredEnvironment, camera: Camera, machine: Machine, log: Path, how: Recorded = PLAIN
     ) -> None:
-        self._camera = camera
+        self.camera = camera
         self._scenes_dir = Path(machine.scenes_dir)
         self._views = [ViewRequest(camera.name, depth=how.depth)]
         self._opened: Optional[OpenScene] = None
@@ -49,17 +49,7 @@ class WalkService:
         spec = service_spec(environment, profile.entry_point, machine, options)
         self._service = SimulatorService(spec, Deadlines(), log)
         with self._service.asked() as client:
-            self._simulator = client.describe().simulator
-
-    @property
-    def camera(self) -> Camera:
-        """The recorded camera."""
-        return self._camera
-
-    @property
-    def simulator(self) -> str:
-        """The simulator's version, as it says itself."""
-        return self._simulator
+            self.simulator = client.describe().simulator
 
     def open(self, scene: str, seed: int) -> OpenScene:
         """Open a scene on the storey of a random place."""
@@ -88,7 +78,7 @@ class WalkService:
         self._service.stop()
 
     def _frame(self, observation: Observation) -> Frame:
-        view = observation.views[self._camera.name]
+        view = observation.views[self.camera.name]
         return Frame(view.rgb, observation.pose, observation.collided, view.depth)
 
     def _digest(self, scene: str) -> str:

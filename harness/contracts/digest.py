@@ -21,6 +21,7 @@ FLAT: Mapping[str, Any] = {"flat": True}
 """Metadata of a dataclass's field whose items stand among the other fields in plain form; one field a class at most."""
 
 
+@functools.cache
 def flat_field(kind: Any) -> str:
     """Return the name of the `FLAT` field of a dataclass, "" where it has none."""
     return next((field.name for field in dataclasses.fields(kind) if field.metadata.get("flat")), "")

@@ -33,7 +33,7 @@ class LoopConfig:
 
     ``decisions`` is K, the most rounds an episode may take. Ends within ``memory_radius_m`` of an earlier decision
     point, by commanded odometry, are left out (0: none is). ``agent_camera`` is what the agent looks with,
-    ``goal_camera`` what the prompt is shown with, where it is a view ("": it is none). ``stop_rules`` lists the allowed
+    ``goal_camera`` what the prompt is shown with. ``stop_rules`` lists the allowed
     ones, the headline first: ``self`` (the agent stops when staying scores best) and ``oracle`` (the true distance is
     checked at decision ends).
     """

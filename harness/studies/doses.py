@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Literal, Optional, Sequence, Tuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import Refusal, WiwError
@@ -28,11 +28,11 @@ from harness.records.atomic import write_atomic
 from harness.records.identity import RunIdentity
 from harness.records.roots import trajectory_root
 from harness.scoring.data import RunData
-from harness.scoring.dose_curves import WORDINGS, DoseCurve, DosePoint
+from harness.scoring.dose_curves import DoseCurve, DosePoint
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import CEILING
 from harness.studies.paired_differences import size
-from harness.studies.resolution import RESOLUTION, WantedCurve, read_declared
+from harness.studies.resolution import RESOLUTION, WantedCurve, WordedSetting, read_declared
 from harness.studies.run_selection import SELF, SPLIT, Found, Missing, by_command, command_of, find_runs, play_command
 from harness.worldmodels.planted_errors import own_settings
 from tasks.suite import Suite, load_suite
@@ -68,19 +68,12 @@ class PointData(_Part):
 class CurveData(_Part):
     """The doses of one setting on one tier, from no error to the largest."""
 
-    setting: str
+    setting: WordedSetting
     tier: str
     suite_hash: str
     split: str
     stop: str
     points: Tuple[PointData, ...] = Field(min_length=2)
-
-    @field_validator("setting")
-    @classmethod
-    def _known(cls, setting: str) -> str:
-        if setting not in WORDINGS:
-            raise ValueError(f"{setting!r} is not one of {sorted(WORDINGS)}")
-        return setting
 
     @model_validator(mode="after")
     def _doses_grow(self) -> CurveData:

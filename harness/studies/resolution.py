@@ -8,10 +8,10 @@ difference finds one in luck (docs/comparing.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Literal, Optional, Sequence, Tuple
+from typing import Annotated, Dict, List, Literal, Optional, Sequence, Tuple
 
 import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
@@ -48,6 +48,16 @@ class PlantedError(_Part):
     later: bool = False
 
 
+def _worded(setting: str) -> str:
+    if setting not in WORDINGS:
+        raise ValueError(f"{setting!r} is not one of {sorted(WORDINGS)}")
+    return setting
+
+
+WordedSetting = Annotated[str, AfterValidator(_worded)]
+"""A setting of the simulator that a sentence can be made of (`WORDINGS`)."""
+
+
 class WantedRange(_Part):
     """How many points (of 100) the simulator should solve more than a reference on one tier."""
 
@@ -60,15 +70,8 @@ class WantedCurve(_Part):
     """A setting of the simulator whose cost is measured at several doses on one tier."""
 
     tier: str = Field(min_length=1)
-    setting: str
+    setting: WordedSetting
     doses: Tuple[float, ...] = Field(min_length=1)
-
-    @field_validator("setting")
-    @classmethod
-    def _known(cls, setting: str) -> str:
-        if setting not in WORDINGS:
-            raise ValueError(f"{setting!r} is not one of {sorted(WORDINGS)}")
-        return setting
 
 
 class Declared(_Part):
