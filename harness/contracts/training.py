@@ -1,0 +1,102 @@
+"""Post-training: what a family implements so that its models can be trained by the harness, and what it is handed.
+
+Tensors and modules are torch's; their types are `Any`, because contracts are imported where torch is not.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar, FrozenSet, Mapping, Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.actions import Action
+from harness.contracts.cameras import Camera, Pose
+from harness.contracts.manifests import ModelManifest, Setting
+from harness.contracts.observations import RGB
+
+ACTIONS, POSES, COLLIDED, DEPTH = "actions", "poses", "collided", "depth"
+NEEDS = (ACTIONS, POSES, COLLIDED, DEPTH)
+"""What data may hold beside frames, and a trainee may need."""
+
+LOSS = "loss"
+"""The key of what `Trainee.loss` has minimised."""
+
+
+class ActionUse(Enum):
+    """Which actions a loss is computed with.
+
+    CORRECT: the clip's own; SHUFFLED: those of another clip of the batch; NONE: what the model is told where nobody
+    says an action (its null action, zeros, or an empty prompt).
+    """
+
+    CORRECT = "correct"
+    SHUFFLED = "shuffled"
+    NONE = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingClip:
+    """A window of consecutive frames of one walk or demonstration.
+
+    ``name`` says where it is from, uniquely in its data. ``frames`` is uint8 [T, H, W, 3], seen by ``camera``.
+    ``actions`` has T - 1 items: action t leads from frame t to frame t + 1. ``poses`` has T items, relative to the
+    first frame (x right, y up, z back). ``collided`` [T - 1] says which actions were blocked or slid. ``depth`` is
+    float32 [T, H, W] in metres, 0 where nothing was hit. Poses and actions are () and the others None where the data
+    do not hold them.
+    """
+
+    name: str
+    frames: RGB
+    camera: Camera
+    actions: Tuple[Action, ...] = ()
+    poses: Tuple[Pose, ...] = ()
+    collided: Optional[npt.NDArray[np.bool_]] = None
+    depth: Optional[npt.NDArray[np.float32]] = None
+
+
+class Trainee(ABC):
+    """A model as it is trained. One is constructed a process, as ``cls(manifest, settings, weights, device, seed)``.
+
+    ``manifest`` is that of the model that comes out, ``settings`` the recipe's table of that name (the trainee checks
+    it and raises Refusal), ``weights`` the file or folder of the base's weights, or None for random ones of the
+    declared size, drawn from ``seed``. ``device`` is a torch device.
+    """
+
+    needs: ClassVar[FrozenSet[str]] = frozenset({ACTIONS})
+    """What clips have to hold, of `NEEDS`; data without them are refused by name."""
+
+    @abstractmethod
+    def __init__(
+        self, manifest: ModelManifest, settings: Mapping[str, Setting], weights: Optional[Path], device: Any, seed: int
+    ) -> None:
+        """Build the model on ``device``."""
+
+    @abstractmethod
+    def prepare(self, clip: TrainingClip) -> Mapping[str, Any]:
+        """Return what is kept of a clip, as CPU tensors: done once a clip, in any order, equal for equal clips.
+
+        Every clip gives the same keys, dtypes and shapes, so that clips can be stacked.
+        """
+
+    @abstractmethod
+    def module(self) -> Any:
+        """Return the trained part (torch.nn.Module): its parameters with ``requires_grad`` are optimised."""
+
+    @abstractmethod
+    def loss(self, batch: Mapping[str, Any], use: ActionUse, draws: Any) -> Mapping[str, Any]:
+        """Return scalars: ``loss`` is minimised, other keys are parts of it that are logged.
+
+        ``batch`` holds prepared clips stacked along a new first axis on the device. Every random number comes from
+        ``draws``, a torch.Generator of the device, so that equal draws give the same noise for every ``use``. The
+        trained part is called as `module` returned it, also in parallel training: what exchanges gradients is around
+        this method.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what ``--weights FOLDER`` of this model accepts (safetensors) into an empty folder, but no card."""
