@@ -51,6 +51,16 @@ def never_imagined(actions: int, native: int) -> Tuple[int, ...]:
     return tuple(range(native, actions + 1))
 
 
+def shown_views(actions: int, native: int) -> Tuple[int, ...]:
+    """Return which view each native frame shows: 0 before the first action, i after action i.
+
+    The other direction of `frame_map`, for videos that a model is trained on: a frame between those that stand for two
+    views shows the first of them again. Actions in `never_imagined` are shown nowhere.
+    """
+    kept = frame_map(actions, native)
+    return tuple(max(view for view, frame in enumerate(kept[:native]) if frame <= place) for place in range(native))
+
+
 def native_length(actions: int, multiple: int = 1) -> int:
     """Return how many frames a model of free length generates for ``actions``, the conditioning view included.
 

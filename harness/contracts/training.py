@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from harness.contracts.actions import Action
 from harness.contracts.cameras import Camera, Pose
+from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest, Setting
 from harness.contracts.observations import RGB
 
@@ -47,7 +48,8 @@ class TrainingClip:
     ``actions`` has T - 1 items: action t leads from frame t to frame t + 1. ``poses`` has T items, relative to the
     first frame (x right, y up, z back). ``collided`` [T - 1] says which actions were blocked or slid. ``depth`` is
     float32 [T, H, W] in metres, 0 where nothing was hit. Poses and actions are () and the others None where the data
-    do not hold them.
+    do not hold them. ``prompt`` is what a model that reads text is told of all the actions, made by the template and
+    the length of plan of its own manifest, as in use; "" for other models.
     """
 
     name: str
@@ -57,6 +59,19 @@ class TrainingClip:
     poses: Tuple[Pose, ...] = ()
     collided: Optional[npt.NDArray[np.bool_]] = None
     depth: Optional[npt.NDArray[np.float32]] = None
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Low-rank additions to layers whose own weights stay as they are: ``alpha / rank`` times the product of two.
+
+    ``targets`` are the last parts of the layers' names, such as ``to_q``.
+    """
+
+    rank: int
+    alpha: float
+    targets: Tuple[str, ...]
 
 
 class Trainee(ABC):
@@ -82,6 +97,16 @@ class Trainee(ABC):
 
         Every clip gives the same keys, dtypes and shapes, so that clips can be stacked.
         """
+
+    def adapt(self, adapter: Adapter) -> None:
+        """Train ``adapter`` instead of the whole part; called at most once, before everything else."""
+        raise Refusal(f"{type(self).__name__} takes no adapter.", "Leave [adapter] out of the recipe.")
+
+    def checkpoint_gradients(self) -> None:
+        """Compute activations again in the backward pass instead of keeping them; called before the first `loss`."""
+        raise Refusal(
+            f"{type(self).__name__} cannot compute activations again.", "Set training.gradient_checkpointing=false."
+        )
 
     @abstractmethod
     def module(self) -> Any:

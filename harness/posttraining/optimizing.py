@@ -9,9 +9,8 @@ from typing import Any
 import torch
 
 from harness.contracts.errors import Refusal
-from harness.contracts.names import nearest
-from harness.contracts.training import LOSS, ActionUse, Trainee
-from harness.posttraining.recipe import ADAFACTOR, ADAMW_8BIT, AdapterRecipe, Recipe, TrainingRecipe
+from harness.contracts.training import LOSS, ActionUse, Adapter, Trainee
+from harness.posttraining.recipe import ADAFACTOR, ADAMW_8BIT, Recipe, TrainingRecipe
 
 
 class LossModule(torch.nn.Module):  # type: ignore[misc]
@@ -40,46 +39,13 @@ def settle_torch(training: TrainingRecipe) -> None:
 
 
 def arrange(trainee: Trainee, recipe: Recipe) -> None:
-    """Give the trained part its adapter and gradient checkpointing where the recipe has them."""
-    part = trainee.module()
-    if recipe.training.gradient_checkpointing:
-        enable = getattr(part, "enable_gradient_checkpointing", None) or getattr(
-            part, "gradient_checkpointing_enable", None
-        )
-        if enable is None:
-            raise Refusal(
-                f"{type(part).__name__} has no gradient checkpointing.", "--set training.gradient_checkpointing=false"
-            )
-        enable()
+    """Have the trainee take the adapter and compute activations again where the recipe says so."""
     if recipe.adapter is not None:
-        add_adapter(part, recipe.adapter)
-    if not any(parameter.requires_grad for parameter in part.parameters()):
-        raise Refusal(f"{type(part).__name__} has no parameter that is trained.", "Fix the trainee.")
-
-
-def add_adapter(part: Any, adapter: AdapterRecipe) -> None:
-    """Put low-rank adapters into the part's layers, in place; all else of it is frozen.
-
-    The trainee saves them as PEFT does (`peft.get_peft_model_state_dict` of the part).
-    """
-    from peft import LoraConfig, inject_adapter_in_model
-
-    names = [name for name, layer in part.named_modules() if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)]
-    for target in adapter.targets:
-        if not any(name == target or name.endswith(f".{target}") for name in names):
-            known = sorted({_ending(name) for name in names})
-            raise Refusal(f"{type(part).__name__} has no layer called {target!r}.", nearest(target, known))
-    config = LoraConfig(r=adapter.rank, lora_alpha=adapter.alpha, target_modules=list(adapter.targets))
-    inject_adapter_in_model(config, part)
-    for parameter in part.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()  # adapters learn in full precision on a part of any other
-
-
-def _ending(name: str) -> str:
-    """Return a layer's name within its block: ``to_out.0`` of ``blocks.3.attn.to_out.0``."""
-    parts = name.split(".")
-    return ".".join(parts[-2:]) if parts[-1].isdigit() else parts[-1]
+        trainee.adapt(Adapter(recipe.adapter.rank, recipe.adapter.alpha, recipe.adapter.targets))
+    if recipe.training.gradient_checkpointing:
+        trainee.checkpoint_gradients()
+    if not any(parameter.requires_grad for parameter in trainee.module().parameters()):
+        raise Refusal(f"{type(trainee).__name__} has no parameter that is trained.", "Fix the trainee.")
 
 
 def make_optimizer(parameters: Iterable[Any], training: TrainingRecipe, on_gpu: bool) -> Any:

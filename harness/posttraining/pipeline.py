@@ -18,7 +18,7 @@ from harness.contracts.training import LOSS
 from harness.posttraining.card import Facts, write_card
 from harness.posttraining.optimizing import arrange, settle_torch
 from harness.posttraining.plan import TrainingPlan
-from harness.posttraining.preparing import Eta, Place, items_of, prepare_all
+from harness.posttraining.preparing import Eta, Place, items_of, prepare_all, prompts_of
 from harness.posttraining.recipe import BF16
 from harness.posttraining.training import Entry, Trainer
 from harness.posttraining.workplace import PREPARED, TRAINING, Workplace, plain_bytes
@@ -76,7 +76,7 @@ def _train(plan: TrainingPlan, place: Workplace, words: Sequence[str], told: Tol
 
     made_with = digest([recipe.trainee, dict(recipe.settings), recipe.data.frames, plan.base.name])
     keep = Place(recipe.training.keep, accelerator.device, place.work / PREPARED, made_with)
-    clips = prepare_all(trainee, items_of(plan.data), keep, preparing)
+    clips = prepare_all(trainee, items_of(plan.data), keep, prompts_of(plan.entry.manifest), preparing)
     trainer = Trainer(trainee, recipe, clips, question.seed, accelerator, place.work)
     pace, total = Eta(), recipe.training.steps
     pace.left_s(trainer.step, total)

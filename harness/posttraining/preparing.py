@@ -12,24 +12,30 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
 import torch
 
+from harness.contracts.actions import Action, navigation_space
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import ModelManifest
 from harness.contracts.training import Trainee, TrainingClip
 from harness.posttraining.clips import ClipData, Window, read_window
 from harness.posttraining.recipe import DEVICE, DISK
 from harness.records.atomic import write_atomic
+from harness.worldmodels.conditioning import conditioning_of, with_template
 
 THREADS = 8
 AHEAD = 2
 """Clips per thread that are read ahead of the trainee."""
 
 DONE = "prepared.json"
+
+Told = Callable[[Sequence[Action]], str]
+"""Returns the prompt of actions; "" where a model reads none."""
 
 Preparing = Callable[[int, int], None]
 """Called with the number of clips that are prepared and of all."""
@@ -51,6 +57,13 @@ class Item:
     def scene(self) -> str:
         """Return the home that the window was recorded in."""
         return f"{self.data.name}/{self.window.scene}"
+
+
+def prompts_of(manifest: ModelManifest) -> Told:
+    """Return what makes the prompt of actions, as in use: by the manifest's template and the length of its plans."""
+    conditioning = conditioning_of(with_template(manifest))
+    space = navigation_space()
+    return lambda actions: conditioning.prompt(actions, space)
 
 
 def items_of(data: Sequence[ClipData]) -> list[Item]:
@@ -94,14 +107,20 @@ class Prepared:
         return found
 
 
-def prepare_all(trainee: Trainee, items: Sequence[Item], place: Place, tell: Preparing = lambda *_: None) -> Prepared:
-    """Return all clips prepared and kept in ``place``; files of an earlier call for the same are taken as they are."""
+def prepare_all(
+    trainee: Trainee, items: Sequence[Item], place: Place, told: Told, tell: Preparing = lambda *_: None
+) -> Prepared:
+    """Return all clips prepared and kept in ``place``; files of an earlier call for the same are taken as they are.
+
+    ``told`` is what the model is told of actions where it reads text.
+    """
+    prepared_clips = _prepared(trainee, items, told, tell)
     if place.keep == DISK:
-        return _on_disk(trainee, items, place, tell)
+        return _on_disk(prepared_clips, items, place)
     keep, device = place.keep, place.device
     where = device if keep == DEVICE else torch.device("cpu")
     tensors: dict[str, Any] = {}
-    for row, prepared in enumerate(_prepared(trainee, items, tell)):
+    for row, prepared in enumerate(prepared_clips):
         if not tensors:
             tensors = {n: torch.empty((len(items), *t.shape), dtype=t.dtype, device=where) for n, t in prepared.items()}
         for name, tensor in prepared.items():
@@ -109,7 +128,7 @@ def prepare_all(trainee: Trainee, items: Sequence[Item], place: Place, tell: Pre
     return Prepared(tensors, device)
 
 
-def _on_disk(trainee: Trainee, items: Sequence[Item], place: Place, tell: Preparing) -> Prepared:
+def _on_disk(prepared_clips: Iterator[Mapping[str, Any]], items: Sequence[Item], place: Place) -> Prepared:
     folder, device = place.folder, place.device
     identity = digest([place.identity, [[item.name, item.data.sha256] for item in items]])
     done = folder / DONE
@@ -120,7 +139,7 @@ def _on_disk(trainee: Trainee, items: Sequence[Item], place: Place, tell: Prepar
     done.unlink(missing_ok=True)
     shapes: dict[str, Any] = {}
     mapped: dict[str, Any] = {}
-    for row, prepared in enumerate(_prepared(trainee, items, tell)):
+    for row, prepared in enumerate(prepared_clips):
         if not mapped:
             shapes = {n: {"shape": [len(items), *t.shape], "dtype": str(t.dtype)[6:]} for n, t in prepared.items()}
             mapped = _mapped(folder, shapes, new=True)
@@ -149,12 +168,12 @@ def _mapped(folder: Path, shapes: Mapping[str, Any], new: bool = False) -> dict[
     return found
 
 
-def _prepared(trainee: Trainee, items: Sequence[Item], tell: Preparing) -> Iterator[Mapping[str, Any]]:
+def _prepared(trainee: Trainee, items: Sequence[Item], told: Told, tell: Preparing) -> Iterator[Mapping[str, Any]]:
     """Yield each clip as the trainee prepares it, in order; Refusal where one is unlike the first."""
     first: Optional[dict[str, tuple[Any, ...]]] = None
     tell(0, len(items))
     for number, clip in enumerate(_read_ahead(items)):
-        prepared = trainee.prepare(clip)
+        prepared = trainee.prepare(replace(clip, prompt=told(clip.actions)))
         forms = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in prepared.items()}
         first = first or forms
         if forms != first:

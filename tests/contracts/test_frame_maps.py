@@ -14,6 +14,7 @@ from harness.contracts.frame_maps import (
     native_frame_of,
     native_length,
     never_imagined,
+    shown_views,
 )
 
 PUBLISHED = {
@@ -36,6 +37,18 @@ def test_a_video_of_13_frames_never_imagines_the_last_action() -> None:
     assert never_imagined(PUBLISHED_ACTIONS, 13) == (13,)
     assert never_imagined(PUBLISHED_ACTIONS, 14) == ()
     assert never_imagined(5, 2) == (2, 3, 4, 5)
+
+
+def test_views_are_shown_where_the_map_looks_for_them() -> None:
+    assert shown_views(13, 14) == tuple(range(14))
+    assert shown_views(13, 13) == tuple(range(13))  # the last action is never imagined
+    assert shown_views(13, 17) == (0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 12, 13)
+
+
+@given(actions=st.integers(0, 40), native=st.integers(1, 120))
+def test_both_directions_agree(actions: int, native: int) -> None:
+    views, kept = shown_views(actions, native), frame_map(actions, native)
+    assert all(views[frame] == view for view, frame in enumerate(kept[:native]))
 
 
 @given(actions=st.integers(0, 64), native=st.integers(1, 200))

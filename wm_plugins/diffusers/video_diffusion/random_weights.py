@@ -20,7 +20,7 @@ import transformers
 
 from harness.contracts.errors import Refusal
 from video_diffusion.batching import Embedding
-from video_diffusion.devices import dtypes_of
+from video_diffusion.devices import dtypes_of, own_dtype
 from video_diffusion.loading import pipeline_class
 from video_diffusion.settings import PipelineSettings
 
@@ -76,9 +76,8 @@ def _placed(component: Any, dtype: torch.dtype, device: torch.device) -> Any:
     Some modules stay in single precision (Wan's norms and time embedding), and some tensors are made on the CPU
     whatever the default device (the factors by which SVD mixes frames).
     """
-    kept = set(getattr(component, "_keep_in_fp32_modules", None) or ())
     for name, parameter in list(component.named_parameters()):
-        own = torch.float32 if kept & set(name.split(".")) else dtype
+        own = own_dtype(component, name, dtype)
         module, _, leaf = name.rpartition(".")
         placed = torch.nn.Parameter(parameter.detach().to(device=device, dtype=own), requires_grad=False)
         setattr(component.get_submodule(module), leaf, placed)
