@@ -31,6 +31,23 @@ def dtypes_of(default: str, components: Mapping[str, str]) -> dict[str, torch.dt
     return {"default": dtype_of(default), **{name: dtype_of(value) for name, value in components.items()}}
 
 
+def own_dtype(component: Any, name: str, dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype that the weight ``name`` has in a ``component`` of ``dtype``: some stay in single precision."""
+    kept = set(getattr(component, "_keep_in_fp32_modules", None) or ())
+    return torch.float32 if kept & set(name.split(".")) else dtype
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Make tensors of floating point in ``dtype`` inside."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def device_of(name: str) -> torch.device:
     """Return the device called ``name``; ``auto`` is the first CUDA device, or the CPU where there is none."""
     if name == "auto":
