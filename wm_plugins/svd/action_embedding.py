@@ -82,6 +82,26 @@ def sinusoids(matrix: torch.Tensor) -> torch.Tensor:
     return torch.stack([torch.cos(angles), torch.sin(angles)], dim=-1).flatten(-3)
 
 
+def turned_columns(actions: Sequence[Action], width: int) -> list[int]:
+    """Return by how many of ``width`` columns each action turns the view, left positive; 0 where it does not turn."""
+    signs = {TURN_LEFT: 1, TURN_RIGHT: -1}
+    return [
+        signs[action.name] * round(action.magnitude / 360.0 * width)
+        if isinstance(action, Primitive) and action.name in signs
+        else 0
+        for action in actions
+    ]
+
+
+def turn_with_camera(noise: torch.Tensor, columns: Sequence[int]) -> torch.Tensor:
+    """Return noise [T, ..., W] in which a frame after a turn has that of the frame before, rolled by its columns."""
+    frames = list(noise)
+    for index, count in enumerate(columns[: len(frames) - 1], start=1):
+        if count:
+            frames[index] = frames[index - 1].roll(count, dims=-1)
+    return torch.stack(frames)
+
+
 class ActionEmbedding(nn.Module):  # type: ignore[misc]
     """Maps the features of a row, [B, T, N * 12], to what is added to the time embedding of each frame, [B * T, C]."""
 

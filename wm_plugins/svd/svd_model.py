@@ -16,6 +16,8 @@ from action_embedding import (
     pose_matrix,
     prefix_matrix,
     sinusoids,
+    turn_with_camera,
+    turned_columns,
 )
 from diffusers import StableVideoDiffusionPipeline, UNetSpatioTemporalConditionModel
 from video_diffusion.base import DiffusersImageToVideo
@@ -24,7 +26,7 @@ from video_diffusion.decoding import Decoding
 from video_diffusion.loading import part_of
 from video_diffusion.stored import fitted, read_tensors
 
-from harness.contracts.actions import EE_POSE8, TURN_LEFT, TURN_RIGHT, Action, Primitive
+from harness.contracts.actions import EE_POSE8, Action
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import RANDOM, Setting
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
@@ -117,12 +119,8 @@ class FTSvd(Svd):
 
     @staticmethod
     def _turning_noise(request: RolloutRequest, generator: torch.Generator, shape: tuple[int, ...]) -> torch.Tensor:
-        frames = list(torch.randn(shape, generator=generator, device=generator.device))
-        for index, action in enumerate(request.candidate.actions, start=1):
-            if isinstance(action, Primitive) and action.name in (TURN_LEFT, TURN_RIGHT) and index < len(frames):
-                columns = round(action.magnitude / 360.0 * shape[-1])
-                frames[index] = frames[index - 1].roll(columns if action.name == TURN_LEFT else -columns, dims=-1)
-        return torch.stack(frames)
+        noise = torch.randn(shape, generator=generator, device=generator.device)
+        return turn_with_camera(noise, turned_columns(request.candidate.actions, shape[-1]))
 
     def _load_actions(self, unet: Any) -> ActionEmbedding:
         width = unet.time_embedding.linear_2.out_features

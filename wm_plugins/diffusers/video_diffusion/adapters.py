@@ -22,6 +22,7 @@ from harness.contracts.tensor_names import shown
 from video_diffusion.adapter_files import AdapterFile, adapter_files
 from video_diffusion.adapter_names import FIRST, SECOND, LayerNames, Place, of_second
 from video_diffusion.adapter_settings import LoraSettings, read_lora_settings
+from video_diffusion.devices import DENOISERS
 from video_diffusion.stored import all_finite, no_numbers, read_tensors
 
 _FORM = re.compile(
@@ -80,7 +81,7 @@ def merge_adapters(pipeline: Any, place: Path, scale: float, model: str) -> None
     Every denoiser is changed by exactly one adapter. Refusal names the file and the keys where that is not so. A layer
     whose own pair adds up to zero stays as it was, and is named on the standard error.
     """
-    experts = {name: part for name in (FIRST, SECOND, "unet") if (part := getattr(pipeline, name, None)) is not None}
+    experts = {name: part for name in DENOISERS if (part := getattr(pipeline, name, None)) is not None}
     names = {name: LayerNames(part) for name, part in experts.items()}
     chosen: dict[str, Adapter] = {}
     for file in adapter_files(place, several=len(experts) > 1):

@@ -1,0 +1,150 @@
+"""The components of a pipeline in training: what encodes clips and what is trained come and go apart.
+
+Latents and embeddings of text are made once a clip, so the encoders need no memory while the denoiser is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from safetensors.torch import save_file
+
+from harness.contracts.errors import Refusal
+from harness.contracts.manifests import ModelManifest
+from harness.contracts.names import nearest
+from harness.contracts.training import Adapter
+from video_diffusion.batching import Embedding, encode
+from video_diffusion.devices import DENOISERS, dtype_of, dtypes_of, own_dtype
+from video_diffusion.loading import MODEL_INDEX, load_component, load_components, pipeline_class
+from video_diffusion.random_weights import build, random_embedding, random_pipeline, read_shapes
+from video_diffusion.settings import PipelineSettings
+
+WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
+ADAPTER_FILE = "adapter_model.safetensors"
+ADAPTER = "default"
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Where the components come from: a folder that holds a whole pipeline, or the family's file of shapes.
+
+    ``family`` is the folder of the plugin, ``source`` that of the pipeline (None: random weights of the real size).
+    """
+
+    manifest: ModelManifest
+    settings: PipelineSettings
+    family: Path
+    source: Path | None
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        if self.source is not None and not (self.source / MODEL_INDEX).is_file():
+            raise Refusal(
+                f"{self.source} holds no {MODEL_INDEX}: it is not the pipeline that {self.manifest.name!r} is "
+                "trained from.",
+                f"Give the folder of {self.manifest.base_checkpoint.source or self.manifest.base}, or random weights.",
+            )
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Any]:
+        """The file of shapes; read for random weights alone."""
+        return read_shapes(self.family, self.settings)
+
+    @cached_property
+    def _index(self) -> Mapping[str, Any]:
+        index: Mapping[str, Any] = diffusers.DiffusionPipeline.load_config(self.source)
+        return index
+
+    def config(self, name: str, default: Any = None) -> Any:
+        """Return a setting of the pipeline itself, such as ``boundary_ratio``."""
+        return (self.shapes.get("pipeline", {}) if self.source is None else self._index).get(name, default)
+
+    def encoders(self, dtypes: Mapping[str, str], **components: Any) -> Any:
+        """Return the pipeline without its denoisers, on the device; ``dtypes`` are those of some components."""
+        own = {**self.settings.component_dtypes, **dtypes}
+        if self.source is None:
+            absent = {name: None for name in DENOISERS if name in self.shapes.get("components", {})}
+            pipeline = random_pipeline(
+                self.shapes,
+                PipelineSettings(pipeline=self.settings.pipeline, component_dtypes=own),
+                self.manifest.dtype,
+                self.device,
+                **absent,
+                **components,
+            )
+        else:
+            given: dict[str, Any] = {name: None for name in DENOISERS if name in self._index} | components
+            by_name = dtypes_of(self.manifest.dtype, own)
+            given |= load_components(str(self.source), self._index, by_name, _LOCAL, given)
+            pipeline = pipeline_class(self.settings.pipeline).from_pretrained(
+                self.source, torch_dtype=by_name, **_LOCAL, **given
+            )
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline.to(self.device)
+
+    def embed(self, pipeline: Any, text: str, names: Sequence[str]) -> Embedding:
+        """Return what the denoiser reads of ``text`` (each with a leading dimension of 1), as in use.
+
+        ``names`` are all results of the pipeline's ``encode_prompt``; those for guidance are left out.
+        """
+        if self.source is None:
+            own = [name for name in names if not name.startswith("negative_")]
+            return random_embedding(self.shapes, text, own, dtype_of(self.manifest.dtype))
+        return encode(pipeline, names, prompt=text, do_classifier_free_guidance=False, device=self.device)
+
+    def denoiser(self, name: str, dtype: torch.dtype) -> Any:
+        """Return one of the networks that are trained, on the device."""
+        if self.source is None:
+            return build(self.shapes["components"][name], dtype, self.device)
+        cls = getattr(diffusers, self._index[name][1])
+        return load_component(cls, str(self.source), dtype, name, _LOCAL).to(self.device)
+
+
+_LOCAL: Mapping[str, Any] = {"use_safetensors": True, "local_files_only": True}
+
+
+def add_adapter(network: Any, adapter: Adapter) -> None:
+    """Put low-rank additions into ``network``, in single precision; its own weights take no gradient any more."""
+    from peft import LoraConfig
+
+    names = [name for name, _ in network.named_modules()]
+    ends = {".".join(name.split(".")[-parts:]) for name in names for parts in (1, 2, 3, 4)}
+    for target in adapter.targets:
+        if target not in ends:
+            raise Refusal(
+                f"{type(network).__name__} has no layer {target!r} for an adapter.", nearest(target, sorted(ends))
+            )
+    network.requires_grad_(False)
+    config = LoraConfig(r=adapter.rank, lora_alpha=adapter.alpha, target_modules=list(adapter.targets))
+    network.add_adapter(config, adapter_name=ADAPTER)
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+def save_adapter(network: Any, folder: Path) -> None:
+    """Write the additions of ``network`` as peft does, with the configuration that says how strong they are."""
+    from peft import get_peft_model_state_dict
+
+    folder.mkdir(parents=True, exist_ok=True)
+    state = get_peft_model_state_dict(network, adapter_name=ADAPTER)
+    tensors = {f"base_model.model.{name}": value.detach().cpu().contiguous() for name, value in state.items()}
+    save_file(tensors, folder / ADAPTER_FILE, metadata={"format": "pt"})
+    network.peft_config[ADAPTER].save_pretrained(folder)
+
+
+def save_network(network: Any, folder: Path, dtype: torch.dtype) -> None:
+    """Write all of ``network`` as ``save_pretrained`` does, in the dtypes in which it is used."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        name: value.detach().to(own_dtype(network, name, dtype) if value.is_floating_point() else value.dtype).cpu()
+        for name, value in network.state_dict().items()
+    }
+    network.save_config(folder)
+    save_file({name: value.contiguous() for name, value in state.items()}, folder / WEIGHTS_FILE, {"format": "pt"})
