@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.contracts.errors import Refusal
 from harness.contracts.json_limits import parse_json, read_json
-from video_diffusion.adapter_names import FIRST, SECOND
+from video_diffusion.devices import FIRST, SECOND
 from video_diffusion.stored import read_header
 
 CONFIG = "adapter_config.json"

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from harness.contracts.tensor_names import ANYWHERE, LEADING, candidates, shown
+from video_diffusion.devices import FIRST, SECOND
 
-FIRST, SECOND = "transformer", "transformer_2"
 _OF_SECOND = (SECOND, "dit2")
 PARTS = (FIRST, "unet", "diffusion_model", "pipe", "dit", "net", *_OF_SECOND)
 """What stands before a layer's name for the part of a pipeline: diffusers, ComfyUI, DiffSynth, Cosmos."""

@@ -20,9 +20,9 @@ import torch
 from harness.contracts.errors import Refusal
 from harness.contracts.tensor_names import shown
 from video_diffusion.adapter_files import AdapterFile, adapter_files
-from video_diffusion.adapter_names import FIRST, SECOND, LayerNames, Place, of_second
+from video_diffusion.adapter_names import LayerNames, Place, of_second
 from video_diffusion.adapter_settings import LoraSettings, read_lora_settings
-from video_diffusion.devices import DENOISERS
+from video_diffusion.devices import DENOISERS, FIRST, SECOND
 from video_diffusion.stored import all_finite, no_numbers, read_tensors
 
 _FORM = re.compile(

@@ -108,7 +108,8 @@ FUSED_LAYERS = ("WanRMS_norm", "WanUpsample")
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
-DENOISERS = ("transformer", "transformer_2", "unet")
+FIRST, SECOND = "transformer", "transformer_2"
+DENOISERS = (FIRST, SECOND, "unet")
 
 
 def denoisers(pipeline: Any) -> list[Any]:

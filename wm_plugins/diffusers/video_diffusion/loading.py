@@ -23,9 +23,8 @@ from harness.contracts.errors import Refusal
 from harness.contracts.json_limits import read_json
 from harness.contracts.manifests import FROM_HUB, Checkpoint, ModelManifest
 from video_diffusion.adapter_files import expert_of
-from video_diffusion.adapter_names import FIRST, SECOND
 from video_diffusion.adapters import merge_adapters
-from video_diffusion.devices import default_dtype, dtypes_of, own_dtype
+from video_diffusion.devices import FIRST, SECOND, default_dtype, dtypes_of, own_dtype
 from video_diffusion.settings import PipelineSettings
 from video_diffusion.stored import files_of, fitted, headers, no_numbers, quantised, read_tensors, refuse_faults
 
