@@ -18,12 +18,12 @@ from typing import Any
 import torch
 
 from harness.contracts.errors import Refusal
-from harness.contracts.tensor_names import shown
+from harness.contracts.tensor_names import all_finite, no_numbers, shown
 from video_diffusion.adapter_files import AdapterFile, adapter_files
 from video_diffusion.adapter_names import LayerNames, Place, of_second
 from video_diffusion.adapter_settings import LoraSettings, read_lora_settings
 from video_diffusion.devices import DENOISERS, FIRST, SECOND
-from video_diffusion.stored import all_finite, no_numbers, read_tensors
+from video_diffusion.stored import read_tensors
 
 _FORM = re.compile(
     r"(?P<module>.+)\.(?:lora_(?P<half>A|B)(?:\.[^.]+)?\.weight|lora[._](?P<side>down|up)(?:\.[^.]+)?\.weight|alpha)"
