@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.arguments import PosttrainArguments, taking, words_of
 from harness.cli.console import print_json, say
@@ -12,6 +13,7 @@ from harness.cli.failures import telling_how_on
 from harness.cli.live import SEPARATOR, LiveBar, clock
 from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.errors import Refusal
+from harness.contracts.training import LOSS
 
 if TYPE_CHECKING:
     from harness.posttraining.pipeline import Outcome, Progress
@@ -61,6 +63,8 @@ def _question(asked: PosttrainArguments, recipe: str, out: Path) -> Question:
         seed=asked.seed,
         weights=asked.weights,
         smoke=asked.smoke,
+        validate_every=asked.validate_every,
+        bank=not asked.no_bank,
     )
 
 
@@ -78,8 +82,27 @@ def _told(out: Path, model: str, outcome: Outcome, seconds: float, as_json: bool
         print_json({"folder": str(out), "model": model, "fresh": True, **outcome.facts})
         return 0
     say(f"{out}: {model} after {outcome.steps} steps, {clock(seconds)}")
+    for line in verdict_lines(outcome.facts["action_use"]):
+        say(line)
     say(played_with(model, out))
     return 0
+
+
+def verdict_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return what the gate found, for people."""
+    verdict = "uses its actions" if found["uses_actions"] else "IGNORES ITS ACTIONS: its runs will be stamped so"
+    losses = ", ".join(f"{name} {metric['value']:.4g}" for name, metric in found["loss"].items())
+    difference = found["shuffled_minus_correct"]
+    interval = [f"{difference[name]:.3g}" if difference[name] is not None else "n/a" for name in ("low", "high")]
+    lines = [
+        f"{verdict}: loss by actions on {found['clips']} held-out clips: {losses}; "
+        f"shuffled minus correct {difference['value']:.3g} [{', '.join(interval)}]"
+    ]
+    bank = found.get("bank")
+    if bank and "regret_m" in bank:
+        regrets = ", ".join(f"{name} {metric['value']:.3f} m" for name, metric in bank["regret_m"].items())
+        lines.append(f"regret in {bank['states']} states of the decision bank: {regrets}")
+    return [*lines, *(f"not asked in the decision bank: {why}" for why in (bank or {}).get("left_out", ()))]
 
 
 def played_with(model: str, out: Path) -> str:
@@ -100,14 +123,11 @@ class TrainLine(LiveBar):
 
 def describe(progress: Progress) -> str:
     """Return one line: ``training · step 340/4000 · loss 0.0412 · 0.11 s/step · 3.2 GB · 6:42 left``."""
-    counted = "step" if progress.loss is not None or progress.step_s is not None else ""
-    parts = [progress.phase, f"{counted} {progress.done}/{progress.total}".strip()]
-    if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.4g}")
-    if progress.step_s is not None:
-        parts.append(f"{progress.step_s:.3g} s/step")
-    if progress.memory_gb:
-        parts.append(f"{progress.memory_gb:.1f} GB")
+    entry = progress.entry
+    parts = [progress.phase, f"{'step ' if entry else ''}{progress.done}/{progress.total}"]
+    if entry is not None:
+        parts += [f"loss {entry.losses[LOSS]:.4g}", f"{entry.step_s:.3g} s/step"]
+        parts += [f"{entry.memory_gb:.1f} GB"] if entry.memory_gb else []
     if progress.eta_s is not None and progress.done < progress.total:
         parts.append(f"{clock(progress.eta_s)} left")
     return SEPARATOR.join(parts)

@@ -23,7 +23,7 @@ from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.training import Trainee, TrainingClip
-from harness.posttraining.clips import ClipData, Window, read_window
+from harness.posttraining.clips import Item, read_window
 from harness.posttraining.recipe import DEVICE, DISK
 from harness.records.atomic import write_atomic
 from harness.worldmodels.conditioning import conditioning_of, with_template
@@ -41,34 +41,11 @@ Preparing = Callable[[int, int], None]
 """Called with the number of clips that are prepared and of all."""
 
 
-@dataclass(frozen=True)
-class Item:
-    """One window and the data set that it is in."""
-
-    data: ClipData
-    window: Window
-
-    @property
-    def name(self) -> str:
-        """Return where the window is from, uniquely among all data of a training."""
-        return f"{self.data.name}/{self.window.name}"
-
-    @property
-    def scene(self) -> str:
-        """Return the home that the window was recorded in."""
-        return f"{self.data.name}/{self.window.scene}"
-
-
 def prompts_of(manifest: ModelManifest) -> Told:
     """Return what makes the prompt of actions, as in use: by the manifest's template and the length of its plans."""
     conditioning = conditioning_of(with_template(manifest))
     space = navigation_space()
     return lambda actions: conditioning.prompt(actions, space)
-
-
-def items_of(data: Sequence[ClipData]) -> list[Item]:
-    """Return all windows of the data sets, in order."""
-    return [Item(each, window) for each in data for window in each.windows]
 
 
 @dataclass(frozen=True)

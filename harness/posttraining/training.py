@@ -65,7 +65,7 @@ class Diverged(WiwError):
 
 
 OnEntry = Callable[[Entry], None]
-OnSaved = Callable[[int], None]
+OnStep = Callable[[int], None]
 
 
 class Trainer:
@@ -92,7 +92,16 @@ class Trainer:
             self.step = int(kept.facts["step"])
             self.curve = Curve(list(kept.facts["entries"]))
 
-    def run(self, on_entry: OnEntry, on_saved: OnSaved = lambda step: None) -> bool:
+    @property
+    def model(self) -> Any:
+        """The trainee's loss as it is trained: what `action_use.judge` asks."""
+        return self._model
+
+    def part(self) -> dict[str, Any]:
+        """Return the trained part, gathered on the CPU; every process has to call it."""
+        return state.take(self._model, self._optimizer.optimizer)[0]
+
+    def run(self, on_entry: OnEntry, on_step: OnStep = lambda step: None) -> bool:
         """Train until the recipe's last step; return False where the user stopped it, after the state was saved.
 
         Raises `Diverged`, with the last good state kept, when a loss is no number.
@@ -109,7 +118,7 @@ class Trainer:
                     self._note(on_entry)
                 if ends or finished or self.step % training.checkpoint_every == 0:
                     self.save()
-                    on_saved(self.step)
+                on_step(self.step)
                 if ends:
                     return False
         return True
