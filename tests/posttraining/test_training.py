@@ -53,6 +53,8 @@ def test_a_checkpoint_comes_with_a_card_that_is_accepted(walks: Path, tmp_path: 
     curve = record(out)["curve"]
     assert [entry["step"] for entry in curve] == [10, 20, 30, 40]
     assert curve[-1]["losses"]["loss"] < 0.5 * curve[0]["losses"]["loss"]
+    page = (out / "training.html").read_text()
+    assert page.count("<polyline") == 4 and "walks (15 clips)" in page and "shuffled minus correct" in page
     said = capsys.readouterr().out
     assert "FTtoy after 40 steps" in said and f"--weights {out}" in said
     assert main(words(walks, out)) == 0 and "is complete already" in capsys.readouterr().out
