@@ -43,9 +43,13 @@ ALLOWED = {
     "harness.collecting": {
         "harness.running", "tasks", "harness.runtimes", "harness.wire", "harness.records", "harness.contracts",
     },
+    "harness.posttraining": {
+        "harness.banking", "harness.collecting", "harness.running", "harness.worldmodels", "harness.wire",
+        "harness.scoring", "harness.records", "harness.contracts",
+    },
     "harness.cli": {
         "harness.auditing", "harness.banking",
-        "harness.collecting",
+        "harness.collecting", "harness.posttraining",
         "harness.conformance", "harness.runtimes",
         "harness.diagnosing", "harness.running", "harness.reporting", "harness.studies", "harness.scoring",
         "harness.records", "harness.worldmodels", "tasks", "harness.contracts",

@@ -17,6 +17,7 @@ from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
 from harness.cli.images import group as images_group
 from harness.cli.plugin import group as plugin_group
+from harness.cli.posttrain import posttrain_command
 from harness.cli.run_commands import bank_command
 from harness.cli.run_folders import group as runs_group
 from harness.cli.surroundings import from_home, settle
@@ -120,6 +121,7 @@ app.command("datasets")(datasets_command)
 app.command("bank")(bank_command)
 app.command("cite")(cite_command)
 app.command("collect")(collect_command)
+app.command("posttrain")(posttrain_command)
 
 
 def main(arguments: Sequence[str]) -> int:

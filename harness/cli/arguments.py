@@ -178,6 +178,33 @@ class CollectArguments:
     as_json: Json = False
 
 
+@dataclass(frozen=True)
+class PosttrainArguments:
+    """What stands on the command line, as it was given; "" and None where it was not."""
+
+    recipe: Annotated[str, typer.Argument(help="Recipe: its name (FTmini), or a TOML file.", show_default=False)] = ""
+    data: Annotated[Optional[list[Path]], typer.Option("--data", help="Data set of training homes (repeatable).")] = (
+        None
+    )
+    out: Annotated[
+        Optional[Path], typer.Option("--out", help="Folder of the checkpoint; work is done in OUT.work beside it.")
+    ] = None
+    held_out: Annotated[
+        Optional[list[Path]],
+        typer.Option("--held-out", help="Data set of validation homes for the gate. [a tenth of the training homes]"),
+    ] = None
+    assignments: Annotated[
+        Optional[list[str]], typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Change the recipe (repeatable).")
+    ] = None
+    seed: Annotated[int, typer.Option("--seed", help="Seed of all draws.")] = 0
+    weights: Annotated[
+        str, typer.Option("--weights", help="Weights to begin with: random, or a path. [those of the model's base]")
+    ] = ""
+    smoke: Annotated[bool, typer.Option("--smoke", help="Try the whole path: few steps on few clips.")] = False
+    plugins: Plugins = None
+    as_json: Json = False
+
+
 Options = TypeVar("Options")
 
 

@@ -7,9 +7,10 @@ leaves that weight as it was, or says nothing: both are a silent wrong result, s
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Collection, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 ANYWHERE = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Segments that wrappers of single layers put into the middle of a name."""
@@ -57,20 +58,27 @@ def match_names(stored: Iterable[str], wanted: Collection[str], prefixes: Sequen
 
 def unwrapped(name: str, wanted: Collection[str], prefixes: Sequence[str] = ()) -> Optional[str]:
     """Return the wanted name that ``name`` is with wrappers around it, or None."""
-    segments = name.split(".")
-    while True:
-        for candidate in (".".join(segments), ".".join(part for part in segments if part not in ANYWHERE)):
-            if candidate in wanted:
-                return candidate
-        if len(segments) < 2 or segments[0] not in (*ANYWHERE, *LEADING, *prefixes):
-            return None
-        segments = segments[1:]
+    return next((candidate for candidate in candidates(name, prefixes) if candidate in wanted), None)
 
 
-def shown(names: Sequence[str]) -> str:
-    """Return the first of ``names`` for a message, and how many more there are."""
+def candidates(name: str, prefixes: Sequence[str] = ()) -> Iterator[str]:
+    """Yield a stored name with ever more of the wrappers around it, and of ``prefixes``, taken off."""
+    segments = [part for part in name.split(".") if part not in ANYWHERE]
+    for taken, segment in enumerate(segments):
+        yield ".".join(segments[taken:])
+        if segment not in (*LEADING, *prefixes):
+            return
+
+
+def shown(names: Sequence[str], known: Collection[str] = ()) -> str:
+    """Return the first of ``names`` for a message, each with the nearest of ``known``, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(_with_nearest(name, known) for name in names[:SHOWN]) + more
+
+
+def _with_nearest(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name} (nearest: {near[0]})" if near else name
 
 
 def _doubled(names: Iterable[str]) -> Collection[str]:

@@ -20,12 +20,11 @@ from action_embedding import (
     turned_columns,
 )
 from diffusers import StableVideoDiffusionPipeline, UNetSpatioTemporalConditionModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from video_diffusion.base import DiffusersImageToVideo
 from video_diffusion.batching import Batch, Embedding
 from video_diffusion.decoding import Decoding
-from video_diffusion.loading import checked_state, part_of
+from video_diffusion.loading import part_of
+from video_diffusion.stored import fitted, read_tensors
 
 from harness.contracts.actions import EE_POSE8, Action
 from harness.contracts.errors import Refusal
@@ -129,14 +128,7 @@ class FTSvd(Svd):
         if self.manifest.weights != RANDOM:
             file = self._action_file()
             advice = f"The checkpoint needs {ACTION_FILE} beside the UNet's weights; see wm_plugins/svd/README.md."
-            try:
-                state = load_file(file)
-            except (OSError, SafetensorError) as error:
-                raise Refusal(
-                    f"{file} is not the embedding of actions of {self.manifest.name!r}: {str(error).splitlines()[0]}",
-                    advice,
-                ) from error
-            actions.load_state_dict(checked_state(state, actions, file, advice))
+            actions.load_state_dict(fitted(read_tensors(file), actions.state_dict(), file, advice))
         actions.to(unet.dtype)
         return actions
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from video_diffusion.adapter_files import FIRST, SECOND
 from video_diffusion.batching import Embedding
+from video_diffusion.devices import FIRST, SECOND
 from video_diffusion.flow_matching import (
     LATENTS,
     FlowMatchingTrainee,

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from harness.contracts.errors import Refusal
 from harness.contracts.json_limits import parse_json, read_json
+from video_diffusion.devices import FIRST, SECOND
+from video_diffusion.stored import read_header
 
 CONFIG = "adapter_config.json"
-FIRST, SECOND = "transformer", "transformer_2"
 METADATA = "lora_adapter_metadata"
 """Under this name diffusers keeps the configuration inside the safetensors file, each entry after its component."""
 _PICKLED = ("adapter_model.bin", "pytorch_lora_weights.bin")
@@ -51,11 +50,7 @@ class AdapterFile:
 
     def header(self) -> Mapping[str, str]:
         """Return the texts that the safetensors file keeps beside its tensors."""
-        try:
-            with safe_open(self.path, "pt") as file:
-                return dict(file.metadata() or {})
-        except SafetensorError as error:
-            raise Refusal(f"{self.path} is no safetensors file: {error}.", "Save it again.") from error
+        return read_header(self.path)
 
 
 def _part_for(expert: str, inside: Mapping[str, Any], path: Path) -> Mapping[str, Any]:

@@ -2,76 +2,90 @@
 
 The libraries' own loaders pass over names that they do not know, so that an adapter can change nothing, or half of
 what it should, without a word. Here names are matched first, the adapter's configuration is taken as it is written,
-and what was merged is looked at. Merged weights cost nothing at a step and compile like the originals.
+and then ``W + lora_scale * alpha / rank * B @ A`` is computed in single precision and rounded once to the dtype of
+``W``. Merged weights cost nothing at a step and compile like the originals.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from harness.contracts.errors import Refusal
-from harness.contracts.tensor_names import ANYWHERE, LEADING, shown
-from video_diffusion.adapter_files import FIRST, SECOND, AdapterFile, adapter_files
+from harness.contracts.tensor_names import shown
+from video_diffusion.adapter_files import AdapterFile, adapter_files
+from video_diffusion.adapter_names import LayerNames, Place, of_second
+from video_diffusion.adapter_settings import LoraSettings, read_lora_settings
+from video_diffusion.devices import DENOISERS, FIRST, SECOND
+from video_diffusion.stored import all_finite, no_numbers, read_tensors
 
-PREFIXES = (FIRST, SECOND, "unet", "diffusion_model")
-NAME = "part"
 _FORM = re.compile(
-    r"(?P<module>.+)\.(?:lora_(?P<half>A|B)(?:\.(?P<name>[^.]+))?\.weight|lora[._](?P<side>down|up)\.weight|(?P<alpha>alpha))"
+    r"(?P<module>.+)\.(?:lora_(?P<half>A|B)(?:\.[^.]+)?\.weight|lora[._](?P<side>down|up)(?:\.[^.]+)?\.weight|alpha)"
 )
-_WAN = (
-    ("condition_embedder.image_embedder.ff.net.0.proj", "img_emb.proj.1"),
-    ("condition_embedder.image_embedder.ff.net.2", "img_emb.proj.3"),
-    ("condition_embedder.text_embedder.linear_1", "text_embedding.0"),
-    ("condition_embedder.text_embedder.linear_2", "text_embedding.2"),
-    ("condition_embedder.time_embedder.linear_1", "time_embedding.0"),
-    ("condition_embedder.time_embedder.linear_2", "time_embedding.2"),
-    ("condition_embedder.time_proj", "time_projection.1"),
-    ("proj_out", "head.head"),
-    ("attn1", "self_attn"),
-    ("attn2", "cross_attn"),
-    ("to_q", "q"),
-    ("to_k", "k"),
-    ("to_v", "v"),
-    ("to_out.0", "o"),
-    ("add_k_proj", "k_img"),
-    ("add_v_proj", "v_img"),
-    ("ffn.net.0.proj", "ffn.0"),
-    ("ffn.net.2", "ffn.2"),
+_NOT_APPLIED = (
+    (re.compile(r"\.(lora_magnitude_vector|dora_scale)\b"), "DoRA is not applied"),
+    (re.compile(r"\.(hada_w|lokr_w|oft_|glora)"), "LoHa, LoKr and their like are not applied"),
+    (re.compile(r"\.lora_mid\b"), "convolutions in three factors (lora_mid) are not applied"),
+    (re.compile(r"\.lora_embedding_[AB]\b"), "adapters of embeddings are not applied"),
+    (re.compile(r"\.(diff|diff_b|bias|set_weight)$|\.modules_to_save\."), "whole weights and biases are not applied"),
+    (re.compile(r"^lora_te|text_encoder|text_model"), "adapters of a text encoder are not applied"),
 )
-"""How diffusers calls a part of Wan's transformer, and how its authors' code and DiffSynth do."""
-_ALSO_BY_ITS_AUTHORS = ("WanTransformer3DModel", "SkyReelsV2Transformer3DModel")
-_NAMES_CODE = ("megatron_config",)
-"""With this peft imports the package that ``megatron_core`` names: a file of weights must not choose what runs here."""
-_OF_THE_BASE = ("base_model_name_or_path", "auto_mapping", "task_type", "revision", "peft_version", "inference_mode")
-"""What a configuration says about where it was trained, which changes nothing here."""
+_ALPHAS = ("ss_network_alpha", "network_alpha", "lora_alpha", "alpha")
+"""What trainers call the strength of an adapter in the header of its file."""
+_NEXT = "Give the adapter_config.json that the adapter was trained with, or an adapter of this very model."
+
+
+@dataclass
+class Pair:
+    """The two halves that belong to a layer, or to several fused ones; ``alpha`` where the file itself says it."""
+
+    layers: tuple[str, ...]
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def down(self) -> torch.Tensor:
+        """``A``, [rank, inputs ...]."""
+        return self.tensors["A"]
+
+    @property
+    def up(self) -> torch.Tensor:
+        """``B``, [outputs, rank ...]."""
+        return self.tensors["B"]
 
 
 @dataclass
 class Adapter:
-    """Tensors by the name of the module they belong to and their half (``A``, ``B`` or ``alpha``)."""
+    """The pairs of a file for one expert, by the name that their layer had in training."""
 
     file: AdapterFile
-    tensors: dict[tuple[str, str], torch.Tensor]
-    settings: Mapping[str, Any]
+    names: LayerNames
+    pairs: dict[str, Pair] = field(default_factory=dict)
+    by_peft: list[str] = field(default_factory=list)
+    """Keys as PEFT saves them, which mean nothing without the configuration that it saves beside them."""
+
+    def take(self, place: Place, half: str, tensor: torch.Tensor) -> bool:
+        """Take a tensor in; False where its place is taken already."""
+        tensors = self.pairs.setdefault(place.name, Pair(place.layers)).tensors
+        return tensors.setdefault(half, tensor) is tensor
 
 
 def merge_adapters(pipeline: Any, place: Path, scale: float, model: str) -> None:
     """Merge the adapter in ``place`` (a file or a folder) into the denoisers of ``pipeline``, ``scale`` times.
 
-    Every denoiser is changed by exactly one adapter. Refusal names the file and the keys where that is not so.
+    Every denoiser is changed by exactly one adapter. Refusal names the file and the keys where that is not so. A layer
+    whose own pair adds up to zero stays as it was, and is named on the standard error.
     """
-    experts = {name: part for name in (FIRST, SECOND, "unet") if (part := getattr(pipeline, name, None)) is not None}
+    experts = {name: part for name in DENOISERS if (part := getattr(pipeline, name, None)) is not None}
+    names = {name: LayerNames(part) for name, part in experts.items()}
     chosen: dict[str, Adapter] = {}
     for file in adapter_files(place, several=len(experts) > 1):
-        for expert, adapter in _read(file, experts).items():
+        for expert, adapter in _read(file, names).items():
             if expert in chosen:
                 raise Refusal(
                     f"{chosen[expert].file.path} and {file.path} are both for the {expert} of {model!r}.",
@@ -85,208 +99,202 @@ def merge_adapters(pipeline: Any, place: Path, scale: float, model: str) -> None
             f"{place} has no adapter for the {without[0]} of {model!r}: {found}.",
             "A model of two experts needs one for each: two files, called high_noise and low_noise.",
         )
+    factors = {expert: _factors(adapter, adapter.file.settings(expert)) for expert, adapter in chosen.items()}
     for expert, adapter in chosen.items():
-        _merge(experts[expert], adapter, scale)
+        _merge(experts[expert], adapter, {name: scale * factor for name, factor in factors[expert].items()})
 
 
-def _read(file: AdapterFile, experts: Mapping[str, Any]) -> dict[str, Adapter]:
+def _read(file: AdapterFile, experts: Mapping[str, LayerNames]) -> dict[str, Adapter]:
     """Return the adapters of a file by the expert that they are for; a key that is for none raises Refusal."""
-    try:
-        state = load_file(file.path)
-    except (OSError, SafetensorError) as error:
-        raise Refusal(f"{file.path} is no safetensors file: {error}.", "Fetch or save it again.") from error
-    aliases = {name: _aliases(expert) for name, expert in experts.items()}
+    if file.expert == SECOND and SECOND not in experts:
+        raise Refusal(
+            f"{file.path} is called after the second of two experts (low noise), and this model has one denoiser.",
+            "Give an adapter of this very model, or call the file otherwise.",
+        )
+    state = read_tensors(file.path)
     found: dict[str, Adapter] = {}
     lost: list[str] = []
-    names: set[str] = set()
     for key, tensor in state.items():
         form = _FORM.fullmatch(key)
-        landed = form and _landing(form["module"], file, aliases)
-        if not form or not landed:
+        landed = _landing(form["module"], file, experts) if form else None
+        if form is None or landed is None:
             lost.append(key)
             continue
-        expert, module = landed
+        expert, place = landed
         half = form["half"] or {"down": "A", "up": "B"}.get(form["side"] or "", "alpha")
-        adapter = found.setdefault(expert, Adapter(file, {}, file.settings(expert)))
-        if (module, half) in adapter.tensors:
+        adapter = found.setdefault(expert, Adapter(file, experts[expert]))
+        if not adapter.take(place, half, tensor):
             lost.append(key)
-        adapter.tensors[module, half] = tensor
-        names |= {form["name"]} if form["name"] else set()
-    lost += [f"{m}.lora_{h}" for adapter in found.values() for m, h in _lone_halves(adapter)]
-    if lost or len(names) > 1 or not found:
-        lost = lost or sorted(state)
-        raise Refusal(
-            f"{file.path} does not fit: {len(lost)} of its {len(state)} keys land nowhere in {', '.join(experts)}: "
-            f"{shown(lost)}.",
-            "Give a low-rank adapter (lora_A and lora_B of known layers, one adapter a file) of this very model.",
-        )
-    _check_scale(file, state, found)
+        if "base_model" in key.split("."):
+            adapter.by_peft.append(key)
+    if lost or not found:
+        _refuse_lost(file, lost, len(state), experts, whole=not found)
+    faulty = no_numbers(state)
+    if faulty:
+        raise Refusal(f"{file.path} holds NaN or infinity: {shown(faulty)}.", "Give the weights of a sound training.")
+    whole = [key for key, tensor in state.items() if not (tensor.is_floating_point() or key.endswith(".alpha"))]
+    if whole:
+        raise Refusal(f"{file.path} is not in floating point: {shown(whole)}.", "Give it as it was trained.")
+    for adapter in found.values():
+        _check_pairs(adapter)
     return found
 
 
-def _check_scale(file: AdapterFile, state: Mapping[str, Any], found: Mapping[str, Adapter]) -> None:
-    """Raise Refusal where PEFT wrote the keys and nothing says by how much they are scaled."""
-    wrapped = [key for key in state if "base_model" in key.split(".")]
-    if wrapped and not any(a.settings or any(h == "alpha" for _, h in a.tensors) for a in found.values()):
+def _refuse_lost(
+    file: AdapterFile, lost: list[str], count: int, experts: Mapping[str, LayerNames], whole: bool
+) -> None:
+    """Raise Refusal for keys that land nowhere; ``whole`` says that none of the file does."""
+    why = next((reason for form, reason in _NOT_APPLIED for key in lost if form.search(key)), "")
+    near = next(iter(experts.values())).near(sorted(lost))
+    raise Refusal(
+        f"{file.path} does not fit: {len(lost)} of its {count} keys land nowhere in {', '.join(experts)}: "
+        f"{near}{'; ' if why else ''}{why}.",
+        "Give a low-rank adapter (lora_A and lora_B of known layers, one adapter a file) of this very model"
+        f"{'; a checkpoint of all weights is loaded with --set part=transformer' if whole else ''}.",
+    )
+
+
+def _landing(stored: str, file: AdapterFile, experts: Mapping[str, LayerNames]) -> tuple[str, Place] | None:
+    """Return the expert that the stored name of a layer is for, and where in it, or None.
+
+    A name says which expert it is for by beginning with ``transformer_2``, a file by what it is called.
+    """
+    said = file.expert if file.expert in experts else ""
+    if of_second(stored):
+        if said not in ("", SECOND) or file.expert == FIRST or SECOND not in experts:
+            return None
+        said = SECOND
+    for expert in [said] if said else experts:
+        place = experts[expert].find(stored)
+        if place is not None:
+            return expert, place
+    return None
+
+
+def _check_pairs(adapter: Adapter) -> None:
+    """Raise Refusal unless each pair is whole, fits the layers that it is for, and is the only one for them."""
+    file = adapter.file.path
+    taken: set[str] = set()
+    for name, pair in adapter.pairs.items():
+        lacking = [f"lora_{half}" for half in "AB" if half not in pair.tensors]
+        if lacking:
+            raise Refusal(f"{file} holds {name} without its {' and '.join(lacking)}.", "Give the whole adapter.")
+        twice = taken & set(pair.layers)
+        if twice:
+            raise Refusal(f"{file} holds {min(twice)} twice, under two names.", "Give one adapter a file.")
+        taken |= set(pair.layers)
+        weights = [adapter.names.layers[layer].weight for layer in pair.layers]
+        outputs, inputs = sum(len(weight) for weight in weights), weights[0].shape[1:]
+        rank = len(pair.down)
+        fits = (
+            _without_ones(pair.down) == (rank, *_without_ones(weights[0])[1:])
+            and _without_ones(pair.up) == (outputs, rank)
+            and all(getattr(adapter.names.layers[layer], "groups", 1) == 1 for layer in pair.layers)
+            and rank > 0
+        )
+        if not fits:
+            raise Refusal(
+                f"{file} does not fit {name}, a layer of {tuple(inputs)} inputs and {outputs} outputs: its halves are "
+                f"{tuple(pair.down.shape)} and {tuple(pair.up.shape)}.",
+                "Give an adapter of this very model.",
+            )
+        if "alpha" in pair.tensors and pair.tensors["alpha"].numel() != 1:
+            raise Refusal(f"{file} holds {pair.tensors['alpha'].numel()} numbers as alpha of {name}.", _NEXT)
+
+
+def _without_ones(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Return a shape of two dimensions and more without the kernel of one pixel, which some trainers write out."""
+    kernel = tuple(tensor.shape[2:])
+    return tuple(tensor.shape[:2]) + (kernel if any(size != 1 for size in kernel) else ())
+
+
+def _factors(adapter: Adapter, said: Mapping[str, Any]) -> dict[str, float]:
+    """Return by how much each product counts: by the configuration, by the alphas in the file, or as it is."""
+    file, pairs = adapter.file, adapter.pairs
+    alphas = {name: float(pair.tensors["alpha"]) for name, pair in pairs.items() if "alpha" in pair.tensors}
+    if said:
+        if alphas:
+            raise Refusal(f"{file.path} says alpha itself, of {min(alphas)}, and has a configuration.", _NEXT)
+        return _by_settings(adapter, read_lora_settings(said, file.path))
+    without = sorted(set(pairs) - set(alphas))
+    if alphas and without:
+        raise Refusal(f"{file.path} has an alpha for some modules and none for {without[0]}.", _NEXT)
+    if without:
+        _check_unscaled(adapter)
+    return {name: alphas[name] / len(pair.down) if name in alphas else 1.0 for name, pair in pairs.items()}
+
+
+def _check_unscaled(adapter: Adapter) -> None:
+    """Raise Refusal where tensors without alpha do not mean that their product counts as it is."""
+    file = adapter.file
+    for name, text in file.header().items():
+        if name in _ALPHAS:
+            raise Refusal(
+                f"the header of {file.path} says {name} {text}, and its tensors have no alpha.",
+                "Give the file that the trainer wrote, before any conversion.",
+            )
+    if adapter.by_peft:
         raise Refusal(
-            f"{file.path} holds keys as PEFT saves them, and no adapter_config.json lies beside it: {shown(wrapped)}. "
-            "Their rank and alpha say how strong they are.",
+            f"{file.path} holds keys as PEFT saves them, and no adapter_config.json lies beside it: "
+            f"{shown(adapter.by_peft)}. Their rank and alpha say how strong they are.",
             "Put the adapter_config.json of the training beside the file.",
         )
 
 
-def _lone_halves(adapter: Adapter) -> list[tuple[str, str]]:
-    halves = set(adapter.tensors)
-    return [(m, h) for m, h in halves if h == "alpha" and (m, "A") not in halves] + [
-        (m, h) for m, h in halves if h != "alpha" and (m, "B" if h == "A" else "A") not in halves
-    ]
-
-
-def _landing(name: str, file: AdapterFile, aliases: Mapping[str, Mapping[str, str]]) -> tuple[str, str] | None:
-    """Return the expert and the module in it that a stored name stands for, or None.
-
-    A name says which expert it is for by beginning with ``transformer_2``, a file by what it is called.
-    """
-    segments = [part for part in name.split(".") if part not in ANYWHERE]
-    said = file.expert if file.expert in aliases else ""
-    while True:
-        for expert in [said] if said else aliases:
-            module = aliases[expert].get(".".join(segments))
-            if module is not None:
-                return expert, module
-        if len(segments) < 2 or segments[0] not in (*LEADING, *PREFIXES):
-            return None
-        if segments[0] == SECOND:
-            if said not in ("", SECOND) or file.expert == FIRST or SECOND not in aliases:
-                return None
-            said = SECOND
-        segments = segments[1:]
-
-
-def _aliases(expert: Any) -> dict[str, str]:
-    """Return the modules of an expert by every name that adapters know them by."""
-    own = [name for name, _ in expert.named_modules() if name]
-    names = {name: name for name in own}
-    if type(expert).__name__ in _ALSO_BY_ITS_AUTHORS:
-        names |= {_by_its_authors(name): name for name in own}
-    return names | {f"lora_unet_{alias.replace('.', '_')}": name for alias, name in list(names.items())}
-
-
-def _by_its_authors(name: str) -> str:
-    for ours, theirs in _WAN:
-        name = re.sub(rf"(^|\.){re.escape(ours)}(?=$|\.)", rf"\g<1>{theirs}", name)
-    return name
-
-
-def _merge(expert: Any, adapter: Adapter, scale: float) -> None:
-    from peft import inject_adapter_in_model, set_peft_model_state_dict
-
-    state = {f"{m}.lora_{half}.weight": t for (m, half), t in adapter.tensors.items() if half != "alpha"}
-    try:
-        inject_adapter_in_model(_config(adapter), expert, adapter_name=NAME)
-        left = set_peft_model_state_dict(expert, state, adapter_name=NAME)
-    except Exception as error:  # a configuration can lead peft anywhere
-        raise Refusal(f"{adapter.file.path} does not fit {type(expert).__name__}: {_first(error)}", _NEXT) from error
-    missing = [key for key in getattr(left, "missing_keys", ()) if f".{NAME}." in f"{key}." and "lora_" in key]
-    unexpected = list(getattr(left, "unexpected_keys", ()))
-    if missing or unexpected:
+def _by_settings(adapter: Adapter, settings: LoraSettings) -> dict[str, float]:
+    file, layers = adapter.file.path, adapter.names.layers
+    known = adapter.names.trained_under(adapter.pairs)
+    aimed = {
+        name
+        for name, own in known.items()
+        if settings.aims_at(name, all(isinstance(layers[layer], torch.nn.Linear) for layer in own))
+    }
+    lacking, beyond = sorted(aimed - set(adapter.pairs)), sorted(set(adapter.pairs) - aimed)
+    if settings.targets and (lacking or beyond):
         raise Refusal(
-            f"{adapter.file.path} and its configuration do not agree: {len(missing)} of the layers that it names have "
-            f"no weights, {len(unexpected)} keys belong to no layer that it names: {shown(unexpected or missing)}.",
+            f"{file} and its configuration do not agree: {len(lacking)} of the layers that it names have no weights, "
+            f"{len(beyond)} have weights and are not named: {shown(lacking or beyond)}.",
             _NEXT,
         )
-    changed = _merge_layers(expert, adapter, scale)
-    expert.unload_lora()
+    idle = settings.idle_patterns(adapter.pairs)
+    if idle:
+        raise Refusal(f"the configuration of {file} has a pattern that is of no layer: {shown(idle)}.", _NEXT)
+    try:
+        return {name: settings.factor(name, len(pair.down)) for name, pair in adapter.pairs.items()}
+    except ValueError as error:
+        raise Refusal(f"{file} and its configuration do not agree: it says {error}.", _NEXT) from error
+
+
+def _merge(expert: Any, adapter: Adapter, factors: Mapping[str, float]) -> None:
+    """Add every product to its layers; Refusal where no weight is another than before."""
+    file, zero, changed = adapter.file.path, [], False
+    for name, pair in adapter.pairs.items():
+        product = factors[name] * (pair.up.flatten(1).float() @ pair.down.flatten(1).float())
+        if not product.any():
+            zero.append(name)
+        for weight, merged in _merged(product, [adapter.names.layers[layer].weight for layer in pair.layers]):
+            if not all_finite(merged):
+                raise Refusal(f"{file} makes {name} infinite in {weight.dtype}.", "Lower lora_scale.")
+            changed = changed or not torch.equal(weight, merged)
+            with torch.no_grad():
+                weight.copy_(merged)
     if not changed:
+        why = "add up to zero" if len(zero) == len(adapter.pairs) else "are too small to change a weight"
         raise Refusal(
-            f"{adapter.file.path} changes nothing in {type(expert).__name__}: {shown(sorted(state))} add up to zero.",
+            f"{file} changes nothing in {type(expert).__name__}: {shown(sorted(adapter.pairs))} {why}.",
             "Give the weights after training, and a lora_scale that is not 0.",
+        )
+    if zero:
+        print(
+            f"note: {file} leaves {len(zero)} of {len(adapter.pairs)} layers as they were, their pairs add up to "
+            f"zero: {shown(sorted(zero))}.",
+            file=sys.stderr,
+            flush=True,
         )
 
 
-_ALPHAS = ("ss_network_alpha", "network_alpha", "lora_alpha", "alpha")
-"""What trainers call the strength of an adapter in the header of its file."""
-_NEXT = "Give the adapter_config.json that the adapter was trained with, or an adapter of this very model."
-
-
-def _first(error: Exception) -> str:
-    """Return the first line of what an error says, with its kind where the words alone may not tell."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if isinstance(error, (ValueError, RuntimeError)) else f"{type(error).__name__}: {line}"
-
-
-def _merge_layers(expert: Any, adapter: Adapter, scale: float) -> bool:
-    """Merge every layer; return whether any weight is another than before."""
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    changed = False
-    for module in expert.modules():
-        if not isinstance(module, BaseTunerLayer):
-            continue
-        before = module.get_base_layer().weight.detach().clone()
-        module.scale_layer(scale)
-        try:
-            module.merge(safe_merge=True)
-        except ValueError as error:
-            raise Refusal(f"{adapter.file.path} holds values that are no numbers: {error}.", _NEXT) from error
-        changed = changed or not torch.equal(before, module.get_base_layer().weight)
-    return changed
-
-
-def _config(adapter: Adapter) -> Any:
-    """Return PEFT's configuration: what the file's own says, or else what the shapes and alphas of the tensors do."""
-    from peft import LoraConfig
-
-    whole = [module for (module, _), tensor in adapter.tensors.items() if not tensor.is_floating_point()]
-    if whole:
-        raise Refusal(f"{whole[0]} in {adapter.file.path} holds whole numbers, and not what they stand for.", _NEXT)
-    if not adapter.settings:
-        _check_alphas(adapter)
-        return LoraConfig(**_inferred(adapter.tensors))
-    said = {name: value for name, value in adapter.settings.items() if name not in _OF_THE_BASE}
-    kind = str(said.pop("peft_type", "LORA")).rpartition(".")[2]
-    if kind.upper() != "LORA":
-        raise Refusal(f"{adapter.file.path} is an adapter of type {kind}.", "Give one of type LORA.")
-    known = {field.name for field in fields(LoraConfig)}
-    unknown = sorted(name for name, value in said.items() if (name not in known or name in _NAMES_CODE) and value)
-    alphas = [module for module, half in adapter.tensors if half == "alpha"]
-    if unknown or alphas:
-        odd = unknown[0] if unknown else f"alpha of {alphas[0]} in the file itself"
-        raise Refusal(f"the configuration of {adapter.file.path} is not understood: {odd}.", _NEXT)
-    said = {name: value for name, value in said.items() if name in known}
-    try:
-        return LoraConfig(**{**said, "inference_mode": True, "init_lora_weights": True})
-    except Exception as error:  # of whatever type the values are
-        raise Refusal(
-            f"the configuration of {adapter.file.path} is not one of peft: {_first(error)}.", _NEXT
-        ) from error
-
-
-def _check_alphas(adapter: Adapter) -> None:
-    """Raise Refusal where the strength of an adapter without a configuration would be a guess."""
-    modules = {module for module, half in adapter.tensors if half == "A"}
-    without = sorted(modules - {module for module, half in adapter.tensors if half == "alpha"})
-    if without and len(without) < len(modules):
-        raise Refusal(f"{adapter.file.path} has an alpha for some modules and none for {without[0]}.", _NEXT)
-    said = {name: text for name, text in adapter.file.header().items() if name in _ALPHAS}
-    if without and said:
-        name, text = next(iter(said.items()))
-        raise Refusal(f"the header of {adapter.file.path} says {name} {text}, and its tensors have no alpha.", _NEXT)
-
-
-def _inferred(tensors: Mapping[tuple[str, str], torch.Tensor]) -> dict[str, Any]:
-    ranks = {module: int(tensor.shape[0]) for (module, half), tensor in tensors.items() if half == "A"}
-    alphas = {m: float(tensors[m, "alpha"]) if (m, "alpha") in tensors else float(ranks[m]) for m in ranks}
-    r, alpha = next(iter(ranks.values())), next(iter(alphas.values()))
-    return {
-        "r": r,
-        "lora_alpha": alpha,
-        "target_modules": "|".join(map(re.escape, ranks)),
-        "rank_pattern": _others(ranks, r),
-        "alpha_pattern": _others(alphas, alpha),
-        "inference_mode": True,
-    }
-
-
-def _others(values: Mapping[str, float], usual: float) -> dict[str, float]:
-    return {f"^{re.escape(name)}": value for name, value in values.items() if value != usual}
+def _merged(product: torch.Tensor, weights: list[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield each weight and what it becomes: fused layers get the rows of the product in their order."""
+    parts = product.split([len(weight) for weight in weights])
+    for weight, part in zip(weights, parts, strict=True):
+        yield weight, (weight.float() + part.reshape(weight.shape)).to(weight.dtype)

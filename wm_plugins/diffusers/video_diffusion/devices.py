@@ -37,6 +37,17 @@ def own_dtype(component: Any, name: str, dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if kept & set(name.split(".")) else dtype
 
 
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Make tensors of floating point in ``dtype`` inside."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def device_of(name: str) -> torch.device:
     """Return the device called ``name``; ``auto`` is the first CUDA device, or the CPU where there is none."""
     if name == "auto":
@@ -97,7 +108,8 @@ FUSED_LAYERS = ("WanRMS_norm", "WanUpsample")
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
-DENOISERS = ("transformer", "transformer_2", "unet")
+FIRST, SECOND = "transformer", "transformer_2"
+DENOISERS = (FIRST, SECOND, "unet")
 
 
 def denoisers(pipeline: Any) -> list[Any]:

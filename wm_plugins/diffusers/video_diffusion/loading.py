@@ -1,13 +1,13 @@
 """Pipelines from the hub or a folder, with the post-trained part in place. Safetensors only.
 
-A tensor of a component that is missing, or that nobody knows, is refused: the libraries fill what a checkpoint lacks
-with random numbers and warn. So what they report is looked at; names that a trainer's wrappers put around a model's own
-are taken off (`harness.contracts.tensor_names`).
+Every weight of a component comes from its files, and every tensor there is one: the libraries fill what a checkpoint
+lacks with random numbers, pass over what they do not know, and warn. So what they report is looked at; names that a
+trainer's wrappers put around a model's own are taken off (`harness.contracts.tensor_names`), and what then is missing,
+unknown, of another shape, quantised, or no number is refused.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,25 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from accelerate import init_empty_weights
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
-from safetensors.torch import load_file
 
 from harness.contracts.errors import Refusal
+from harness.contracts.json_limits import read_json
 from harness.contracts.manifests import FROM_HUB, Checkpoint, ModelManifest
-from harness.contracts.tensor_names import match_names, shown
+from video_diffusion.adapter_files import expert_of
 from video_diffusion.adapters import merge_adapters
-from video_diffusion.devices import dtypes_of
+from video_diffusion.devices import FIRST, SECOND, default_dtype, dtypes_of, own_dtype
 from video_diffusion.settings import PipelineSettings
+from video_diffusion.stored import files_of, fitted, headers, no_numbers, quantised, read_tensors, refuse_faults
 
 LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
-STEMS = ("diffusion_pytorch_model", "model")
-PARTS = ("unet", "transformer", "transformer_2", "vae")
+PARTS = ("unet", FIRST, SECOND, "vae")
+_CONFIG = "config.json"
+_FAULTS = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError)
+"""What the libraries raise for a configuration or an index that is not as they write it."""
+_ADVICE = "Give the weights of this very architecture, as save_pretrained writes them."
 
 
 def load_components(
@@ -43,72 +48,77 @@ def load_components(
     for name, entry in index.items():
         cls = _class(entry) if name not in given else None
         if cls is not None:
-            own = _with_its_variant(source, name, options)
-            loaded[name] = load_component(cls, source, dtypes.get(name, dtypes["default"]), name, own)
+            loaded[name] = load_component(cls, source, dtypes.get(name, dtypes["default"]), name, options)
     return loaded
 
 
 def load_component(cls: Any, source: str, dtype: torch.dtype, subfolder: str, options: Mapping[str, Any]) -> Any:
     """Return a model of class ``cls`` from ``source`` ("" is no subfolder) whose every weight comes from there.
 
-    Raises what ``from_pretrained`` does where there is no checkpoint, and Refusal with the names where its tensors are
-    not those of the class.
+    Raises OSError or ValueError where there is no checkpoint, and Refusal with the names where its tensors are not
+    those of the class.
     """
-    place: dict[str, Any] = {"subfolder": subfolder} if subfolder else {}
-    model, info = cls.from_pretrained(source, torch_dtype=dtype, output_loading_info=True, **options, **place)
-    missing, mismatched = _names(info.get("missing_keys")), _names(info.get("mismatched_keys"))
+    folder = _folder(source, subfolder, options)
+    options = _with_its_variant(folder, options)
     ours = issubclass(cls, diffusers.ModelMixin)
-    unexpected = _names(info.get("unexpected_keys")) if ours else []
-    if not (missing or mismatched or unexpected):
-        return model
-    if not mismatched and ours:
-        state = _stored(_folder(source, options) / subfolder, str(options.get("variant") or ""))
-        match = match_names(state, model.state_dict().keys(), PARTS)
-        if match.whole:
-            return _made_of({match.names[name]: tensor for name, tensor in state.items()}, model, dtype)
-        missing, unexpected = list(match.missing), list(match.unexpected)
-    raise Refusal(
-        f"{Path(source) / subfolder if subfolder else source} does not hold the weights of {cls.__name__}: "
-        f"{_counted(missing, 'are missing')}{_counted(unexpected, 'are unknown')}"
-        f"{_counted(mismatched, 'have another shape')}",
-        "Give the weights of this very architecture, as save_pretrained writes them.",
-    )
+    files = files_of(folder, "diffusion_pytorch_model" if ours else "model", str(options.get("variant") or ""))
+    _check_kinds(folder, files if ours else ())
+    model = _by_its_library(cls, folder, dtype, options, named=ours and bool(files))
+    if model is None:
+        model = _by_names(cls, folder, files, dtype)
+    advice = "Give the weights of a sound training, or a dtype that holds them (--set dtype=bf16)."
+    refuse_faults(folder, advice, {f"hold NaN or infinity as {dtype}": no_numbers(model.state_dict())})
+    return model
 
 
-def _made_of(state: Mapping[str, torch.Tensor], model: Any, dtype: torch.dtype) -> Any:
-    """Return a model like ``model``, in its dtypes, with the weights of ``state``: its own may never have been made."""
-    own = model.state_dict()
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)  # as from_pretrained does while it makes a model
+def _check_kinds(folder: Path, files: Collection[Path]) -> None:
+    config = read_json(folder / _CONFIG) if (folder / _CONFIG).is_file() else {}
+    if isinstance(config, dict) and config.get("quantization_config"):
+        raise Refusal(f"the weights in {folder} are quantised.", "Give them as they were before.")
+    few = quantised(headers(files))
+    refuse_faults(folder, "Give them as they were before they were quantised.", {"are not in floating point": few})
+
+
+def _by_its_library(cls: Any, folder: Path, dtype: torch.dtype, options: Mapping[str, Any], named: bool) -> Any:
+    """Return the model as its library loads it; None where it may be found by its names, if it is ``named``."""
     try:
-        made = type(model).from_config(model.config)
-    finally:
-        torch.set_default_dtype(before)
-    made.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in state.items()}, assign=True)
-    return made.eval()
+        model, info = cls.from_pretrained(str(folder), torch_dtype=dtype, output_loading_info=True, **options)
+    except _FAULTS as error:
+        if named:
+            return None
+        if isinstance(error, (OSError, ValueError)):
+            raise
+        raise Refusal(f"{folder} cannot be loaded as {cls.__name__}: {_first_line(error)}", _ADVICE) from error
+    faults = {
+        "are missing": _names(info.get("missing_keys")),
+        "have another shape": _names(info.get("mismatched_keys")),
+        "are unknown": _names(info.get("unexpected_keys")) if named else [],
+    }
+    if named and any(faults.values()):
+        return None
+    refuse_faults(folder, _ADVICE, faults)
+    return model
 
 
-def checked_state(
-    state: Mapping[str, torch.Tensor], model: torch.nn.Module, where: Path, advice: str
-) -> dict[str, torch.Tensor]:
-    """Return ``state`` under the names of ``model``; Refusal names what is missing, unknown or of another shape."""
-    own = model.state_dict()
-    match = match_names(state, own.keys())
-    named = {match.names[name]: tensor for name, tensor in state.items() if name in match.names}
-    shapes = [name for name, tensor in named.items() if tensor.shape != own[name].shape]
-    if match.whole and not shapes:
-        return named
-    raise Refusal(
-        f"{where} does not fit: {_counted(match.missing, 'are missing')}{_counted(match.unexpected, 'are unknown')}"
-        f"{_counted(shapes, 'have another shape')}",
-        advice,
-    )
+def _by_names(cls: Any, folder: Path, files: Collection[Path], dtype: torch.dtype) -> Any:
+    """Return the model with the weights of ``files`` under its own names, in the dtypes that its library gives them."""
+    try:
+        with default_dtype(dtype), init_empty_weights():
+            model = cls.from_config(cls.load_config(folder))
+    except _FAULTS as error:
+        raise Refusal(f"{folder / _CONFIG} makes no {cls.__name__}: {_first_line(error)}", _ADVICE) from error
+    stored = {name: tensor for file in files for name, tensor in read_tensors(file).items()}
+    state = fitted(stored, model.state_dict(), folder, _ADVICE, PARTS)
+    for name, tensor in state.items():
+        state[name] = tensor.to(own_dtype(model, name, dtype)) if tensor.is_floating_point() else tensor
+    model.load_state_dict(state, assign=True)
+    return model.eval()
 
 
-def _with_its_variant(source: str, name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return ``options`` without the variant where component ``name`` has none, as pipelines do it."""
+def _with_its_variant(folder: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``options`` without the variant where the component in ``folder`` has none, as pipelines do it."""
     variant = options.get("variant")
-    if not variant or any((_folder(source, options) / name).glob(f"*.{variant}*")):
+    if not variant or any(folder.glob(f"*.{variant}*")):
         return options
     return {key: value for key, value in options.items() if key != "variant"}
 
@@ -121,34 +131,17 @@ def _class(entry: Any) -> Any:
     return cls if isinstance(cls, type) and issubclass(cls, models) else None
 
 
-def _folder(source: str, options: Mapping[str, Any]) -> Path:
-    """Return the folder of a checkpoint: itself, or the snapshot that was just read."""
+def _folder(source: str, subfolder: str, options: Mapping[str, Any]) -> Path:
+    """Return the folder of a component: of a folder, or of a snapshot of the hub."""
     if Path(source).is_dir():
-        return Path(source)
-    return Path(snapshot_download(source, revision=options.get("revision"), local_files_only=True))
-
-
-def _stored(folder: Path, variant: str) -> dict[str, torch.Tensor]:
-    """Return the tensors of a component's safetensors files, one or several with an index."""
-    dot = f".{variant}" if variant else ""
-    state: dict[str, torch.Tensor] = {}
-    for stem in STEMS:
-        index = folder / f"{stem}.safetensors.index{dot}.json"
-        files = [f"{stem}{dot}.safetensors"]
-        if index.is_file():
-            files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        for file in files:
-            if (folder / file).is_file():
-                state |= load_file(folder / file)
-    return state
+        return Path(source) / subfolder
+    here = {name: options[name] for name in ("revision", "local_files_only") if name in options}
+    wanted = [f"{subfolder}/*"] if subfolder else None
+    return Path(snapshot_download(source, allow_patterns=wanted, **here)) / subfolder
 
 
 def _names(found: Any) -> list[str]:
     return sorted(str(name[0] if isinstance(name, tuple) else name) for name in found or ())
-
-
-def _counted(names: Collection[str], what: str) -> str:
-    return f"{len(names)} {what} ({shown(sorted(names))}). " if names else ""
 
 
 MODEL_INDEX = "model_index.json"
@@ -194,6 +187,8 @@ def load_pipeline(
     """
     base = base_of(manifest, settings.part)
     part = part_of(manifest, settings.part)
+    if part is not None:
+        _source(part, manifest)
     cls = pipeline_class(settings.pipeline)
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
@@ -201,11 +196,14 @@ def load_pipeline(
     options: dict[str, Any] = {"use_safetensors": True, **_where(base, settings)}
     if settings.variant:
         options["variant"] = settings.variant
-    if part is not None and settings.part != "lora":
-        components[settings.part] = _load_component(manifest, settings, base, part, component_class, dtypes)
     try:
         source = _source(base, manifest)
         index = diffusers.DiffusionPipeline.load_config(source, **_where(base, settings))
+    except (OSError, HFValidationError, ValueError) as error:
+        raise _missing(manifest, base, error) from error
+    if part is not None and settings.part != "lora":
+        components |= _load_part(manifest, settings, part, index, component_class)
+    try:
         components |= load_components(source, index, dtypes, options, components)
         pipeline = cls.from_pretrained(source, torch_dtype=dtypes, **options, **components)
     except (OSError, HFValidationError, ValueError) as error:
@@ -231,27 +229,61 @@ def _where(checkpoint: Checkpoint, settings: PipelineSettings) -> dict[str, Any]
     return where
 
 
-def _load_component(
+def _load_part(
     manifest: ModelManifest,
     settings: PipelineSettings,
-    base: Checkpoint,
     part: Checkpoint,
+    index: Mapping[str, Any],
     component_class: Callable[[str], Any],
-    dtypes: dict[str, Any],
-) -> Any:
-    """Return the post-trained component: from its own folder, or from the subfolder of its name."""
-    name = settings.part
-    cls = component_class(name)
+) -> dict[str, Any]:
+    """Return the post-trained component by its name, or both of two experts."""
     source = _source(part, manifest)
-    nested = (Path(source) / name).is_dir() if Path(source).is_absolute() else False
-    try:
-        if not cls:
-            index = diffusers.DiffusionPipeline.load_config(_source(base, manifest), **_where(base, settings))
-            cls = getattr(diffusers, index[name][1])
-        where = {"use_safetensors": True, **_where(part, settings)}
-        return load_component(cls, source, dtypes.get(name, dtypes["default"]), name if nested else "", where)
-    except (OSError, HFValidationError, ValueError) as error:
-        raise _missing(manifest, part, error) from error
+    if Path(source).is_file():
+        raise Refusal(
+            f"{source} is a file, and a {settings.part} is loaded from its folder.",
+            "Give the folder with its config.json; a low-rank adapter is loaded with --set part=lora.",
+        )
+    dtypes = dtypes_of(manifest.dtype, settings.component_dtypes)
+    options = {"use_safetensors": True, **_where(part, settings)}
+    loaded = {}
+    for name, subfolder in _part_folders(source, settings.part, index).items():
+        cls = component_class(name) or _class(index.get(name))
+        if cls is None:
+            raise Refusal(f"{settings.pipeline} has no {name} to replace.", "Fix the setting part.")
+        try:
+            loaded[name] = load_component(cls, source, dtypes.get(name, dtypes["default"]), subfolder, options)
+        except (OSError, HFValidationError, ValueError) as error:
+            raise _missing(manifest, part, error) from error
+    return loaded
+
+
+def _part_folders(source: str, name: str, index: Mapping[str, Any]) -> dict[str, str]:
+    """Return the subfolder of each component that a post-trained part replaces; "" is the part's own folder.
+
+    A pipeline of two experts needs both, called ``transformer`` and ``transformer_2`` or ``high_noise`` and
+    ``low_noise``; a folder of another component beside them would be passed over, so it raises Refusal.
+    """
+    experts = [name, SECOND] if name == FIRST and _class(index.get(SECOND)) is not None else [name]
+    place = Path(source)
+    if not place.is_absolute():
+        return {expert: expert if len(experts) > 1 else "" for expert in experts}
+    folders: dict[str, str] = {}
+    for child in sorted(place.iterdir()) if place.is_dir() else ():
+        found = child.name if child.name in PARTS else expert_of(child.name)
+        if not (found and child.is_dir() and any(child.glob("*.safetensors"))):
+            continue
+        if found not in experts or found in folders:
+            raise Refusal(
+                f"{source} holds {child.name}, and what is replaced is {' and '.join(experts)}, once.",
+                "Give a folder with those alone.",
+            )
+        folders[found] = child.name
+    if len(experts) > 1 and len(folders) < len(experts):
+        raise Refusal(
+            f"{source} has no folder of {next(expert for expert in experts if expert not in folders)}.",
+            f"A model of two experts needs both: folders called {' and '.join(experts)}, or high_noise and low_noise.",
+        )
+    return folders or {name: ""}
 
 
 def _load_lora(pipeline: Any, manifest: ModelManifest, settings: PipelineSettings, part: Checkpoint) -> None:
@@ -273,7 +305,8 @@ def _missing(manifest: ModelManifest, checkpoint: Checkpoint, error: Exception) 
     if Path(source).is_absolute():
         return Refusal(
             f"{source} is not a checkpoint of {manifest.name!r}: {_first_line(error)}",
-            "Give the folder that save_pretrained wrote, with safetensors files.",
+            "Give the folder that save_pretrained wrote, with safetensors files; a low-rank adapter is loaded with "
+            "--set part=lora.",
         )
     revision = f" --revision {checkpoint.revision}" if checkpoint.revision else ""
     size = f", {manifest.download_gb:g} GB" if manifest.download_gb else ""
@@ -285,4 +318,5 @@ def _missing(manifest: ModelManifest, checkpoint: Checkpoint, error: Exception) 
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = (str(error).strip().splitlines() or [""])[0]
+    return line if isinstance(error, (OSError, ValueError, RuntimeError)) else f"{type(error).__name__}: {line}"

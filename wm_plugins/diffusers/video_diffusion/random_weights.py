@@ -8,8 +8,7 @@ such a pipeline imagines means anything; its cost is that of the real one, witho
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import transformers
 
 from harness.contracts.errors import Refusal
 from video_diffusion.batching import Embedding
-from video_diffusion.devices import dtypes_of, own_dtype
+from video_diffusion.devices import default_dtype, dtypes_of, own_dtype
 from video_diffusion.loading import pipeline_class
 from video_diffusion.settings import PipelineSettings
 
@@ -62,7 +61,7 @@ def build(table: Mapping[str, Any], dtype: torch.dtype, device: torch.device) ->
         raise Refusal(f"neither diffusers nor transformers has a class {name!r}.", "Fix the file of shapes.")
     if not issubclass(cls, torch.nn.Module):
         return cls(**config)
-    with device, _default_dtype(dtype):
+    with device, default_dtype(dtype):
         if hasattr(cls, "config_class") and cls.config_class is not None:
             component = cls(cls.config_class(**config))
         else:
@@ -82,16 +81,6 @@ def _placed(component: Any, dtype: torch.dtype, device: torch.device) -> Any:
         placed = torch.nn.Parameter(parameter.detach().to(device=device, dtype=own), requires_grad=False)
         setattr(component.get_submodule(module), leaf, placed)
     return component.to(device=device).eval()
-
-
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def random_embedding(shapes: Mapping[str, Any], text: str, names: Sequence[str], dtype: torch.dtype) -> Embedding:

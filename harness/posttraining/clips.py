@@ -1,0 +1,128 @@
+"""Data sets as windows of frames: what is in them, whether they may be trained on, and one window at a time.
+
+Three layouts are read: LeRobotDataset v3, ours (`collect`) or anybody's that has the needed columns, and folders of
+pictures, ours or as they were published.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.cameras import Camera, Pose, yaw_to_quaternion
+from harness.contracts.errors import Refusal
+from harness.contracts.portable import PI, sincos
+from harness.contracts.training import TrainingClip
+
+
+@dataclass(frozen=True)
+class Window:
+    """Consecutive frames ``first`` .. ``first + frames - 1`` of one clip (``clip`` counts within its data set).
+
+    ``scene`` is the home that was walked in: clips of one home resemble each other.
+    """
+
+    name: str
+    scene: str
+    clip: int
+    first: int
+    frames: int
+
+
+class ClipData(ABC):
+    """One data set. ``holds`` says what its clips have beside frames (`contracts.training.NEEDS`); ``sha256`` names it.
+
+    ``split`` is that of its homes, "" where nobody says it. ``windows`` are all of them, in order; ``left_out`` counts
+    clips that are shorter than a window.
+    """
+
+    folder: Path
+    name: str
+    sha256: str
+    split: str
+    camera: Camera
+    holds: frozenset[str]
+    windows: tuple[Window, ...]
+    left_out: int = 0
+
+    @abstractmethod
+    def read(self, window: Window) -> TrainingClip:
+        """Return one window; safe from several threads. Refusal where its files are not what the data set says."""
+
+    def missing(self, need: str) -> str:
+        """Return which column or file ``need`` would be read from, for the message about data without it."""
+        return need
+
+
+def cut(frames: int, length: int) -> list[int]:
+    """Return the first frames of the windows of ``frames`` frames in a clip of ``length``.
+
+    Neighbours share a frame, so that every action is in one; the last window ends with the clip, and may share more.
+    """
+    if length < frames:
+        return []
+    starts = list(range(0, length - frames + 1, frames - 1))
+    return starts if starts[-1] == length - frames else [*starts, length - frames]
+
+
+def relative_poses(states: npt.NDArray[np.float64]) -> tuple[Pose, ...]:
+    """Return poses [T, 4] (x, y, z in metres and yaw in degrees, in the home) as seen from the first one."""
+    x, y, z, yaw = states[0].tolist()
+    sine, cosine = sincos(yaw * (PI / 180.0))
+    found = []
+    for row in states.tolist():
+        dx, dy, dz = row[0] - x, row[1] - y, row[2] - z
+        position = (cosine * dx - sine * dz, dy, sine * dx + cosine * dz)
+        turned = (row[3] - yaw + 180.0) % 360.0 - 180.0
+        found.append(Pose(position, yaw_to_quaternion(turned)))
+    return tuple(found)
+
+
+def check_alike(data: Sequence[ClipData]) -> None:
+    """Raise Refusal where data sets are seen by different cameras: their clips would not fit into one batch."""
+    first = data[0]
+    for other in data[1:]:
+        if _seen(other.camera) != _seen(first.camera):
+            raise Refusal(
+                f"{first.folder} is seen by {_seen(first.camera)}, {other.folder} by {_seen(other.camera)}.",
+                "Train on data of one camera.",
+            )
+
+
+def check_needs(data: ClipData, needs: frozenset[str], model: str) -> None:
+    """Raise Refusal, by name, where data do not hold what a trainee needs."""
+    lacking = sorted(needs - data.holds)
+    if lacking:
+        what = "; ".join(data.missing(need) for need in lacking)
+        raise Refusal(
+            f"{data.folder} does not hold {', '.join(lacking)}, which {model} is trained with: {what}.",
+            "Collect data that hold it (docs/collecting.md), or choose another recipe.",
+        )
+
+
+def _seen(camera: Camera) -> str:
+    return f"{camera.kind} {camera.height} × {camera.width}, {camera.hfov_deg:g}°"
+
+
+def read_window(data: ClipData, window: Window) -> TrainingClip:
+    """Return a window; whatever its files raise becomes a Refusal that names the window."""
+    try:
+        return data.read(window)
+    except Refusal:
+        raise
+    except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
+        what = f"{window.name} of {data.folder} cannot be read ({type(error).__name__}: {error})."
+        raise Refusal(what, "Check the data: python benchmark.py collect --check FOLDER.") from error
+
+
+def plain_data(data: ClipData, clips: int) -> dict[str, Any]:
+    """Return what a card says of a data set of which ``clips`` windows were used."""
+    used = data.windows[:clips]
+    frames = len({(each.clip, each.first + frame) for each in used for frame in range(each.frames)})
+    return {"name": data.name, "sha256": data.sha256, "clips": clips, "frames": frames}

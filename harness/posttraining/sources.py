@@ -1,0 +1,90 @@
+"""What a training begins with: the model that comes out, its trainee, and the weights of its base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from harness.contracts.errors import Refusal
+from harness.contracts.folders import absolute
+from harness.contracts.manifests import RANDOM, Checkpoint
+from harness.contracts.training import Trainee
+from harness.posttraining.recipe import Recipe
+from harness.wire.host import load_class
+from harness.worldmodels.catalog import Catalog, CatalogEntry
+from harness.worldmodels.packages import package_lacks
+from harness.worldmodels.weights import declared_lacks, place_of
+
+TORCH_EXTRA = "pip install -c constraints.txt -e '.[models]'"
+
+
+@dataclass(frozen=True)
+class Base:
+    """The weights that a training begins with: a path, or None for random ones; ``name`` says which, for people."""
+
+    path: Optional[Path]
+    name: str
+
+
+def check_packages(entry: CatalogEntry) -> None:
+    """Raise Refusal, with the extra to install, where torch or a package of the model's family is missing."""
+    import importlib.util
+
+    missing = [name for name in ("torch", "accelerate", "safetensors") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Refusal(f"posttrain needs {', '.join(missing)} (the extra models).", TORCH_EXTRA)
+    for lack in package_lacks(entry):
+        raise Refusal(f"{lack.what} is missing.", "; ".join(lack.steps))
+
+
+def trainee_class(recipe: Recipe, entry: CatalogEntry) -> type[Trainee]:
+    """Return the class that a recipe names, from the folders of its model's family."""
+    path = [str(folder.absolute()) for folder in (entry.folder, *entry.shared)]
+    try:
+        found: Any = load_class(recipe.trainee, path)
+    except ImportError as error:
+        raise Refusal(
+            f"trainee {recipe.trainee!r} of {entry.folder} cannot be imported: {error}.", "Fix it."
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Trainee)):
+        raise Refusal(f"trainee {recipe.trainee!r} is no Trainee (harness.contracts.training).", "Fix the recipe.")
+    return found
+
+
+def find_base(entry: CatalogEntry, catalog: Catalog, chosen: str) -> Base:
+    """Return the weights to begin with: ``random``, a path, or for "" those of the model's declared base.
+
+    A model without a base begins with random ones. Refusal where the base's weights are not here, with how to get them.
+    """
+    manifest = entry.manifest
+    if chosen == RANDOM:
+        return Base(None, RANDOM)
+    if chosen:
+        path = absolute(chosen)
+        if not path.exists():
+            raise Refusal(f"--weights {chosen!r} does not exist.", "Give random, or the path of the base's weights.")
+        return Base(path, str(path))
+    if manifest.base_checkpoint.source:
+        return _declared(entry, manifest.base_checkpoint)
+    if not manifest.base:
+        return Base(None, RANDOM)
+    base = catalog.find(manifest.base)
+    if not base.manifest.checkpoint.source:
+        raise Refusal(
+            f"{manifest.name} is trained from {base.manifest.name}, which declares no weights.",
+            "Give them: --weights PATH, or --weights random.",
+        )
+    return _declared(base, base.manifest.checkpoint)
+
+
+def _declared(entry: CatalogEntry, checkpoint: Checkpoint) -> Base:
+    beside = entry.folder / checkpoint.source
+    place = beside if beside.exists() else place_of(checkpoint)
+    if place is None:
+        steps = [step for lack in declared_lacks(entry.manifest) for step in lack.steps]
+        raise Refusal(
+            f"the weights of {checkpoint.source}, which the training begins with, are not here.",
+            "; ".join([*steps, "or --weights PATH, or --weights random"]),
+        )
+    return Base(place, checkpoint.source)

@@ -1,0 +1,212 @@
+"""The training loop: batches in an order that seed and step decide, saved so that it goes on after any interruption."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Optional
+
+import torch
+
+from harness.contracts.errors import WiwError
+from harness.contracts.training import LOSS, ActionUse, Trainee
+from harness.posttraining import state
+from harness.posttraining.draws import Batches, draw_seed, learning_rate, share
+from harness.posttraining.optimizing import LossModule, check_losses, make_optimizer
+from harness.posttraining.preparing import Prepared
+from harness.posttraining.recipe import Recipe
+
+LOG_EVERY = 10
+"""Steps between two entries of the curves: reading a loss waits for the device."""
+
+NORM = "gradient_norm"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known after ``step`` steps, of the steps since the entry before it: means, in seconds and GB."""
+
+    step: int
+    losses: Mapping[str, float]
+    learning_rate: float
+    step_s: float
+    memory_gb: float
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the entry as it stands in ``training.json``."""
+        return {
+            "step": self.step,
+            "losses": dict(self.losses),
+            "learning_rate": self.learning_rate,
+            "step_s": round(self.step_s, 6),
+            "memory_gb": round(self.memory_gb, 3),
+        }
+
+
+@dataclass
+class Curve:
+    """The entries of a training so far, plain."""
+
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    def last_loss(self) -> Optional[float]:
+        """Return the loss of the last entry."""
+        return self.entries[-1]["losses"][LOSS] if self.entries else None
+
+
+class Diverged(WiwError):
+    """A loss or a gradient is no finite number any more."""
+
+
+OnEntry = Callable[[Entry], None]
+OnSaved = Callable[[int], None]
+
+
+class Trainer:
+    """Trains a trainee's part on prepared clips, from the state in ``folder`` on where there is one."""
+
+    def __init__(
+        self, trainee: Trainee, recipe: Recipe, clips: Prepared, seed: int, accelerator: Any, folder: Path
+    ) -> None:
+        training = recipe.training
+        self._trainee, self._training, self._clips, self._seed = trainee, training, clips, seed
+        self._accelerator, self._folder = accelerator, folder
+        self._batches = Batches(len(clips), training, seed)
+        module = LossModule(trainee)
+        optimizer = make_optimizer(module.parameters(), training, accelerator.device.type == "cuda")
+        self._model, self._optimizer = accelerator.prepare(module, optimizer)
+        self._parameters = [p for p in self._model.parameters() if p.requires_grad]
+        self.step = 0
+        self.curve = Curve()
+        self._sums: dict[str, Any] = {}
+        self._counted, self._since = 0, time.monotonic()
+        kept = state.read_state(folder)
+        if kept is not None:
+            state.put(self._model, self._optimizer.optimizer, kept)
+            self.step = int(kept.facts["step"])
+            self.curve = Curve(list(kept.facts["entries"]))
+
+    def run(self, on_entry: OnEntry, on_saved: OnSaved = lambda step: None) -> bool:
+        """Train until the recipe's last step; return False where the user stopped it, after the state was saved.
+
+        Raises `Diverged`, with the last good state kept, when a loss is no number.
+        """
+        training = self._training
+        self._since = time.monotonic()
+        with _stopping() as stopped:
+            while self.step < training.steps:
+                self._add(self._one_step())
+                self.step += 1
+                finished = self.step == training.steps
+                ends = self._agreed(stopped[0], finished)
+                if ends or finished or self.step % LOG_EVERY == 0 or self.step % training.checkpoint_every == 0:
+                    self._note(on_entry)
+                if ends or finished or self.step % training.checkpoint_every == 0:
+                    self.save()
+                    on_saved(self.step)
+                if ends:
+                    return False
+        return True
+
+    def save(self) -> None:
+        """Write the state; every process takes part, the main one writes."""
+        part, moments = state.take(self._model, self._optimizer.optimizer)
+        if self._accelerator.is_main_process:
+            state.write_state(self._folder, part, moments, {"step": self.step, "entries": self.curve.entries})
+        self._accelerator.wait_for_everyone()
+        self._since = time.monotonic()
+
+    def _one_step(self) -> dict[str, Any]:
+        """Do one step of the optimizer; return the means of its losses and the norm of its gradient, on the device."""
+        training, accelerator = self._training, self._accelerator
+        rate = learning_rate(training, self.step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        sums: dict[str, Any] = {}
+        for micro in range(training.accumulate):
+            rows = share(self._batches.rows(self.step, micro), accelerator.process_index, accelerator.num_processes)
+            with accelerator.accumulate(self._model):
+                losses = self._model(self._clips.batch(rows), ActionUse.CORRECT, self._draws(micro))
+                check_losses(losses, self._trainee)
+                accelerator.backward(losses[LOSS])
+                if accelerator.sync_gradients:
+                    sums[NORM] = accelerator.clip_grad_norm_(self._parameters, training.clip_norm).detach().float()
+                self._optimizer.step()
+                self._optimizer.zero_grad(set_to_none=True)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value.detach().float() / training.accumulate
+        return sums
+
+    def _draws(self, micro: int) -> Any:
+        """Return the generator of one batch; torch's own ones are seeded as well, for layers that drop at random."""
+        accelerator = self._accelerator
+        drawn = draw_seed(self._seed, self.step, micro, accelerator.process_index)
+        torch.default_generator.manual_seed(drawn)  # torch.manual_seed does the same in 7 ms
+        if accelerator.device.type == "cuda":
+            torch.cuda.manual_seed(drawn)
+        return torch.Generator(accelerator.device).manual_seed(drawn)
+
+    def _add(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._counted += 1
+
+    def _note(self, on_entry: OnEntry) -> None:
+        """Make an entry of the steps since the last one; raise `Diverged` where they hold no finite number."""
+        if not self._counted:
+            return
+        names = sorted(self._sums)
+        stacked = torch.stack([torch.as_tensor(self._sums[name]) for name in names]).to(self._accelerator.device)
+        if self._accelerator.num_processes > 1:
+            stacked = self._accelerator.reduce(stacked, reduction="mean")
+        means = dict(zip(names, (stacked / self._counted).tolist(), strict=True))
+        step_s = (time.monotonic() - self._since) / self._counted
+        self._sums, self._counted, self._since = {}, 0, time.monotonic()
+        wrong = [name for name, value in means.items() if not math.isfinite(value)]
+        if wrong:
+            raise Diverged(
+                f"{wrong[0]} is {means[wrong[0]]} in the steps up to {self.step}.",
+                "The last good state is kept. Train into another --out with a lower --set training.learning_rate=...",
+            )
+        rate = learning_rate(self._training, self.step - 1)
+        entry = Entry(self.step, means, rate, step_s, memory_gb(self._accelerator.device))
+        self.curve.entries.append(entry.to_plain())
+        on_entry(entry)
+
+    def _agreed(self, stopped: bool, finished: bool) -> bool:
+        """Say whether training ends here; processes of one training ask each other now and then, and end together."""
+        if self._accelerator.num_processes == 1:
+            return stopped and not finished
+        if self.step % LOG_EVERY:
+            return False
+        asked = torch.tensor([float(stopped)], device=self._accelerator.device)
+        return bool(self._accelerator.reduce(asked, reduction="sum").item()) and not finished
+
+
+def memory_gb(device: Any) -> float:
+    """Return the most memory of a GPU that was in use so far; 0 for a CPU."""
+    return torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
+
+
+@contextmanager
+def _stopping() -> Iterator[list[bool]]:
+    """Turn the first Ctrl-C (or SIGTERM) into a wish to stop; a second one interrupts at once."""
+    stopped = [False]
+
+    def ask(number: int, frame: Optional[FrameType]) -> None:
+        if stopped[0]:
+            raise KeyboardInterrupt
+        stopped[0] = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,164 @@
+"""From data to a checkpoint: the same bytes after any interruption, a card that is accepted, and clear refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="post-training needs the extra models (torch)")
+
+from harness.cli.app import main  # noqa: E402
+from harness.worldmodels.cards import check_card  # noqa: E402
+from tests.posttraining.world import TOY, WALKS, make_walks  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def walks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_walks(tmp_path_factory.mktemp("walks"))
+
+
+def words(walks: Path, out: Path, *more: str) -> list[str]:
+    return ["posttrain", "toy", "--plugins", str(TOY), "--data", str(walks), "--out", str(out), *more]
+
+
+def weights(out: Path) -> bytes:
+    return (out / "toy.safetensors").read_bytes()
+
+
+def record(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "training.json").read_text())
+    return found
+
+
+def test_a_checkpoint_comes_with_a_card_that_is_accepted(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "ck"
+    assert main(words(walks, out)) == 0
+    card = check_card(out)
+    assert card.licence == "Apache-2.0" and card.steps == 40 and card.training_data == ("walks",)
+    assert card.hyperparameters["training.learning_rate"] == 0.02 and card.hyperparameters["seed"] == 0
+    assert set(card.weights) == {"toy.safetensors"}
+    curve = record(out)["curve"]
+    assert [entry["step"] for entry in curve] == [10, 20, 30, 40]
+    assert curve[-1]["losses"]["loss"] < 0.5 * curve[0]["losses"]["loss"]
+    said = capsys.readouterr().out
+    assert "FTtoy after 40 steps" in said and f"--weights {out}" in said
+    assert main(words(walks, out)) == 0 and "is complete already" in capsys.readouterr().out
+
+
+def test_equal_seeds_give_equal_bytes_and_others_do_not(walks: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert main(words(walks, tmp_path / name, "--seed", seed, "--set", "training.steps=6")) == 0
+    assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
+
+
+@pytest.mark.parametrize("keep", ["device", "memory", "disk"])
+def test_where_clips_are_kept_changes_no_byte(walks: Path, tmp_path: Path, keep: str) -> None:
+    more = ("--set", "training.steps=6", "--set", "training.checkpoint_every=2")
+    assert main(words(walks, tmp_path / "a", *more)) == 0
+    assert main(words(walks, tmp_path / "b", *more, "--set", f"training.keep={keep}")) == 0
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+
+
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_bytes(walks: Path, tmp_path: Path) -> None:
+    more = ("--set", "training.steps=300", "--set", "training.checkpoint_every=20", "--set", "training.accumulate=2")
+    assert main(words(walks, tmp_path / "whole", *more)) == 0
+    out, work = tmp_path / "ck", tmp_path / "ck.work"
+    state = work / "state.tensors"
+    started = subprocess.Popen(
+        [sys.executable, "benchmark.py", *words(walks, out, *more)], cwd=ROOT, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    while not state.exists() and started.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    assert state.exists() and not out.exists()
+    assert main(words(walks, out, *more)) == 0
+    assert weights(out) == weights(tmp_path / "whole")
+    losses = [[entry["losses"] for entry in record(place)["curve"]] for place in (out, tmp_path / "whole")]
+    assert losses[0] == losses[1]
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(walks: Path, tmp_path: Path) -> None:
+    more = ("--set", "training.steps=100000", "--set", "training.checkpoint_every=100000")
+    out = tmp_path / "ck"
+    started = subprocess.Popen(
+        [sys.executable, "benchmark.py", *words(walks, out, *more)], cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert started.stderr is not None
+    for line in started.stderr:
+        if line.startswith("training"):
+            break
+    time.sleep(0.5)
+    started.send_signal(signal.SIGINT)
+    said = started.stderr.read()
+    assert started.wait() == 3 and (tmp_path / "ck.work" / "state.tensors").exists() and not out.exists()
+    assert "steps are done and saved; continue with  python benchmark.py posttrain toy" in said
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    more = ("--set", "training.checkpoint_every=5", "--set", "settings.break_at=14")
+    assert main(words(walks, tmp_path / "ck", *more)) == 1
+    said = capsys.readouterr().err
+    assert "is nan in the steps up to 15" in said and "learning_rate" in said
+    from harness.posttraining.state import read_state
+
+    kept = read_state(tmp_path / "ck.work")
+    assert kept is not None and kept.facts["step"] == 10
+    assert all(torch.isfinite(value).all() for value in kept.model.values())
+
+
+def test_other_settings_or_data_in_the_same_place_are_refused_by_name(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "ck"
+    assert main(words(walks, out, "--set", "training.steps=4")) == 0
+    assert main(words(walks, out, "--set", "training.steps=5")) == 2
+    assert "recipe.training.steps is 4 there and 5 here" in capsys.readouterr().err
+    other = make_walks(tmp_path, replace(WALKS, seed=1))
+    assert main(words(other, out, "--set", "training.steps=4")) == 2
+    assert "data.walks is" in capsys.readouterr().err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    assert main(words(walks, tmp_path / "mine")) == 2
+    assert "exists and is no checkpoint of posttrain" in capsys.readouterr().err
+
+
+def test_what_is_wrong_is_said_before_anything_starts(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "ck"
+    for given, what in (
+        (["posttrain", "toi", "--plugins", str(TOY), "--data", str(walks), "--out", str(out)], "Did you mean 'toy'"),
+        (["posttrain", "toy", "--plugins", str(TOY), "--out", str(out)], "posttrain needs data: --data DIR"),
+        (["posttrain", "toy", "--plugins", str(TOY), "--data", str(walks)], "--out missing"),
+        (words(walks, out, "--data", str(walks)), "two data sets are called 'walks'"),
+        (words(walks, out, "--weights", str(tmp_path / "none")), "does not exist"),
+        (words(walks, out, "--set", "settings.colour=red"), "the toy has no setting 'colour'"),
+        (words(walks, out, "--set", "training.gradient_checkpointing=true"), "cannot compute activations again"),
+    ):
+        assert main(given) == 2
+        assert what in capsys.readouterr().err
+        assert not out.exists()
+
+
+def test_training_goes_on_from_weights(walks: Path, tmp_path: Path) -> None:
+    assert main(words(walks, tmp_path / "a", "--set", "training.steps=40")) == 0
+    assert main(words(walks, tmp_path / "b", "--set", "training.steps=10", "--weights", str(tmp_path / "a"))) == 0
+    first, second = (record(tmp_path / name)["curve"][0]["losses"]["loss"] for name in ("a", "b"))
+    assert second < 0.8 * first
+
+
+def test_a_smoke_takes_few_steps_on_few_clips(walks: Path, tmp_path: Path) -> None:
+    assert main(words(walks, tmp_path / "ck", "--smoke")) == 0
+    found = record(tmp_path / "ck")
+    assert found["steps"] == 6 and found["data"][0]["clips"] == 8 and found["identity"]["smoke"]
