@@ -31,13 +31,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomllib
 
 from harness.contracts.actions import Action, Primitive, navigation_space
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.training import LOSS, ActionUse, Adapter, TrainingClip
-from harness.wire.host import load_class
+from harness.contracts.training import LOSS, ActionUse, TrainingClip
+from harness.posttraining.recipe import BF16, Recipe, read_recipe, recipe_files
+from harness.posttraining.sources import trainee_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from harness.worldmodels.conditioning import conditioning_of
 
@@ -60,15 +60,12 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def recipes() -> dict[str, tuple[Path, CatalogEntry]]:
-    """Return the files of the video families' recipes by name, with the entry of the model that comes out."""
+def recipes() -> dict[str, tuple[Recipe, CatalogEntry]]:
+    """Return the video families' recipes by name, with the entry of the model that comes out."""
     catalog = load_catalog()
-    found = {}
-    for file in sorted({f for entry in catalog.entries for f in (entry.folder / "recipes").glob("*.toml")}):
-        entry = catalog.find(tomllib.loads(file.read_text(encoding="utf-8"))["model"])
-        if "pipeline" in entry.manifest.settings:
-            found[file.stem] = (file, entry)
-    return found
+    known = {name: read_recipe(file)[0] for name, (file, _) in recipe_files(catalog).items()}
+    entries = {name: catalog.find(recipe.model) for name, recipe in known.items()}
+    return {n: (known[n], entry) for n, entry in entries.items() if "pipeline" in entry.manifest.settings}
 
 
 def clip(manifest: ModelManifest, number: int, height: int, width: int) -> TrainingClip:
@@ -85,9 +82,11 @@ def _turned(left: Primitive, number: int) -> Primitive:
     return left if number % 2 == 0 else Primitive("turn_right", left.magnitude)
 
 
-def trainee(entry: CatalogEntry, recipe: dict[str, Any], device: Any, choices: argparse.Namespace) -> Any:
+def trainee(entry: CatalogEntry, recipe: Recipe, device: Any, choices: argparse.Namespace) -> Any:
     """Return the recipe's trainee with random weights of the real size, or on a tiny pipeline."""
-    cls = load_class(recipe["trainee"], [str(folder) for folder in (entry.folder, *entry.shared)])
+    from harness.posttraining.optimizing import arrange
+
+    cls = trainee_class(recipe, entry)
     manifest, weights = entry.manifest, None
     if choices.tiny:
         import tests.wm_plugins.diffusers.conftest  # noqa: F401 - puts the families' folders on the path
@@ -96,10 +95,8 @@ def trainee(entry: CatalogEntry, recipe: dict[str, Any], device: Any, choices: a
 
         saved = SavedPipelines(Path(tempfile.mkdtemp())).published(manifest.name)
         manifest, weights = replace(tiny_manifest(manifest.name, saved), dtype=manifest.dtype), saved.base
-    made = cls(manifest, recipe.get("settings", {}), weights, device, choices.seed)
-    if "adapter" in recipe:
-        adapter = recipe["adapter"]
-        made.adapt(Adapter(adapter["rank"], adapter["alpha"], tuple(adapter["targets"])))
+    made = cls(manifest, recipe.settings, weights, device, choices.seed)
+    arrange(made, recipe)
     return made
 
 
@@ -107,12 +104,11 @@ def measured(name: str, choices: argparse.Namespace) -> dict[str, Any]:
     """Return what some steps of recipe ``name`` cost."""
     import torch
 
-    file, entry = recipes()[name]
-    recipe = tomllib.loads(file.read_text(encoding="utf-8"))
+    recipe, entry = recipes()[name]
     device = torch.device("cuda" if torch.cuda.is_available() and not choices.tiny else "cpu")
     made = trainee(entry, recipe, device, choices)
     height, width = (32, 64) if choices.tiny else (made.manifest.height, made.manifest.width)
-    count = choices.batch or recipe["training"]["batch_size"]
+    count = choices.batch or recipe.training.batch_size
     began = time.perf_counter()
     prepared = [made.prepare(clip(made.manifest, number, height, width)) for number in range(count)]
     prepare_s = (time.perf_counter() - began) / count
@@ -122,8 +118,7 @@ def measured(name: str, choices: argparse.Namespace) -> dict[str, Any]:
     made.free_encoders()
     times, losses = steps(made, recipe, batch, device, choices)
     step_s = statistics.median(times[NOT_COUNTED:] or times)
-    training = recipe["training"]
-    clips = training["steps"] * training["batch_size"] * training.get("accumulate", 1)
+    clips = recipe.training.steps * recipe.training.batch_size * recipe.training.accumulate
     return {
         "recipe": name,
         "batch": count,
@@ -145,28 +140,28 @@ def measured(name: str, choices: argparse.Namespace) -> dict[str, Any]:
 
 
 def steps(
-    made: Any, recipe: dict[str, Any], batch: dict[str, Any], device: Any, choices: argparse.Namespace
+    made: Any, recipe: Recipe, batch: dict[str, Any], device: Any, choices: argparse.Namespace
 ) -> tuple[list[float], list[float]]:
     """Train on ``batch``; return the seconds and the loss of each step."""
     import torch
 
-    training = recipe["training"]
-    if training.get("gradient_checkpointing"):
-        made.checkpoint_gradients()
+    from harness.posttraining.optimizing import make_optimizer
+
+    training = recipe.training
+    if recipe.adapter is not None:
+        training = replace(training, learning_rate=max(training.learning_rate, ADAPTER_RATE))
     trained = [p for p in made.module().parameters() if p.requires_grad]
-    rate = max(training["learning_rate"], ADAPTER_RATE) if "adapter" in recipe else training["learning_rate"]
-    on_gpu = device.type == "cuda"
-    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=training["weight_decay"], fused=on_gpu)
-    if on_gpu:
+    optimizer = make_optimizer(trained, training, device.type == "cuda")
+    if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     times, losses = [], []
     for _ in range(choices.steps):
         began = time.perf_counter()
         draws = torch.Generator(device).manual_seed(choices.seed)
-        with torch.autocast(device.type, torch.bfloat16, enabled=training["precision"] == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == BF16):
             loss = made.loss(batch, ActionUse.CORRECT, draws)[LOSS]
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, training["clip_norm"])
+        torch.nn.utils.clip_grad_norm_(trained, training.clip_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         losses.append(float(loss.detach()))  # waits for the device
