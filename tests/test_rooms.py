@@ -45,7 +45,7 @@ ALLOWED = {
     },
     "harness.posttraining": {
         "harness.banking", "harness.collecting", "harness.running", "harness.worldmodels", "harness.wire",
-        "harness.scoring", "harness.records", "harness.contracts",
+        "tasks", "harness.scoring", "harness.records", "harness.contracts",
     },
     "harness.cli": {
         "harness.auditing", "harness.banking",

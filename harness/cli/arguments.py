@@ -201,6 +201,17 @@ class PosttrainArguments:
         str, typer.Option("--weights", help="Weights to begin with: random, or a path. [those of the model's base]")
     ] = ""
     smoke: Annotated[bool, typer.Option("--smoke", help="Try the whole path: few steps on few clips.")] = False
+    dry: Annotated[bool, typer.Option("--dry-run", help="Say what memory and time it would take.")] = False
+    check: Annotated[
+        Optional[Path], typer.Option("--check", help="Say whether a checkpoint uses its actions, on --data.")
+    ] = None
+    validate_every: Annotated[
+        int,
+        typer.Option(
+            "--validate-every", min=0, help="Ask the decision bank every N steps, and keep the best checkpoint. [never]"
+        ),
+    ] = 0
+    no_bank: Annotated[bool, typer.Option("--no-bank", help="Do not ask the decision bank at the end.")] = False
     plugins: Plugins = None
     as_json: Json = False
 

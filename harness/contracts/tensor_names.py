@@ -1,4 +1,4 @@
-"""Names of tensors in checkpoints: what trainers put around a model's own names, and how it is taken off again.
+"""Tensors of checkpoints against those of a model: what trainers put around its names, and what does not fit.
 
 ``torch.compile`` calls the weights of a model ``_orig_mod.…``, parallel training ``module.…``, a class around it
 ``model.…``, PEFT ``base_model.model.…``, and these come one inside another. A loader that does not know a name either
@@ -10,7 +10,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from math import isfinite
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+
+from harness.contracts.errors import Refusal
 
 ANYWHERE = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Segments that wrappers of single layers put into the middle of a name."""
@@ -87,3 +90,52 @@ def _doubled(names: Iterable[str]) -> Collection[str]:
     for name in names:
         (doubled if name in seen else seen).add(name)
     return doubled
+
+
+def fitted(
+    state: Mapping[str, Any], own: Mapping[str, Any], where: object, advice: str, prefixes: Sequence[str] = ()
+) -> Dict[str, Any]:
+    """Return the tensors of ``state`` under the names of ``own``, a model's.
+
+    Refusal names what is missing, unknown (with the nearest names), of another shape, not in floating point where the
+    model's is, or no number. Tensors are torch's, which contracts are imported without.
+    """
+    match = match_names(state, own.keys(), prefixes)
+    named = {match.names[name]: tensor for name, tensor in state.items() if name in match.names}
+    faults = {
+        "are missing": match.missing,
+        "are unknown": match.unexpected,
+        "have another shape": [name for name, tensor in named.items() if tensor.shape != own[name].shape],
+        "are not in floating point": [
+            name for name, tensor in named.items() if own[name].is_floating_point() and not tensor.is_floating_point()
+        ],
+        "hold NaN or infinity": no_numbers(named),
+    }
+    refuse_faults(where, advice, faults, match.missing or own.keys())
+    return named
+
+
+def refuse_faults(
+    where: object, advice: str, faults: Mapping[str, Collection[str]], known: Collection[str] = ()
+) -> None:
+    """Raise Refusal with the names of all ``faults``, if any; beside unknown ones stand the nearest of ``known``."""
+    counts = [
+        f"{len(names)} {what} ({shown(sorted(names), known if what == 'are unknown' else ())})."
+        for what, names in faults.items()
+        if names
+    ]
+    if counts:
+        raise Refusal(f"the weights in {where} do not fit: {' '.join(counts)}", advice)
+
+
+def no_numbers(tensors: Mapping[str, Any]) -> List[str]:
+    """Return the names of the tensors that hold NaN or infinity."""
+    return sorted(name for name, tensor in tensors.items() if not all_finite(tensor))
+
+
+def all_finite(tensor: Any) -> bool:
+    """Say whether a tensor holds numbers alone. One pass without a copy: real checkpoints have tens of gigabytes."""
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    low, high = (tensor.float() if tensor.element_size() == 1 else tensor).aminmax()
+    return isfinite(low) and isfinite(high)

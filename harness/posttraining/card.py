@@ -29,8 +29,7 @@ class Facts:
     versions: Mapping[str, str]
     device: str
     command: str
-    stamps: Sequence[str] = ()
-    findings: Mapping[str, Any] = field(default_factory=dict)
+    action_use: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_card(folder: Path, facts: Facts) -> None:
@@ -45,6 +44,7 @@ def write_card(folder: Path, facts: Facts) -> None:
         "steps": facts.steps,
         "hyperparameters": _hyperparameters(facts),
         "weights": file_hashes(folder),
+        **({"action_use": dict(facts.action_use)} if facts.action_use else {}),
     }
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
     text = f"{MARK}\n{head}{MARK}\n{_body(facts)}"
@@ -78,5 +78,39 @@ def _body(facts: Facts) -> str:
         "",
         f"    {facts.command}",
         "",
+        *_action_lines(facts),
     ]
     return "\n".join(lines)
+
+
+def _action_lines(facts: Facts) -> list[str]:
+    """Return what the gate found, for readers."""
+    found = facts.action_use
+    if not found:
+        return []
+    verdict = "uses its actions" if found["uses_actions"] else "**does not use its actions**"
+    lines = [
+        f"The model {verdict}: loss on {found['clips']} held-out clips of {found['homes']} homes, with 95 % intervals",
+        "",
+        "| actions | loss |",
+        "|---|---|",
+        *(f"| {name} | {written(metric)} |" for name, metric in found["loss"].items()),
+        f"| shuffled minus correct, paired | {written(found['shuffled_minus_correct'])} |",
+        f"| none minus correct, paired | {written(found['none_minus_correct'])} |",
+        "",
+    ]
+    bank = found.get("bank")
+    if bank and "regret_m" in bank:
+        lines += [f"Regret in {bank['states']} states of the decision bank (lower is better):", ""]
+        lines += ["| world model | regret (m) | this one minus it, paired (m) |", "|---|---|---|"]
+        for name, metric in bank["regret_m"].items():
+            other = bank["regret_m_minus"].get(name)
+            lines.append(f"| {name} | {written(metric)} | {written(other) if other else ''} |")
+        lines.append("")
+    return lines
+
+
+def written(metric: Mapping[str, Any]) -> str:
+    """Return a plain metric as ``0.123 [0.098, 0.148]``."""
+    value, low, high = ("n/a" if metric[k] is None else f"{metric[k]:.4g}" for k in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"

@@ -18,7 +18,10 @@ import numpy.typing as npt
 from harness.contracts.cameras import Camera, Pose, yaw_to_quaternion
 from harness.contracts.errors import Refusal
 from harness.contracts.portable import PI, sincos
+from harness.contracts.seeds import generator
 from harness.contracts.training import TrainingClip
+
+HELD_OUT_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,51 @@ def read_window(data: ClipData, window: Window) -> TrainingClip:
         raise Refusal(what, "Check the data: python benchmark.py collect --check FOLDER.") from error
 
 
-def plain_data(data: ClipData, clips: int) -> dict[str, Any]:
-    """Return what a card says of a data set of which ``clips`` windows were used."""
-    used = data.windows[:clips]
-    frames = len({(each.clip, each.first + frame) for each in used for frame in range(each.frames)})
-    return {"name": data.name, "sha256": data.sha256, "clips": clips, "frames": frames}
+@dataclass(frozen=True)
+class Item:
+    """One window and the data set that it is in."""
+
+    data: ClipData
+    window: Window
+
+    @property
+    def name(self) -> str:
+        """Return where the window is from, uniquely among all data of a training."""
+        return f"{self.data.name}/{self.window.name}"
+
+    @property
+    def scene(self) -> str:
+        """Return the home that the window was recorded in."""
+        return f"{self.data.name}/{self.window.scene}"
+
+
+def items_of(data: Sequence[ClipData]) -> list[Item]:
+    """Return all windows of the data sets, in order."""
+    return [Item(each, window) for each in data for window in each.windows]
+
+
+def held_out(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item]]:
+    """Return the items to train on, and those of a tenth of the homes, drawn by ``seed``, to judge by.
+
+    Whole homes: windows of one home resemble each other. Refusal where there is only one.
+    """
+    scenes = sorted({item.scene for item in items})
+    if len(scenes) < 2:
+        raise Refusal(
+            f"all clips are of one home ({scenes[0]}): none is left to see whether the model uses its actions.",
+            "Collect in more homes (--scenes 4), or give clips of validation homes: --held-out DIR.",
+        )
+    order = generator(seed, "", -1, -1, "posttrain-held-out").permutation(len(scenes))
+    count = 1 if len(scenes) < 10 else max(2, round(HELD_OUT_SHARE * len(scenes)))
+    chosen = {scenes[place] for place in order[:count].tolist()}
+    return [item for item in items if item.scene not in chosen], [item for item in items if item.scene in chosen]
+
+
+def plain_data(items: Sequence[Item]) -> list[dict[str, Any]]:
+    """Return what a card says of each data set that ``items`` are of; a frame of two windows counts once."""
+    found = []
+    for data in {item.data.name: item.data for item in items}.values():
+        used = [item.window for item in items if item.data is data]
+        frames = len({(window.clip, window.first + frame) for window in used for frame in range(window.frames)})
+        found.append({"name": data.name, "sha256": data.sha256, "clips": len(used), "frames": frames})
+    return found

@@ -38,10 +38,14 @@ def settle_torch(training: TrainingRecipe) -> None:
         torch.backends.cudnn.benchmark = False
 
 
-def arrange(trainee: Trainee, recipe: Recipe) -> None:
-    """Have the trainee take the adapter and compute activations again where the recipe says so."""
+def adapt(trainee: Trainee, recipe: Recipe) -> None:
+    """Have the trainee take the recipe's adapter, before it does anything else."""
     if recipe.adapter is not None:
         trainee.adapt(Adapter(recipe.adapter.rank, recipe.adapter.alpha, recipe.adapter.targets))
+
+
+def arrange(trainee: Trainee, recipe: Recipe) -> None:
+    """Make the trained part ready; after the clips were prepared, so that what encodes them is gone before it comes."""
     if recipe.training.gradient_checkpointing:
         trainee.checkpoint_gradients()
     if not any(parameter.requires_grad for parameter in trainee.module().parameters()):

@@ -1,10 +1,10 @@
-"""A training from its plan to its checkpoint: prepare, train, save, describe."""
+"""A training from its plan to its checkpoint: prepare, train, validate, judge, describe."""
 
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -12,32 +12,32 @@ from typing import Any, Optional
 import torch
 from accelerate import Accelerator
 
-from harness.contracts.commands import command
 from harness.contracts.digest import digest
-from harness.contracts.training import LOSS
-from harness.posttraining.card import Facts, write_card
-from harness.posttraining.optimizing import arrange, settle_torch
+from harness.contracts.training import Trainee
+from harness.posttraining import action_use
+from harness.posttraining.clips import Item
+from harness.posttraining.finishing import bank_findings, bank_job, facts_of, finish
+from harness.posttraining.optimizing import adapt, arrange, settle_torch
 from harness.posttraining.plan import TrainingPlan
-from harness.posttraining.preparing import Eta, Place, items_of, prepare_all, prompts_of
+from harness.posttraining.preparing import Eta, Place, Prepared, Preparing, prepare_all, prompts_of
 from harness.posttraining.recipe import BF16
-from harness.posttraining.training import Entry, Trainer
-from harness.posttraining.workplace import PREPARED, TRAINING, Workplace, plain_bytes
-from harness.records.provenance import git_commit, hardware, versions
+from harness.posttraining.state import put_part
+from harness.posttraining.training import LOG_EVERY, Entry, Trainer
+from harness.posttraining.validation import WEIGHTS, Validation
+from harness.posttraining.workplace import BANK, PREPARED, VALIDATION, Workplace
 
-PREPARING, TRAINING_NOW, SAVING = "preparing clips", "training", "saving"
-CHECKOUT = Path(__file__).resolve().parents[2]
+VALIDATION_STATES = 4
+"""States of each home that a candidate is asked in: half of the bank."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a training does now: ``done`` of ``total`` clips or steps; ``loss`` is the mean of the last ones."""
+    """What a training does now: ``done`` of ``total``; in the loop these are steps, and the last entry is told too."""
 
     phase: str
     done: int
     total: int
-    loss: Optional[float] = None
-    step_s: Optional[float] = None
-    memory_gb: float = 0.0
+    entry: Optional[Entry] = None
     eta_s: Optional[float] = None
 
 
@@ -56,53 +56,116 @@ Told = Callable[[Progress], None]
 def train(plan: TrainingPlan, words: Sequence[str], told: Told = lambda _: None) -> Outcome:
     """Train to the end, or on from where an interrupted training stopped; ``words`` are those of the command."""
     place = Workplace(plan.question.out)
-    with place.locked(plan.identity()):
-        return _train(plan, place, words, told)
-
-
-def _train(plan: TrainingPlan, place: Workplace, words: Sequence[str], told: Told) -> Outcome:
-    recipe, question = plan.recipe, plan.question
-    settle_torch(recipe.training)
-    torch.manual_seed(question.seed)
     accelerator = make_accelerator(plan)
-    trainee = plan.trainee(
-        plan.entry.manifest, recipe.settings, plan.base.path, accelerator.device, question.seed
-    )  # fmt: skip
-    arrange(trainee, recipe)
-    eta = Eta()
+    with place.locked(plan.identity()) if accelerator.is_main_process else _nothing():
+        accelerator.wait_for_everyone()
+        return _Session(plan, place, accelerator, told).run(list(words))
 
-    def preparing(done: int, total: int) -> None:
-        told(Progress(PREPARING, done, total, eta_s=eta.left_s(done, total)))
 
-    made_with = digest([recipe.trainee, dict(recipe.settings), recipe.data.frames, plan.base.name])
-    keep = Place(recipe.training.keep, accelerator.device, place.work / PREPARED, made_with)
-    clips = prepare_all(trainee, items_of(plan.data), keep, prompts_of(plan.entry.manifest), preparing)
-    trainer = Trainer(trainee, recipe, clips, question.seed, accelerator, place.work)
-    pace, total = Eta(), recipe.training.steps
-    pace.left_s(trainer.step, total)
+class _Session:
+    """One training as it goes on in one process."""
 
-    def entered(entry: Entry) -> None:
-        told(
-            Progress(
-                TRAINING_NOW, entry.step, total, entry.losses[LOSS], entry.step_s, entry.memory_gb,
-                pace.left_s(entry.step, total),
-            )
+    def __init__(self, plan: TrainingPlan, place: Workplace, accelerator: Any, told: Told) -> None:
+        self._plan, self._place, self._accelerator = plan, place, accelerator
+        self._told = told if accelerator.is_main_process else lambda _: None
+        self._etas: dict[str, Eta] = {}
+        settle_torch(plan.recipe.training)
+        self._trainee = make_trainee(plan, accelerator.device)
+
+    def run(self, words: list[str]) -> Outcome:
+        """Train; return how it ended."""
+        plan, place, trainee = self._plan, self._place, self._trainee
+        judged = action_use.chosen_items(plan.held_out, plan.question.seed)
+        adapt(trainee, plan.recipe)
+        clips, kept = self._prepare(plan.items, "clips"), self._prepare(judged, "held-out clips")
+        arrange(trainee, plan.recipe)
+        trainer = Trainer(trainee, plan.recipe, clips, plan.question.seed, self._accelerator, place.work)
+        validation = self._validation()
+        try:
+            finished = self._loop(trainer, validation)
+        finally:
+            if validation is not None:
+                validation.stop()
+        if not finished:
+            return Outcome(trainer.step, True, {})
+        best = self._best(trainer, validation)
+        finding = action_use.judge(
+            trainer.model, kept, judged, plan.question.seed, self._accelerator.device, self._accelerator.autocast,
+            lambda done, total: self._tell("judging the use of actions", done, total),
+        )  # fmt: skip
+        if not self._accelerator.is_main_process:
+            return Outcome(trainer.step, False, {})
+        facts = {**facts_of(plan, trainer.step, words), "curve": trainer.curve.entries}
+        result, last = place.fresh("result"), None
+        if validation is None:
+            trainee.save(result)
+        else:
+            shutil.copytree(validation.place(best) / WEIGHTS, result, dirs_exist_ok=True)
+            last = validation.place(max(validation.steps())) / WEIGHTS
+            facts["validation"] = {
+                "curve": validation.to_plain(), "best": best, "blocked_s": round(validation.blocked_s, 3)
+            }  # fmt: skip
+        facts["action_use"] = finding.to_plain()
+        if plan.question.bank:
+            facts["action_use"]["bank"] = bank_findings(plan, result, place.work / BANK, self._tell)
+        finish(plan, place, result, facts, last)
+        for name in (PREPARED, VALIDATION, BANK):
+            shutil.rmtree(place.work / name, ignore_errors=True)
+        return Outcome(trainer.step, False, facts)
+
+    def _prepare(self, items: Sequence[Item], what: str) -> Prepared:
+        folder = self._place.work / PREPARED / what.partition(" ")[0]
+        phase = f"preparing {what}"
+        return prepared(
+            self._plan, self._trainee, items, folder, self._accelerator.device,
+            lambda done, total: self._tell(phase, done, total),
         )  # fmt: skip
 
-    told(Progress(TRAINING_NOW, trainer.step, total, trainer.curve.last_loss()))
-    finished = trainer.run(entered)
-    if not accelerator.is_main_process:
-        return Outcome(trainer.step, not finished, {})
-    facts = _facts(plan, trainer, words)
-    if finished:
-        told(Progress(SAVING, total, total))
-        aside = place.fresh("result")
-        trainee.save(aside)
-        write_card(aside, _card(plan, facts))
-        (aside / TRAINING).write_bytes(plain_bytes(facts))
-        place.finish(aside)
-        shutil.rmtree(place.work / PREPARED, ignore_errors=True)
-    return Outcome(trainer.step, not finished, facts)
+    def _validation(self) -> Optional[Validation]:
+        plan, work = self._plan, self._place.work
+        if not plan.question.validate_every:
+            return None
+
+        def job_of(weights: Path) -> Any:
+            return bank_job(plan, plan.recipe.model, str(weights), work / VALIDATION / "runs", VALIDATION_STATES)
+
+        return Validation(work / VALIDATION, plan.question.validate_every, job_of)
+
+    def _loop(self, trainer: Trainer, validation: Optional[Validation]) -> bool:
+        total = self._plan.recipe.training.steps
+        self._tell("training", trainer.step, total)
+
+        def entered(entry: Entry) -> None:
+            self._tell("training", entry.step, total, entry)
+
+        def stepped(step: int) -> None:
+            if validation is None:
+                return
+            if step % validation.every == 0 or step == total:
+                part = trainer.part()
+                if self._accelerator.is_main_process:
+                    validation.offer(step, self._trainee, part)
+            if step % LOG_EVERY == 0 and self._accelerator.is_main_process:
+                validation.poll()
+
+        return trainer.run(entered, stepped)
+
+    def _best(self, trainer: Trainer, validation: Optional[Validation]) -> int:
+        """Return the step of the result, whose weights the model has from now on."""
+        if validation is None:
+            return trainer.step
+        best = torch.zeros(1, dtype=torch.int64, device=self._accelerator.device)
+        if self._accelerator.is_main_process:
+            validation.wait(lambda done, total: self._tell("validating", done, total))
+            best += validation.best()
+        if self._accelerator.num_processes > 1:
+            torch.distributed.broadcast(best, 0)
+        put_part(trainer.model, validation.part(int(best.item())))
+        return int(best.item())
+
+    def _tell(self, phase: str, done: int, total: int, entry: Optional[Entry] = None) -> None:
+        left = self._etas.setdefault(phase, Eta()).left_s(done, total)
+        self._told(Progress(phase, done, total, entry, left))
 
 
 def make_accelerator(plan: TrainingPlan) -> Any:
@@ -115,40 +178,24 @@ def make_accelerator(plan: TrainingPlan) -> Any:
     )
 
 
-def _facts(plan: TrainingPlan, trainer: Trainer, words: Sequence[str]) -> dict[str, Any]:
-    """Return what ``training.json`` says."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else hardware()["cpu"]
-    return {
-        "identity": plan.identity(),
-        "recipe": plan.recipe_name,
-        "model": plan.recipe.model,
-        "steps": trainer.step,
-        "data": plan.training_data(),
-        "curve": trainer.curve.entries,
-        "made": {
-            "command": command("posttrain", *words),
-            "commit": git_commit(CHECKOUT),
-            "versions": versions(),
-            "device": device,
-            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        },
-    }
+def make_trainee(plan: TrainingPlan, device: Any) -> Trainee:
+    """Return the model of a plan as it is trained, with the weights that it begins with."""
+    seed = plan.question.seed
+    torch.manual_seed(seed)
+    return plan.trainee(plan.entry.manifest, plan.recipe.settings, plan.base.path, device, seed)
 
 
-def _card(plan: TrainingPlan, facts: dict[str, Any]) -> Facts:
-    manifest, made = plan.entry.manifest, facts["made"]
-    return Facts(
-        model=manifest.name,
-        licence=manifest.licence,
-        base=manifest.base_checkpoint.source or manifest.base,
-        recipe=plan.recipe_name,
-        settings=plan.recipe,
-        data=facts["data"],
-        steps=facts["steps"],
-        seed=plan.question.seed,
-        weights_from=plan.base.name,
-        commit=made["commit"],
-        versions=made["versions"],
-        device=made["device"],
-        command=made["command"],
-    )
+def prepared(
+    plan: TrainingPlan, trainee: Trainee, items: Sequence[Item], folder: Path, device: Any,
+    tell: Preparing = lambda *_: None,
+) -> Prepared:  # fmt: skip
+    """Return clips as the trainee of a plan prepares them, kept where its recipe says (on disk in ``folder``)."""
+    recipe = plan.recipe
+    made_with = digest([recipe.trainee, dict(recipe.settings), recipe.data.frames, plan.base.name])
+    place = Place(recipe.training.keep, device, folder, made_with)
+    return prepare_all(trainee, items, place, prompts_of(plan.entry.manifest), tell)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,14 @@ from typing import Any
 from harness.collecting.split_guard import TRAIN, VALIDATION
 from harness.contracts.errors import Refusal
 from harness.contracts.training import Trainee
-from harness.posttraining.clips import ClipData, plain_data
+from harness.posttraining.clips import Item, check_alike, held_out, items_of
 from harness.posttraining.open_data import open_all
 from harness.posttraining.recipe import SMOKE_CLIPS, Recipe, find_recipe, plain_recipe, read_recipe, smoke
 from harness.posttraining.sources import Base, check_packages, find_base, trainee_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
+
+PAIR = 2
+"""Clips that exchange their actions when a model is judged."""
 
 Tell = Callable[[str, int, int], None]
 """Called with what goes on and how much of it is done, of how much."""
@@ -33,11 +36,13 @@ class Question:
     seed: int = 0
     weights: str = ""
     smoke: bool = False
+    validate_every: int = 0
+    bank: bool = True
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A question that can be carried out."""
+    """A question that can be carried out: ``items`` are trained on, ``held_out`` judges what came of it."""
 
     question: Question
     recipe: Recipe
@@ -45,23 +50,20 @@ class TrainingPlan:
     entry: CatalogEntry
     trainee: type[Trainee]
     base: Base
-    data: tuple[ClipData, ...]
-    held_out: tuple[ClipData, ...]
+    items: tuple[Item, ...]
+    held_out: tuple[Item, ...]
 
     def identity(self) -> dict[str, Any]:
-        """Return all that decides the bytes of the checkpoint, plain; what other data or settings would change."""
+        """Return all that decides the bytes of the checkpoint, plain."""
         return {
             "recipe": plain_recipe(self.recipe),
-            "data": {data.name: data.sha256 for data in self.data},
-            "held_out": {data.name: data.sha256 for data in self.held_out},
+            "data": {item.data.name: item.data.sha256 for item in self.items},
+            "held_out": {item.data.name: item.data.sha256 for item in self.held_out},
+            "clips": len(self.items),
             "seed": self.question.seed,
             "weights": self.base.name,
-            "smoke": self.question.smoke,
+            "validate_every": self.question.validate_every,
         }
-
-    def training_data(self) -> list[dict[str, Any]]:
-        """Return the entries of the card's training data."""
-        return [plain_data(data, len(data.windows)) for data in self.data]
 
 
 def make_plan(question: Question, tell: Tell = lambda *_: None) -> TrainingPlan:
@@ -71,25 +73,40 @@ def make_plan(question: Question, tell: Tell = lambda *_: None) -> TrainingPlan:
     recipe, _ = read_recipe(file, question.assignments)
     recipe = smoke(recipe) if question.smoke else recipe
     entry = catalog.find(recipe.model)
+    _check_data(question)
+    check_packages(entry)
+    trainee = trainee_class(recipe, entry)
+    base = find_base(entry, catalog, question.weights)
+    items, kept = choose_items(question, recipe, trainee.needs, tell)
+    return TrainingPlan(question, recipe, file.stem, entry, trainee, base, items, kept)
+
+
+def choose_items(
+    question: Question, recipe: Recipe, needs: frozenset[str], tell: Tell
+) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """Return the windows to train on and those held out: of validation homes where the user gives such data."""
+
+    def hashing(done: int, total: int) -> None:
+        tell("hashing the data", done, total)
+
+    wanted = recipe.data.frames, needs, recipe.model
+    items = items_of(open_all(question.data, *wanted, TRAIN, hashing))
+    if question.held_out:
+        kept = items_of(open_all(question.held_out, *wanted, VALIDATION, hashing))
+        check_alike([items[0].data, kept[0].data])
+    else:
+        items, kept = held_out(items, question.seed)
+    if question.smoke:
+        items, kept = items[:SMOKE_CLIPS], kept[:SMOKE_CLIPS]
+    if len(kept) < PAIR:
+        raise Refusal("one held-out clip alone cannot be judged.", "Give more of them: --held-out DIR.")
+    return tuple(items), tuple(kept)
+
+
+def _check_data(question: Question) -> None:
     if not question.data:
         raise Refusal("posttrain needs data: --data DIR.", "Make some: python benchmark.py collect demo data/ 2")
     names = [folder.resolve().name for folder in (*question.data, *question.held_out)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise Refusal(f"two data sets are called {twice!r}.", "Give each once, under names that differ.")
-    check_packages(entry)
-    trainee = trainee_class(recipe, entry)
-    base = find_base(entry, catalog, question.weights)
-
-    def hashing(done: int, total: int) -> None:
-        tell("hashing the data", done, total)
-
-    frames, needs = recipe.data.frames, trainee.needs
-    data = open_all(question.data, frames, needs, recipe.model, TRAIN, hashing)
-    held_out: Sequence[ClipData] = ()
-    if question.held_out:
-        held_out = open_all(question.held_out, frames, needs, recipe.model, VALIDATION, hashing)
-    if question.smoke:
-        for each in (*data, *held_out):
-            each.windows = each.windows[:SMOKE_CLIPS]
-    return TrainingPlan(question, recipe, file.stem, entry, trainee, base, data, tuple(held_out))

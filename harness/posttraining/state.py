@@ -16,14 +16,20 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
+from safetensors.torch import load_file, save_file
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_state_dict,
+    set_model_state_dict,
+    set_state_dict,
+)
 
 from harness.contracts.errors import WiwError
 from harness.posttraining.workplace import STATE
 from harness.records.atomic import TEMPORARY, sync_folder
 from harness.records.errors import disk_errors
 
+PART = "part.tensors"
 _MODEL, _OPTIMIZER, _HEAD = "model/", "optimizer/", "training"
 
 
@@ -68,17 +74,7 @@ def write_state(folder: Path, part: Mapping[str, Any], moments: Mapping[str, Any
             else:
                 numbers.setdefault(name, {})[key] = value
     head = json.dumps({"facts": dict(facts), "numbers": numbers})
-    target = folder / STATE
-    aside = folder / f"{TEMPORARY}{STATE}-{os.getpid()}-{secrets.token_hex(4)}"
-    with disk_errors(target):
-        try:
-            save_file(tensors, aside, metadata={_HEAD: head})
-            with aside.open("rb") as written:
-                os.fsync(written.fileno())
-            aside.replace(target)
-            sync_folder(folder)
-        finally:
-            aside.unlink(missing_ok=True)
+    _save(folder / STATE, tensors, {_HEAD: head})
 
 
 def read_state(folder: Path) -> Kept | None:
@@ -99,6 +95,36 @@ def read_state(folder: Path) -> Kept | None:
             key, _, parameter = name.removeprefix(_OPTIMIZER).partition("/")
             optimizer.setdefault(parameter, {})[key] = value
     return Kept(model, optimizer, head["facts"])
+
+
+def write_part(folder: Path, part: Mapping[str, Any]) -> None:
+    """Write the trained part alone."""
+    _save(folder / PART, {name: _own(tensor) for name, tensor in part.items()}, {})
+
+
+def read_part(folder: Path) -> dict[str, Any]:
+    """Return the trained part that `write_part` wrote."""
+    return dict(load_file(folder / PART))
+
+
+def put_part(model: Any, part: Mapping[str, Any]) -> None:
+    """Give the trained part other values; every process has to call it."""
+    options = StateDictOptions(full_state_dict=True, strict=False)
+    set_model_state_dict(model, dict(part), options=options)
+
+
+def _save(target: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
+    """Write tensors in place of those before them, forced to the disk."""
+    aside = target.with_name(f"{TEMPORARY}{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    with disk_errors(target):
+        try:
+            save_file(tensors, aside, metadata=metadata)
+            with aside.open("rb") as written:
+                os.fsync(written.fileno())
+            aside.replace(target)
+            sync_folder(target.parent)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def _own(tensor: Any) -> Any:

@@ -65,7 +65,7 @@ class Diverged(WiwError):
 
 
 OnEntry = Callable[[Entry], None]
-OnSaved = Callable[[int], None]
+OnStep = Callable[[int], None]
 
 
 class Trainer:
@@ -92,7 +92,16 @@ class Trainer:
             self.step = int(kept.facts["step"])
             self.curve = Curve(list(kept.facts["entries"]))
 
-    def run(self, on_entry: OnEntry, on_saved: OnSaved = lambda step: None) -> bool:
+    @property
+    def model(self) -> Any:
+        """The trainee's loss as it is trained: what `action_use.judge` asks."""
+        return self._model
+
+    def part(self) -> dict[str, Any]:
+        """Return the trained part, gathered on the CPU; every process has to call it."""
+        return state.take(self._model, self._optimizer.optimizer)[0]
+
+    def run(self, on_entry: OnEntry, on_step: OnStep = lambda step: None) -> bool:
         """Train until the recipe's last step; return False where the user stopped it, after the state was saved.
 
         Raises `Diverged`, with the last good state kept, when a loss is no number.
@@ -109,10 +118,29 @@ class Trainer:
                     self._note(on_entry)
                 if ends or finished or self.step % training.checkpoint_every == 0:
                     self.save()
-                    on_saved(self.step)
+                on_step(self.step)
                 if ends:
                     return False
         return True
+
+    def trial(self, steps: int) -> float:
+        """Do some steps that nobody keeps, the first one to warm up; return the seconds of one."""
+        self._one_step()
+        self._wait_for_device()
+        began = time.monotonic()
+        for _ in range(steps):
+            self._one_step()
+        self._wait_for_device()
+        return (time.monotonic() - began) / steps
+
+    def optimizer_bytes(self) -> int:
+        """Return how much the optimizer keeps of the parameters, after a step."""
+        tensors = [v for kept in self._optimizer.state.values() for v in kept.values() if isinstance(v, torch.Tensor)]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def _wait_for_device(self) -> None:
+        if self._accelerator.device.type == "cuda":
+            torch.cuda.synchronize(self._accelerator.device)
 
     def save(self) -> None:
         """Write the state; every process takes part, the main one writes."""

@@ -19,7 +19,7 @@ from harness.records.lock import FolderLock
 
 IDENTITY, TRAINING, PAGE = "identity.json", "training.json", "training.html"
 STATE = "state.tensors"
-PREPARED, BEST, LAST = "prepared", "best", "last"
+PREPARED, VALIDATION, BANK, LAST = "prepared", "validation", "bank", "last"
 _WORK = ".work"
 
 
@@ -56,6 +56,8 @@ class Workplace:
         self.work.mkdir(parents=True, exist_ok=True)
         with FolderLock(self.work):
             if not self.begun:
+                for name in (VALIDATION, BANK):  # of a training that had saved nothing yet
+                    shutil.rmtree(self.work / name, ignore_errors=True)
                 write_atomic(self.work / IDENTITY, plain_bytes(identity))
             yield
 

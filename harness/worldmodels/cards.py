@@ -25,6 +25,8 @@ CARD = "README.md"
 MARK = "---"
 MAX_BYTES = 262144
 HELP = "docs/worldmodels.md (Cards) shows one; --allow-uncarded plays without and stamps the result."
+IGNORES_ACTIONS = "ignores-actions"
+"""Stamps results of a checkpoint whose loss on held-out clips was no lower with the right actions than with others."""
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -47,7 +49,16 @@ class _TrainingData(_Table):
         return self
 
 
+class _ActionUse(BaseModel):
+    """What `posttrain` found of the model's use of its actions; its numbers are for readers."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    uses_actions: bool
+
+
 class _OwnTable(_Table):
+    action_use: Optional[_ActionUse] = None
     training_data: list[_TrainingData] = Field(min_length=1)
     steps: int = Field(ge=1)
     hyperparameters: dict[str, Union[bool, int, float, str]] = Field(min_length=1)
@@ -73,13 +84,17 @@ class _FrontMatter(BaseModel):
 
 @dataclass(frozen=True)
 class Card:
-    """A complete card. ``weights`` maps each file of the checkpoint to its SHA-256."""
+    """A complete card. ``weights`` maps each file of the checkpoint to its SHA-256.
+
+    ``stamps`` are what the card itself says that no reader of a result must overlook.
+    """
 
     licence: str
     steps: int
     training_data: tuple[str, ...]
     hyperparameters: Mapping[str, Any]
     weights: Mapping[str, str]
+    stamps: tuple[str, ...] = ()
 
 
 def read_card(folder: Path) -> Card:
@@ -97,7 +112,8 @@ def read_card(folder: Path) -> Card:
         raise Refusal(f"the card {file} is not complete: {wrong_fields(error.errors())}.", HELP) from error
     own = parsed.wiw
     data = tuple(item.name for item in own.training_data)
-    return Card(parsed.license, own.steps, data, own.hyperparameters, own.weights)
+    ignores = own.action_use is not None and not own.action_use.uses_actions
+    return Card(parsed.license, own.steps, data, own.hyperparameters, own.weights, (IGNORES_ACTIONS,) * ignores)
 
 
 def check_card(checkpoint: Path, progress: Progress = quiet) -> Card:

@@ -223,7 +223,8 @@ def check(prepared: Prepared, choice: Choice, progress: Progress = quiet) -> Pre
         return prepared
     stamps = prepared.stamps
     try:
-        hashes = dict(cards.check_card(checkpoint, progress).weights)
+        card = cards.check_card(checkpoint, progress)
+        hashes, stamps = dict(card.weights), (*stamps, *card.stamps)
     except Refusal:
         if not choice.allow_uncarded:
             raise

@@ -18,7 +18,9 @@ torch = pytest.importorskip("torch", reason="post-training needs the extra model
 
 from harness.cli.app import main  # noqa: E402
 from harness.worldmodels.cards import check_card  # noqa: E402
-from tests.posttraining.world import TOY, WALKS, make_walks  # noqa: E402
+from harness.worldmodels.catalog import load_catalog  # noqa: E402
+from harness.worldmodels.preparing import Choice, check, prepare  # noqa: E402
+from tests.posttraining.world import HELD_OUT, TOY, WALKS, make_walks  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +31,7 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def words(walks: Path, out: Path, *more: str) -> list[str]:
-    return ["posttrain", "toy", "--plugins", str(TOY), "--data", str(walks), "--out", str(out), *more]
+    return ["posttrain", "toy", "--plugins", str(TOY), "--data", str(walks), "--out", str(out), "--no-bank", *more]
 
 
 def weights(out: Path) -> bytes:
@@ -161,4 +163,81 @@ def test_training_goes_on_from_weights(walks: Path, tmp_path: Path) -> None:
 def test_a_smoke_takes_few_steps_on_few_clips(walks: Path, tmp_path: Path) -> None:
     assert main(words(walks, tmp_path / "ck", "--smoke")) == 0
     found = record(tmp_path / "ck")
-    assert found["steps"] == 6 and found["data"][0]["clips"] == 8 and found["identity"]["smoke"]
+    assert found["steps"] == 6 and found["data"][0]["clips"] == 8 and found["smoke"]
+
+
+def test_a_model_that_does_not_use_its_actions_is_stamped_so(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    deaf, told = tmp_path / "deaf", tmp_path / "told"
+    held_out = make_walks(tmp_path, HELD_OUT)
+    more = ("--held-out", str(held_out))
+    assert main(words(walks, deaf, *more, "--set", "settings.deaf=true")) == 0
+    assert "IGNORES ITS ACTIONS: its runs will be stamped so" in capsys.readouterr().out
+    assert main(words(walks, told, *more)) == 0
+    assert "uses its actions: loss by actions on 18 held-out clips" in capsys.readouterr().out
+    assert check_card(deaf).stamps == ("ignores-actions",) and check_card(told).stamps == ()
+    found = record(told)["action_use"]
+    assert found["uses_actions"] and found["homes"] == 6
+    assert found["loss"]["correct"]["value"] < found["loss"]["shuffled"]["value"]
+    assert found["shuffled_minus_correct"]["low"] > 0.0 and "does not use" in (deaf / "README.md").read_text()
+    for folder, stamps in ((deaf, ("ignores-actions",)), (told, ())):
+        manifest = load_catalog([TOY]).find("FTtoy").manifest
+        choice = Choice(weights=str(folder))
+        assert check(prepare(manifest, choice), choice).stamps == stamps
+
+
+def test_data_of_one_home_leave_none_to_judge_by(tmp_path: Path, capsys: Any) -> None:
+    alone = make_walks(tmp_path, replace(WALKS, scenes=("train-9000",), clips=4))
+    assert main(words(alone, tmp_path / "ck")) == 2
+    assert "all clips are of one home" in capsys.readouterr().err
+
+
+def test_homes_that_judge_are_not_trained_on(walks: Path, tmp_path: Path) -> None:
+    assert main(words(walks, tmp_path / "ck", "--set", "training.steps=2")) == 0
+    found = record(tmp_path / "ck")
+    assert (found["data"][0]["clips"], found["held_out"][0]["clips"]) == (15, 3)
+
+
+def test_a_dry_run_says_memory_and_time_and_writes_nothing(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    assert main(words(walks, tmp_path / "ck", "--dry-run", "--set", "training.steps=1000000")) == 0
+    said = capsys.readouterr().out
+    assert "FTtoy by the recipe toy, from random, on CPU" in said and "(408, 408 of them trained)" in said
+    assert "1000000 steps of" in said and "15 to train on, 3 held out" in said
+    assert main(words(walks, tmp_path / "ck", "--dry-run", "--json")) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert (
+        plain["optimizer_gb"] > 2 * plain["parameters_gb"] > 0.0 and plain["total_s"] > plain["steps"] * plain["step_s"]
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_is_checked_on_other_data(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    out, held_out = tmp_path / "ck", make_walks(tmp_path, HELD_OUT)
+    assert main(words(walks, out)) == 0
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    asked = ["posttrain", "--check", str(out), "--plugins", str(TOY), "--data", str(held_out), "--no-bank"]
+    assert main(asked) == 0
+    assert "uses its actions: loss by actions on 18 held-out clips" in capsys.readouterr().out
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    assert main([*asked, "--json"]) == 0 and json.loads(capsys.readouterr().out)["homes"] == 6
+    assert main([*asked, "--seed", "3"]) == 2
+    assert "--check takes no --seed=3" in capsys.readouterr().err
+    assert main(["posttrain", "--check", str(walks), "--plugins", str(TOY), "--data", str(held_out)]) == 2
+    assert "is no checkpoint of posttrain" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_best_candidate_by_regret_is_the_result_whatever_interrupts(tmp_path: Path, capsys: Any) -> None:
+    """The bank is asked for two candidates and at the end: what is lost by a kill is asked again."""
+    walks, out = make_walks(tmp_path), tmp_path / "ck"
+    given = [word for word in words(walks, out, "--validate-every", "20") if word != "--no-bank"]
+    assert main(given) == 0
+    said = capsys.readouterr().out
+    found = record(out)
+    curve = found["validation"]["curve"]
+    assert [entry["step"] for entry in curve] == [20, 40] and all(e["regret_m"]["n"] == 100 for e in curve)
+    assert found["validation"]["best"] == min(curve, key=lambda entry: entry["regret_m"]["value"])["step"]
+    assert set(found["action_use"]["bank"]["regret_m"]) == {"FTtoy", "copy"}
+    assert "regret in 200 states of the decision bank: FTtoy" in said
+    last = tmp_path / "ck.work" / "last" / "toy.safetensors"
+    assert last.is_file() and (last.read_bytes() == weights(out)) == (found["validation"]["best"] == 40)
+    assert check_card(out).steps == 40

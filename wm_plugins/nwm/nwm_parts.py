@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, Checkpoint, ModelManifest, Setting
-from harness.contracts.tensor_names import match_names, shown
+from harness.contracts.tensor_names import fitted, no_numbers, refuse_faults
 
 CODE = OfficialCode(
     model="nwm",
@@ -93,23 +93,19 @@ def _random_vae() -> Any:
 
 def _load_denoiser(denoiser: Any, file: Path) -> None:
     """Load the averaged weights of a training checkpoint, or a safetensors file of them. Nothing in a file is run."""
+    advice = "Give a checkpoint as the official code's training writes it, or its averaged weights as safetensors."
     try:
         if file.suffix == ".safetensors":
             weights = load_file(file)
         else:
             with torch.serialization.safe_globals([argparse.Namespace]):
                 weights = torch.load(file, map_location="cpu", weights_only=True, mmap=True)[EMA]
-        match = match_names(weights, denoiser.state_dict().keys())
-        if not match.whole:
-            lost = f"missing {shown(match.missing) or 'none'}; unknown {shown(match.unexpected) or 'none'}"
-            raise ValueError(f"its tensors have other names: {lost}")
-        denoiser.load_state_dict({match.names[name]: tensor for name, tensor in weights.items()})
+        denoiser.load_state_dict(fitted(weights, denoiser.state_dict(), file, advice))
+    except Refusal:
+        raise
     except Exception as error:  # a damaged or foreign file may raise anything
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Refusal(
-            f"{file} is no checkpoint of NWM's denoiser: {first}",
-            "Give a checkpoint as the official code's training writes it, or its averaged weights as safetensors.",
-        ) from error
+        raise Refusal(f"{file} is no checkpoint of NWM's denoiser: {first}", advice) from error
 
 
 def _checkpoint_file(manifest: ModelManifest, name: str) -> Path:
@@ -152,13 +148,14 @@ def _load_vae(checkpoint: Checkpoint) -> Any:
         )
     except (OSError, ValueError) as error:
         raise _missing(checkpoint) from error
-    lost = [str(name) for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") for name in info[kind]]
-    if lost:
-        raise Refusal(
-            f"{checkpoint.source} does not hold the weights of the VAE of 'nwm': {len(lost)} tensors do not fit "
-            f"({shown(lost)}).",
-            "Give the published VAE, or one of its architecture as save_pretrained writes it.",
-        )
+    faults = {
+        "are missing": info["missing_keys"],
+        "are unknown": info["unexpected_keys"],
+        "have another shape": [name for name, *_ in info["mismatched_keys"]],
+        "hold NaN or infinity": no_numbers(vae.state_dict()),
+    }
+    advice = "Give the published VAE of 'nwm', or one of its architecture as save_pretrained writes it."
+    refuse_faults(checkpoint.source, advice, faults, vae.state_dict().keys())
     return vae
 
 

@@ -24,12 +24,13 @@ from video_diffusion.base import DiffusersImageToVideo
 from video_diffusion.batching import Batch, Embedding
 from video_diffusion.decoding import Decoding
 from video_diffusion.loading import part_of
-from video_diffusion.stored import fitted, read_tensors
+from video_diffusion.stored import read_tensors
 
 from harness.contracts.actions import EE_POSE8, Action
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import RANDOM, Setting
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
+from harness.contracts.tensor_names import fitted
 
 ACTION_FILE = "action_embedding.safetensors"
 
@@ -70,6 +71,7 @@ class FTSvd(Svd):
     weights. Noise of a frame after a turn is that of the frame before, rolled like the panorama.
     """
 
+    files_beside = (ACTION_FILE,)
     numbers: ClassVar[int] = FRAMES
     """How many numbers a frame is told."""
 

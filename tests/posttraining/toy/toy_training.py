@@ -17,15 +17,17 @@ from harness.contracts.training import ActionUse, Trainee, TrainingClip
 
 
 class ToyTrainee(Trainee):
-    """Mean absolute error of the next view; the settings `noise`, and `break_at` for a loss that becomes no number."""
+    """Mean absolute error of the next view. Settings: `noise`, `break_at` for a loss that becomes no number, and `deaf`
+    for a model that is told nothing of its actions."""
 
     def __init__(
         self, manifest: Any, settings: Mapping[str, Any], weights: Path | None, device: Any, seed: int
     ) -> None:
-        unknown = set(settings) - {"noise", "break_at"}
+        unknown = set(settings) - {"noise", "break_at", "deaf"}
         if unknown:
-            raise Refusal(f"the toy has no setting {unknown.pop()!r}.", "Known: noise, break_at.")
+            raise Refusal(f"the toy has no setting {unknown.pop()!r}.", "Known: noise, break_at, deaf.")
         self.noise, self.break_at = float(settings["noise"]), int(settings.get("break_at", -1))
+        self.deaf = bool(settings.get("deaf", False))
         self.kernels = Kernels().to(device)
         self.calls = 0
         if weights is not None:
@@ -44,7 +46,7 @@ class ToyTrainee(Trainee):
         views, actions = batch["views"], batch["actions"]
         if use is ActionUse.SHUFFLED:
             actions = actions.roll(1, 0)
-        elif use is ActionUse.NONE:
+        if use is ActionUse.NONE or self.deaf:
             actions = torch.zeros_like(actions)
         noise = self.noise * torch.randn(views.shape, generator=draws, device=views.device)
         now = (views + noise)[:, :-1].flatten(0, 1)

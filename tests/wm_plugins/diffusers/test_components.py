@@ -16,7 +16,7 @@ pytest.importorskip("diffusers", reason="the zoo needs diffusers (the extra 'mod
 import torch
 from diffusers import CosmosTransformer3DModel
 from safetensors.torch import load_file, save_file
-from video_diffusion.loading import load_component
+from video_diffusion.components import load_component
 
 from harness.contracts.errors import Refusal
 from tests.wm_plugins.diffusers.saving import Saved, SavedPipelines
@@ -223,9 +223,15 @@ def test_both_experts_are_replaced(folders: tuple[str, str], pipelines: SavedPip
         ("FTwan22-14B", ("transformer",), "has no folder of transformer_2"),
         ("FTwan22-14B", ("low_noise",), "has no folder of transformer"),
         ("FTwan22-14B", ("",), "has no folder of transformer"),
-        ("FTwan22-14B", ("transformer", "high_noise", "transformer_2"), "holds transformer, and|holds high_noise, and"),
-        ("FTwan22", ("transformer", "transformer_2"), "holds transformer_2, and what is replaced is transformer"),
-        ("FTwan22", ("transformer", "vae"), "holds vae, and what is replaced is transformer"),
+        (
+            "FTwan22-14B",
+            ("transformer", "high_noise", "transformer_2"),
+            r"in place of .*: (high_noise|transformer)/diff",
+        ),
+        ("FTwan22", ("transformer", "transformer_2"), "in place of the transformer: transformer_2/diffusion"),
+        ("FTwan22", ("transformer", "vae"), "in place of the transformer: vae/diffusion"),
+        ("FTwan22", ("", "transformer"), "in place of the transformer: diffusion"),
+        ("FTwan22", ("", "checkpoint-500"), "in place of the transformer: checkpoint-500/diffusion"),
     ],
 )
 def test_parts_that_would_be_passed_over_are_refused(
@@ -233,9 +239,53 @@ def test_parts_that_would_be_passed_over_are_refused(
 ) -> None:
     base = pipelines.published(name).base
     for folder in folders:
-        shutil.copytree(base / "transformer", tmp_path / "part" / folder)
+        shutil.copytree(base / "transformer", tmp_path / "part" / folder, dirs_exist_ok=True)
     with pytest.raises(Refusal, match=reason):
         world_model(tiny_manifest(name, Saved(base, tmp_path / "part"), part="transformer"))
+
+
+@pytest.mark.parametrize("file", ["ema.safetensors", "diffusion_pytorch_model.fp16.safetensors", "lora.safetensors"])
+def test_other_weights_beside_those_of_a_part_are_refused(
+    file: str, good: Path, pipelines: SavedPipelines, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(good, tmp_path / "part")
+    shutil.copy(folder / FILE, folder / file)
+    with pytest.raises(Refusal, match=f"not loaded in place of the transformer: {file}"):
+        world_model(tiny_manifest("FTcosmos", Saved(pipelines.published("FTcosmos").base, folder)))
+
+
+def test_a_pipeline_of_another_model_is_refused(pipelines: SavedPipelines) -> None:
+    other = pipelines.published("wan22")
+    with pytest.raises(Refusal, match="is a WanTransformer3DModel, and LTXImageToVideoPipeline takes a LTXVideo"):
+        world_model(tiny_manifest("ltx", other))
+
+
+def test_an_index_of_a_pipeline_that_is_none_is_refused(pipelines: SavedPipelines, tmp_path: Path) -> None:
+    base = shutil.copytree(pipelines.published("ltx").base, tmp_path / "base")
+    (base / "model_index.json").write_text("[1]")
+    with pytest.raises(Refusal, match="lists no components"):
+        world_model(tiny_manifest("ltx", Saved(base, base)))
+
+
+OF_TEXT: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
+    "NaN": (lambda tensor: tensor * float("nan"), "hold NaN or infinity"),
+    "eight bits": (lambda tensor: (tensor * 10).to(torch.int8), "are not in floating point"),
+    "another shape": (lambda tensor: tensor[:-1].clone(), "have another shape"),
+}
+
+
+@pytest.mark.parametrize("kind", OF_TEXT)
+def test_a_text_encoder_that_does_not_fit_is_refused_by_name(
+    kind: str, pipelines: SavedPipelines, tmp_path: Path
+) -> None:
+    change, reason = OF_TEXT[kind]
+    base = shutil.copytree(pipelines.published("ltx").base, tmp_path / "base")
+    file = base / "text_encoder" / "model.safetensors"
+    state = load_file(file)
+    name = next(name for name in state if name.endswith("q.weight"))
+    save_file(state | {name: change(state[name])}, file, {"format": "pt"})
+    with pytest.raises(Refusal, match=rf"1 {reason}.*{name}"):
+        world_model(tiny_manifest("ltx", Saved(base, base)))
 
 
 @pytest.mark.parametrize("given", ["the file", "an adapter"])

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ pytest.importorskip("diffusers", reason="nwm needs diffusers (the extra 'models'
 import huggingface_hub
 import torch
 from diffusers import AutoencoderKL
+from safetensors.torch import save_file
 
 from harness.contracts.action_numbers import motions, normalised_deltas
 from harness.contracts.actions import Candidate, Primitive
@@ -232,6 +234,24 @@ def test_foreign_weights_are_refused_and_not_run(saved: tuple[Path, Path], tmp_p
     with pytest.raises(Refusal, match="no checkpoint of NWM"):
         made(replace(tiny(saved), weights=str(file)))
     assert not (tmp_path / "was_run").exists()
+
+
+UNFIT: dict[str, tuple[Callable[[str, Any], dict[str, Any]], str]] = {
+    "another name": (lambda n, t: {f"ema.{n}": t}, r"are missing .*are unknown .*\(nearest: "),
+    "no numbers": (lambda n, t: {n: t * float("nan")}, "hold NaN or infinity"),
+    "eight bits": (lambda n, t: {n: (t * 10).to(torch.int8)}, "are not in floating point"),
+    "another shape": (lambda n, t: {n: t[None].clone()}, "have another shape"),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_weights_that_do_not_fit_are_refused_by_name(kind: str, saved: tuple[Path, Path], tmp_path: Path) -> None:
+    change, reason = UNFIT[kind]
+    state = torch.load(saved[0], weights_only=False)["ema"]
+    file = tmp_path / "other.safetensors"
+    save_file({name: t for n, tensor in state.items() for name, t in change(n, tensor).items()}, file)
+    with pytest.raises(Refusal, match=rf"other\.safetensors do not fit: .*{reason}"):
+        made(replace(tiny(saved), weights=str(file)))
 
 
 def test_random_weights_need_no_download(saved: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,12 @@ from typing import Any
 import torch
 
 from harness.contracts.errors import Refusal
-from harness.contracts.tensor_names import shown
+from harness.contracts.tensor_names import all_finite, no_numbers, shown
 from video_diffusion.adapter_files import AdapterFile, adapter_files
 from video_diffusion.adapter_names import LayerNames, Place, of_second
 from video_diffusion.adapter_settings import LoraSettings, read_lora_settings
 from video_diffusion.devices import DENOISERS, FIRST, SECOND
-from video_diffusion.stored import all_finite, no_numbers, read_tensors
+from video_diffusion.stored import read_tensors
 
 _FORM = re.compile(
     r"(?P<module>.+)\.(?:lora_(?P<half>A|B)(?:\.[^.]+)?\.weight|lora[._](?P<side>down|up)(?:\.[^.]+)?\.weight|alpha)"
@@ -100,8 +100,9 @@ def merge_adapters(pipeline: Any, place: Path, scale: float, model: str) -> None
             "A model of two experts needs one for each: two files, called high_noise and low_noise.",
         )
     factors = {expert: _factors(adapter, adapter.file.settings(expert)) for expert, adapter in chosen.items()}
-    for expert, adapter in chosen.items():
-        _merge(experts[expert], adapter, {name: scale * factor for name, factor in factors[expert].items()})
+    with torch.no_grad():
+        for expert, adapter in chosen.items():
+            _merge(experts[expert], adapter, {name: scale * factor for name, factor in factors[expert].items()})
 
 
 def _read(file: AdapterFile, experts: Mapping[str, LayerNames]) -> dict[str, Adapter]:
@@ -269,15 +270,14 @@ def _merge(expert: Any, adapter: Adapter, factors: Mapping[str, float]) -> None:
     """Add every product to its layers; Refusal where no weight is another than before."""
     file, zero, changed = adapter.file.path, [], False
     for name, pair in adapter.pairs.items():
-        product = factors[name] * (pair.up.flatten(1).float() @ pair.down.flatten(1).float())
-        if not product.any():
+        product = pair.up.flatten(1).float() @ (factors[name] * pair.down.flatten(1).float())
+        if product.aminmax() == (0, 0):  # several times as fast as any()
             zero.append(name)
         for weight, merged in _merged(product, [adapter.names.layers[layer].weight for layer in pair.layers]):
             if not all_finite(merged):
                 raise Refusal(f"{file} makes {name} infinite in {weight.dtype}.", "Lower lora_scale.")
             changed = changed or not torch.equal(weight, merged)
-            with torch.no_grad():
-                weight.copy_(merged)
+            weight.copy_(merged)
     if not changed:
         why = "add up to zero" if len(zero) == len(adapter.pairs) else "are too small to change a weight"
         raise Refusal(
@@ -294,7 +294,7 @@ def _merge(expert: Any, adapter: Adapter, factors: Mapping[str, float]) -> None:
 
 
 def _merged(product: torch.Tensor, weights: list[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield each weight and what it becomes: fused layers get the rows of the product in their order."""
+    """Yield each weight and what it becomes: fused layers get the rows of the product, which is used up, in order."""
     parts = product.split([len(weight) for weight in weights])
     for weight, part in zip(weights, parts, strict=True):
-        yield weight, (weight.float() + part.reshape(weight.shape)).to(weight.dtype)
+        yield weight, part.reshape(weight.shape).add_(weight).to(weight.dtype)

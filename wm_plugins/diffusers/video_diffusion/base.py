@@ -59,6 +59,8 @@ class DiffusersImageToVideo(WorldModel):
     largest_batch: ClassVar[int] = 1024
     """The most requests that the pipeline itself can take in a call."""
     family_settings: ClassVar[Mapping[str, Setting]] = {}
+    files_beside: ClassVar[Sequence[str]] = ()
+    """Files beside a post-trained part that the family loads itself."""
 
     def __init__(self, manifest: ModelManifest) -> None:
         super().__init__(manifest)
@@ -85,7 +87,7 @@ class DiffusersImageToVideo(WorldModel):
         """Return the pipeline: random where the weights are, otherwise through ``from_pretrained``."""
         if self._shapes:
             return random_pipeline(self._shapes, self.settings, self.manifest.dtype, self.device, **self.components())
-        return load_pipeline(self.manifest, self.settings, self.component_class, **self.components())
+        return load_pipeline(self.manifest, self.settings, self.component_class, self.files_beside, **self.components())
 
     def components(self) -> dict[str, Any]:
         """Return components that the family brings itself."""

@@ -1,8 +1,8 @@
-"""Tensors in safetensors files: read whole, of floating point, all of them numbers, or refused with their names."""
+"""The safetensors files of a component or an adapter: which they are, and what they hold."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from harness.contracts.errors import Refusal
 from harness.contracts.json_limits import read_json
-from harness.contracts.tensor_names import match_names, shown
+from harness.contracts.tensor_names import shown
 
 _AGAIN = "Fetch or save it again."
 
@@ -51,9 +51,10 @@ def headers(files: Iterable[Path]) -> dict[str, tuple[str, tuple[int, ...]]]:
 
 
 def quantised(stored: Mapping[str, tuple[str, tuple[int, ...]]]) -> list[str]:
-    """Return the tensors of two dimensions and more that are not in floating point: weights in unknown steps."""
+    """Return the weights of two dimensions and more that are not in floating point: they are in unknown steps."""
     floating = ("F", "BF")
-    return sorted(n for n, (dtype, shape) in stored.items() if len(shape) > 1 and not dtype.startswith(floating))
+    weights = {n: dtype for n, (dtype, shape) in stored.items() if len(shape) > 1 and n.endswith("weight")}
+    return sorted(name for name, dtype in weights.items() if not dtype.startswith(floating))
 
 
 def files_of(folder: Path, stem: str, variant: str = "") -> tuple[Path, ...]:
@@ -73,54 +74,3 @@ def files_of(folder: Path, stem: str, variant: str = "") -> tuple[Path, ...]:
     if lost:
         raise Refusal(f"{folder} lacks {len(lost)} of the {len(names)} files of its index: {shown(lost)}.", _AGAIN)
     return tuple(folder / name for name in names)
-
-
-def no_numbers(tensors: Mapping[str, torch.Tensor]) -> list[str]:
-    """Return the names of the tensors that hold NaN or infinity."""
-    return sorted(name for name, tensor in tensors.items() if not all_finite(tensor))
-
-
-def all_finite(tensor: torch.Tensor) -> bool:
-    """Say whether a tensor holds numbers alone. One pass without a copy: real checkpoints have tens of gigabytes."""
-    if not tensor.is_floating_point() or not tensor.numel():
-        return True
-    low, high = torch.aminmax(tensor.float() if tensor.element_size() == 1 else tensor)
-    return bool(torch.isfinite(low) and torch.isfinite(high))
-
-
-def fitted(
-    state: Mapping[str, torch.Tensor],
-    own: Mapping[str, torch.Tensor],
-    where: Path,
-    advice: str,
-    prefixes: Sequence[str] = (),
-) -> dict[str, torch.Tensor]:
-    """Return ``state`` under the names of ``own``; Refusal names what is missing, unknown, or of another kind."""
-    match = match_names(state, own.keys(), prefixes)
-    named = {match.names[name]: tensor for name, tensor in state.items() if name in match.names}
-    shapes = [name for name, tensor in named.items() if tensor.shape != own[name].shape]
-    kinds = [n for n, tensor in named.items() if own[n].is_floating_point() and not tensor.is_floating_point()]
-    refuse_faults(
-        where,
-        advice,
-        {
-            "are missing": match.missing,
-            "are unknown": match.unexpected,
-            "have another shape": shapes,
-            "are not in floating point": kinds,
-            "hold NaN or infinity": no_numbers(named),
-        },
-        match.missing or own.keys(),
-    )
-    return named
-
-
-def refuse_faults(where: Path, advice: str, faults: Mapping[str, Collection[str]], known: Collection[str] = ()) -> None:
-    """Raise Refusal with the names of all ``faults``, if any; beside unknown ones stand the nearest of ``known``."""
-    counts = [
-        f"{len(names)} {what} ({shown(sorted(names), known if what == 'are unknown' else ())}). "
-        for what, names in faults.items()
-        if names
-    ]
-    if counts:
-        raise Refusal(f"the weights in {where} do not fit: {''.join(counts).rstrip()}", advice)

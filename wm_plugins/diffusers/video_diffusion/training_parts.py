@@ -20,8 +20,9 @@ from harness.contracts.manifests import ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.training import Adapter
 from video_diffusion.batching import Embedding, encode
+from video_diffusion.components import load_component, load_components
 from video_diffusion.devices import DENOISERS, dtype_of, dtypes_of, own_dtype
-from video_diffusion.loading import MODEL_INDEX, load_component, load_components, pipeline_class
+from video_diffusion.loading import MODEL_INDEX, pipeline_class
 from video_diffusion.random_weights import build, random_embedding, random_pipeline, read_shapes
 from video_diffusion.settings import PipelineSettings
 

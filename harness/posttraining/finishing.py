@@ -1,0 +1,116 @@
+"""The end of a training: the best candidate becomes the result, is judged, and gets its card."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Optional
+
+import torch
+
+from harness.contracts.commands import command
+from harness.contracts.errors import Refusal
+from harness.posttraining.bank_regret import COPY, Job, Measuring, Regrets, plain_regret
+from harness.posttraining.card import Facts, write_card
+from harness.posttraining.clips import plain_data
+from harness.posttraining.plan import TrainingPlan
+from harness.posttraining.workplace import LAST, TRAINING, Workplace, plain_bytes
+from harness.records.provenance import git_commit, hardware, versions
+from harness.running.run_options import default_workers
+from harness.worldmodels.catalog import load_catalog
+from harness.worldmodels.weights import declared_lacks, has_weights
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SMOKE_STATES = 1
+
+Tell = Callable[[str, int, int], None]
+
+
+def bank_job(plan: TrainingPlan, wm: str, weights: str, out: Path, states: int = 0) -> Job:
+    """Return how a world model is asked; one worker where a GPU is shared."""
+    plugins = tuple(str(folder) for folder in plan.question.plugins)
+    workers = 1 if torch.cuda.is_available() else default_workers()
+    return Job(wm, weights, plugins, str(out), states, workers)
+
+
+def bank_findings(plan: TrainingPlan, weights: Path, folder: Path, tell: Tell) -> dict[str, Any]:
+    """Return the regrets of a checkpoint, of its base and of `copy`, plain; what was left out says why."""
+    manifest = plan.entry.manifest
+    models = {manifest.name: str(weights), COPY: ""}
+    left_out = []
+    if manifest.base:
+        base = load_catalog(plan.question.plugins).find(manifest.base).manifest
+        if has_weights(base) and declared_lacks(base):
+            left_out.append(f"{base.name}: its weights are not here")
+        else:
+            models[base.name] = ""
+    folder.mkdir(exist_ok=True)
+    found: dict[str, Regrets] = {}
+    for number, (name, chosen) in enumerate(models.items()):
+        tell("asking the decision bank", number, len(models))
+        job = bank_job(plan, name, chosen, folder / "runs", SMOKE_STATES if plan.question.smoke else 0)
+        try:
+            found[name] = Measuring(job, folder, name).result()
+        except Refusal as refusal:
+            left_out.append(f"{name}: {refusal.what}")
+            if name == manifest.name:
+                return {"left_out": left_out}
+    tell("asking the decision bank", len(models), len(models))
+    return {**plain_regret(found, manifest.name), "left_out": left_out}
+
+
+def facts_of(plan: TrainingPlan, steps: int, words: list[str]) -> dict[str, Any]:
+    """Return what ``training.json`` says of a training before its curves."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else hardware()["cpu"]
+    return {
+        "identity": plan.identity(),
+        "recipe": plan.recipe_name,
+        "model": plan.recipe.model,
+        "steps": steps,
+        "data": plain_data(plan.items),
+        "held_out": plain_data(plan.held_out),
+        "smoke": plan.question.smoke,
+        "made": {
+            "command": command("posttrain", *words),
+            "commit": git_commit(CHECKOUT),
+            "versions": versions(),
+            "device": device,
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        },
+    }
+
+
+def finish(plan: TrainingPlan, place: Workplace, result: Path, facts: dict[str, Any], last: Optional[Path]) -> None:
+    """Give the weights in ``result`` their card and put them where the user wants them; keep the last ones aside."""
+    write_card(result, card_facts(plan, facts))
+    (result / TRAINING).write_bytes(plain_bytes(facts))
+    for file in result.rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
+    if last is not None:
+        shutil.rmtree(place.work / LAST, ignore_errors=True)
+        shutil.copytree(last, place.work / LAST)
+    place.finish(result)
+
+
+def card_facts(plan: TrainingPlan, facts: dict[str, Any]) -> Facts:
+    """Return what the card says."""
+    manifest, made = plan.entry.manifest, facts["made"]
+    return Facts(
+        model=manifest.name,
+        licence=manifest.licence,
+        base=manifest.base_checkpoint.source or manifest.base,
+        recipe=plan.recipe_name,
+        settings=plan.recipe,
+        data=facts["data"],
+        steps=facts["steps"],
+        seed=plan.question.seed,
+        weights_from=plan.base.name,
+        commit=made["commit"],
+        versions=made["versions"],
+        device=made["device"],
+        command=made["command"],
+        action_use=facts.get("action_use", {}),
+    )
