@@ -201,6 +201,10 @@ class PosttrainArguments:
         str, typer.Option("--weights", help="Weights to begin with: random, or a path. [those of the model's base]")
     ] = ""
     smoke: Annotated[bool, typer.Option("--smoke", help="Try the whole path: few steps on few clips.")] = False
+    dry: Annotated[bool, typer.Option("--dry-run", help="Say what memory and time it would take.")] = False
+    check: Annotated[
+        Optional[Path], typer.Option("--check", help="Say whether a checkpoint uses its actions, on --data.")
+    ] = None
     validate_every: Annotated[
         int,
         typer.Option(

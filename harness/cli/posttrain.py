@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.arguments import PosttrainArguments, taking, words_of
-from harness.cli.console import print_json, say
+from harness.cli.console import note, print_json, say
 from harness.cli.failures import telling_how_on
 from harness.cli.live import SEPARATOR, LiveBar, clock
 from harness.contracts.commands import FIRST_TASK, command
@@ -16,37 +17,94 @@ from harness.contracts.errors import Refusal
 from harness.contracts.training import LOSS
 
 if TYPE_CHECKING:
+    from harness.posttraining.estimate import Estimate
     from harness.posttraining.pipeline import Outcome, Progress
-    from harness.posttraining.plan import Question
+    from harness.posttraining.plan import Question, TrainingPlan
 
 EXAMPLE = "For example: python benchmark.py posttrain FTmini --data data/demo --out checkpoints/FTmini"
 
 
 @taking(PosttrainArguments)
 def posttrain_command(asked: PosttrainArguments) -> int:
-    """Train a world model on collected data by a recipe. The same command goes on after an interruption."""
+    """Train a world model on collected data by a recipe, or check a checkpoint. The same command goes on."""
+    if asked.check is not None:
+        return check(asked, asked.check)
     if not asked.recipe or asked.out is None:
         missing = [name for name, given in (("RECIPE", asked.recipe), ("--out", asked.out)) if not given]
         raise Refusal(f"{' and '.join(missing)} missing.", EXAMPLE)
-    from harness.cli.console import note
     from harness.posttraining.plan import make_plan
     from harness.posttraining.workplace import Workplace
+
+    with TrainLine() as line:
+        plan = make_plan(_question(asked, asked.recipe, asked.out), line.reading)
+        if asked.dry:
+            return dry_run(plan, asked.as_json)
+        if Workplace(plan.question.out).check(plan.identity()):
+            return _complete(asked.out, plan.recipe.model, asked.as_json)
+        return _trained(plan, asked, line)
+
+
+def _trained(plan: TrainingPlan, asked: PosttrainArguments, line: TrainLine) -> int:
+    from harness.posttraining.pipeline import train
     from harness.running.progress import PARTIAL_CODE
 
     again = command("posttrain", *words_of(asked))
-    with TrainLine() as line:
-        plan = make_plan(_question(asked, asked.recipe, asked.out), line.reading)
-        if Workplace(asked.out).check(plan.identity()):
-            return _complete(asked.out, plan.recipe.model, asked.as_json)
-        from harness.posttraining.pipeline import train
-
-        begun = time.monotonic()
-        with telling_how_on(lambda ended: again):
-            outcome = train(plan, words_of(asked), line)
+    begun = time.monotonic()
+    with telling_how_on(lambda ended: again):
+        outcome = train(plan, words_of(asked), line)
+    line.close()
     if outcome.stopped:
-        note(f"PARTIAL: {outcome.steps}/{plan.recipe.training.steps} steps are done and saved; continue with  {again}")
+        steps = f"{outcome.steps}/{plan.recipe.training.steps} steps are done and saved"
+        note(f"PARTIAL: {steps}; continue with  {again}")
         return PARTIAL_CODE
-    return _told(asked.out, plan.recipe.model, outcome, time.monotonic() - begun, asked.as_json)
+    return _told(plan.question.out, plan.recipe.model, outcome, time.monotonic() - begun, asked.as_json)
+
+
+def dry_run(plan: TrainingPlan, as_json: bool) -> int:
+    """Say what a training would take; nothing is written."""
+    from harness.posttraining.estimate import estimate
+
+    found = estimate(plan)
+    if as_json:
+        print_json(found.to_plain())
+        return 0
+    for text in estimate_lines(plan, found):
+        say(text)
+    return 0
+
+
+def estimate_lines(plan: TrainingPlan, found: Estimate) -> list[str]:
+    """Return an estimate for people."""
+    counts = f"{found.parameters:,}, {found.trained:,} of them trained"
+    return [
+        f"{plan.recipe.model} by the recipe {plan.recipe_name}, from {plan.base.name}, on {found.device}",
+        f"clips    {found.clips} to train on, {found.held_out} held out; prepared in {clock(found.prepare_s)}, "
+        f"{found.prepared_gb:.2f} GB kept on {found.keep}",
+        f"memory   {found.peak_gb:.2f} GB at most in a step: parameters {found.parameters_gb:.2f} ({counts}), "
+        f"gradients {found.gradients_gb:.2f}, optimizer {found.optimizer_gb:.2f}",
+        f"time     {clock(found.total_s)}: {found.steps} steps of {found.step_s:.3g} s",
+    ]
+
+
+def check(asked: PosttrainArguments, folder: Path) -> int:
+    """Say whether a checkpoint uses its actions; return 1 where it does not."""
+    import tempfile
+
+    odd = words_of(replace(asked, check=None, data=None, plugins=None, no_bank=False, as_json=False))
+    if odd:
+        raise Refusal(f"--check takes no {odd[0]}: a checkpoint says how it was trained.", "Leave it out.")
+    from harness.contracts.folders import absolute
+    from harness.posttraining.checking import check_checkpoint
+
+    data, plugins = tuple(map(absolute, asked.data or ())), tuple(asked.plugins or ())
+    with tempfile.TemporaryDirectory() as work, TrainLine() as line:
+        found = check_checkpoint(absolute(folder), data, plugins, not asked.no_bank, Path(work), line.phase)
+    if asked.as_json:
+        print_json(found)
+    else:
+        for text in verdict_lines(found):
+            say(text)
+    return 0 if found["uses_actions"] else 1
 
 
 def _question(asked: PosttrainArguments, recipe: str, out: Path) -> Question:
@@ -115,6 +173,10 @@ class TrainLine(LiveBar):
 
     def __call__(self, progress: Progress) -> None:
         self.show(describe(progress), progress.done, progress.total, progress.phase, progress.done == progress.total)
+
+    def phase(self, doing: str, done: int, total: int) -> None:
+        """Show how much is done of what goes on."""
+        self.show(f"{doing} · {done}/{total}", done, total, doing, done == total)
 
     def reading(self, doing: str, done: int, total: int) -> None:
         """Show how much of the data was read to be hashed, in bytes."""

@@ -174,7 +174,7 @@ def _check_published(scene: str, split: str) -> None:
     """Raise Refusal for a scene that is, by its id alone, of another split or played by a suite."""
     known = scene_id(scene)
     if split_of(known):
-        check_name(known, split)
+        check_name(known, split or split_of(known))
     sets = {set_of(f"mp3d/{known}/{known}.glb")} - {"mp3d-train"}
     played = known in {scene_id(name) for name in evaluation_homes().values() if not split_of(name)}
     if sets or played:

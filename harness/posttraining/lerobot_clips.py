@@ -53,10 +53,21 @@ class LerobotClips(ClipData):
         self._info = info
         self._key = f"{IMAGES}{camera.name}"
         self._rows: list[dict[str, Any]] = []
-        self._table = functools.lru_cache(maxsize=_OPEN)(self._read_table)
-        self._video = functools.lru_cache(maxsize=_OPEN)(self._read_video)
+        self._remember()
         self._numbers = {name: tuple(_names(info["features"].get(name, {}))) for name in (STATE, ACTION)}
         self.holds = frozenset(self._held())
+
+    def _remember(self) -> None:
+        self._table = functools.lru_cache(maxsize=_OPEN)(self._read_table)
+        self._video = functools.lru_cache(maxsize=_OPEN)(self._read_video)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what is remembered behind: another process reads on its own."""
+        return {name: value for name, value in vars(self).items() if name not in ("_table", "_video")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._remember()
 
     def add(self, rows: Sequence[Mapping[str, Any]], frames: int) -> None:
         """Add the windows of episodes, given by their rows in ``meta/episodes``."""

@@ -13,6 +13,9 @@ from harness.worldmodels.digests import Progress, quiet
 
 INFO = "meta/info.json"
 
+ANY = ""
+"""The split of data that are judged with, whichever they are of."""
+
 
 def open_all(
     folders: Sequence[Path],
@@ -42,7 +45,7 @@ def open_data(folder: Path, frames: int, split: str = TRAIN, progress: Progress 
     """Return one data set in whichever layout it has."""
     if (folder / RECORD).is_file():
         plan = read_plan(folder)
-        if plan.split != split:
+        if split not in (plan.split, ANY):
             raise Refusal(
                 f"{folder} holds {plan.split} data, and {split} data are asked for.",
                 "Train with --data on homes of the split train; --held-out takes those of the split validation.",

@@ -19,7 +19,7 @@ from harness.posttraining.clips import Item
 from harness.posttraining.finishing import bank_findings, bank_job, facts_of, finish
 from harness.posttraining.optimizing import adapt, arrange, settle_torch
 from harness.posttraining.plan import TrainingPlan
-from harness.posttraining.preparing import Eta, Place, Prepared, prepare_all, prompts_of
+from harness.posttraining.preparing import Eta, Place, Prepared, Preparing, prepare_all, prompts_of
 from harness.posttraining.recipe import BF16
 from harness.posttraining.state import put_part
 from harness.posttraining.training import LOG_EVERY, Entry, Trainer
@@ -70,10 +70,7 @@ class _Session:
         self._told = told if accelerator.is_main_process else lambda _: None
         self._etas: dict[str, Eta] = {}
         settle_torch(plan.recipe.training)
-        torch.manual_seed(plan.question.seed)
-        self._trainee: Trainee = plan.trainee(
-            plan.entry.manifest, plan.recipe.settings, plan.base.path, accelerator.device, plan.question.seed
-        )
+        self._trainee = make_trainee(plan, accelerator.device)
 
     def run(self, words: list[str]) -> Outcome:
         """Train; return how it ended."""
@@ -117,13 +114,12 @@ class _Session:
         return Outcome(trainer.step, False, facts)
 
     def _prepare(self, items: Sequence[Item], what: str) -> Prepared:
-        plan, recipe = self._plan, self._plan.recipe
-        made_with = digest([recipe.trainee, dict(recipe.settings), recipe.data.frames, plan.base.name])
         folder = self._place.work / PREPARED / what.partition(" ")[0]
-        place = Place(recipe.training.keep, self._accelerator.device, folder, made_with)
-        prompts = prompts_of(plan.entry.manifest)
         phase = f"preparing {what}"
-        return prepare_all(self._trainee, items, place, prompts, lambda done, total: self._tell(phase, done, total))
+        return prepared(
+            self._plan, self._trainee, items, folder, self._accelerator.device,
+            lambda done, total: self._tell(phase, done, total),
+        )  # fmt: skip
 
     def _validation(self) -> Optional[Validation]:
         plan, work = self._plan, self._place.work
@@ -180,6 +176,24 @@ def make_accelerator(plan: TrainingPlan) -> Any:
         mixed_precision="bf16" if training.precision == BF16 else "no",
         gradient_accumulation_steps=training.accumulate,
     )
+
+
+def make_trainee(plan: TrainingPlan, device: Any) -> Trainee:
+    """Return the model of a plan as it is trained, with the weights that it begins with."""
+    seed = plan.question.seed
+    torch.manual_seed(seed)
+    return plan.trainee(plan.entry.manifest, plan.recipe.settings, plan.base.path, device, seed)
+
+
+def prepared(
+    plan: TrainingPlan, trainee: Trainee, items: Sequence[Item], folder: Path, device: Any,
+    tell: Preparing = lambda *_: None,
+) -> Prepared:  # fmt: skip
+    """Return clips as the trainee of a plan prepares them, kept where its recipe says (on disk in ``folder``)."""
+    recipe = plan.recipe
+    made_with = digest([recipe.trainee, dict(recipe.settings), recipe.data.frames, plan.base.name])
+    place = Place(recipe.training.keep, device, folder, made_with)
+    return prepare_all(trainee, items, place, prompts_of(plan.entry.manifest), tell)
 
 
 @contextmanager

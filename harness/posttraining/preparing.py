@@ -1,7 +1,7 @@
 """Prepared clips: what a trainee makes of each, once, kept where batches are taken from.
 
-Clips are read and decoded by threads (decoders let go of Python's lock) while the trainee works on the one before, and
-are prepared in order, so that what is kept depends on nothing else.
+Clips are read ahead (`reading`) while the trainee works on the one before, and are prepared in order, so that what is
+kept depends on nothing else.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
@@ -22,15 +20,12 @@ from harness.contracts.actions import Action, navigation_space
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.training import Trainee, TrainingClip
-from harness.posttraining.clips import Item, read_window
+from harness.contracts.training import Trainee
+from harness.posttraining.clips import Item
+from harness.posttraining.reading import read_ahead
 from harness.posttraining.recipe import DEVICE, DISK
 from harness.records.atomic import write_atomic
 from harness.worldmodels.conditioning import conditioning_of, with_template
-
-THREADS = 8
-AHEAD = 2
-"""Clips per thread that are read ahead of the trainee."""
 
 DONE = "prepared.json"
 
@@ -149,7 +144,7 @@ def _prepared(trainee: Trainee, items: Sequence[Item], told: Told, tell: Prepari
     """Yield each clip as the trainee prepares it, in order; Refusal where one is unlike the first."""
     first: Optional[dict[str, tuple[Any, ...]]] = None
     tell(0, len(items))
-    for number, clip in enumerate(_read_ahead(items)):
+    for number, clip in enumerate(read_ahead(items)):
         prepared = trainee.prepare(replace(clip, prompt=told(clip.actions)))
         forms = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in prepared.items()}
         first = first or forms
@@ -160,22 +155,6 @@ def _prepared(trainee: Trainee, items: Sequence[Item], told: Told, tell: Prepari
             )
         yield prepared
         tell(number + 1, len(items))
-
-
-def _read_ahead(items: Sequence[Item]) -> Iterator[TrainingClip]:
-    threads = max(1, min(THREADS, len(os.sched_getaffinity(0)), len(items)))
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[TrainingClip]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(read_window, item.data, item.window))
-                if len(waiting) > AHEAD * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 class Eta:

@@ -123,6 +123,25 @@ class Trainer:
                     return False
         return True
 
+    def trial(self, steps: int) -> float:
+        """Do some steps that nobody keeps, the first one to warm up; return the seconds of one."""
+        self._one_step()
+        self._wait_for_device()
+        began = time.monotonic()
+        for _ in range(steps):
+            self._one_step()
+        self._wait_for_device()
+        return (time.monotonic() - began) / steps
+
+    def optimizer_bytes(self) -> int:
+        """Return how much the optimizer keeps of the parameters, after a step."""
+        tensors = [v for kept in self._optimizer.state.values() for v in kept.values() if isinstance(v, torch.Tensor)]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def _wait_for_device(self) -> None:
+        if self._accelerator.device.type == "cuda":
+            torch.cuda.synchronize(self._accelerator.device)
+
     def save(self) -> None:
         """Write the state; every process takes part, the main one writes."""
         part, moments = state.take(self._model, self._optimizer.optimizer)

@@ -16,8 +16,10 @@ from harness.contracts.actions import FORWARD, TURN_LEFT, TURN_RIGHT, Primitive,
 from harness.contracts.cameras import quaternion_to_yaw
 from harness.contracts.errors import Refusal
 from harness.contracts.training import ACTIONS, COLLIDED, DEPTH, NEEDS, POSES, TrainingClip
-from harness.posttraining.clips import ClipData, cut
+from harness.posttraining import reading
+from harness.posttraining.clips import ClipData, cut, items_of
 from harness.posttraining.open_data import open_all, open_data
+from harness.posttraining.reading import read_ahead
 from tests.posttraining.world import HELD_OUT, WALKS, make_walks
 
 ALL = frozenset(NEEDS)
@@ -236,3 +238,21 @@ def test_rows_of_a_table_of_several_episodes_are_told_apart(lerobot: Path) -> No
         mine = [row for row in table if row["episode_index"] == clip]
         numbers = {"forward": 1, "turn_left": 2, "turn_right": 3}
         assert [numbers[a.name] for a in data.read(window).actions] == [row["action"][0] for row in mine[:-1]]  # type: ignore[union-attr]
+
+
+def test_processes_read_what_threads_do(walks: Path, lerobot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = items_of([open_data(walks, 6), open_data(lerobot, 6)])
+    threads = list(read_ahead(items))
+    monkeypatch.setattr(reading, "MANY", 2)
+    for first, second in zip(threads, read_ahead(items, 3), strict=True):
+        assert first.name == second.name and np.array_equal(first.frames, second.frames)
+        assert first.actions == second.actions and first.poses == second.poses
+
+
+def test_a_broken_clip_is_named_by_a_process_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_walks(tmp_path)
+    items = items_of([open_data(data, 6)])
+    sorted(data.rglob("step-2_type-rgb.png"))[0].unlink()
+    monkeypatch.setattr(reading, "MANY", 2)
+    with pytest.raises(Refusal, match=r"step-2_type-rgb.png cannot be read"):
+        list(read_ahead(items, 3))

@@ -197,6 +197,34 @@ def test_homes_that_judge_are_not_trained_on(walks: Path, tmp_path: Path) -> Non
     assert (found["data"][0]["clips"], found["held_out"][0]["clips"]) == (15, 3)
 
 
+def test_a_dry_run_says_memory_and_time_and_writes_nothing(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    assert main(words(walks, tmp_path / "ck", "--dry-run", "--set", "training.steps=1000000")) == 0
+    said = capsys.readouterr().out
+    assert "FTtoy by the recipe toy, from random, on CPU" in said and "(408, 408 of them trained)" in said
+    assert "1000000 steps of" in said and "15 to train on, 3 held out" in said
+    assert main(words(walks, tmp_path / "ck", "--dry-run", "--json")) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert (
+        plain["optimizer_gb"] > 2 * plain["parameters_gb"] > 0.0 and plain["total_s"] > plain["steps"] * plain["step_s"]
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_is_checked_on_other_data(walks: Path, tmp_path: Path, capsys: Any) -> None:
+    out, held_out = tmp_path / "ck", make_walks(tmp_path, HELD_OUT)
+    assert main(words(walks, out)) == 0
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    asked = ["posttrain", "--check", str(out), "--plugins", str(TOY), "--data", str(held_out), "--no-bank"]
+    assert main(asked) == 0
+    assert "uses its actions: loss by actions on 18 held-out clips" in capsys.readouterr().out
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    assert main([*asked, "--json"]) == 0 and json.loads(capsys.readouterr().out)["homes"] == 6
+    assert main([*asked, "--seed", "3"]) == 2
+    assert "--check takes no --seed=3" in capsys.readouterr().err
+    assert main(["posttrain", "--check", str(walks), "--plugins", str(TOY), "--data", str(held_out)]) == 2
+    assert "is no checkpoint of posttrain" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_best_candidate_by_regret_is_the_result_whatever_interrupts(tmp_path: Path, capsys: Any) -> None:
     """The bank is asked for two candidates and at the end: what is lost by a kill is asked again."""

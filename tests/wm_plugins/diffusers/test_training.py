@@ -64,8 +64,6 @@ def test_a_network_learns_and_is_used_as_it_was_trained(name: str, pipelines: Sa
     found = steps(made, batch_of(made, clip(made.manifest)))
     assert found[-1] < 0.9 * found[0]
     made.save(tmp_path)
-    if name == "FTwan22-14B":
-        pytest.skip("whole experts are not loaded yet")
     kind = {} if name == "FTsvd" else {"part": "transformer"}
     trained = world_model(tiny_manifest(name, Saved(saved.base, tmp_path), **kind))
     for folder, network in made.trained().items():
