@@ -57,6 +57,7 @@ class Hunyuan(DiffusersImageToVideo):
         return encode(
             self.pipeline,
             self.prompt_outputs,
+            self.settings.call,
             prompt=request.prompt,
             image=picture(request, *self.size(request)),
             image_embed_interleave=INTERLEAVE[kind],

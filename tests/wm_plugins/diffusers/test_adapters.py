@@ -303,6 +303,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "alpha alone": (edited(lambda s: s | {"blocks.1.attn1.to_q.alpha": s[A][0, 0]}), "without its lora_A and lora_B"),
     "another width": (edited(lambda s: s | {A: torch.randn(2, 25)}), rf"{Q}, .*24.* inputs .*\(2, 25\)"),
     "another rank in each half": (edited(lambda s: s | {B: torch.randn(24, 3)}), r"\(2, 24\) and \(24, 3\)"),
+    "a half that is one number": (edited(lambda s: s | {A: s[A][0, 0]}), r"\(\) and \(24, 2\)"),
+    "no rank at all": (edited(lambda s: s | {A: s[A][:0], B: s[B][:, :0]}), r"\(0, 24\) and \(24, 0\)"),
     "halves exchanged": (edited(lambda s: s | {A: s[B], B: s[A]}), r"\(24, 2\) and \(2, 24\)"),
     "NaN": (edited(lambda s: s | {B: s[B] * NAN}), rf"NaN or infinity: {Q}\.lora_B"),
     "infinity": (edited(lambda s: s | {A: s[A] / 0}), rf"NaN or infinity: {Q}\.lora_A"),

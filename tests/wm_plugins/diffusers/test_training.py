@@ -64,8 +64,6 @@ def test_a_network_learns_and_is_used_as_it_was_trained(name: str, pipelines: Sa
     found = steps(made, batch_of(made, clip(made.manifest)))
     assert found[-1] < 0.9 * found[0]
     made.save(tmp_path)
-    if name == "FTwan22-14B":
-        pytest.skip("whole experts are not loaded yet")
     kind = {} if name == "FTsvd" else {"part": "transformer"}
     trained = world_model(tiny_manifest(name, Saved(saved.base, tmp_path), **kind))
     for folder, network in made.trained().items():
@@ -161,6 +159,16 @@ def test_wrong_data_are_refused(pipelines: SavedPipelines) -> None:
     svd = trainee("FTsvd", pipelines.published("FTsvd"))
     with pytest.raises(Refusal, match="stop"):
         svd.prepare(replace(whole, actions=(*whole.actions[:-1], Primitive(STOP, 0.0))))
+
+
+def test_a_prompt_whose_end_would_not_be_read_is_refused(pipelines: SavedPipelines) -> None:
+    saved, longest = pipelines.published("FTltx"), "call.max_sequence_length"
+    long = clip(tiny_manifest("FTltx", saved), actions=(LEFT,) * 13)
+    with pytest.raises(Refusal, match="reads 128"):
+        trainee("FTltx", saved, of_model={longest: 128}).prepare(long)
+    assert trainee("FTltx", saved).prepare(long)["prompt_embeds"].shape[0] == 256
+    told = world_model(tiny_manifest("FTltx", saved)).embedding(request(prompt=long.prompt))
+    assert told["prompt_embeds"].shape[1] == 256
 
 
 def test_wrong_recipes_are_refused(pipelines: SavedPipelines, tmp_path: Path) -> None:

@@ -37,11 +37,13 @@ def clip(manifest: Any, number: int = 0, actions: tuple[Action, ...] = (AHEAD, L
     return TrainingClip(f"clip {number}", frames, camera, actions, prompt=prompt)
 
 
-def trainee(name: str, saved: Saved, adapter: Adapter | None = None, **settings: Any) -> Any:
-    """Return the trainee of model ``name`` on the tiny pipeline ``saved``."""
+def trainee(
+    name: str, saved: Saved, adapter: Adapter | None = None, of_model: Mapping[str, Any] | None = None, **settings: Any
+) -> Any:
+    """Return the trainee of model ``name`` on the tiny pipeline ``saved``, with changed settings ``of_model``."""
     module, _, kind = TRAINEES[name].partition(":")
     cls: type[Trainee] = getattr(importlib.import_module(module), kind)
-    made = cls(tiny_manifest(name, saved), settings, Path(saved.base), "cpu", 3)
+    made = cls(tiny_manifest(name, saved, **(of_model or {})), settings, Path(saved.base), "cpu", 3)
     if adapter is not None:
         made.adapt(adapter)
     return made

@@ -186,7 +186,7 @@ def _check_pairs(adapter: Adapter) -> None:
         taken |= set(pair.layers)
         weights = [adapter.names.layers[layer].weight for layer in pair.layers]
         outputs, inputs = sum(len(weight) for weight in weights), weights[0].shape[1:]
-        rank = len(pair.down)
+        rank = pair.down.shape[0] if pair.down.dim() else 0
         fits = (
             _without_ones(pair.down) == (rank, *_without_ones(weights[0])[1:])
             and _without_ones(pair.up) == (outputs, rank)

@@ -220,6 +220,7 @@ class DiffusersImageToVideo(WorldModel):
         return encode(
             self.pipeline,
             self.prompt_outputs,
+            self.settings.call,
             prompt=request.prompt,
             negative_prompt=self.settings.negative_prompt,
             do_classifier_free_guidance=self.guided,

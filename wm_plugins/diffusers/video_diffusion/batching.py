@@ -89,15 +89,27 @@ def stack(embeddings: Sequence[Embedding]) -> dict[str, torch.Tensor]:
     return {name: torch.cat([embedding[name] for embedding in embeddings]) for name in embeddings[0]}
 
 
-def encode(pipeline: Any, names: Sequence[str], **arguments: Any) -> Embedding:
-    """Call the pipeline's own ``encode_prompt`` and name its results; results that are None are left out.
+LONGEST = "max_sequence_length"
+"""The argument of a pipeline's call that says how many tokens of a text are read; what is longer is cut off."""
 
-    The longest sequence is the one that the pipeline's call would use, which is not always the default of its
-    ``encode_prompt`` (Wan: 512 and 226).
+
+def longest_text(pipeline: Any, call: Mapping[str, Any]) -> int | None:
+    """Return how many tokens the pipeline's call would read, with the arguments ``call``; None where it does not say.
+
+    That is not always the default of its ``encode_prompt`` (Wan: 512 and 226).
     """
     parameters = inspect.signature(type(pipeline).__call__).parameters
-    if "max_sequence_length" in parameters:
-        arguments.setdefault("max_sequence_length", parameters["max_sequence_length"].default)
+    return int(call.get(LONGEST, parameters[LONGEST].default)) if LONGEST in parameters else None
+
+
+def encode(pipeline: Any, names: Sequence[str], call: Mapping[str, Any], **arguments: Any) -> Embedding:
+    """Call the pipeline's own ``encode_prompt``, reading as many tokens as its call with the arguments ``call`` would.
+
+    Results are named; those that are None are left out.
+    """
+    longest = longest_text(pipeline, call)
+    if longest is not None:
+        arguments[LONGEST] = longest
     with torch.no_grad():
         results = pipeline.encode_prompt(**arguments)
     return {name: value for name, value in zip(names, results, strict=True) if value is not None}

@@ -94,16 +94,15 @@ class FlowMatchingTrainee(PipelineTrainee):
         return tuple(name for name in self.model.prompt_outputs if not name.startswith("negative_"))
 
     def _embedded(self, text: str) -> Embedding:
-        found = self.parts.embed(self.encoders(), text, self.model.prompt_outputs)
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            found = self.parts.embed(self.encoders(), text, self.model.prompt_outputs)
         return {n: v.to(self.dtype) if v.is_floating_point() else v for n, v in found.items()}
 
     def _null_text(self) -> Embedding:
         """Return the embeddings of the negative prompt; the text encoder is loaded for them once."""
         if self._null is None:
-            with torch.no_grad():
-                self._null = {
-                    name: value.to(self.device) for name, value in self._embedded(self.settings.negative_prompt).items()
-                }
+            found = self._embedded(self.settings.negative_prompt)
+            self._null = {name: value.to(self.device) for name, value in found.items()}
         return self._null
 
     _null: Embedding | None = None

@@ -19,7 +19,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.training import Adapter
-from video_diffusion.batching import Embedding, encode
+from video_diffusion.batching import LONGEST, Embedding, encode, longest_text
 from video_diffusion.components import load_component, load_components
 from video_diffusion.devices import DENOISERS, dtype_of, dtypes_of, own_dtype
 from video_diffusion.loading import MODEL_INDEX, pipeline_class
@@ -97,7 +97,19 @@ class Parts:
         if self.source is None:
             own = [name for name in names if not name.startswith("negative_")]
             return random_embedding(self.shapes, text, own, dtype_of(self.manifest.dtype))
-        return encode(pipeline, names, prompt=text, do_classifier_free_guidance=False, device=self.device)
+        self._check_length(pipeline, text)
+        call = self.settings.call
+        return encode(pipeline, names, call, prompt=text, do_classifier_free_guidance=False, device=self.device)
+
+    def _check_length(self, pipeline: Any, text: str) -> None:
+        """Raise Refusal where the end of ``text``, with the actions that stand there, would be cut off."""
+        longest = longest_text(pipeline, self.settings.call)
+        tokens = len(pipeline.tokenizer(text).input_ids)
+        if longest is not None and tokens > longest:
+            raise Refusal(
+                f"the prompt has {tokens} tokens, and {self.manifest.name!r} reads {longest}: {text!r}.",
+                f"Use a shorter template, or set call.{LONGEST} of the model.",
+            )
 
     def denoiser(self, name: str, dtype: torch.dtype) -> Any:
         """Return one of the networks that are trained, on the device."""
