@@ -97,7 +97,7 @@ def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageReco
             f"{entry.manifest.name} cannot be checked here: {'; '.join(lack.what for lack in prepared.lacks)}.",
             f"To get them: {steps}." + (random if _can_be_random(prepared.lacks) else ""),
         )
-    chosen = replace(entry, manifest=check(prepared, choice).manifest)
+    chosen = replace(entry, manifest=check(prepared, choice, family=entry.folder).manifest)
     plan, _ = plan_world_model(chosen, image, where, prepared.code)
     assert plan is not None  # models of kind plugin have a service
     check_python(plan)

@@ -153,7 +153,7 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     packages = () if options.wm_container else package_lacks(entry, world_model.python)
     prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from, packages)
     suite = choose_suite(options, prepared)
-    prepared = check(prepared, options.choice, reading)
+    prepared = check(prepared, options.choice, reading, entry.folder)
     entry = replace(entry, manifest=prepared.manifest)
     identity = identify(options, suite, prepared, image, stamps_of(entry, options.wm_container))
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)

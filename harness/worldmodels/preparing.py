@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Mapping, Optional, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -32,6 +32,7 @@ from harness.worldmodels.digests import Progress, quiet, unpinned, with_commits
 from harness.worldmodels.file_limits import MAX_INTEGER
 from harness.worldmodels.planted_errors import own_settings, planted_errors
 from harness.worldmodels.weights import (
+    BESIDE,
     CODE_SETTING,
     Lack,
     choose_weights,
@@ -211,15 +212,16 @@ def _check_needs(manifest: ModelManifest, container: bool) -> None:
         )
 
 
-def check(prepared: Prepared, choice: Choice, progress: Progress = quiet) -> Prepared:
+def check(prepared: Prepared, choice: Choice, progress: Progress = quiet, family: Optional[Path] = None) -> Prepared:
     """Return ``prepared`` with the hash of the user's own or post-trained weights, after their card was checked.
 
-    Published models are named by source and revision and need no card of ours. ``progress`` is told how much of the
-    weights has been read.
+    Published models are named by source and revision and need no card of ours; weights in the ``family``'s own folder
+    have one. ``progress`` is told how much of the weights has been read.
     """
     manifest = prepared.manifest
-    checkpoint = own_folder(manifest)
-    if checkpoint is None or not (Path(manifest.weights).is_absolute() or manifest.base):
+    checkpoint = own_folder(manifest, family)
+    beside = manifest.checkpoint.source.startswith(BESIDE)
+    if checkpoint is None or not (Path(manifest.weights).is_absolute() or manifest.base or beside):
         return prepared
     stamps = prepared.stamps
     try:

@@ -19,6 +19,9 @@ from harness.worldmodels.hub_cache import DEFAULT_REVISION, cache_folder, find_s
 PIPELINE = "pipeline"
 """The setting that names a pipeline of diffusers: such models load safetensors and nothing else."""
 
+BESIDE = "./"
+"""How the source of weights begins that lie in the family's own folder: they come with the code and count among it."""
+
 NOT_APPLICABLE, PRESENT, ABSENT = "-", "present", "absent"
 
 
@@ -58,12 +61,17 @@ def choose_weights(manifest: ModelManifest, chosen: str) -> ModelManifest:
     return replace(manifest, weights=str(path))
 
 
-def own_folder(manifest: ModelManifest) -> Optional[Path]:
-    """Return the folder or file of the model's own checkpoint; None where it is random, not here or not applicable."""
+def own_folder(manifest: ModelManifest, family: Optional[Path] = None) -> Optional[Path]:
+    """Return the folder or file of the model's own checkpoint; None where it is random, not here or not applicable.
+
+    ``family`` is the folder of the plugin.toml, in which some checkpoints lie.
+    """
     if manifest.weights in ("", RANDOM):
         return None
     if manifest.weights != FROM_HUB:
         return Path(manifest.weights)
+    if family is not None and manifest.checkpoint.source.startswith(BESIDE):
+        return family / manifest.checkpoint.source
     return place_of(manifest.checkpoint)
 
 
@@ -98,10 +106,14 @@ def lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
 
 
 def used_checkpoints(manifest: ModelManifest) -> dict[str, Checkpoint]:
-    """Return what a model with chosen weights loads of what its plugin.toml declares, by the field's name."""
+    """Return what a model with chosen weights loads of what its plugin.toml declares, by the field's name.
+
+    Weights that lie in the family's folder are left out: they are always here, and part of the digest of the code.
+    """
     if manifest.weights in ("", RANDOM):
         return {}
-    used = {"checkpoint": manifest.checkpoint} if manifest.weights == FROM_HUB else {}
+    own = manifest.weights == FROM_HUB and not manifest.checkpoint.source.startswith(BESIDE)
+    used = {"checkpoint": manifest.checkpoint} if own else {}
     if manifest.base_checkpoint.source and not _is_pipeline(manifest.weights):
         used["base_checkpoint"] = manifest.base_checkpoint
     return used

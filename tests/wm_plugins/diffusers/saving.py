@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+FILE = "diffusion_pytorch_model.safetensors"
+"""What diffusers calls the file of a component's weights."""
 ACTION_NUMBERS = {"FTsvd": 14, "FTsvd-manip": 10}
 """How many numbers tell a frame of these models its actions."""
 
@@ -115,3 +118,27 @@ def _denoiser(base: Path, name: str) -> Any:
 
     index = diffusers.DiffusionPipeline.load_config(base)
     return getattr(diffusers, index[name][1]).from_pretrained(base, subfolder=name)
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change the tensors in the file of a component."""
+    from safetensors.torch import load_file, save_file
+
+    save_file(change(load_file(folder / FILE)), folder / FILE)
+
+
+def prefixed(prefix: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return a change that puts ``prefix`` before every name."""
+    return lambda state: {prefix + name: value for name, value in state.items()}
+
+
+def without_one(state: dict[str, Any]) -> dict[str, Any]:
+    """Return all tensors but the first."""
+    return {name: value for name, value in state.items() if name != sorted(state)[0]}
+
+
+def one_too_many(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the tensors and one more."""
+    import torch
+
+    return state | {"of_another_model.weight": torch.zeros(2)}

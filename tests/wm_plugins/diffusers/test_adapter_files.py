@@ -79,6 +79,19 @@ def test_the_strength_in_a_header_holds_whatever_the_component_is_called(tmp_pat
     torch.testing.assert_close(pipeline.weights()[weight] - before[weight], change.float(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("alpha", [4, 8])
+def test_a_header_and_the_file_beside_have_to_agree(alpha: int, tmp_path: Path) -> None:
+    said = {"r": 2, "lora_alpha": 8, "target_modules": [pair.name for pair in HIGH]}
+    header = json.dumps({f"transformer.{entry}": value for entry, value in said.items()})
+    beside = {**said, "lora_alpha": alpha, "rank_pattern": {}}
+    file = saved(tmp_path / "x.safetensors", state_of(HIGH, KEY), beside, lora_adapter_metadata=header)
+    if alpha == 8:
+        merge_adapters(Pipeline(), file, 1.0, "toy")
+    else:
+        with pytest.raises(Refusal, match=r"says lora_alpha 8, and adapter_config\.json beside it 4"):
+            merge_adapters(Pipeline(), file, 1.0, "toy")
+
+
 def empty(pairs: list[Trained]) -> list[Trained]:
     return [Trained(pair.name, pair.layers, pair.a, torch.zeros_like(pair.b)) for pair in pairs]
 

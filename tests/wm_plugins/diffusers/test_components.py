@@ -19,29 +19,19 @@ from safetensors.torch import load_file, save_file
 from video_diffusion.components import load_component
 
 from harness.contracts.errors import Refusal
-from tests.wm_plugins.diffusers.saving import Saved, SavedPipelines
+from tests.wm_plugins.diffusers.saving import (
+    FILE,
+    Saved,
+    SavedPipelines,
+    one_too_many,
+    prefixed,
+    rewritten,
+    without_one,
+)
 from tests.wm_plugins.diffusers.zoo import tiny_manifest, world_model
 
-FILE = "diffusion_pytorch_model.safetensors"
 INDEX = f"{FILE}.index.json"
 FIRST_PART, SECOND_PART = (f"diffusion_pytorch_model-0000{number}-of-00002.safetensors" for number in (1, 2))
-
-
-def rewritten(folder: Path, change: Any) -> None:
-    state = load_file(folder / FILE)
-    save_file(change(state), folder / FILE)
-
-
-def prefixed(prefix: str) -> Any:
-    return lambda state: {prefix + name: value for name, value in state.items()}
-
-
-def without_one(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in state.items() if name != sorted(state)[0]}
-
-
-def one_too_many(state: dict[str, Any]) -> dict[str, Any]:
-    return state | {"of_another_model.weight": torch.zeros(2)}
 
 
 Edit = Callable[[Path], Any]
@@ -201,72 +191,6 @@ def test_weights_that_the_dtype_cannot_hold_are_refused(good: Path, tmp_path: Pa
         loaded(folder, torch.float16)
 
 
-EXPERTS = ("transformer", "transformer_2")
-
-
-@pytest.mark.parametrize("folders", [EXPERTS, ("high_noise_model", "low_noise_model")])
-def test_both_experts_are_replaced(folders: tuple[str, str], pipelines: SavedPipelines, tmp_path: Path) -> None:
-    base = pipelines.published("FTwan22-14B").base
-    for number, (expert, folder) in enumerate(zip(EXPERTS, folders, strict=True), start=1):
-        shutil.copytree(base / expert, tmp_path / folder)
-        rewritten(tmp_path / folder, lambda state, n=number: {name: tensor + n for name, tensor in state.items()})
-    model = world_model(tiny_manifest("FTwan22-14B", Saved(base, tmp_path), part="transformer"))
-    for number, expert in enumerate(EXPERTS, start=1):
-        found = getattr(model.pipeline, expert).state_dict()
-        was = load_file(base / expert / FILE)
-        assert all(torch.equal(found[name], tensor + number) for name, tensor in was.items())
-
-
-@pytest.mark.parametrize(
-    ("name", "folders", "reason"),
-    [
-        ("FTwan22-14B", ("transformer",), "has no folder of transformer_2"),
-        ("FTwan22-14B", ("low_noise",), "has no folder of transformer"),
-        ("FTwan22-14B", ("",), "has no folder of transformer"),
-        (
-            "FTwan22-14B",
-            ("transformer", "high_noise", "transformer_2"),
-            r"in place of .*: (high_noise|transformer)/diff",
-        ),
-        ("FTwan22", ("transformer", "transformer_2"), "in place of the transformer: transformer_2/diffusion"),
-        ("FTwan22", ("transformer", "vae"), "in place of the transformer: vae/diffusion"),
-        ("FTwan22", ("", "transformer"), "in place of the transformer: diffusion"),
-        ("FTwan22", ("", "checkpoint-500"), "in place of the transformer: checkpoint-500/diffusion"),
-    ],
-)
-def test_parts_that_would_be_passed_over_are_refused(
-    name: str, folders: tuple[str, ...], reason: str, pipelines: SavedPipelines, tmp_path: Path
-) -> None:
-    base = pipelines.published(name).base
-    for folder in folders:
-        shutil.copytree(base / "transformer", tmp_path / "part" / folder, dirs_exist_ok=True)
-    with pytest.raises(Refusal, match=reason):
-        world_model(tiny_manifest(name, Saved(base, tmp_path / "part"), part="transformer"))
-
-
-@pytest.mark.parametrize("file", ["ema.safetensors", "diffusion_pytorch_model.fp16.safetensors", "lora.safetensors"])
-def test_other_weights_beside_those_of_a_part_are_refused(
-    file: str, good: Path, pipelines: SavedPipelines, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(good, tmp_path / "part")
-    shutil.copy(folder / FILE, folder / file)
-    with pytest.raises(Refusal, match=f"not loaded in place of the transformer: {file}"):
-        world_model(tiny_manifest("FTcosmos", Saved(pipelines.published("FTcosmos").base, folder)))
-
-
-def test_a_pipeline_of_another_model_is_refused(pipelines: SavedPipelines) -> None:
-    other = pipelines.published("wan22")
-    with pytest.raises(Refusal, match="is a WanTransformer3DModel, and LTXImageToVideoPipeline takes a LTXVideo"):
-        world_model(tiny_manifest("ltx", other))
-
-
-def test_an_index_of_a_pipeline_that_is_none_is_refused(pipelines: SavedPipelines, tmp_path: Path) -> None:
-    base = shutil.copytree(pipelines.published("ltx").base, tmp_path / "base")
-    (base / "model_index.json").write_text("[1]")
-    with pytest.raises(Refusal, match="lists no components"):
-        world_model(tiny_manifest("ltx", Saved(base, base)))
-
-
 OF_TEXT: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
     "NaN": (lambda tensor: tensor * float("nan"), "hold NaN or infinity"),
     "eight bits": (lambda tensor: (tensor * 10).to(torch.int8), "are not in floating point"),
@@ -286,14 +210,6 @@ def test_a_text_encoder_that_does_not_fit_is_refused_by_name(
     save_file(state | {name: change(state[name])}, file, {"format": "pt"})
     with pytest.raises(Refusal, match=rf"1 {reason}.*{name}"):
         world_model(tiny_manifest("ltx", Saved(base, base)))
-
-
-@pytest.mark.parametrize("given", ["the file", "an adapter"])
-def test_what_is_no_folder_of_a_part_says_how_it_is_loaded(given: str, good: Path, pipelines: SavedPipelines) -> None:
-    base = pipelines.published("FTcosmos").base
-    place = good / FILE if given == "the file" else pipelines.post_trained("FTwan22").weights
-    with pytest.raises(Refusal, match="--set part=lora"):
-        world_model(tiny_manifest("FTcosmos", Saved(base, place)))
 
 
 @pytest.mark.parametrize("prefix", ["module.model."])

@@ -16,6 +16,7 @@ from video_diffusion.stored import read_header
 CONFIG = "adapter_config.json"
 METADATA = "lora_adapter_metadata"
 """Under this name diffusers keeps the configuration inside the safetensors file, each entry after its component."""
+_STRENGTH = ("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern")
 _PICKLED = ("adapter_model.bin", "pytorch_lora_weights.bin")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NOT_NOISE = ("rank", "res", "resolution", "quality", "mem", "memory", "vram")
@@ -30,13 +31,28 @@ class AdapterFile:
     expert: str
 
     def settings(self, expert: str) -> Mapping[str, Any]:
-        """Return the configuration of the adapter for ``expert``: of the file beside it, else inside it, else {}."""
-        beside = self.path.parent / CONFIG
-        if beside.is_file():
-            found = read_json(beside)
-            if not isinstance(found, dict):
-                raise Refusal(f"{beside} is no configuration of an adapter.", "Restore the one that peft saved.")
-            return found
+        """Return the configuration of the adapter for ``expert``: of the file beside it or inside it; {} without one.
+
+        Where both say how strong it is, they have to say the same.
+        """
+        beside, inside = self._beside(), self._inside(expert)
+        if beside and inside:
+            other = next((name for name in _STRENGTH if (beside.get(name) or 0) != (inside.get(name) or 0)), "")
+            if other:
+                raise Refusal(
+                    f"{self.path} says {other} {inside.get(other)}, and {CONFIG} beside it {beside.get(other)}.",
+                    "Leave the one that the adapter was trained with.",
+                )
+        return beside or inside
+
+    def _beside(self) -> Mapping[str, Any]:
+        file = self.path.parent / CONFIG
+        found = read_json(file) if file.is_file() else {}
+        if not isinstance(found, dict):
+            raise Refusal(f"{file} is no configuration of an adapter.", "Restore the one that peft saved.")
+        return found
+
+    def _inside(self, expert: str) -> Mapping[str, Any]:
         text = self.header().get(METADATA, "")
         try:
             inside = parse_json(text) if text else {}

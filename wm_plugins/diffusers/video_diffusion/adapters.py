@@ -186,7 +186,7 @@ def _check_pairs(adapter: Adapter) -> None:
         taken |= set(pair.layers)
         weights = [adapter.names.layers[layer].weight for layer in pair.layers]
         outputs, inputs = sum(len(weight) for weight in weights), weights[0].shape[1:]
-        rank = len(pair.down)
+        rank = pair.down.shape[0] if pair.down.dim() else 0
         fits = (
             _without_ones(pair.down) == (rank, *_without_ones(weights[0])[1:])
             and _without_ones(pair.up) == (outputs, rank)
@@ -257,9 +257,9 @@ def _by_settings(adapter: Adapter, settings: LoraSettings) -> dict[str, float]:
             f"{len(beyond)} have weights and are not named: {shown(lacking or beyond)}.",
             _NEXT,
         )
-    idle = settings.idle_patterns(adapter.pairs)
-    if idle:
-        raise Refusal(f"the configuration of {file} has a pattern that is of no layer: {shown(idle)}.", _NEXT)
+    lost = settings.lost_patterns(adapter.pairs)
+    if lost:
+        raise Refusal(f"the configuration of {file} has a pattern that is of no layer: {shown(lost)}.", _NEXT)
     try:
         return {name: settings.factor(name, len(pair.down)) for name, pair in adapter.pairs.items()}
     except ValueError as error:

@@ -16,11 +16,13 @@ import diffusers
 import torch
 import transformers
 from accelerate import init_empty_weights
+from diffusers.loaders import single_file_utils
 from huggingface_hub import snapshot_download
 
 from harness.contracts.errors import Refusal
 from harness.contracts.json_limits import read_json
-from harness.contracts.tensor_names import fitted, no_numbers, refuse_faults
+from harness.contracts.tensor_names import candidates, fitted, match_names, no_numbers, refuse_faults
+from video_diffusion.adapter_names import PARTS as AROUND
 from video_diffusion.devices import FIRST, SECOND, default_dtype, own_dtype
 from video_diffusion.stored import files_of, headers, quantised, read_tensors
 
@@ -31,7 +33,16 @@ PARTS = ("unet", FIRST, SECOND, "vae")
 _CONFIG = "config.json"
 _FAULTS = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError)
 """What the libraries raise for a configuration or an index that is not as they write it."""
-_ADVICE = "Give the weights of this very architecture, as save_pretrained writes them."
+_CONVERTERS = {
+    "WanTransformer3DModel": "convert_wan_transformer_to_diffusers",
+    "CosmosTransformer3DModel": "convert_cosmos_transformer_checkpoint_to_diffusers",
+    "LTXVideoTransformer3DModel": "convert_ltx_transformer_checkpoint_to_diffusers",
+}
+"""What in diffusers turns the names of a model's authors into its own."""
+_ADVICE = (
+    "Give the weights of this very architecture, as save_pretrained writes them; a low-rank adapter is loaded with "
+    "--set part=lora."
+)
 
 
 def load_components(
@@ -56,25 +67,24 @@ def load_component(cls: Any, source: str, dtype: torch.dtype, subfolder: str, op
     Raises OSError or ValueError where there is no checkpoint, and Refusal with the names where its tensors are not
     those of the class.
     """
-    folder = _folder(source, subfolder, options)
+    folder = folder_of(source, subfolder, options)
     options = _with_its_variant(folder, options)
     ours = issubclass(cls, diffusers.ModelMixin)
     files = files_of(folder, STEM if ours else "model", str(options.get("variant") or ""))
     _check_kinds(folder, files)
     model = _by_its_library(cls, folder, dtype, options, named=ours and bool(files))
     if model is None:
-        model = _by_names(cls, folder, files, dtype)
-    advice = "Give the weights of a sound training, or a dtype that holds them (--set dtype=bf16)."
-    refuse_faults(folder, advice, {f"hold NaN or infinity as {dtype}": no_numbers(model.state_dict())})
+        model = _by_names(cls, folder, files, dtype, folder)
+    _check_numbers(model, folder, dtype)
     return model
 
 
-def _check_kinds(folder: Path, files: Collection[Path]) -> None:
-    config = read_json(folder / _CONFIG) if (folder / _CONFIG).is_file() else {}
+def _check_kinds(where: Path, files: Collection[Path]) -> None:
+    config = read_json(where / _CONFIG) if (where / _CONFIG).is_file() else {}
     if isinstance(config, dict) and config.get("quantization_config"):
-        raise Refusal(f"the weights in {folder} are quantised.", "Give them as they were before.")
+        raise Refusal(f"the weights in {where} are quantised.", "Give them as they were before.")
     few = quantised(headers(files))
-    refuse_faults(folder, "Give them as they were before they were quantised.", {"are not in floating point": few})
+    refuse_faults(where, "Give them as they were before they were quantised.", {"are not in floating point": few})
 
 
 def _by_its_library(cls: Any, folder: Path, dtype: torch.dtype, options: Mapping[str, Any], named: bool) -> Any:
@@ -99,19 +109,49 @@ def _by_its_library(cls: Any, folder: Path, dtype: torch.dtype, options: Mapping
     return model
 
 
-def _by_names(cls: Any, folder: Path, files: Collection[Path], dtype: torch.dtype) -> Any:
+def load_file(cls: Any, file: Path, config: Path, dtype: torch.dtype) -> Any:
+    """Return a model of class ``cls`` with the weights of one file, as trainers of the authors' code save them.
+
+    ``config`` is the folder of the model that was trained, whose architecture it has.
+    """
+    _check_kinds(file, [file])
+    model = _by_names(cls, config, [file], dtype, file)
+    _check_numbers(model, file, dtype)
+    return model
+
+
+def _check_numbers(model: Any, where: Path, dtype: torch.dtype) -> None:
+    advice = "Give the weights of a sound training, or a dtype that holds them (--set dtype=bf16)."
+    refuse_faults(where, advice, {f"hold NaN or infinity as {dtype}": no_numbers(model.state_dict())})
+
+
+def _by_names(cls: Any, config: Path, files: Collection[Path], dtype: torch.dtype, where: Path) -> Any:
     """Return the model with the weights of ``files`` under its own names, in the dtypes that its library gives them."""
     try:
         with default_dtype(dtype), init_empty_weights():
-            model = cls.from_config(cls.load_config(folder))
+            model = cls.from_config(cls.load_config(config))
     except _FAULTS as error:
-        raise Refusal(f"{folder / _CONFIG} makes no {cls.__name__}: {first_line(error)}", _ADVICE) from error
+        raise Refusal(f"{config / _CONFIG} makes no {cls.__name__}: {first_line(error)}", _ADVICE) from error
     stored = {name: tensor for file in files for name, tensor in read_tensors(file).items()}
-    state = fitted(stored, model.state_dict(), folder, _ADVICE, PARTS)
+    own = model.state_dict()
+    state = fitted(_in_own_names(cls, stored, own), own, where, _ADVICE, PARTS)
     for name, tensor in state.items():
         state[name] = tensor.to(own_dtype(model, name, dtype)) if tensor.is_floating_point() else tensor
     model.load_state_dict(state, assign=True)
     return model.eval()
+
+
+def _in_own_names(cls: Any, stored: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``stored`` as it is, unless it has the names of the authors' code: those are what diffusers converts."""
+    converter = getattr(single_file_utils, _CONVERTERS.get(cls.__name__, ""), None)
+    lost = match_names(stored, own.keys(), PARTS).missing
+    if converter is None or not lost:
+        return stored
+    try:
+        converted = converter({[*candidates(name, AROUND)][-1]: tensor for name, tensor in stored.items()})
+    except _FAULTS:  # as for names that are not the authors' either
+        return stored
+    return converted if len(match_names(converted, own.keys()).missing) < len(lost) else stored
 
 
 def _with_its_variant(folder: Path, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,7 +170,7 @@ def class_of(entry: Any) -> Any:
     return cls if isinstance(cls, type) and issubclass(cls, models) else None
 
 
-def _folder(source: str, subfolder: str, options: Mapping[str, Any]) -> Path:
+def folder_of(source: str, subfolder: str, options: Mapping[str, Any]) -> Path:
     """Return the folder of a component: of a folder, or of a snapshot of the hub."""
     if Path(source).is_dir():
         return Path(source) / subfolder

@@ -16,7 +16,16 @@ from harness.contracts.manifests import FROM_HUB, Checkpoint, ModelManifest
 from harness.contracts.tensor_names import shown
 from video_diffusion.adapter_files import expert_of
 from video_diffusion.adapters import merge_adapters
-from video_diffusion.components import PARTS, STEM, class_of, first_line, load_component, load_components
+from video_diffusion.components import (
+    PARTS,
+    STEM,
+    class_of,
+    first_line,
+    folder_of,
+    load_component,
+    load_components,
+    load_file,
+)
 from video_diffusion.devices import FIRST, SECOND, dtypes_of
 from video_diffusion.settings import PipelineSettings
 from video_diffusion.stored import files_of
@@ -133,12 +142,7 @@ def _load_part(
     beside: Collection[str],
 ) -> dict[str, Any]:
     """Return the post-trained component by its name, or both of two experts."""
-    source = _source(part, manifest)
-    if Path(source).is_file():
-        raise Refusal(
-            f"{source} is a file, and a {settings.part} is loaded from its folder.",
-            "Give the folder with its config.json; a low-rank adapter is loaded with --set part=lora.",
-        )
+    source, base = _source(part, manifest), base_of(manifest, settings.part)
     dtypes = dtypes_of(manifest.dtype, settings.component_dtypes)
     options = {"use_safetensors": True, **_where(part, settings)}
     loaded = {}
@@ -147,8 +151,12 @@ def _load_part(
         cls = component_class(name) or class_of(index.get(name))
         if cls is None:
             raise Refusal(f"{settings.pipeline} has no {name} to replace.", "Fix the setting part.")
+        dtype, alone = dtypes.get(name, dtypes["default"]), _lone_file(Path(source) / subfolder, beside)
         try:
-            loaded[name] = load_component(cls, source, dtypes.get(name, dtypes["default"]), subfolder, options)
+            if alone is None:
+                loaded[name] = load_component(cls, source, dtype, subfolder, options)
+            else:
+                loaded[name] = load_file(cls, alone, folder_of(base.source, name, _where(base, settings)), dtype)
         except (OSError, HFValidationError, ValueError) as error:
             raise _missing(manifest, part, error) from error
     _refuse_unused(Path(source), folders, beside)
@@ -178,9 +186,18 @@ def _part_folders(source: str, name: str, index: Mapping[str, Any]) -> dict[str,
     return folders or {name: ""}
 
 
+def _lone_file(place: Path, beside: Collection[str]) -> Path | None:
+    """Return the one file of weights without a configuration, as trainers of the authors' code leave it, or None."""
+    if place.is_file() or (place / "config.json").is_file():
+        return place if place.is_file() else None
+    files = [file for file in place.glob("*.safetensors") if file.name not in beside]
+    return files[0] if len(files) == 1 else None
+
+
 def _refuse_unused(place: Path, folders: Mapping[str, str], beside: Collection[str]) -> None:
     """Raise Refusal for weights of a part's folder that nothing has loaded: which of them are meant is not known."""
     used = {file for folder in folders.values() for file in files_of(place / folder, STEM)}
+    used |= {file for folder in folders.values() if (file := _lone_file(place / folder, beside)) is not None}
     used |= {place / folder / name for folder in folders.values() for name in beside}
     unused = sorted(str(file.relative_to(place)) for file in place.rglob("*.safetensors") if file not in used)
     if unused:
