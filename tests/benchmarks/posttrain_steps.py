@@ -84,7 +84,7 @@ def _turned(left: Primitive, number: int) -> Primitive:
 
 def trainee(entry: CatalogEntry, recipe: Recipe, device: Any, choices: argparse.Namespace) -> Any:
     """Return the recipe's trainee with random weights of the real size, or on a tiny pipeline."""
-    from harness.posttraining.optimizing import arrange
+    from harness.posttraining.optimizing import adapt
 
     cls = trainee_class(recipe, entry)
     manifest, weights = entry.manifest, None
@@ -96,7 +96,7 @@ def trainee(entry: CatalogEntry, recipe: Recipe, device: Any, choices: argparse.
         saved = SavedPipelines(Path(tempfile.mkdtemp())).published(manifest.name)
         manifest, weights = replace(tiny_manifest(manifest.name, saved), dtype=manifest.dtype), saved.base
     made = cls(manifest, recipe.settings, weights, device, choices.seed)
-    arrange(made, recipe)
+    adapt(made, recipe)
     return made
 
 
@@ -115,7 +115,6 @@ def measured(name: str, choices: argparse.Namespace) -> dict[str, Any]:
     prepare_gb = peak_gb(device)
     batch = {key: torch.stack([each[key] for each in prepared]).to(device) for key in prepared[0]}
     del prepared
-    made.free_encoders()
     times, losses = steps(made, recipe, batch, device, choices)
     step_s = statistics.median(times[NOT_COUNTED:] or times)
     clips = recipe.training.steps * recipe.training.batch_size * recipe.training.accumulate
@@ -145,8 +144,9 @@ def steps(
     """Train on ``batch``; return the seconds and the loss of each step."""
     import torch
 
-    from harness.posttraining.optimizing import make_optimizer
+    from harness.posttraining.optimizing import arrange, make_optimizer
 
+    arrange(made, recipe)
     training = recipe.training
     if recipe.adapter is not None:
         training = replace(training, learning_rate=max(training.learning_rate, ADAPTER_RATE))

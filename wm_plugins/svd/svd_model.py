@@ -35,6 +35,12 @@ from harness.contracts.tensor_names import fitted
 ACTION_FILE = "action_embedding.safetensors"
 
 
+def fill(actions: ActionEmbedding, file: Path) -> None:
+    """Give an embedding of actions the weights in ``file``; Refusal where they are not those."""
+    advice = f"The checkpoint needs {ACTION_FILE} beside the UNet's weights; see wm_plugins/svd/README.md."
+    actions.load_state_dict(fitted(read_tensors(file), actions.state_dict(), file, advice))
+
+
 class Svd(DiffusersImageToVideo):
     """Stable Video Diffusion: no text, no actions. Guidance rises from 1 at the first frame to the manifest's."""
 
@@ -128,9 +134,7 @@ class FTSvd(Svd):
         width = unet.time_embedding.linear_2.out_features
         actions = ActionEmbedding(width, self.numbers)
         if self.manifest.weights != RANDOM:
-            file = self._action_file()
-            advice = f"The checkpoint needs {ACTION_FILE} beside the UNet's weights; see wm_plugins/svd/README.md."
-            actions.load_state_dict(fitted(read_tensors(file), actions.state_dict(), file, advice))
+            fill(actions, self._action_file())
         actions.to(unet.dtype)
         return actions
 

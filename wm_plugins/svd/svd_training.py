@@ -25,7 +25,7 @@ from action_embedding import (
 )
 from diffusers import UNetSpatioTemporalConditionModel
 from safetensors.torch import save_file
-from svd_model import ACTION_FILE, FTSvd
+from svd_model import ACTION_FILE, FTSvd, fill
 from video_diffusion.flow_matching import shuffled
 from video_diffusion.training import PipelineTrainee
 from video_diffusion.training_parts import save_network
@@ -87,9 +87,15 @@ class SvdTrainee(PipelineTrainee):
         raise Refusal(f"{self.manifest.name!r} takes no adapter.", "Leave [adapter] out of the recipe.")
 
     def build(self) -> Any:
-        """Return the UNet of the base without the embeddings that are dropped, and a new embedding of actions."""
-        unet = self.parts.denoiser("unet", torch.float32)
-        return ToldUnet(narrowed(unet)).to(self.device).requires_grad_(True)
+        """Return the UNet of the base without the embeddings that are dropped, and a new embedding of actions.
+
+        Where training goes on from a checkpoint, both are the checkpoint's.
+        """
+        told = ToldUnet(narrowed(self.parts.denoiser("unet", torch.float32)))
+        if self.parts.trained is not None:
+            nested = self.parts.trained / "unet"
+            fill(told.actions, (nested if nested.is_dir() else self.parts.trained) / ACTION_FILE)
+        return told.to(self.device).requires_grad_(True)
 
     def trained(self) -> Mapping[str, Any]:
         """Return the UNet."""

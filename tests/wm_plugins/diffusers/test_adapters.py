@@ -84,7 +84,8 @@ def _peft_stabilised(folder: Path, pairs: list[Trained], part: str) -> float:
 
 def _peft_by_patterns(folder: Path, pairs: list[Trained], part: str) -> float:
     patterns = {pair.name.replace(".", r"\."): RANK for pair in pairs}
-    config = peft_config(pairs, r=64, lora_alpha=99, rank_pattern=patterns, alpha_pattern=dict.fromkeys(patterns, 3))
+    alphas = {**dict.fromkeys(patterns, 3), "of_another_model": 7}
+    config = peft_config(pairs, r=64, lora_alpha=99, rank_pattern=patterns, alpha_pattern=alphas)
     saved(folder / "adapter_model.safetensors", state_of(pairs, BY_PEFT), config)
     return 3 / RANK
 
@@ -337,7 +338,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "another kind": (configured(peft_type="LOHA"), "type LOHA"),
     "another rank": (configured(r=3), "rank 3 for .* tensors have rank 2"),
     "another rank by pattern": (configured(rank_pattern={"attn1.to_q": 5}), rf"rank 5 for {Q}"),
-    "a pattern of no layer": (configured(alpha_pattern={"attn9": 5}), "pattern that is of no layer: attn9"),
+    "a pattern of a wrapped layer": (
+        configured(alpha_pattern={f"net.{Q}": 5}),
+        rf"pattern that is of no layer: net\.{Q}",
+    ),
+    "a pattern that begins elsewhere": (configured(rank_pattern={r"^net\..*to_q": 2}), "pattern that is of no layer"),
     "fewer layers": (configured(target_modules=["attn1.to_q"]), "do not agree"),
     "more layers": (configured(target_modules=["to_q", "to_out.0", "net.0.proj"]), "do not agree"),
     "all layers": (configured(target_modules="all-linear"), "do not agree"),

@@ -100,6 +100,18 @@ def test_an_adapter_learns_alone_and_changes_what_is_imagined(
         assert LORA.alpha / LORA.rank == network.get_submodule(layer).scaling["default"]
 
 
+@pytest.mark.parametrize("name", ["FTltx", "FTsvd", "FTwan22-14B"])
+def test_training_goes_on_from_a_checkpoint(name: str, pipelines: SavedPipelines, tmp_path: Path) -> None:
+    saved = pipelines.published(name)
+    made = trainee(name, saved)
+    other_weights(made.module())
+    made.save(tmp_path)
+    again = trainee(name, Saved(saved.base, tmp_path))
+    state = made.module().state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in again.module().state_dict().items())
+    assert again.prepare(clip(again.manifest)).keys() == made.prepare(clip(made.manifest)).keys()
+
+
 @pytest.mark.parametrize("name", TRAINEES)
 def test_shuffled_and_unsaid_actions_give_other_losses(name: str, pipelines: SavedPipelines) -> None:
     made = (
@@ -128,6 +140,9 @@ def test_memory_holds_what_is_trained_and_no_encoders(name: str, pipelines: Save
     made = trainee(name, pipelines.published(name))
     batch = batch_of(made, clip(made.manifest))
     assert made._encoders is not None
+    made.module()
+    assert made._encoders is None  # gone before the network comes
+    made.prepare(clip(made.manifest))
     losses(made, batch, ActionUse.CORRECT)
     assert made._encoders is None
     again = made.prepare(clip(made.manifest))  # a clip that comes later is prepared all the same

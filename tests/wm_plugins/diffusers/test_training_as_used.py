@@ -95,7 +95,7 @@ def test_the_unet_is_called_as_in_use(pipelines: SavedPipelines, monkeypatch: py
         "augmentation_mean": -99.0,
         "augmentation_deviation": 0.0,
     }
-    made = trainee("FTsvd", saved, **certain, mirror=False, dropout=0.0)
+    made = trainee("FTsvd", pipelines.published("FTsvd"), **certain, mirror=False, dropout=0.0)
     seen = clip(made.manifest, actions=(AHEAD, Primitive(TURN_LEFT, 45.0)) * 6 + (AHEAD,))
     features: list[torch.Tensor] = []
     forward = ActionEmbedding.forward

@@ -43,7 +43,7 @@ def trainee(
     """Return the trainee of model ``name`` on the tiny pipeline ``saved``, with changed settings ``of_model``."""
     module, _, kind = TRAINEES[name].partition(":")
     cls: type[Trainee] = getattr(importlib.import_module(module), kind)
-    made = cls(tiny_manifest(name, saved, **(of_model or {})), settings, Path(saved.base), "cpu", 3)
+    made = cls(tiny_manifest(name, saved, **(of_model or {})), settings, Path(saved.weights), "cpu", 3)
     if adapter is not None:
         made.adapt(adapter)
     return made

@@ -7,7 +7,7 @@ configuration would make another model than ``W + alpha / rank * B @ A`` is refu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import isfinite, sqrt
 from pathlib import Path
@@ -64,11 +64,13 @@ class LoraSettings:
             return is_linear
         return _named(self.targets, name) and (not self.blocks or self._block(name) in self.blocks)
 
-    def idle_patterns(self, names: Iterable[str]) -> list[str]:
-        """Return the patterns of rank and alpha that are of none of the layers."""
-        names = list(names)
-        patterns = (*self.rank_pattern, *self.alpha_pattern)
-        return [pattern for pattern in patterns if not any(_fits(pattern, name) for name in names)]
+    def lost_patterns(self, names: Collection[str]) -> list[str]:
+        """Return the patterns of rank and alpha that meant a layer by a name that is lost.
+
+        Such are of none of the layers, and begin where a whole name did. Others of no layer mean nothing, as in PEFT.
+        """
+        idle = [p for p in (*self.rank_pattern, *self.alpha_pattern) if not any(_fits(p, name) for name in names)]
+        return [p for p in idle if p.startswith("^") or p.replace("\\", "").endswith(tuple(names))]
 
     def _block(self, name: str) -> int:
         within = "|".join(self.blocks_in) or r"[^.]+"

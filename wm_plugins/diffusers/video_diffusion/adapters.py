@@ -257,9 +257,9 @@ def _by_settings(adapter: Adapter, settings: LoraSettings) -> dict[str, float]:
             f"{len(beyond)} have weights and are not named: {shown(lacking or beyond)}.",
             _NEXT,
         )
-    idle = settings.idle_patterns(adapter.pairs)
-    if idle:
-        raise Refusal(f"the configuration of {file} has a pattern that is of no layer: {shown(idle)}.", _NEXT)
+    lost = settings.lost_patterns(adapter.pairs)
+    if lost:
+        raise Refusal(f"the configuration of {file} has a pattern that is of no layer: {shown(lost)}.", _NEXT)
     try:
         return {name: settings.factor(name, len(pair.down)) for name, pair in adapter.pairs.items()}
     except ValueError as error:

@@ -56,6 +56,7 @@ class PipelineTrainee(Trainee):
         self.device = torch.device(device)
         self.dtype = dtype_of(manifest.dtype)
         self.parts = Parts(manifest, self.settings, self.model.folder, weights, self.device)
+        self.parts.source  # noqa: B018 - what is missing is said at once
         self._seed = seed
         self._adapter: Adapter | None = None
         self._encoders: Any = None
@@ -75,6 +76,7 @@ class PipelineTrainee(Trainee):
     def module(self) -> Any:
         """Return the trained part, made on the first call."""
         if self._module is None:
+            self.free_encoders()
             with seeded(self._seed, self.device):
                 self._module = self.build().train()
         return self._module

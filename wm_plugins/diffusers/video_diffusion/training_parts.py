@@ -13,10 +13,12 @@ from typing import Any
 
 import diffusers
 import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
 from safetensors.torch import save_file
 
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import ModelManifest
+from harness.contracts.manifests import Checkpoint, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.training import Adapter
 from video_diffusion.batching import LONGEST, Embedding, encode, longest_text
@@ -29,28 +31,40 @@ from video_diffusion.settings import PipelineSettings
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 ADAPTER_FILE = "adapter_model.safetensors"
 ADAPTER = "default"
+CONFIG = "config.json"
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Where the components come from: a folder that holds a whole pipeline, or the family's file of shapes.
+    """Where the components come from.
 
-    ``family`` is the folder of the plugin, ``source`` that of the pipeline (None: random weights of the real size).
+    ``family`` is the folder of the plugin. ``weights`` is a folder that holds a whole pipeline, or one that a training
+    has saved: networks that take the place of those of the model's base; None is random weights of the real size.
     """
 
     manifest: ModelManifest
     settings: PipelineSettings
     family: Path
-    source: Path | None
+    weights: Path | None
     device: torch.device
 
-    def __post_init__(self) -> None:
-        if self.source is not None and not (self.source / MODEL_INDEX).is_file():
+    @cached_property
+    def source(self) -> Path | None:
+        """The folder of the pipeline; Refusal where it is not here."""
+        if self.weights is None or (self.weights / MODEL_INDEX).is_file():
+            return self.weights
+        if not any((self.weights / folder / CONFIG).is_file() for folder in ("", *DENOISERS)):
             raise Refusal(
-                f"{self.source} holds no {MODEL_INDEX}: it is not the pipeline that {self.manifest.name!r} is "
-                "trained from.",
+                f"{self.weights} holds neither the pipeline that {self.manifest.name!r} is trained from "
+                f"({MODEL_INDEX}) nor a network that was trained ({CONFIG}).",
                 f"Give the folder of {self.manifest.base_checkpoint.source or self.manifest.base}, or random weights.",
             )
+        return _here(self.manifest.base_checkpoint)
+
+    @property
+    def trained(self) -> Path | None:
+        """The folder of the networks that training goes on from; None where they are those of the pipeline."""
+        return self.weights if self.weights != self.source else None
 
     @cached_property
     def shapes(self) -> Mapping[str, Any]:
@@ -116,10 +130,26 @@ class Parts:
         if self.source is None:
             return build(self.shapes["components"][name], dtype, self.device)
         cls = getattr(diffusers, self._index[name][1])
-        return load_component(cls, str(self.source), dtype, name, _LOCAL).to(self.device)
+        place, subfolder = self.trained or self.source, name
+        if self.trained is not None and not (self.trained / name).is_dir():
+            subfolder = ""
+        return load_component(cls, str(place), dtype, subfolder, _LOCAL).to(self.device)
 
 
 _LOCAL: Mapping[str, Any] = {"use_safetensors": True, "local_files_only": True}
+
+
+def _here(checkpoint: Checkpoint) -> Path:
+    """Return the folder of a pipeline: itself, or its snapshot in the cache of the hub."""
+    if Path(checkpoint.source).is_dir():
+        return Path(checkpoint.source)
+    try:
+        return Path(snapshot_download(checkpoint.source, revision=checkpoint.revision or None, local_files_only=True))
+    except (OSError, HFValidationError, ValueError) as error:
+        raise Refusal(
+            f"the pipeline {checkpoint.source} is not on this machine: {str(error).splitlines()[0]}",
+            f"Run: hf download {checkpoint.source}",
+        ) from error
 
 
 def add_adapter(network: Any, adapter: Adapter) -> None:
