@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.posttraining.pipeline import Outcome, Progress
     from harness.posttraining.plan import Question, TrainingPlan
 
+STAMPED = "stamped ignores-actions"
 EXAMPLE = "For example: python benchmark.py posttrain FTmini --data data/demo --out checkpoints/FTmini"
 
 
@@ -57,6 +58,8 @@ def _trained(plan: TrainingPlan, asked: PosttrainArguments, line: TrainLine) -> 
         steps = f"{outcome.steps}/{plan.recipe.training.steps} steps are done and saved"
         note(f"PARTIAL: {steps}; continue with  {again}")
         return PARTIAL_CODE
+    if not outcome.facts:  # another process of the same training says how it ended
+        return 0
     return _told(plan.question.out, plan.recipe.model, outcome, time.monotonic() - begun, asked.as_json)
 
 
@@ -148,7 +151,7 @@ def _told(out: Path, model: str, outcome: Outcome, seconds: float, as_json: bool
 
 def verdict_lines(found: Mapping[str, Any]) -> list[str]:
     """Return what the gate found, for people."""
-    verdict = "uses its actions" if found["uses_actions"] else "IGNORES ITS ACTIONS: its runs will be stamped so"
+    verdict = "uses its actions" if found["uses_actions"] else f"NOT SHOWN TO USE ITS ACTIONS, runs are {STAMPED}"
     losses = ", ".join(f"{name} {metric['value']:.4g}" for name, metric in found["loss"].items())
     difference = found["shuffled_minus_correct"]
     interval = [f"{difference[name]:.3g}" if difference[name] is not None else "n/a" for name in ("low", "high")]

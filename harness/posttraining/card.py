@@ -88,7 +88,7 @@ def _action_lines(facts: Facts) -> list[str]:
     found = facts.action_use
     if not found:
         return []
-    verdict = "uses its actions" if found["uses_actions"] else "**does not use its actions**"
+    verdict = "uses its actions" if found["uses_actions"] else "**is not shown to use its actions**"
     lines = [
         f"The model {verdict}: loss on {found['clips']} held-out clips of {found['homes']} homes, with 95 % intervals",
         "",

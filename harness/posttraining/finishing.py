@@ -15,8 +15,9 @@ from harness.contracts.errors import Refusal
 from harness.posttraining.bank_regret import COPY, Job, Measuring, Regrets, plain_regret
 from harness.posttraining.card import Facts, write_card
 from harness.posttraining.clips import plain_data
+from harness.posttraining.page import write_page
 from harness.posttraining.plan import TrainingPlan
-from harness.posttraining.workplace import LAST, TRAINING, Workplace, plain_bytes
+from harness.posttraining.workplace import LAST, PAGE, TRAINING, Workplace, plain_bytes
 from harness.records.provenance import git_commit, hardware, versions
 from harness.running.run_options import default_workers
 from harness.worldmodels.catalog import load_catalog
@@ -86,6 +87,7 @@ def finish(plan: TrainingPlan, place: Workplace, result: Path, facts: dict[str, 
     """Give the weights in ``result`` their card and put them where the user wants them; keep the last ones aside."""
     write_card(result, card_facts(plan, facts))
     (result / TRAINING).write_bytes(plain_bytes(facts))
+    write_page(result, facts, PAGE)
     for file in result.rglob("*"):
         if file.is_file():
             file.chmod(0o644)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,17 @@ from typing import Any, Optional
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 
 from harness.contracts.digest import digest
 from harness.contracts.training import Trainee
 from harness.posttraining import action_use
 from harness.posttraining.clips import Item
 from harness.posttraining.finishing import bank_findings, bank_job, facts_of, finish
-from harness.posttraining.optimizing import adapt, arrange, settle_torch
+from harness.posttraining.optimizing import LossModule, adapt, arrange, settle_torch
 from harness.posttraining.plan import TrainingPlan
 from harness.posttraining.preparing import Eta, Place, Prepared, Preparing, prepare_all, prompts_of
-from harness.posttraining.recipe import BF16
+from harness.posttraining.recipe import BF16, DISK
 from harness.posttraining.state import put_part
 from harness.posttraining.training import LOG_EVERY, Entry, Trainer
 from harness.posttraining.validation import WEIGHTS, Validation
@@ -89,6 +90,7 @@ class _Session:
         if not finished:
             return Outcome(trainer.step, True, {})
         best = self._best(trainer, validation)
+        part = trainer.part()
         finding = action_use.judge(
             trainer.model, kept, judged, plan.question.seed, self._accelerator.device, self._accelerator.autocast,
             lambda done, total: self._tell("judging the use of actions", done, total),
@@ -98,7 +100,7 @@ class _Session:
         facts = {**facts_of(plan, trainer.step, words), "curve": trainer.curve.entries}
         result, last = place.fresh("result"), None
         if validation is None:
-            trainee.save(result)
+            self._export(part, result)
         else:
             shutil.copytree(validation.place(best) / WEIGHTS, result, dirs_exist_ok=True)
             last = validation.place(max(validation.steps())) / WEIGHTS
@@ -113,13 +115,25 @@ class _Session:
             shutil.rmtree(place.work / name, ignore_errors=True)
         return Outcome(trainer.step, False, facts)
 
+    def _export(self, part: Mapping[str, Any], folder: Path) -> None:
+        """Save the model; one whose parameters lie in pieces on several devices is put together on the CPU first."""
+        trainee = self._trainee
+        if self._accelerator.distributed_type == DistributedType.FSDP:
+            trainee = make_trainee(self._plan, torch.device("cpu"))
+            adapt(trainee, self._plan.recipe)
+            put_part(LossModule(trainee), part)
+        trainee.save(folder)
+
     def _prepare(self, items: Sequence[Item], what: str) -> Prepared:
         folder = self._place.work / PREPARED / what.partition(" ")[0]
         phase = f"preparing {what}"
-        return prepared(
-            self._plan, self._trainee, items, folder, self._accelerator.device,
-            lambda done, total: self._tell(phase, done, total),
-        )  # fmt: skip
+
+        def told(done: int, total: int) -> None:
+            self._tell(phase, done, total)
+
+        on_disk = self._plan.recipe.training.keep == DISK  # there one process writes what all read
+        with self._accelerator.main_process_first() if on_disk else _nothing():
+            return prepared(self._plan, self._trainee, items, folder, self._accelerator.device, told)
 
     def _validation(self) -> Optional[Validation]:
         plan, work = self._plan, self._place.work
@@ -144,7 +158,7 @@ class _Session:
             if step % validation.every == 0 or step == total:
                 part = trainer.part()
                 if self._accelerator.is_main_process:
-                    validation.offer(step, self._trainee, part)
+                    validation.offer(step, part, self._export)
             if step % LOG_EVERY == 0 and self._accelerator.is_main_process:
                 validation.poll()
 

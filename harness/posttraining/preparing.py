@@ -167,7 +167,7 @@ class Eta:
     def left_s(self, done: float, total: float) -> Optional[float]:
         """Return the seconds left, None before there is a pace."""
         now = self._clock()
-        if self._begun is None:
+        if self._begun is None or self._begun[1] == 0:  # the first of all waits for what has to be loaded
             self._begun = (now, done)
         began, first = self._begun
         return (now - began) * (total - done) / (done - first) if done > first else None

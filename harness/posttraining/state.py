@@ -45,11 +45,11 @@ class Kept:
 def take(model: Any, optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the trained part and the optimizer's state by parameter, gathered on the CPU.
 
-    In parallel training every process has to call it.
+    In parallel training every process has to call it, and the main one gets it all.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
     part, moments = get_state_dict(model, optimizer, options=options)
-    return part, moments["state"]
+    return part, moments.get("state", {})
 
 
 def put(model: Any, optimizer: Any, kept: Kept) -> None:

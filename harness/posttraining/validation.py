@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Optional
 
 from harness.contracts.errors import WiwError
-from harness.contracts.training import Trainee
 from harness.posttraining.bank_regret import Job, Measuring, Regrets
 from harness.posttraining.metrics import plain_metric
 from harness.posttraining.state import read_part, write_part
@@ -23,6 +22,8 @@ WEIGHTS = "weights"
 _STEP = "step-"
 
 JobOf = Callable[[Path], Job]
+Export = Callable[[Mapping[str, Any], Path], None]
+"""Writes the model whose trained part is given into an empty folder."""
 
 
 class Validation:
@@ -45,14 +46,14 @@ class Validation:
         """Return the folder of a candidate."""
         return self._folder / f"{_STEP}{step:08d}"
 
-    def offer(self, step: int, trainee: Trainee, part: Mapping[str, Any]) -> None:
-        """Save a candidate, unless an earlier try of the same training did."""
+    def offer(self, step: int, part: Mapping[str, Any], export: Export) -> None:
+        """Save a candidate by ``export``, unless an earlier try of the same training did."""
         if self.place(step).is_dir():
             return
         began = time.monotonic()
         aside = self._folder / f"writing-{step}"
         (aside / WEIGHTS).mkdir(parents=True)
-        trainee.save(aside / WEIGHTS)
+        export(part, aside / WEIGHTS)
         write_part(aside, part)
         aside.replace(self.place(step))
         sync_folder(self._folder)

@@ -14,7 +14,8 @@ from typing import Any
 
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.folders import require_writable
-from harness.records.atomic import sync_folder, write_atomic
+from harness.records.atomic import TEMPORARY, sync_folder, write_atomic
+from harness.records.lock import NAME as LOCK
 from harness.records.lock import FolderLock
 
 IDENTITY, TRAINING, PAGE = "identity.json", "training.json", "training.html"
@@ -41,9 +42,14 @@ class Workplace:
             return True
         if self.begun:
             _compare(_read(self.work / IDENTITY), identity, self.work)
-        elif self.work.exists() and any(self.work.iterdir()) and not (self.work / IDENTITY).exists():
+        elif not (self.work / IDENTITY).exists() and self._holds_others():
             raise Refusal(f"{self.work} exists and is no training.", "Choose another --out.")
         return False
+
+    def _holds_others(self) -> bool:
+        """Say whether somebody else's files lie in the folder; a process of the same training may be making it now."""
+        found = self.work.iterdir() if self.work.is_dir() else iter(())
+        return any(not file.name.startswith((LOCK, TEMPORARY, IDENTITY)) for file in found)
 
     @property
     def begun(self) -> bool:
