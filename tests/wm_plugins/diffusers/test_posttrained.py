@@ -143,7 +143,7 @@ def test_a_trained_model_is_used_as_it_comes(
         capsys.readouterr()
         main(["posttrain", "--check", str(out), "--plugins", str(plugin), "--data", str(walks), "--no-bank"])
         assert "shuffled minus correct" in capsys.readouterr().out
-    used = world_model(tiny_manifest(name, Saved(base, out), part=part))
+    used = world_model(tiny_manifest(name, Saved(base, out)))
     asked = request(0, 3)
     plain = pipelines.post_trained(name) if name == "FTsvd" else pipelines.published(name)
     other = world_model(tiny_manifest(name, plain))
