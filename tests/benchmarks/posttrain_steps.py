@@ -1,15 +1,14 @@
 """What a step of post-training costs, by recipe, at the real size with random weights; prints one JSON line a recipe.
 
-    python -m tests.benchmarks.posttrain_steps --limit 120
+    python -m tests.benchmarks.posttrain_steps --limit 150
     python -m tests.benchmarks.posttrain_steps --recipes FTltx FTwan22 --batch 2 --steps 30
 
 Clips of noise are prepared by the trainee itself (texts have random embeddings), then one batch is trained on for
 ``--steps`` steps with the same noise, so that its loss has to fall. ``step_s`` is the median of forward pass, backward
-pass and update of one batch, the first two steps apart; ``hours`` are those of the recipe's clips at that speed.
-Adapters learn at ``ADAPTER_RATE`` at least: on random weights 20 steps at their recipe's rate change less than bf16
-shows. Each recipe runs in a process of its own, so that one that fails or takes too long ends alone; the next one's
-imports its packages meanwhile. Recipes whose weights and moments need several GPUs (`SHARDED`) run only where they are
-named.
+pass and update of one batch, the first two steps apart; ``hours`` are those of the recipe's clips at that speed. The
+learning rate rises to the recipe's over these steps, since random weights bear less than trained ones. Each recipe
+runs in a process of its own, so that one that fails or takes too long ends alone; the next one's imports its packages
+meanwhile. Recipes whose weights and moments need several GPUs (`SHARDED`) run only where they are named.
 """
 
 from __future__ import annotations
@@ -42,7 +41,6 @@ from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from harness.worldmodels.conditioning import conditioning_of
 
 SHARDED = ("FTwan21-full", "FTwan22-14B-full")
-ADAPTER_RATE = 1e-3
 PACKAGES = ("torch", "diffusers", "transformers", "peft")
 NOT_COUNTED = 2
 """First steps: kernels are chosen and memory is taken in them."""
@@ -54,7 +52,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--recipes", nargs="*", default=[], help="names; all of the video families if left out")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--batch", type=int, default=1, help="clips of a batch (0: as many as the recipe says)")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds a recipe")
+    parser.add_argument("--limit", type=float, default=150.0, help="seconds a recipe")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tiny", action="store_true", help="tiny networks on the processor, to try this script")
     return parser.parse_args(arguments)
@@ -126,6 +124,7 @@ def measured(name: str, choices: argparse.Namespace) -> dict[str, Any]:
         "clips": clips,
         "peak_gb": round(peak_gb(device), 2),
         "loss": [round(losses[0], 5), round(losses[-1], 5)],
+        "lowest": round(min(losses), 5),
         "fell": losses[-1] < losses[0],
         "steps": len(losses),
         "trained": sum(p.numel() for p in made.module().parameters() if p.requires_grad),
@@ -148,15 +147,15 @@ def steps(
 
     arrange(made, recipe)
     training = recipe.training
-    if recipe.adapter is not None:
-        training = replace(training, learning_rate=max(training.learning_rate, ADAPTER_RATE))
     trained = [p for p in made.module().parameters() if p.requires_grad]
     optimizer = make_optimizer(trained, training, device.type == "cuda")
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     times, losses = [], []
-    for _ in range(choices.steps):
+    for step in range(choices.steps):
         began = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = training.learning_rate * (step + 1) / choices.steps
         draws = torch.Generator(device).manual_seed(choices.seed)
         with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == BF16):
             loss = made.loss(batch, ActionUse.CORRECT, draws)[LOSS]

@@ -64,8 +64,7 @@ def test_a_network_learns_and_is_used_as_it_was_trained(name: str, pipelines: Sa
     found = steps(made, batch_of(made, clip(made.manifest)))
     assert found[-1] < 0.9 * found[0]
     made.save(tmp_path)
-    kind = {} if name == "FTsvd" else {"part": "transformer"}
-    trained = world_model(tiny_manifest(name, Saved(saved.base, tmp_path), **kind))
+    trained = world_model(tiny_manifest(name, Saved(saved.base, tmp_path)))
     for folder, network in made.trained().items():
         used = getattr(trained.pipeline, folder or made.networks[0]).state_dict()
         assert all(torch.equal(value, used[key]) for key, value in network.state_dict().items())
@@ -87,7 +86,7 @@ def test_an_adapter_learns_alone_and_changes_what_is_imagined(
     assert changed and all("lora_" in key for key in changed)
     assert all(p.requires_grad == ("lora_" in key) for key, p in made.module().named_parameters())
     made.save(tmp_path)
-    trained = world_model(tiny_manifest(name, Saved(saved.base, tmp_path), part="lora"))
+    trained = world_model(tiny_manifest(name, Saved(saved.base, tmp_path)))
     plain = world_model(tiny_manifest(name, saved))
     assert not np.array_equal(trained.imagine(request(0, 3)).rgb, plain.imagine(request(0, 3)).rgb)
     for folder, network in made.trained().items():

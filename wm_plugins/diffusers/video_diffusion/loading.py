@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -14,6 +15,7 @@ from huggingface_hub.errors import HFValidationError
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, Checkpoint, ModelManifest
 from harness.contracts.tensor_names import shown
+from video_diffusion.adapter_files import CONFIG as ADAPTER
 from video_diffusion.adapter_files import expert_of
 from video_diffusion.adapters import merge_adapters
 from video_diffusion.components import (
@@ -27,9 +29,10 @@ from video_diffusion.components import (
     load_file,
 )
 from video_diffusion.devices import FIRST, SECOND, dtypes_of
-from video_diffusion.settings import PipelineSettings
+from video_diffusion.settings import LORA, PipelineSettings
 from video_diffusion.stored import files_of
 
+NETWORK = "config.json"
 MODEL_INDEX = "model_index.json"
 
 
@@ -79,7 +82,7 @@ def load_pipeline(
     base = base_of(manifest, settings.part)
     part = part_of(manifest, settings.part)
     if part is not None:
-        _source(part, manifest)
+        settings = replace(settings, part=held_part(settings.part, Path(_source(part, manifest))))
     cls = pipeline_class(settings.pipeline)
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
@@ -92,16 +95,29 @@ def load_pipeline(
         index = diffusers.DiffusionPipeline.load_config(source, **_where(base, settings))
         if not isinstance(index, dict):
             raise ValueError(f"its {MODEL_INDEX} lists no components")
-        if part is not None and settings.part != "lora":
+        if part is not None and settings.part != LORA:
             components |= _load_part(manifest, settings, part, index, component_class, beside)
         components |= load_components(source, index, dtypes, options, components)
         _check_classes(cls, components, source)
         pipeline = cls.from_pretrained(source, torch_dtype=dtypes, **options, **components)
     except (OSError, HFValidationError, ValueError) as error:
         raise _missing(manifest, base, error) from error
-    if part is not None and settings.part == "lora":
+    if part is not None and settings.part == LORA:
         _load_lora(pipeline, manifest, settings, part)
     return pipeline
+
+
+def held_part(declared: str, place: Path) -> str:
+    """Return what a post-trained part in ``place`` is: an adapter, or the network in its place, as ``declared``.
+
+    Where a configuration beside the weights says the other, that is what it is: a model that is trained either way
+    takes what comes out of both.
+    """
+    folders = [place / name for name in ("", FIRST, SECOND)] if place.is_absolute() and place.is_dir() else []
+    network, adapter = (any((each / name).is_file() for each in folders) for name in (NETWORK, ADAPTER))
+    if declared in (FIRST, LORA) and network != adapter:
+        return LORA if adapter else FIRST
+    return declared
 
 
 def _check_classes(pipeline: Any, components: Mapping[str, Any], source: str) -> None:

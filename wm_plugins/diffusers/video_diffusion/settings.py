@@ -13,7 +13,8 @@ CALL = "call."
 """Settings with this prefix are handed to the pipeline's call as they are: ``call.frame_rate = 25``."""
 COMPONENT_DTYPE = "dtype."
 """Settings with this prefix give one component a dtype of its own: ``dtype.vae = "bf16"``."""
-PARTS = ("", "transformer", "unet", "lora")
+LORA = "lora"
+PARTS = ("", "transformer", "unet", LORA)
 
 
 @dataclass(frozen=True)
