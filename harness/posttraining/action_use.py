@@ -98,13 +98,14 @@ def judge(
     device: Any,
     casting: Callable[[], AbstractContextManager[Any]],
     tell: Tell = lambda *_: None,
+    most_draws: int = MOST_DRAWS,
 ) -> ActionUseFinding:
     """Return what the losses of ``model`` (an `optimizing.LossModule`, or its wrapper) say of its use of actions.
 
     ``clips`` are the prepared ``items``. In parallel training every process has to call it, and all find the same.
     """
     pairs = pairs_of([item.scene for item in items])
-    draws = max(1, min(MOST_DRAWS, -(-ENOUGH // max(1, len(pairs)))))
+    draws = max(1, min(most_draws, -(-ENOUGH // max(1, len(pairs)))))
     found: dict[str, list[float]] = {use.value: [] for use in ActionUse}
     was_training = model.training
     model.eval()

@@ -94,6 +94,7 @@ class _Session:
         finding = action_use.judge(
             trainer.model, kept, judged, plan.question.seed, self._accelerator.device, self._accelerator.autocast,
             lambda done, total: self._tell("judging the use of actions", done, total),
+            1 if plan.question.smoke else action_use.MOST_DRAWS,
         )  # fmt: skip
         if not self._accelerator.is_main_process:
             return Outcome(trainer.step, False, {})

@@ -12,7 +12,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.training import Trainee
 from harness.posttraining.clips import Item, check_alike, held_out, items_of
 from harness.posttraining.open_data import open_all
-from harness.posttraining.recipe import SMOKE_CLIPS, Recipe, find_recipe, plain_recipe, read_recipe, smoke
+from harness.posttraining.recipe import SMOKE_CLIPS, SMOKE_JUDGED, Recipe, find_recipe, plain_recipe, read_recipe, smoke
 from harness.posttraining.sources import Base, check_packages, find_base, trainee_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 
@@ -97,7 +97,7 @@ def choose_items(
     else:
         items, kept = held_out(items, question.seed)
     if question.smoke:
-        items, kept = items[:SMOKE_CLIPS], kept[:SMOKE_CLIPS]
+        items, kept = items[:SMOKE_CLIPS], kept[:SMOKE_JUDGED]
     if len(kept) < PAIR:
         raise Refusal("one held-out clip alone cannot be judged.", "Give more of them: --held-out DIR.")
     return tuple(items), tuple(kept)

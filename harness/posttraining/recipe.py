@@ -168,7 +168,7 @@ def smoke(recipe: Recipe) -> Recipe:
     return replace(recipe, training=short)
 
 
-SMOKE_STEPS, SMOKE_BATCH, SMOKE_CLIPS = 6, 2, 8
+SMOKE_STEPS, SMOKE_BATCH, SMOKE_CLIPS, SMOKE_JUDGED = 4, 2, 8, 4
 
 
 def _check_names(plain: Mapping[str, Any], where: str) -> None:

@@ -167,7 +167,7 @@ def test_training_goes_on_from_weights(walks: Path, tmp_path: Path) -> None:
 def test_a_smoke_takes_few_steps_on_few_clips(walks: Path, tmp_path: Path) -> None:
     assert main(words(walks, tmp_path / "ck", "--smoke")) == 0
     found = record(tmp_path / "ck")
-    assert found["steps"] == 6 and found["data"][0]["clips"] == 8 and found["smoke"]
+    assert found["steps"] == 4 and found["data"][0]["clips"] == 8 and found["smoke"]
 
 
 def test_a_model_that_does_not_use_its_actions_is_stamped_so(walks: Path, tmp_path: Path, capsys: Any) -> None:
