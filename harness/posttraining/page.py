@@ -47,11 +47,15 @@ def write_page(folder: Path, facts: Mapping[str, Any], name: str) -> None:
 def charts_of(facts: Mapping[str, Any]) -> list[Chart]:
     """Return the charts of a training: its losses, the norm of its gradient, the learning rate, and the regrets."""
     curve = facts["curve"]
-    steps = [entry["step"] for entry in curve]
-    names = [LOSS, *sorted({name for entry in curve for name in entry["losses"]} - {LOSS, NORM}), NORM]
-    lines = {name: [entry["losses"][name] for entry in curve] for name in names if curve and name in curve[0]["losses"]}
-    found = [line_chart(name, steps, values) for name, values in lines.items()]
-    found.append(line_chart("learning rate", steps, [entry["learning_rate"] for entry in curve]))
+    names = sorted(
+        {name for entry in curve for name in entry["losses"]}, key=lambda name: (name != LOSS, name == NORM, name)
+    )
+    found = []
+    for name in names:
+        having = [entry for entry in curve if name in entry["losses"]]
+        found.append(line_chart(name, [e["step"] for e in having], [e["losses"][name] for e in having]))
+    steps, rates = [entry["step"] for entry in curve], [entry["learning_rate"] for entry in curve]
+    found.append(line_chart("learning rate", steps, rates))
     regrets = list(facts.get("validation", {}).get("curve", ()))
     if regrets:
         metrics = [entry["regret_m"] for entry in regrets]

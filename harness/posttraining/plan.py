@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from harness.collecting.split_guard import TRAIN, VALIDATION
 from harness.contracts.errors import Refusal
 from harness.contracts.training import Trainee
-from harness.posttraining.clips import Item, check_alike, held_out, items_of
+from harness.posttraining.clips import ClipData, Item, check_alike, held_out, items_of
 from harness.posttraining.open_data import open_all
 from harness.posttraining.recipe import SMOKE_CLIPS, SMOKE_JUDGED, Recipe, find_recipe, plain_recipe, read_recipe, smoke
 from harness.posttraining.sources import Base, check_packages, find_base, trainee_class
@@ -90,11 +90,12 @@ def choose_items(
         tell("hashing the data", done, total)
 
     wanted = recipe.data.frames, needs, recipe.model
-    items = items_of(open_all(question.data, *wanted, TRAIN, hashing))
-    if question.held_out:
-        kept = items_of(open_all(question.held_out, *wanted, VALIDATION, hashing))
-        check_alike([items[0].data, kept[0].data])
-    else:
+    data = open_all(question.data, *wanted, TRAIN, hashing)
+    judging = open_all(question.held_out, *wanted, VALIDATION, hashing) if question.held_out else ()
+    _check_names([*data, *judging])
+    check_alike([*data, *judging])
+    items, kept = items_of(data), items_of(judging)
+    if not judging:
         items, kept = held_out(items, question.seed)
     if question.smoke:
         items, kept = items[:SMOKE_CLIPS], kept[:SMOKE_JUDGED]
@@ -106,7 +107,15 @@ def choose_items(
 def _check_data(question: Question) -> None:
     if not question.data:
         raise Refusal("posttrain needs data: --data DIR.", "Make some: python benchmark.py collect demo data/ 2")
-    names = [folder.resolve().name for folder in (*question.data, *question.held_out)]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise Refusal(f"two data sets are called {twice!r}.", "Give each once, under names that differ.")
+
+
+def _check_names(data: Sequence[ClipData]) -> None:
+    """Raise Refusal where two data sets have one name: a card could not tell them apart."""
+    seen: dict[str, ClipData] = {}
+    for each in data:
+        other = seen.setdefault(each.name, each)
+        if other is not each:
+            raise Refusal(
+                f"two data sets are called {each.name!r}: {other.folder} and {each.folder}.",
+                "Give each once, and collect them under names that differ.",
+            )

@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 import torch
 
-from harness.contracts.errors import WiwError
+from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.training import LOSS, ActionUse, Trainee
 from harness.posttraining import state
 from harness.posttraining.draws import Batches, draw_seed, learning_rate, share
@@ -75,6 +75,11 @@ class Trainer:
         self, trainee: Trainee, recipe: Recipe, clips: Prepared, seed: int, accelerator: Any, folder: Path
     ) -> None:
         training = recipe.training
+        if training.batch_size % accelerator.num_processes:
+            raise Refusal(
+                f"a batch of {training.batch_size} clips does not divide among {accelerator.num_processes} processes.",
+                f"--set training.batch_size={accelerator.num_processes}, or a multiple.",
+            )
         self._trainee, self._training, self._clips, self._seed = trainee, training, clips, seed
         self._accelerator, self._folder = accelerator, folder
         self._batches = Batches(len(clips), training, seed)
@@ -85,6 +90,7 @@ class Trainer:
         self.step = 0
         self.curve = Curve()
         self._sums: dict[str, Any] = {}
+        self._counts: dict[str, int] = {}
         self._counted, self._since = 0, time.monotonic()
         kept = state.read_state(folder)
         if kept is not None:
@@ -183,6 +189,7 @@ class Trainer:
     def _add(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1  # not every step has every part
         self._counted += 1
 
     def _note(self, on_entry: OnEntry) -> None:
@@ -193,9 +200,9 @@ class Trainer:
         stacked = torch.stack([torch.as_tensor(self._sums[name]) for name in names]).to(self._accelerator.device)
         if self._accelerator.num_processes > 1:
             stacked = self._accelerator.reduce(stacked, reduction="mean")
-        means = dict(zip(names, (stacked / self._counted).tolist(), strict=True))
+        means = {n: total / self._counts[n] for n, total in zip(names, stacked.tolist(), strict=True)}
         step_s = (time.monotonic() - self._since) / self._counted
-        self._sums, self._counted, self._since = {}, 0, time.monotonic()
+        self._sums, self._counts, self._counted, self._since = {}, {}, 0, time.monotonic()
         wrong = [name for name, value in means.items() if not math.isfinite(value)]
         if wrong:
             raise Diverged(
