@@ -12,6 +12,7 @@ import torch
 
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import ModelManifest
 from harness.posttraining.bank_regret import COPY, Job, Measuring, Regrets, plain_regret
 from harness.posttraining.card import Facts, write_card
 from harness.posttraining.clips import plain_data
@@ -21,6 +22,7 @@ from harness.posttraining.workplace import LAST, PAGE, TRAINING, Workplace, plai
 from harness.records.provenance import git_commit, hardware, versions
 from harness.running.run_options import default_workers
 from harness.worldmodels.catalog import load_catalog
+from harness.worldmodels.hub_cache import is_hub_id
 from harness.worldmodels.weights import declared_lacks, has_weights
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -103,16 +105,22 @@ def card_facts(plan: TrainingPlan, facts: dict[str, Any]) -> Facts:
     return Facts(
         model=manifest.name,
         licence=manifest.licence,
-        base=manifest.base_checkpoint.source or manifest.base,
+        base=_hub_name(manifest),
         recipe=plan.recipe_name,
         settings=plan.recipe,
         data=facts["data"],
         steps=facts["steps"],
         seed=plan.question.seed,
-        weights_from=plan.base.name,
+        weights_from=plan.base.identity,
         commit=made["commit"],
         versions=made["versions"],
         device=made["device"],
         command=made["command"],
         action_use=facts.get("action_use", {}),
     )
+
+
+def _hub_name(manifest: ModelManifest) -> str:
+    """Return what the hub calls the base of a model: a repository, or the name of a model of the catalog."""
+    source = manifest.base_checkpoint.source
+    return source if is_hub_id(source) else manifest.base

@@ -206,7 +206,7 @@ def prepared(
 ) -> Prepared:  # fmt: skip
     """Return clips as the trainee of a plan prepares them, kept where its recipe says (on disk in ``folder``)."""
     recipe = plan.recipe
-    made_with = digest([recipe.trainee, dict(recipe.settings), recipe.data.frames, plan.base.name])
+    made_with = digest([recipe.trainee, dict(recipe.settings), recipe.data.frames, plan.base.identity])
     place = Place(recipe.training.keep, device, folder, made_with)
     return prepare_all(trainee, items, place, prompts_of(plan.entry.manifest), tell)
 

@@ -61,7 +61,7 @@ class TrainingPlan:
             "held_out": {item.data.name: item.data.sha256 for item in self.held_out},
             "clips": len(self.items),
             "seed": self.question.seed,
-            "weights": self.base.name,
+            "weights": self.base.identity,
             "validate_every": self.question.validate_every,
         }
 
@@ -76,7 +76,7 @@ def make_plan(question: Question, tell: Tell = lambda *_: None) -> TrainingPlan:
     _check_data(question)
     check_packages(entry)
     trainee = trainee_class(recipe, entry)
-    base = find_base(entry, catalog, question.weights)
+    base = find_base(entry, catalog, question.weights, lambda done, total: tell("reading the weights", done, total))
     items, kept = choose_items(question, recipe, trainee.needs, tell)
     return TrainingPlan(question, recipe, file.stem, entry, trainee, base, items, kept)
 

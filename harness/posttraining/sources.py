@@ -12,7 +12,10 @@ from harness.contracts.manifests import RANDOM, Checkpoint
 from harness.contracts.training import Trainee
 from harness.posttraining.recipe import Recipe
 from harness.wire.host import load_class
+from harness.worldmodels.cards import file_hashes, weights_digest
 from harness.worldmodels.catalog import Catalog, CatalogEntry
+from harness.worldmodels.digests import Progress, quiet
+from harness.worldmodels.hub_cache import is_hub_id
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.weights import declared_lacks, place_of
 
@@ -21,10 +24,19 @@ TORCH_EXTRA = "pip install -c constraints.txt -e '.[models]'"
 
 @dataclass(frozen=True)
 class Base:
-    """The weights that a training begins with: a path, or None for random ones; ``name`` says which, for people."""
+    """The weights that a training begins with: a path, or None for random ones; ``name`` says which, for people.
+
+    ``sha256`` is the hash of their files, "" of random ones and of a commit of the hub, which ``name`` ends with.
+    """
 
     path: Optional[Path]
     name: str
+    sha256: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Return what tells these weights from others."""
+        return f"{self.name} sha256:{self.sha256}" if self.sha256 else self.name
 
 
 def check_packages(entry: CatalogEntry) -> None:
@@ -52,7 +64,7 @@ def trainee_class(recipe: Recipe, entry: CatalogEntry) -> type[Trainee]:
     return found
 
 
-def find_base(entry: CatalogEntry, catalog: Catalog, chosen: str) -> Base:
+def find_base(entry: CatalogEntry, catalog: Catalog, chosen: str, progress: Progress = quiet) -> Base:
     """Return the weights to begin with: ``random``, a path, or for "" those of the model's declared base.
 
     A model without a base begins with random ones. Refusal where the base's weights are not here, with how to get them.
@@ -64,9 +76,9 @@ def find_base(entry: CatalogEntry, catalog: Catalog, chosen: str) -> Base:
         path = absolute(chosen)
         if not path.exists():
             raise Refusal(f"--weights {chosen!r} does not exist.", "Give random, or the path of the base's weights.")
-        return Base(path, str(path))
+        return Base(path, str(path), weights_digest(file_hashes(path, progress)))
     if manifest.base_checkpoint.source:
-        return _declared(entry, manifest.base_checkpoint)
+        return _declared(entry, manifest.base_checkpoint, progress)
     if not manifest.base:
         return Base(None, RANDOM)
     base = catalog.find(manifest.base)
@@ -75,16 +87,17 @@ def find_base(entry: CatalogEntry, catalog: Catalog, chosen: str) -> Base:
             f"{manifest.name} is trained from {base.manifest.name}, which declares no weights.",
             "Give them: --weights PATH, or --weights random.",
         )
-    return _declared(base, base.manifest.checkpoint)
+    return _declared(base, base.manifest.checkpoint, progress)
 
 
-def _declared(entry: CatalogEntry, checkpoint: Checkpoint) -> Base:
-    beside = entry.folder / checkpoint.source
-    place = beside if beside.exists() else place_of(checkpoint)
+def _declared(entry: CatalogEntry, checkpoint: Checkpoint, progress: Progress) -> Base:
+    place = place_of(checkpoint)
     if place is None:
         steps = [step for lack in declared_lacks(entry.manifest) for step in lack.steps]
         raise Refusal(
             f"the weights of {checkpoint.source}, which the training begins with, are not here.",
             "; ".join([*steps, "or --weights PATH, or --weights random"]),
         )
-    return Base(place, checkpoint.source)
+    if is_hub_id(checkpoint.source):
+        return Base(place, f"{checkpoint.source}@{place.name}")
+    return Base(place, entry.manifest.name, weights_digest(file_hashes(place, progress)))

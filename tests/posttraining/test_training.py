@@ -157,11 +157,17 @@ def test_what_is_wrong_is_said_before_anything_starts(walks: Path, tmp_path: Pat
         assert not out.exists()
 
 
-def test_training_goes_on_from_weights(walks: Path, tmp_path: Path) -> None:
+def test_training_begins_with_weights_and_knows_them_by_their_bytes(walks: Path, tmp_path: Path, capsys: Any) -> None:
     assert main(words(walks, tmp_path / "a", "--set", "training.steps=40")) == 0
     assert main(words(walks, tmp_path / "b", "--set", "training.steps=10", "--weights", str(tmp_path / "a"))) == 0
     first, second = (record(tmp_path / name)["curve"][0]["losses"]["loss"] for name in ("a", "b"))
     assert second < 0.8 * first
+    again = words(walks, tmp_path / "b", "--set", "training.steps=10", "--weights", str(tmp_path / "a"))
+    assert main(again) == 0
+    assert main(words(walks, tmp_path / "c", "--set", "training.steps=8")) == 0
+    (tmp_path / "a" / "toy.safetensors").write_bytes(weights(tmp_path / "c"))
+    assert main(again) == 2
+    assert "weights is" in capsys.readouterr().err
 
 
 def test_a_smoke_takes_few_steps_on_few_clips(walks: Path, tmp_path: Path) -> None:
