@@ -153,7 +153,7 @@ def test_memory_holds_what_is_trained_and_no_encoders(name: str, pipelines: Save
 @pytest.mark.parametrize("name", ["FTltx", "FTwan22", "FTsvd"])
 def test_a_training_that_goes_on_finds_the_same_loss(name: str, pipelines: SavedPipelines) -> None:
     """Clips that lie prepared on disk are not prepared again: what else was made of texts and views has to be equal."""
-    settings = {} if name == "FTsvd" else {"prompt_dropout": 0.5}
+    settings: dict[str, Any] = {} if name == "FTsvd" else {"prompt_dropout": 0.5}
     first, second = (trainee(name, pipelines.published(name), **settings) for _ in range(2))
     batch = batch_of(first, *(clip(first.manifest, number) for number in range(3)))
     found = []
