@@ -52,6 +52,8 @@ def steps(made: Any, batch: Mapping[str, torch.Tensor], count: int = 20, rate: f
         loss = made.loss(batch, ActionUse.CORRECT, torch.Generator().manual_seed(5))["loss"]
         optimizer.zero_grad()
         loss.backward()
+        unused = [key for key, p in made.module().named_parameters() if p.requires_grad and p.grad is None]
+        assert not unused, unused  # parallel training waits for the gradients of all
         optimizer.step()
         found.append(float(loss.detach()))
     return found
@@ -146,6 +148,19 @@ def test_memory_holds_what_is_trained_and_no_encoders(name: str, pipelines: Save
     assert made._encoders is None
     again = made.prepare(clip(made.manifest))  # a clip that comes later is prepared all the same
     assert all(torch.equal(value[0], again[key]) for key, value in batch.items())
+
+
+@pytest.mark.parametrize("name", ["FTltx", "FTwan22", "FTsvd"])
+def test_a_training_that_goes_on_finds_the_same_loss(name: str, pipelines: SavedPipelines) -> None:
+    """Clips that lie prepared on disk are not prepared again: what else was made of texts and views has to be equal."""
+    settings: dict[str, Any] = {} if name == "FTsvd" else {"prompt_dropout": 0.5}
+    first, second = (trainee(name, pipelines.published(name), **settings) for _ in range(2))
+    batch = batch_of(first, *(clip(first.manifest, number) for number in range(3)))
+    found = []
+    for made in (first, second):
+        with torch.autocast("cpu", torch.bfloat16):
+            found.append(float(made.loss(batch, ActionUse.CORRECT, torch.Generator().manual_seed(4))["loss"].detach()))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("name", ["FTcosmos", "FTsvd"])

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -149,7 +150,7 @@ class PipelineTrainee(Trainee):
                 f"{self.manifest.view}s.",
                 "Give data of that camera.",
             )
-        views = torch.from_numpy(clip.frames).to(self.device)
+        views = torch.from_numpy(np.array(clip.frames)).to(self.device)  # a copy: frames may be read-only
         size = (self.manifest.height or views.shape[1], self.manifest.width or views.shape[2])
         return resized(views, *size)[list(shown_views(self.plan, self.manifest.frames + 1))]
 
