@@ -22,6 +22,7 @@ from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.from_plain import from_plain
 from harness.contracts.from_source import CHECKOUT
+from harness.contracts.manifests import RANDOM
 from harness.contracts.results import PLAYED, Metric
 from harness.posttraining.metrics import metric_of, plain_metric
 from harness.records.atomic import write_atomic
@@ -85,6 +86,11 @@ def measure(job: Job) -> Regrets:
         {result.episode: result.metrics[REGRET] for result in results},
         {result.episode: result.home for result in results},
     )
+
+
+def check_asked(wm: str, plugins: Sequence[Path]) -> None:
+    """Raise Refusal where a model of that name could not be asked on a bank here, whatever its weights."""
+    _plan(Job(wm, RANDOM, tuple(map(str, plugins)), ""))
 
 
 def _plan(job: Job) -> RunPlan:

@@ -77,6 +77,10 @@ def make_plan(question: Question, tell: Tell = lambda *_: None) -> TrainingPlan:
     check_packages(entry)
     trainee = trainee_class(recipe, entry)
     base = find_base(entry, catalog, question.weights, lambda done, total: tell("reading the weights", done, total))
+    if question.validate_every:
+        from harness.posttraining.bank_regret import check_asked
+
+        check_asked(recipe.model, question.plugins)
     items, kept = choose_items(question, recipe, trainee.needs, tell)
     return TrainingPlan(question, recipe, file.stem, entry, trainee, base, items, kept)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.cli.app import main
 from harness.contracts.errors import Refusal
 from harness.posttraining.recipe import Recipe, find_recipe, read_recipe, recipe_files
 from harness.worldmodels.catalog import load_catalog
@@ -93,3 +99,35 @@ def test_what_is_wrong_in_a_recipe_is_named(tmp_path: Path, old: str, new: str, 
 def test_a_number_may_be_written_without_its_fraction(tmp_path: Path) -> None:
     found: Recipe = read_recipe(edited(tmp_path, "learning_rate = 2e-2", "learning_rate = 1"))[0]
     assert found.training.learning_rate == 1.0
+
+
+def test_what_is_missing_is_named_with_the_extra_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "torch" else found(name, *more)
+    )
+    assert (
+        main(["posttrain", "toy", "--plugins", str(TOY), "--data", str(tmp_path), "--out", str(tmp_path / "ck")]) == 2
+    )
+    said = capsys.readouterr().err
+    assert (
+        "posttrain needs torch (the extra models)" in said and "pip install -c constraints.txt -e '.[models]'" in said
+    )
+
+
+def test_a_refusal_needs_no_torch() -> None:
+    code = "import sys, harness.posttraining.plan, harness.cli.posttrain; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_model_that_no_bank_asks_is_not_validated(tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("torch", reason="post-training needs the extra models (torch)")
+    toml = (TOY / "plugin.toml").read_text()
+    family = tmp_path / "toy"
+    shutil.copytree(TOY, family)
+    (family / "plugin.toml").write_text(toml.replace('action_space = "navigation"', 'action_space = "ee_pose8"'))
+    given = ["posttrain", "toy", "--plugins", str(family), "--data", str(tmp_path), "--out", str(tmp_path / "ck")]
+    assert main([*given, "--validate-every", "5"]) == 2
+    assert "is no data set" not in capsys.readouterr().err
