@@ -17,6 +17,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.judgements import Judge
 from harness.contracts.metrics import MetricSpec, check_metrics, in_order
 from harness.contracts.observations import ViewRequest
+from harness.contracts.search import WHOLE, Search
 from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.planning import common_metrics, gap, loop
 from harness.planning.agent import Agent
@@ -83,12 +84,13 @@ class Task:
         seed: int,
         wm: str,
         stop: str,
+        search: Search = WHOLE,
     ) -> PlayedEpisode:
         """Play one episode and return its trajectory, metrics and images.
 
         ``imaginer`` is None for references that imagine nothing. Only this function sees the truth: the agent gets the
         prompt, and the loop asks for the record and the oracle stop. The reference `oracle` alone is handed the truth
-        of its choices.
+        of its choices. ``search`` is what the run limits of the tier's search.
         """
         tier.check_stop(stop)
         parts = self.parts_of(tier, wm)
@@ -100,7 +102,7 @@ class Task:
         )
         timings["reset"] = time.perf_counter() - started
         truth = begun.truth if parts.reviser.evidence == TRUTH else None
-        agent = Agent(parts, begun.prompt, imaginer, stop, EpisodeSeeds(seed, episode.id), timings, truth)
+        agent = Agent(parts, begun.prompt, imaginer, stop, EpisodeSeeds(seed, episode.id), timings, truth, search)
         played = loop.play(agent, environment, begun.observation, begun.truth)
         trajectory = Trajectory(
             episode=episode.id,

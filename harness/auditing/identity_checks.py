@@ -65,6 +65,8 @@ def _words(identity: RunIdentity, tier: Tier, planner: str, at: str) -> List[str
         damage.append(f"view is {identity.view!r}, the agent of {at} sees {tier.view!r}")
     if tier.status == DRAFT and DRAFT_TIER not in identity.stamps:
         damage.append(f"{at} is a draft, and the stamp {DRAFT_TIER!r} is missing")
+    missing = [stamp for stamp in identity.search.stamps if stamp not in identity.stamps]
+    damage += [f"its search is limited, and the stamp {stamp!r} is missing" for stamp in missing]
     return damage
 
 

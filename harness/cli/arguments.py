@@ -64,6 +64,12 @@ class PlayArguments:
     seed: Annotated[Optional[int], typer.Option("--seed", help="Run seed; never changes the episodes. [0]")] = None
     seeds: Annotated[str, typer.Option("--seeds", help="Several seeds, pooled: 0-4 or 0,2,7.")] = ""
     stop: Annotated[str, typer.Option("--stop", help="Who ends an episode: self or oracle; default: the tier's.")] = ""
+    candidates: Annotated[
+        Optional[int], typer.Option("--candidates", help="Search only so many candidates a decision; stamped. [all]")
+    ] = None
+    wm_share: Annotated[
+        Optional[float], typer.Option("--wm-share", help="Share of decisions that ask the model; stamped. [1]")
+    ] = None
     workers: Workers = None
     env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = ""
     environment: Annotated[str, typer.Option("--environment", help="embedded or habitat; default: the suite's.")] = ""

@@ -15,11 +15,12 @@ from harness.contracts.actions import Action
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.observations import View, ViewRequest
+from harness.contracts.search import WHOLE, Search
 from harness.planning.config import SELF
 from harness.planning.evidence import IMAGINED, TRUTH, EndScorer
 from harness.planning.parts import Parts
 from harness.planning.proposals import End, Proposal
-from harness.planning.revisers import STAY, Stay
+from harness.planning.revisers import STAY, Stay, Uniform
 from harness.planning.score_protocol import DIGITS, Comparer
 from harness.planning.seeding import EpisodeSeeds
 from harness.worldmodels.imaginer import EarlierView, Imagined, Imaginer
@@ -49,7 +50,7 @@ class Agent:
     """Plays one episode's decisions: propose, imagine, revise; `executed` tells it what was really commanded.
 
     With the stop rule ``self`` staying is a choice in every decision. ``truth`` is None but for the reference `oracle`,
-    whose reviser goes by the answers.
+    whose reviser goes by the answers. ``search`` limits what is imagined and can be chosen.
     """
 
     parts: Parts
@@ -59,6 +60,7 @@ class Agent:
     seeds: EpisodeSeeds
     timings: Dict[str, float] = field(default_factory=dict)
     truth: Optional[EndScorer] = None
+    search: Search = WHOLE
 
     def __post_init__(self) -> None:
         """Check that the parts fit the imaginer, and prepare the prompt."""
@@ -112,13 +114,32 @@ class Agent:
                 f"the proposer {self.parts.config.proposer.name!r} offered no end in decision {decision}.",
                 "Fix its constants in the suite's loop.",
             )
+        ends = self._searched(decision, proposal, ends)
         may_stay = self.stop == SELF
         if self._scorer is not None:
             return self._decide_by_scorer(decision, view, proposal, ends, may_stay)
-        if self._comparer is None:
-            index = self.parts.reviser.choose(len(ends), (), Stay(may_stay), decision, self.seeds)
+        if self._comparer is None or not self._asks(decision):
+            reviser = self.parts.reviser if self._comparer is None else Uniform()
+            index = reviser.choose(len(ends), (), Stay(may_stay), decision, self.seeds)
             return self._choice(proposal, ends, index, (), 0.0, {}, 0)
         return self._decide_by_imagination(decision, view, proposal, ends, may_stay)
+
+    def _searched(self, decision: int, proposal: Proposal, ends: Sequence[End]) -> Sequence[End]:
+        """Return the ends of the candidates that are searched: the first of a drawn order that still have an end.
+
+        The order is the same for every world model, and fewer candidates are a part of more.
+        """
+        if self.search.candidates is None:
+            return ends
+        order = self.seeds.generator(decision, "searched").permutation(len(proposal.candidates))
+        left = {end.candidate for end in ends}
+        searched = [int(number) for number in order if int(number) in left][: self.search.candidates]
+        return tuple(end for end in ends if end.candidate in searched)
+
+    def _asks(self, decision: int) -> bool:
+        """Say whether the world model is asked in this decision."""
+        share = self.search.wm_share
+        return share is None or float(self.seeds.generator(decision, "wm-share").random()) < share
 
     def executed(self, actions: Sequence[Action], views: Sequence[View] = ()) -> None:
         """Note that ``actions`` were commanded, and what the imaginer's camera really saw after each of them.
@@ -222,7 +243,8 @@ class Agent:
     ) -> Choice:
         end = None if index == STAY else ends[index]
         actions = () if end is None else proposal.actions(end)
-        return Choice(end, index, actions, len(proposal.candidates), len(ends), scores, stay_score, imagined, rollouts)
+        candidates = min(len(proposal.candidates), self.search.candidates or len(proposal.candidates))
+        return Choice(end, index, actions, candidates, len(ends), scores, stay_score, imagined, rollouts)
 
     def _scorer_of(self) -> Optional[EndScorer]:
         """Return what scores ends without imagining them, None where nothing is evidence."""

@@ -18,6 +18,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.from_plain import from_plain
 from harness.contracts.metrics import MetricSpec, check_metrics
 from harness.contracts.results import PLANNED, PLAYED, EpisodeResult
+from harness.contracts.search import search_of
 from harness.contracts.seeds import MAX_SEED
 from harness.records.atomic import write_atomic
 from harness.records.episode_files import EpisodeRecord, check_name, read_episode, remove_leftovers
@@ -293,6 +294,7 @@ def _check_record(record: RunRecord) -> None:
     if len(set(identity.keys())) != len(identity.keys()):
         raise ValueError("it plans an episode or a seed twice")
     check_metrics(record.metrics)
+    search_of(identity.specs)
 
 
 def _check_entries(path: Path) -> None:

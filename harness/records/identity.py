@@ -7,8 +7,9 @@ from typing import Any, Mapping, Optional, Tuple
 
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
-from harness.contracts.manifests import Setting
+from harness.contracts.manifests import NONE, Setting
 from harness.contracts.metrics import MetricSpec
+from harness.contracts.search import Search, search_of
 
 FORMAT = 1
 """Version of the layout of a run folder; readers refuse a newer one."""
@@ -49,7 +50,8 @@ class RunIdentity:
 
     ``episodes`` are complete and in order, so that a run folder can be read without the suite's data. ``stop`` is
     ``self`` or ``oracle``; ``view`` is ``panorama`` or ``perspective``. ``specs`` holds what the suite declares: rig,
-    action spaces, loop. ``wm_image`` is the image of a world model that exists only as one (``--wm-image``); an image
+    action spaces, loop; and, where it is limited, the `search`.
+    ``wm_image`` is the image of a world model that exists only as one (``--wm-image``); an image
     that merely runs code of the catalog changes no outcome and is provenance. ``wm_overrides`` are the facts of the
     manifest that the user changed, ``stamps`` what a reader of the results must not overlook (``random-weights``,
     ``uncarded``, ``draft-tier``). ``episodes_subset`` is what the episodes are called: ``all``, ``mini``, or their
@@ -82,6 +84,17 @@ class RunIdentity:
         # Held in the form that JSON gives back, so that an identity equals itself when it is read again.
         object.__setattr__(self, "wm_manifest", to_plain(self.wm_manifest))
         object.__setattr__(self, "specs", to_plain(self.specs))
+
+    @property
+    def search(self) -> Search:
+        """Return what the run limits of the tier's search."""
+        return search_of(self.specs)
+
+    def searches_as(self, other: RunIdentity) -> bool:
+        """Say whether two runs search equally; of one that asks no world model it does not matter how often."""
+        if NONE in (self.wm_manifest.get("kind"), other.wm_manifest.get("kind")):
+            return self.search.candidates == other.search.candidates
+        return self.search == other.search
 
     def keys(self) -> Tuple[EpisodeKey, ...]:
         """Return every planned row in order: all episodes with the first seed, then with the next."""

@@ -108,6 +108,8 @@ def plan_again(folder: RunFolder, given: Continuation, reading: Progress = quiet
             env_gpu=given.env_gpu,
             wm_gpu=given.wm_gpu,
             choice=choice,
+            candidates=identity.search.candidates,
+            wm_share=identity.search.wm_share,
             scenes=given.scenes,
             patience=given.patience,
         ),

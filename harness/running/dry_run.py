@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from harness.contracts.manifests import NONE
-from harness.planning.seeding import EpisodeSeeds
 from harness.records.identity import RunIdentity
 from harness.records.listing import read_runs
 from harness.running.plan import RunPlan
+from harness.running.searching import candidates_of
 from harness.worldmodels.digests import commits_of
 from harness.worldmodels.preparing import UNPINNED
-from tasks.registry import load_task
 from tasks.suite import load_suite
 
 
@@ -66,9 +65,12 @@ def fact_lines(facts: Mapping[str, Any]) -> list[str]:
 def rollouts_at_most(identity: RunIdentity) -> int:
     """Return how many candidates an episode of a run has in all its decisions."""
     tier = load_suite(identity.suite, identity.task).tier(identity.tier)
-    proposer = load_task(identity.task).parts.make_proposer(tier.loop.proposer, tier.action_space)
-    first = proposer.propose(0, (), EpisodeSeeds(0, ""))
-    return len(first.candidates) * tier.loop.decisions
+    return (identity.search.candidates or candidates_of(tier)) * tier.loop.decisions
+
+
+def _played_alike(first: RunIdentity, other: RunIdentity) -> bool:
+    mine, theirs = ((each.wm, each.suite_hash, each.search) for each in (first, other))
+    return mine == theirs
 
 
 def loaded(identity: RunIdentity) -> list[str]:
@@ -83,7 +85,7 @@ def estimate(plan: RunPlan, out: Path) -> tuple[float | None, str]:
     """Return the expected seconds of a run and the run that they come from: the latest of the same WM and tier."""
     for listed in reversed(read_runs(out).runs):
         folder = listed.folder
-        same = (folder.identity.wm, folder.identity.suite_hash) == (plan.identity.wm, plan.identity.suite_hash)
+        same = _played_alike(folder.identity, plan.identity)
         seconds = [row.result.timings.get("episode", 0.0) for row in listed.rows] if same else []
         played = [s for s in seconds if s > 0.0]
         if played:

@@ -265,7 +265,14 @@ class SuitePlayer:
         identity = self._identity
         with self._services.causes_told():
             return self._task.play_episode(
-                self._environment, self._imaginer, episode, self._tier, seed, identity.wm, identity.stop
+                self._environment,
+                self._imaginer,
+                episode,
+                self._tier,
+                seed,
+                identity.wm,
+                identity.stop,
+                identity.search,
             )
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, ModelManifest
+from harness.contracts.search import SEARCH
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.compatibility import check_actions, check_reference, check_view, choose_tier, tier_for
 from harness.running.model_digests import with_digests
@@ -28,6 +29,7 @@ from harness.running.run_options import (
     parse_seeds,
 )
 from harness.running.scenes import choose_scenes
+from harness.running.searching import choose_search
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.runtimes.environments import FILES, has_module, titles_of
 from harness.runtimes.service import ServiceSpec
@@ -195,7 +197,8 @@ def identify(
     seeds = parse_seeds(options.seeds)
     check_rows(len(episodes), len(seeds))
     check_reference(manifest, suite, tier)
-    loop = tier.loop_for(manifest.name)
+    loop, search = tier.loop_for(manifest.name), choose_search(options, tier, manifest.name)
+    limits = {SEARCH: search.given} if search.given else {}
     return RunIdentity(
         suite=suite.name,
         suite_hash=suite.hash(tier.name),
@@ -211,8 +214,8 @@ def identify(
         seeds=seeds,
         episodes=episodes,
         episodes_subset=subset_name(len(episodes), len(available), options.episodes),
-        specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop}),
+        specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop, **limits}),
         wm_image=image,
         wm_overrides=prepared.overrides,
-        stamps=(*prepared.stamps, *stamps, *((DRAFT_TIER,) if tier.status == DRAFT else ())),
+        stamps=(*prepared.stamps, *stamps, *search.stamps, *((DRAFT_TIER,) if tier.status == DRAFT else ())),
     )

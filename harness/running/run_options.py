@@ -51,6 +51,7 @@ class RunOptions:
 
     ``wm_image`` puts the world model into a container whatever the runtime: a stranger's image never runs otherwise.
     ``choice`` is what was chosen about the world model itself: overrides, weights, and whether its card may be missing.
+    ``candidates`` and ``wm_share`` limit the search (`harness.contracts.search`).
     """
 
     wm: str
@@ -70,6 +71,8 @@ class RunOptions:
     env_gpu: str = ""
     wm_gpu: str = ""
     choice: Choice = field(default_factory=Choice)
+    candidates: int | None = None
+    wm_share: float | None = None
     environment: str = ""
     scenes: str = ""
     patience: Patience = UNCHANGED

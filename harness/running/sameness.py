@@ -35,6 +35,7 @@ def check_same(began: RunIdentity, now: RunIdentity) -> None:
     ]
     images = [image and image.id for image in (began.wm_image, now.wm_image)]
     differences += [] if images[0] == images[1] else [("wm_image", images[0], images[1])]
+    differences += [] if began.search == now.search else [("search", began.search.given, now.search.given)]
     differences += _manifest_differences(began, now)
     told = [f"{name} was {_short(first)} and is {_short(second)}" for name, first, second in differences]
     parts = [f"the world model has another {part}" for part in changed_parts(began, now)]

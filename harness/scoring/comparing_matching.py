@@ -14,6 +14,7 @@ from typing import Any, Iterator, List, Mapping, Sequence, Set, Tuple
 from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 from harness.contracts.results import PLANNED, PLAYED
+from harness.contracts.search import SEARCH, Search
 from harness.records.identity import RunIdentity
 from harness.records.model_parts import changed_parts, same_name, unknown_parts
 from harness.scoring.data import RunData
@@ -31,6 +32,7 @@ FIELDS = {
 """Fields of a run's identity that must be equal, and what to do where they are not."""
 
 PLANNER_NEXT = "Play both with the same planner: the same --planner, --reviser and settings of the loop."
+SEARCH_NEXT = "Play both with the same --candidates and --wm-share, or both without."
 TEMPLATE = "prompt_template"
 SHOWN_CHARACTERS = 80
 
@@ -79,6 +81,9 @@ def _check_equal(first: RunData, other: RunData, terms: Terms) -> None:
     for name, remedy in FIELDS.items():
         if getattr(mine, name) != getattr(theirs, name):
             raise _refusal(name, getattr(mine, name), getattr(theirs, name), first, other, remedy)
+    if not mine.searches_as(theirs):
+        told = (_searched(identity.search) for identity in (mine, theirs))
+        raise _refusal(SEARCH, *told, first, other, SEARCH_NEXT)
     _check_episodes(first, other)
     my_specs, their_specs = _specs(mine, terms), _specs(theirs, terms)
     for where, left, right in _differences("specs", my_specs, their_specs):
@@ -113,6 +118,10 @@ def _specs(identity: RunIdentity, terms: Terms) -> Mapping[str, Any]:
     if declared is None or identity.specs.get("loop") != declared:
         return identity.specs
     return {**identity.specs, "loop": terms.loop}
+
+
+def _searched(search: Search) -> str:
+    return " ".join(search.words) or "all candidates of every decision"
 
 
 def _check_prompts(first: RunData, other: RunData, terms: Terms) -> None:

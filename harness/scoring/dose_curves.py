@@ -12,6 +12,7 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.contracts.results import Metric
+from harness.contracts.search import WHOLE
 from harness.records.identity import RunIdentity
 from harness.scoring.intervals import Floats
 
@@ -75,7 +76,8 @@ class DoseCurve:
     def fits(self, identity: RunIdentity) -> bool:
         """Say whether a run was played on what the curve was measured on."""
         mine = (self.tier, self.suite_hash, self.split, self.stop)
-        return mine == (identity.tier, identity.suite_hash, identity.split, identity.stop)
+        theirs = (identity.tier, identity.suite_hash, identity.split, identity.stop)
+        return mine == theirs and identity.search == WHOLE
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def _play(record: RunRecord, split: str, episodes: str) -> str:
             *("--wm", identity.wm, "--task", identity.task, "--suite", identity.suite, "--tier", identity.tier),
             *("--split", split, "--episodes", episodes, "--stop", identity.stop),
             *_seeds(identity.seeds),
+            *identity.search.words,
             *(
                 word
                 for name, value in identity.wm_overrides.items()

@@ -38,7 +38,8 @@ class ReferenceRow:
 
 
 def matching_runs(run: RunData, others: Sequence[RunData], names: Sequence[str]) -> Dict[str, RunData]:
-    """Return the reference run for each name among ``others``: same suite hash, task, tier, split, stop and episodes.
+    """Return the reference run for each name among ``others``: same suite hash, task, tier, split, stop, search
+    and episodes.
 
     A run with an episode that did not finish is no reference, nor is one whose world model was changed (``--set``):
     the simulator with a planted error is not the bound of imagination. Of several, the one with most seeds is taken,
@@ -51,6 +52,7 @@ def matching_runs(run: RunData, others: Sequence[RunData], names: Sequence[str])
         usable = (
             name in names
             and not other.identity.wm_overrides
+            and other.identity.searches_as(run.identity)
             and all(getattr(other.identity, key) == getattr(run.identity, key) for key in SAME)
             and _episodes(other) == episodes
             and _complete(other)

@@ -12,6 +12,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from harness.contracts.failures import Failures, distinct
 from harness.contracts.metrics import SUCCESS
 from harness.contracts.results import PLAYED, Metric
+from harness.contracts.search import SEARCH
 from harness.records.damage import Findings
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.roots import trajectory_root
@@ -153,6 +154,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
     """
     plain: Dict[str, Any] = {"schema": SCHEMA_VERSION, "run_id": summary.run_id}
     plain.update({key: getattr(summary.identity, key) for key in IDENTITY})
+    search = summary.identity.search.given
     plain.update(
         {
             "stamps": list(summary.stamps),
@@ -161,6 +163,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "wm_facts": {name: summary.identity.wm_manifest.get(name) for name in FACTS},
             "wm_image": _image_plain(summary.identity.wm_image),
             "seeds": list(summary.identity.seeds),
+            **({SEARCH: dict(search)} if search else {}),
             "partial": summary.partial,
             **findings_plain(summary.findings),
             "verdict": asdict(summary.verdict),

@@ -169,7 +169,7 @@ class _Checker:
         declared = to_plain(self._suite.tier(tier).loop_for(identity.wm))
         if identity.specs.get("loop", declared) != declared:
             return "played with another loop than the tier's"
-        return ""
+        return f"played with {' '.join(identity.search.words)}" if identity.search.given else ""
 
 
 def incomplete(folder: RunFolder) -> str:

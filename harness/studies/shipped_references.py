@@ -27,6 +27,7 @@ from harness.contracts.commands import FIRST_TASK
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.results import FAILED, OK, PLAYED, EpisodeResult
+from harness.contracts.search import WHOLE
 from harness.contracts.wrong_fields import wrong_fields
 from harness.records.atomic import write_atomic
 from harness.records.identity import EpisodeKey, RunIdentity
@@ -107,11 +108,12 @@ class ReferenceFile(_Part):
         )
 
     def fits(self, identity: RunIdentity) -> bool:
-        """Say whether a run was played on some of these episodes, and no others, under the same hash and stop rule."""
+        """Say whether a run was played on some of these episodes, and no others, under the same hash and stop rule,
+        with the tier's whole search."""
         mine = (self.suite_hash, self.task, self.tier, self.split, self.stop)
         asked = (identity.suite_hash, identity.task, identity.tier, identity.split, identity.stop)
         episodes, shipped = {e.id for e in identity.episodes}, {row[0] for row in self.references[0].rows}
-        return mine == asked and episodes <= shipped
+        return mine == asked and episodes <= shipped and identity.search == WHOLE
 
 
 def reference_path(suite: Suite, tier: str, split: str) -> Path:
@@ -183,7 +185,8 @@ def find_references(
     for folder in (folder for root in roots for folder in read_runs(root).folders):
         identity = folder.identity
         mine = (identity.suite_hash, identity.tier, identity.split, identity.stop, identity.seeds)
-        if identity.wm not in wanted or identity.wm_overrides or mine != (suite_hash, tier, VALIDATION, SELF, (0,)):
+        as_shipped = not identity.wm_overrides and identity.search == WHOLE
+        if identity.wm not in wanted or not as_shipped or mine != (suite_hash, tier, VALIDATION, SELF, (0,)):
             continue
         rows = audit(folder)
         rows.findings.raise_damage(folder.path)

@@ -290,3 +290,12 @@ def test_a_model_without_bytes_of_its_own_is_the_same() -> None:
     runs = [run_of("gtsim", states(5), wm_manifest={"kind": "environment"}) for _ in range(2)]
     named = [replace(run, record=replace(run.record, run_id=f"run-{i}")) for i, run in enumerate(runs)]
     assert "noise of its own" in " ".join(check_comparable(named, Terms()))
+
+
+def test_runs_with_another_search_are_refused() -> None:
+    four = run_of("FTmini", states(5), specs={"loop": LOOP, "search": {"candidates": 4}})
+    found = refusal(warp(), four)
+    assert "search differs: all candidates of every decision in" in found.what and "--candidates 4 in" in found.what
+    assert "--wm-share" in found.next_step
+    same = run_of("warp", states(5), specs={"loop": LOOP, "search": {"candidates": 4}})
+    check_comparable((same, four), Terms())

@@ -77,3 +77,17 @@ def test_a_changed_world_model_is_no_reference_and_stands_beside_itself_as_it_is
     assert set(rows) == {"gtsim", "gtsim (jitter_m=0.4)", "none"}
     assert rows["gtsim (jitter_m=0.4)"].is_this_run and not rows["gtsim"].is_this_run
     assert rows["gtsim"].success.value > rows["gtsim (jitter_m=0.4)"].success.value
+
+
+def test_runs_with_another_search_are_never_references() -> None:
+    four, three = ({"specs": {"search": {"candidates": number}}} for number in (4, 3))
+    assert matching_runs(synthetic_run("FTmini", **four), [synthetic_run("gtsim")], NAMES) == {}
+    assert matching_runs(synthetic_run("FTmini"), [synthetic_run("gtsim", **four)], NAMES) == {}
+    assert matching_runs(synthetic_run("FTmini", **four), [synthetic_run("gtsim", **three)], NAMES) == {}
+    assert set(matching_runs(synthetic_run("FTmini", **four), [synthetic_run("gtsim", **four)], NAMES)) == {"gtsim"}
+
+
+def test_how_often_a_model_is_asked_does_not_matter_to_references_that_ask_none() -> None:
+    run = synthetic_run("FTmini", specs={"search": {"wm_share": 0.5}})
+    others = [synthetic_run("none"), synthetic_run("gtsim")]
+    assert set(matching_runs(run, others, NAMES)) == {"none"}
