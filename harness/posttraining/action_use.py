@@ -23,13 +23,13 @@ from harness.posttraining.metrics import metric_of, plain_metric
 from harness.posttraining.plan import PAIR
 from harness.posttraining.preparing import Prepared
 
-MOST_CLIPS = 512
+MOST_CLIPS = 128
 """Held-out clips that are judged at most: more would take minutes for an interval that is short already."""
 
-ENOUGH = 256
+ENOUGH = 64
 """Pairs that are evaluated at least, by more draws of the noise where there are fewer of clips."""
 
-MOST_DRAWS = 8
+MOST_DRAWS = 4
 
 Tell = Callable[[int, int], None]
 Pair = tuple[int, int]

@@ -137,8 +137,12 @@ class Measuring:
     def result(self) -> Regrets:
         """Wait for the measurement and return it; WiwError with the end of its log where it failed, Refusal where the
         model cannot be asked here."""
-        if self._process is not None:
-            self._process.wait()
+        try:
+            if self._process is not None:
+                self._process.wait()
+        except BaseException:  # Ctrl-C: a process in a session of its own would go on
+            self.stop()
+            raise
         self._log.close()
         if not self._found.is_file():
             said = Path(self._log.name).read_text(errors="replace").strip().splitlines() or ["it said nothing"]

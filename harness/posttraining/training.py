@@ -55,10 +55,6 @@ class Curve:
 
     entries: list[dict[str, Any]] = field(default_factory=list)
 
-    def last_loss(self) -> Optional[float]:
-        """Return the loss of the last entry."""
-        return self.entries[-1]["losses"][LOSS] if self.entries else None
-
 
 class Diverged(WiwError):
     """A loss or a gradient is no finite number any more."""

@@ -68,19 +68,11 @@ class Workplace:
             yield
 
     def fresh(self, name: str) -> Path:
-        """Return an empty folder for a checkpoint that is being written; `place` puts it where it belongs."""
+        """Return an empty folder for a checkpoint that is being written; `finish` puts it where it belongs."""
         aside = self.work / f"writing-{name}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
         return aside
-
-    def place(self, aside: Path, name: str) -> Path:
-        """Put a checkpoint that was written into the place of the one before it."""
-        target = self.work / name
-        shutil.rmtree(target, ignore_errors=True)
-        aside.replace(target)
-        sync_folder(self.work)
-        return target
 
     def finish(self, aside: Path) -> None:
         """Make a written folder the result."""

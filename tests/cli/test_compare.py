@@ -18,7 +18,7 @@ from tests.scoring.synthetic import synthetic_run
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
     root = tmp_path_factory.mktemp("runs")
-    rates = (("warp", 0.3), ("gtsim", 0.9), ("mini", 0.5))
+    rates = (("warp", 0.3), ("gtsim", 0.9), ("mine", 0.5))
     return [write_run(root, synthetic_run(wm, rate, homes=20, per_home=3), with_pictures=2) for wm, rate in rates]
 
 
@@ -67,16 +67,16 @@ def test_wrong_words_cost_one_sentence(
 def test_a_run_of_another_split_is_refused_with_both_values(
     runs: list[RunFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = write_run(tmp_path, synthetic_run("mini", homes=20, per_home=3, split="validation"), with_pictures=0)
+    other = write_run(tmp_path, synthetic_run("mine", homes=20, per_home=3, split="validation"), with_pictures=0)
     assert main(["compare", str(runs[0].path), str(other.path)]) == 2
     printed = capsys.readouterr().err
-    assert "split differs: test in warp" in printed and "validation in mini" in printed and "--split" in printed
+    assert "split differs: test in warp" in printed and "validation in mine" in printed and "--split" in printed
 
 
 def test_a_partial_run_is_compared_when_asked(
     runs: list[RunFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    partial = write_run(tmp_path, synthetic_run("mini", homes=20, per_home=3, errors=2), with_pictures=0)
+    partial = write_run(tmp_path, synthetic_run("mine", homes=20, per_home=3, errors=2), with_pictures=0)
     words = ["compare", str(runs[0].path), str(partial.path), "--out", str(tmp_path / "out")]
     assert main(words) == 2
     assert "PARTIAL" in capsys.readouterr().err

@@ -25,7 +25,7 @@ EVIL = "</td><script>alert(1)</script>"
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     """Return a folder with three runs: complete with a report, one with an error and a stamp, one not begun."""
-    good = write_run(tmp_path, synthetic_run("FTmini", 0.9, homes=3, per_home=2))
+    good = write_run(tmp_path, synthetic_run("FTmine", 0.9, homes=3, per_home=2))
     write_report(good)
     write_run(tmp_path, synthetic_run("warp", 0.2, homes=3, per_home=2, errors=1, stamps=("uncarded",)))
     planted = synthetic_run("gtsim", homes=3, per_home=2, wm_overrides={"jitter_m": 0.2})
@@ -43,7 +43,7 @@ def listed(runs: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str
 
 def test_every_run_has_rate_model_tier_and_state(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = listed(runs, capsys)
-    good = rows["FTmini-ignav-easy"]
+    good = rows["FTmine-ignav-easy"]
     assert good["state"] == "complete" and good["success_rate"] == good["solved"] / 6  # type: ignore[operator]
     assert rows["warp-ignav-easy"]["state"] == "PARTIAL" and rows["warp-ignav-easy"]["stamps"] == ["uncarded"]
     assert rows["fresh"]["state"] == "not begun" and rows["fresh"]["model"] == "gtsim (jitter_m=0.2)"
@@ -65,10 +65,10 @@ def test_the_table_shows_them_at_every_width(
     main(["runs", "--out", str(runs)])
     said = capsys.readouterr().out
     rows = listed(runs, capsys)
-    assert f"{100 * rows['FTmini-ignav-easy']['success_rate']:.1f} %" in said  # type: ignore[operator]
+    assert f"{100 * rows['FTmine-ignav-easy']['success_rate']:.1f} %" in said  # type: ignore[operator]
     for words in ("complete", "PARTIAL", "not begun", "uncarded", "fresh"):
         assert words in said
-    assert said.count("FTmini ") + said.count("FTmini\n") == 1 and "gtsim (jitter_m=0.2)" in said
+    assert said.count("FTmine ") + said.count("FTmine\n") == 1 and "gtsim (jitter_m=0.2)" in said
     assert (" tier " in said) == (width == 160)
     assert all(len(line) <= width for line in said.splitlines() if str(runs) not in line)
 
@@ -89,7 +89,7 @@ def test_the_page_breaks_names_at_hyphens_alone(tmp_path: Path, runs: Path) -> N
     } document.body.dataset.measured = "yes";</script></body>"""
     page.write_text(
         page.read_text("utf-8")
-        .replace("FTmini-ignav-easy", "20261129-2350-ignav-easy-warp-s0-91aa")
+        .replace("FTmine-ignav-easy", "20261129-2350-ignav-easy-warp-s0-91aa")
         .replace("</body>", measure),
         "utf-8",
     )
@@ -101,7 +101,7 @@ def test_the_page_links_to_every_report(runs: Path, capsys: pytest.CaptureFixtur
     assert main(["runs", "--page", "--out", str(runs)]) == 0
     assert str(runs / "index.html") in capsys.readouterr().out
     page = (runs / "index.html").read_text(encoding="utf-8")
-    assert 'href="FTmini-ignav-easy/report.html"' in page and 'href="fresh/"' in page
+    assert 'href="FTmine-ignav-easy/report.html"' in page and 'href="fresh/"' in page
     assert "gtsim (jitter_m=0.2)" in page and "uncarded" in page and "not begun" in page
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", page) and "default-src 'none'" in page
 
@@ -124,7 +124,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:
-    run = synthetic_run("FTmini", homes=3, per_home=2, tier="easy")
+    run = synthetic_run("FTmine", homes=3, per_home=2, tier="easy")
     identity = replace(run.identity, stop=EVIL)
     from harness.cli.run_list import COMPLETE, ListedFolder, write_page
 
@@ -139,10 +139,10 @@ def test_names_are_escaped(tmp_path: Path) -> None:
 def test_a_click_sorts_by_any_column(runs: Path, tmp_path: Path) -> None:
     main(["runs", "--page", "--out", str(runs)])
     page = runs / "index.html"
-    assert order(dump_dom(page, tmp_path / "a")) == ["fresh", "FTmini-ignav-easy", "warp-ignav-easy"]
+    assert order(dump_dom(page, tmp_path / "a")) == ["fresh", "FTmine-ignav-easy", "warp-ignav-easy"]
     click = "document.querySelectorAll('#runs thead button')[4].click();"
     page.write_text(page.read_text("utf-8").replace("</script>\n</body>", f"{click}</script>\n</body>"), "utf-8")
-    assert order(dump_dom(page, tmp_path / "b"))[0] == "FTmini-ignav-easy", "the best rate stands first"
+    assert order(dump_dom(page, tmp_path / "b"))[0] == "FTmine-ignav-easy", "the best rate stands first"
 
 
 def order(dom: str) -> list[str]:
