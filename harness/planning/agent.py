@@ -108,13 +108,13 @@ class Agent:
         self._further = further
         self._present = view if further is None else further
         proposal = self.parts.proposer.propose(decision, tuple(self._history), self.seeds)
-        ends = self.parts.memory(proposal, self._executed)
-        if not ends:
+        remaining = self.parts.memory(proposal, self._executed)
+        if not remaining:
             raise EpisodeError(
                 f"the proposer {self.parts.config.proposer.name!r} offered no end in decision {decision}.",
                 "Fix its constants in the suite's loop.",
             )
-        ends = self._searched(decision, proposal, ends)
+        ends = self._searched(decision, proposal, remaining)
         may_stay = self.stop == SELF
         if self._scorer is not None:
             return self._decide_by_scorer(decision, view, proposal, ends, may_stay)

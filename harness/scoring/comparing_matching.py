@@ -82,8 +82,7 @@ def _check_equal(first: RunData, other: RunData, terms: Terms) -> None:
         if getattr(mine, name) != getattr(theirs, name):
             raise _refusal(name, getattr(mine, name), getattr(theirs, name), first, other, remedy)
     if not mine.searches_as(theirs):
-        told = (_searched(identity.search) for identity in (mine, theirs))
-        raise _refusal(SEARCH, *told, first, other, SEARCH_NEXT)
+        raise _refusal(SEARCH, _searched(mine.search), _searched(theirs.search), first, other, SEARCH_NEXT)
     _check_episodes(first, other)
     my_specs, their_specs = _specs(mine, terms), _specs(theirs, terms)
     for where, left, right in _differences("specs", my_specs, their_specs):

@@ -80,11 +80,12 @@ def test_a_changed_world_model_is_no_reference_and_stands_beside_itself_as_it_is
 
 
 def test_runs_with_another_search_are_never_references() -> None:
-    four, three = ({"specs": {"search": {"candidates": number}}} for number in (4, 3))
-    assert matching_runs(synthetic_run("FTmini", **four), [synthetic_run("gtsim")], NAMES) == {}
-    assert matching_runs(synthetic_run("FTmini"), [synthetic_run("gtsim", **four)], NAMES) == {}
-    assert matching_runs(synthetic_run("FTmini", **four), [synthetic_run("gtsim", **three)], NAMES) == {}
-    assert set(matching_runs(synthetic_run("FTmini", **four), [synthetic_run("gtsim", **four)], NAMES)) == {"gtsim"}
+    def run(wm: str, candidates: int | None = None) -> RunData:
+        return synthetic_run(wm, specs={} if candidates is None else {"search": {"candidates": candidates}})
+
+    assert matching_runs(run("FTmini", 4), [run("gtsim"), run("gtsim", 3)], NAMES) == {}
+    assert matching_runs(run("FTmini"), [run("gtsim", 4)], NAMES) == {}
+    assert set(matching_runs(run("FTmini", 4), [run("gtsim", 4)], NAMES)) == {"gtsim"}
 
 
 def test_how_often_a_model_is_asked_does_not_matter_to_references_that_ask_none() -> None:
