@@ -65,7 +65,7 @@ def _wm_row(entry: CatalogEntry) -> dict[str, str]:
         "suite": manifest.home_suite,
         "conditioning": manifest.conditioning,
         "view": manifest.view,
-        "weights": weights.state(manifest),
+        "weights": weights.state(manifest, entry.folder),
         "options": " ".join(place.words),
         "lacks": ", ".join(place.lacks),
         "refused": place.refused,

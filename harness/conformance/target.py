@@ -89,7 +89,7 @@ def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageReco
         )
     container = where.container or image is not None
     packages = () if container else package_lacks(entry, where.python)
-    prepared = prepare(entry.manifest, choice, container, entry.code_from, packages)
+    prepared = prepare(entry.manifest, choice, container, entry.code_from, packages, entry.folder)
     if prepared.lacks:
         steps = "; ".join(step for lack in prepared.lacks for step in lack.steps)
         random = " Without the weights: --weights random checks all but what was learnt."

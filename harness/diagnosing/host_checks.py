@@ -267,12 +267,12 @@ def check_scenes() -> Iterator[Finding]:
 
 def check_weights(entries: Iterable[CatalogEntry]) -> Iterator[Finding]:
     """Yield whether the declared weights of every learnt world model are here, by the rules of a run."""
-    declared = [entry.manifest for entry in entries if has_weights(entry.manifest)]
+    declared = [(entry.manifest, entry.folder) for entry in entries if has_weights(entry.manifest)]
     if not declared:
         yield Finding("weights", SKIPPED, "no world model here declares a checkpoint")
-    for manifest in declared:
+    for manifest, folder in declared:
         name = f"weights: {manifest.name}"
-        missing = declared_lacks(manifest)
+        missing = declared_lacks(manifest, folder)
         if not missing:
             yield Finding(name, OK, "here, as far as their file names say")
             continue

@@ -44,8 +44,9 @@ def bank_findings(plan: TrainingPlan, weights: Path, folder: Path, tell: Tell) -
     models = {manifest.name: str(weights), COPY: ""}
     left_out = []
     if manifest.base:
-        base = load_catalog(plan.question.plugins).find(manifest.base).manifest
-        if has_weights(base) and declared_lacks(base):
+        entry = load_catalog(plan.question.plugins).find(manifest.base)
+        base = entry.manifest
+        if has_weights(base) and declared_lacks(base, entry.folder):
             left_out.append(f"{base.name}: its weights are not here")
         else:
             models[base.name] = ""

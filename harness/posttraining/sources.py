@@ -91,9 +91,9 @@ def find_base(entry: CatalogEntry, catalog: Catalog, chosen: str, progress: Prog
 
 
 def _declared(entry: CatalogEntry, checkpoint: Checkpoint, progress: Progress) -> Base:
-    place = place_of(checkpoint)
+    place = place_of(checkpoint, entry.folder)
     if place is None:
-        steps = [step for lack in declared_lacks(entry.manifest) for step in lack.steps]
+        steps = [step for lack in declared_lacks(entry.manifest, entry.folder) for step in lack.steps]
         raise Refusal(
             f"the weights of {checkpoint.source}, which the training begins with, are not here.",
             "; ".join([*steps, "or --weights PATH, or --weights random"]),

@@ -193,7 +193,7 @@ def place_of(entry: CatalogEntry) -> Place:
 def _place_on(entry: CatalogEntry, family: str) -> Place:
     manifest = entry.manifest
     try:
-        prepared = prepare(manifest, Choice(), code_from=entry.code_from)
+        prepared = prepare(manifest, Choice(), code_from=entry.code_from, family=entry.folder)
         suite = load_suite(family, FIRST_TASK)
         tier = choose_tier(manifest, suite, "")
         check_actions(manifest, suite)

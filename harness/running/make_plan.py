@@ -153,7 +153,7 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     image = find_image(options.wm_image) if options.wm_image else None
     entry = choose_model(options, catalog, image)
     packages = () if options.wm_container else package_lacks(entry, world_model.python)
-    prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from, packages)
+    prepared = prepare(entry.manifest, options.choice, options.wm_container, entry.code_from, packages, entry.folder)
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, reading, entry.folder)
     entry = replace(entry, manifest=prepared.manifest)

@@ -181,10 +181,12 @@ def prepare(
     container: bool = False,
     code_from: str = "",
     without: Sequence[Lack] = (),
+    family: Optional[Path] = None,
 ) -> Prepared:
     """Return what will be played, in a ``container`` or not; wrong choices raise Refusal. Reads no weights.
 
-    ``code_from`` is what the family says about getting its authors' code, ``without`` what is known to be missing.
+    ``code_from`` is what the family says about getting its authors' code, ``without`` what is known to be missing,
+    ``family`` the folder of its plugin.toml.
     """
     _check_needs(manifest, container)
     changed, overrides = override(manifest, choice.assignments)
@@ -198,7 +200,7 @@ def prepare(
         template = template_of(planned)
         overrides = {**overrides, PROMPT_TEMPLATE: f"{template.name}-v{template.version} sha256:{template.sha256}"}
     stamps = (RANDOM_WEIGHTS,) * (planned.weights == RANDOM) + (UNPINNED,) * bool(unpinned(declared))
-    missing = (*without, *code_lacks(planned, container, chosen, code_from), *lacks(planned))
+    missing = (*without, *code_lacks(planned, container, chosen, code_from), *lacks(planned, family))
     code = str(planned.settings[CODE_SETTING]) if chosen else ""
     return Prepared(planned, overrides, stamps, missing, code)
 

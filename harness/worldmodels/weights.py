@@ -70,37 +70,39 @@ def own_folder(manifest: ModelManifest, family: Optional[Path] = None) -> Option
         return None
     if manifest.weights != FROM_HUB:
         return Path(manifest.weights)
-    if family is not None and manifest.checkpoint.source.startswith(BESIDE):
-        return family / manifest.checkpoint.source
-    return place_of(manifest.checkpoint)
+    return place_of(manifest.checkpoint, family)
 
 
-def place_of(checkpoint: Checkpoint) -> Optional[Path]:
-    """Return where declared weights are: an absolute path, or a snapshot in the hub's cache; None where they are not.
-
-    A snapshot may be incomplete.
+def place_of(checkpoint: Checkpoint, family: Optional[Path] = None) -> Optional[Path]:
+    """Return where declared weights are: an absolute path, a folder in the ``family``'s own, or a snapshot in the hub's
+    cache; None where they are not. A snapshot may be incomplete.
     """
     source = checkpoint.source
+    if source.startswith(BESIDE):
+        return family / source if family is not None and (family / source).exists() else None
     if is_hub_id(source):
         return find_snapshot(source, checkpoint.revision)
     return Path(source) if Path(source).is_absolute() and Path(source).exists() else None
 
 
-def state(manifest: ModelManifest) -> str:
+def state(manifest: ModelManifest, family: Optional[Path] = None) -> str:
     """Return whether the published weights of a model are here, for a table."""
     if not has_weights(manifest):
         return NOT_APPLICABLE
-    return ABSENT if declared_lacks(manifest) else PRESENT
+    return ABSENT if declared_lacks(manifest, family) else PRESENT
 
 
-def declared_lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
+def declared_lacks(manifest: ModelManifest, family: Optional[Path] = None) -> tuple[Lack, ...]:
     """Return what a model lacks here when it is played with the weights that its plugin.toml declares."""
-    return lacks(replace(manifest, weights=FROM_HUB)) if has_weights(manifest) else ()
+    return lacks(replace(manifest, weights=FROM_HUB), family) if has_weights(manifest) else ()
 
 
-def lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
-    """Return what a model with chosen weights lacks on this machine; () where it can start."""
-    found = [_chosen_lack(manifest)]
+def lacks(manifest: ModelManifest, family: Optional[Path] = None) -> tuple[Lack, ...]:
+    """Return what a model with chosen weights lacks on this machine; () where it can start.
+
+    ``family`` is the folder of its plugin.toml, in which its own weights may lie.
+    """
+    found = [_chosen_lack(manifest), _beside_lack(manifest, family)]
     found += [_lack(manifest, checkpoint) for checkpoint in used_checkpoints(manifest).values()]
     return tuple(lack for lack in found if lack is not None)
 
@@ -108,7 +110,7 @@ def lacks(manifest: ModelManifest) -> tuple[Lack, ...]:
 def used_checkpoints(manifest: ModelManifest) -> dict[str, Checkpoint]:
     """Return what a model with chosen weights loads of what its plugin.toml declares, by the field's name.
 
-    Weights that lie in the family's folder are left out: they are always here, and part of the digest of the code.
+    Weights that lie in the family's folder are left out: they are part of the digest of the code.
     """
     if manifest.weights in ("", RANDOM):
         return {}
@@ -133,6 +135,19 @@ def _chosen_lack(manifest: ModelManifest) -> Optional[Lack]:
     if not reason:
         return None
     return Lack(f"weights in {folder}: {reason}", (f"save or fetch them again; then --weights {folder}",))
+
+
+def _beside_lack(manifest: ModelManifest, family: Optional[Path]) -> Optional[Lack]:
+    """Return what lacks of weights that should lie in the family's folder; None where nothing does."""
+    source = manifest.checkpoint.source
+    if family is None or manifest.weights != FROM_HUB or not source.startswith(BESIDE):
+        return None
+    if place_of(manifest.checkpoint, family) is not None:
+        return None
+    return Lack(
+        f"weights of {manifest.name}: there is no {family / source}",
+        (f"train them (python benchmark.py posttrain {manifest.name}, docs/posttraining.md); then --weights FOLDER",),
+    )
 
 
 def _lack(manifest: ModelManifest, checkpoint: Checkpoint) -> Optional[Lack]:

@@ -10,8 +10,19 @@ import pytest
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Checkpoint, ModelManifest
+from harness.worldmodels.cards import check_card, weights_digest
 from harness.worldmodels.hub_cache import cache_folder, find_snapshot, incomplete, is_hub_id
-from harness.worldmodels.weights import ABSENT, NOT_APPLICABLE, PRESENT, choose_weights, lacks, own_folder, state
+from harness.worldmodels.preparing import Choice, check, prepare
+from harness.worldmodels.weights import (
+    ABSENT,
+    NOT_APPLICABLE,
+    PRESENT,
+    choose_weights,
+    lacks,
+    own_folder,
+    state,
+    used_checkpoints,
+)
 from tests.worldmodels.hub_folder import COMMIT, cached, checkpoint, pipeline_files
 
 BASE = Checkpoint("org/base", "v1")
@@ -110,6 +121,22 @@ def test_a_post_trained_model_needs_its_part_and_its_base(cache: Path, tmp_path:
     assert [lack.what for lack in lacks(with_part)] == [base.what]
     (folder / "model_index.json").write_text("{}")
     assert lacks(with_part) == ()  # a whole pipeline needs no base
+
+
+def test_weights_beside_plugin_toml_come_with_the_code_and_need_their_card(tmp_path: Path) -> None:
+    beside = ModelManifest("small", "toys", "plugin", checkpoint=Checkpoint("./weights/small"))
+    assert (state(beside, tmp_path), used_checkpoints(choose_weights(beside, ""))) == (ABSENT, {})
+    missing = prepare(beside, Choice(), family=tmp_path).lacks
+    assert "weights/small" in missing[0].what and "--weights FOLDER" in missing[0].steps[0]
+    folder = checkpoint(tmp_path / "weights" / "small")
+    prepared = prepare(beside, Choice(), family=tmp_path)
+    assert (state(beside, tmp_path), prepared.lacks) == (PRESENT, ())
+    card = check_card(folder)
+    checked = check(prepared, Choice(), family=tmp_path)
+    assert checked.manifest.checkpoint.sha256 == weights_digest(card.weights)
+    (folder / "README.md").unlink()
+    with pytest.raises(Refusal, match="card"):
+        check(prepared, Choice(), family=tmp_path)
 
 
 def test_random_weights_lack_nothing(cache: Path) -> None:

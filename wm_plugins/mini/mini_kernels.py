@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import mini_shapes
 import numpy as np
 
 from harness.contracts import kernels, portable
@@ -22,6 +23,7 @@ CHUNK = 512
 
 _LN2 = 0.6931471805599453
 _HALF_ROOT = 0.7071067811865476
+LEAK = np.float32(mini_shapes.LEAK)
 ENOUGH = np.float32(0.05)
 """Cover from which a pixel is its own; below, the mean of its surroundings joins in."""
 
@@ -45,7 +47,7 @@ def log2(x):  # type: ignore[no-untyped-def]
 def padded(x, round_sideways, rectify):  # type: ignore[no-untyped-def]
     """Return planes [C, H, W] as [C, (H + 2) * (W + 2) + 2]: a border of zeros, or of the other side's columns.
 
-    With ``rectify`` negative values become zero. The two last places are never part of a sum that is kept.
+    With ``rectify`` a tenth is left of negative values. The two last places are never part of a sum that is kept.
     """
     channels, height, width = x.shape
     wide = width + 2
@@ -55,7 +57,7 @@ def padded(x, round_sideways, rectify):  # type: ignore[no-untyped-def]
             row = (y + 1) * wide
             for column in range(width):
                 value = x[c, y, column]
-                out[c, row + 1 + column] = max(value, np.float32(0.0)) if rectify else value
+                out[c, row + 1 + column] = max(value, LEAK * value) if rectify else value
             if round_sideways:
                 out[c, row] = out[c, row + width]
                 out[c, row + width + 1] = out[c, row + 1]
@@ -138,7 +140,7 @@ def halved(x, rectify):  # type: ignore[no-untyped-def]
             for column in range(width):
                 value = x[c, y, column]
                 if rectify:
-                    value = max(value, np.float32(0.0))
+                    value = max(value, LEAK * value)
                 out[4 * c + 2 * (y % 2) + column % 2, y // 2, column // 2] = value
     return out
 
@@ -174,7 +176,7 @@ def dense(x, weight, bias, rectify):  # type: ignore[no-untyped-def]
         for i in range(x.shape[0]):
             value = x[i]
             if rectify:
-                value = max(value, np.float32(0.0))
+                value = max(value, LEAK * value)
             total += value * weight[o, i]
         out[o] = total
     return out

@@ -12,14 +12,15 @@ import hashlib
 import math
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, List, Sequence, Tuple
+from typing import List, Sequence, Tuple
 
 import mini_kernels as kernels
 import mini_numbers as numbers
 import numpy as np
 import numpy.typing as npt
-from mini_checkpoint import read_tensors
+from mini_checkpoint import random_tensors, read_tensors
 from mini_numbers import Pose, Seen
+from mini_shapes import CROP_BEHIND_M, CROP_CELL_M, CROP_CELLS, FLOOR_CELLS, MOTION_SCALE
 
 from harness.contracts.action_numbers import motions
 from harness.contracts.cameras import EQUIRECT, quaternion_to_yaw
@@ -30,9 +31,6 @@ from harness.contracts.portable import PI, sincos
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest
 from harness.wire.sdk import WorldModel
 
-NEAREST_M, FARTHEST_M = 0.15, 15.0
-CROP_CELLS, CROP_CELL_M, CROP_BEHIND_M = 24, 0.05, 0.35
-FLOOR_CELLS = 176
 BLOCK_COLUMNS = 16
 """A panorama that is rolled by so many columns (22.5 of 360 degrees in 256) gives the same depth, rolled."""
 REMEMBERED_VIEWS = 16
@@ -51,10 +49,12 @@ class Mini(WorldModel):
         self._actions = bool(manifest.settings.get("actions", True))
         self._blocked = bool(manifest.settings.get("blocked_steps", True))
         self._height_m = float(manifest.settings.get("camera_height_m", 1.25))
-        weights = numbers.Weights(read_tensors(_weights_of(manifest)))
+        weights = numbers.Weights(
+            random_tensors() if manifest.weights == RANDOM else read_tensors(_weights_of(manifest))
+        )
         self._depth, self._refine = weights.under("depth."), weights.under("refine.")
         self._steps = weights.under("steps.")
-        self._stride, self._turn = weights["stride"].item(), weights["turn"].item()
+        self._stride, self._turn = (MOTION_SCALE * weights[name].item() for name in ("stride", "turn"))
         self._drift = weights["drift"]
         self._views: OrderedDict[bytes, npt.NDArray[np.float32]] = OrderedDict()
 
@@ -89,7 +89,7 @@ class Mini(WorldModel):
                 self._views.popitem(last=False)
         self._views.move_to_end(key)
         planes = np.roll(self._views[key], block * BLOCK_COLUMNS, 2)
-        return numbers.seen(np.ascontiguousarray(view), planes, NEAREST_M, FARTHEST_M)
+        return numbers.seen(np.ascontiguousarray(view), planes)
 
     def _with_context(self, seen: Seen, request: RolloutRequest) -> Seen:
         """Return the points of the view and of those earlier views that show the same place as it does."""
@@ -142,9 +142,7 @@ class Mini(WorldModel):
 
 
 def _weights_of(manifest: ModelManifest) -> Path:
-    """Return the file or folder of the weights; Refusal for what cannot be played."""
-    if manifest.weights == RANDOM:
-        raise Refusal(f"{manifest.name} has no random weights.", "Leave --weights out, or give a checkpoint.")
+    """Return the file or folder of the weights."""
     if manifest.weights not in ("", FROM_HUB):
         return Path(manifest.weights)
     return Path(__file__).parent / manifest.checkpoint.source
@@ -192,12 +190,12 @@ def _alike(moved: Seen, view: RGB) -> bool:
     colours = sums[:3, band] / np.maximum(cover[band], np.float32(1e-6))
     true = view[band].transpose(2, 0, 1).astype(np.float32) / np.float32(255.0)
     error = np.abs(colours - true).mean(0)[shown]
-    whole: Any = np.floor(error.astype(np.float64) * 1e6)
-    return float(whole.sum()) <= ALIKE * 1e6 * whole.size
+    whole = np.floor(error.astype(np.float64) * 1e6)
+    return bool(whole.sum() <= ALIKE * 1e6 * whole.size)
 
 
 def _confidence(spread: npt.NDArray[np.float32]) -> float:
     """Return 1 for a frame without expected error, 0 from a mean expected error of a quarter of the full range on."""
     clipped = np.clip(spread, np.float32(-6.0), np.float32(1.0)).astype(np.float64)
-    total = sum(kernels.exponentials(np.ascontiguousarray(clipped)))
+    total = float(sum(kernels.exponentials(np.ascontiguousarray(clipped))))
     return max(0.0, 1.0 - 4.0 * total / clipped.size)

@@ -12,29 +12,36 @@ import math
 from typing import List, Sequence, Tuple
 
 import torch
+from mini_shapes import (
+    CROP_BEHIND_M,
+    CROP_CELL_M,
+    CROP_CELLS,
+    DEPTH_BOTTOM,
+    DEPTH_WIDTHS,
+    FARTHEST_M,
+    FEATURES,
+    FLOOR_CHANNELS,
+    FRAMES,
+    LEAK,
+    LEAST_LOG,
+    MOST_LOG,
+    MOTION_SCALE,
+    NEAREST_M,
+    REFINE_BOTTOM,
+    REFINE_WIDTHS,
+    STEP_HIDDEN,
+    STEP_WIDTHS,
+)
 from torch import Tensor, nn
 from torch.nn import functional
 
-FEATURES = 2
-"""Channels beside the colours that travel with every point."""
-DEPTH_WIDTHS = (32, 80, 128, 192)
-REFINE_WIDTHS = (24, 48, 96, 160)
-STEP_WIDTHS = (16, 32, 48, 64)
-
-CROP_CELLS = 24
-CROP_CELL_M = 0.05
-CROP_BEHIND_M = 0.35
-"""Of the floor around the body that a step is predicted from: 24 x 24 cells, from 0.35 m behind to 0.85 m ahead."""
-FLOOR_CHANNELS = 3
-
-NEAREST_M, FARTHEST_M = 0.15, 15.0
 SHARPNESS = 8
+"""How much nearer points outweigh farther ones that fall on the same pixel: (nearest / distance) ** SHARPNESS."""
 FAR_AWAY = int(torch.tensor(1e9).view(torch.int32))
 """The bits of the distance of a pixel that no point is nearest to."""
-"""How much nearer points outweigh farther ones that fall on the same pixel: (nearest / distance) ** SHARPNESS."""
 
 
-class Convolution(nn.Module):
+class Convolution(nn.Module):  # type: ignore[misc]
     """A 3 x 3 convolution that goes round sideways (or sees zeros there too) and sees zeros above and below."""
 
     def __init__(self, inputs: int, outputs: int, round_sideways: bool = True, gain: float = 1.0) -> None:
@@ -50,7 +57,7 @@ class Convolution(nn.Module):
         return self.convolution(x)  # type: ignore[no-any-return]
 
 
-class Mix(nn.Module):
+class Mix(nn.Module):  # type: ignore[misc]
     """A 1 x 1 convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -63,8 +70,8 @@ class Mix(nn.Module):
         return self.convolution(x)  # type: ignore[no-any-return]
 
 
-class Block(nn.Module):
-    """x + convolution(relu(convolution(relu(x)))); the second starts small, so that depth does not amplify."""
+class Block(nn.Module):  # type: ignore[misc]
+    """x + second(rectified(first(rectified(x)))), two convolutions; the second starts small, so that x goes through."""
 
     def __init__(self, channels: int, round_sideways: bool = True) -> None:
         super().__init__()
@@ -72,7 +79,12 @@ class Block(nn.Module):
         self.second = Convolution(channels, channels, round_sideways, gain=0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.relu(self.first(functional.relu(x))))
+        return x + self.second(rectified(self.first(rectified(x))))
+
+
+def rectified(x: Tensor) -> Tensor:
+    """Return ``x``, a tenth of it where it is negative."""
+    return functional.leaky_relu(x, LEAK)
 
 
 def halved(x: Tensor) -> Tensor:
@@ -87,7 +99,7 @@ def doubled(x: Tensor) -> Tensor:
     return wide.reshape(batch, channels, 2 * height, 2 * width)
 
 
-class Hourglass(nn.Module):
+class Hourglass(nn.Module):  # type: ignore[misc]
     """A U-Net on halved images: four sizes, skips that are added, a head that gives 2 x 2 pixels a place."""
 
     def __init__(self, inputs: int, widths: Sequence[int], outputs: int, bottom: int, first_block: bool) -> None:
@@ -118,10 +130,10 @@ class Hourglass(nn.Module):
         for mix, block in self.up:  # type: ignore[misc]
             x = block(skips.pop() + doubled(mix(x)))
         with torch.autocast(x.device.type, enabled=False):
-            return functional.pixel_shuffle(self.head(functional.relu(x).float()), 2)
+            return functional.pixel_shuffle(self.head(rectified(x).float()), 2)
 
 
-class Steps(nn.Module):
+class Steps(nn.Module):  # type: ignore[misc]
     """How far one forward of full length gets, from the floor around the body: free or not, and the way if not."""
 
     def __init__(self) -> None:
@@ -136,8 +148,8 @@ class Steps(nn.Module):
             ]
         )  # fmt: skip
         side = CROP_CELLS // 8
-        self.hidden = nn.Linear(four * side * side, 64)
-        self.output = nn.Linear(64, 3)
+        self.hidden = nn.Linear(four * side * side, STEP_HIDDEN)
+        self.output = nn.Linear(STEP_HIDDEN, 3)
 
     def forward(self, floor: Tensor) -> Tensor:
         """Return [N, 3] for floor crops [N, C, 24, 24]: logit of a free step, and (ahead, left) of one that is not,
@@ -145,28 +157,28 @@ class Steps(nn.Module):
         x = self.stem(floor)
         for layer in self.layers:
             if isinstance(layer, Mix):
-                x = halved(functional.relu(x))
+                x = halved(rectified(x))
             x = layer(x)
-        x = self.hidden(functional.relu(x).flatten(1))
-        return self.output(functional.relu(x))  # type: ignore[no-any-return]
+        x = self.hidden(rectified(x).flatten(1))
+        return self.output(rectified(x))  # type: ignore[no-any-return]
 
 
-class Mini(nn.Module):
+class Mini(nn.Module):  # type: ignore[misc]
     """All that is learnt: depth and features of a view, how to finish a splatted one, and how the body moves.
 
-    ``stride`` holds metres of a free forward as a part of its magnitude, ``turn`` degrees of a turn as a part of its
-    own: both 1 in a world without slip. ``drift`` [T, 3] is where a body is on average (ahead, left, yaw) after t
+    ``stride`` times MOTION_SCALE is how far a free forward gets as a part of its magnitude, ``turn`` times it how far a
+    turn does: both 1 in a world without slip. ``drift`` [T, 3] is where a body is on average (ahead, left, yaw) after t
     frames of a walk: what is known of motion without actions.
     """
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.depth = Hourglass(4, DEPTH_WIDTHS, 2 + FEATURES, bottom=1, first_block=True)
-        self.refine = Hourglass(6 + FEATURES, REFINE_WIDTHS, 4, bottom=2, first_block=False)
+        self.depth = Hourglass(4, DEPTH_WIDTHS, 2 + FEATURES, bottom=DEPTH_BOTTOM, first_block=True)
+        self.refine = Hourglass(6 + FEATURES, REFINE_WIDTHS, 4, bottom=REFINE_BOTTOM, first_block=False)
         self.steps = Steps()
-        self.stride = nn.Parameter(torch.tensor(0.5))
-        self.turn = nn.Parameter(torch.tensor(0.5))
-        self.drift = nn.Parameter(torch.zeros(frames, 3))
+        self.stride = nn.Parameter(torch.tensor(0.5 / MOTION_SCALE))
+        self.turn = nn.Parameter(torch.tensor(0.5 / MOTION_SCALE))
+        self.drift = nn.Parameter(torch.zeros(FRAMES, 3))
 
 
 def elevations(height: int, device: torch.device) -> Tensor:
@@ -188,11 +200,11 @@ def azimuths(width: int, device: torch.device) -> Tensor:
 def seen(model: Mini, rgb: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     """Return (metres [B, H, W], weight [B, H, W] in 0..1, features [B, F, H, W]) of views [B, 3, H, W] in 0..1."""
     out = model.depth(torch.cat((rgb - 0.5, row_sines(rgb)), 1))
-    metres = torch.exp(out[:, 0].clamp(-2.0, 2.7) + math.log(2.0))
+    metres = torch.exp(out[:, 0].clamp(LEAST_LOG, MOST_LOG) + math.log(2.0))
     return metres.clamp(NEAREST_M, FARTHEST_M), torch.sigmoid(out[:, 1]), out[:, 2:]
 
 
-class _Added(torch.autograd.Function):
+class _Added(torch.autograd.Function):  # type: ignore[misc]
     """Values [N, C] added up at places of a flat image, in whole numbers, so that their order changes no bit."""
 
     SCALE = float(1 << 18)

@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Mapping, Tuple
 import mini_kernels as kernels
 import numpy as np
 import numpy.typing as npt
+from mini_shapes import FARTHEST_M, LEAST_LOG, MOST_LOG, NEAREST_M
 
-from harness.contracts.errors import Refusal
 from harness.contracts.portable import PI, sincos
 
 Floats = npt.NDArray[np.float32]
@@ -26,9 +26,10 @@ class Weights:
         }
 
     def __getitem__(self, name: str) -> Floats:
-        if name not in self._tensors:
-            raise Refusal(f"the weights have no {name!r}.", "Use a file that `posttrain` made for this model.")
         return self._tensors[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
 
     def under(self, prefix: str) -> Weights:
         """Return the tensors whose names begin with ``prefix``, without it."""
@@ -84,7 +85,7 @@ def step(floor: Floats, weights: Weights) -> Tuple[bool, float, float]:
     parts of the whole step."""
     x = _convolved(floor, weights, "stem", False, False)
     for number in range(weights.count("layers.")):
-        if f"layers.{number}.convolution.weight" in weights._tensors:
+        if f"layers.{number}.convolution.weight" in weights:
             x = _mixed(kernels.halved(x, True), weights, f"layers.{number}")
         else:
             x = _block(x, weights, f"layers.{number}", False)
@@ -114,9 +115,9 @@ def depth_of(view: npt.NDArray[np.uint8], weights: Weights) -> Floats:
     return hourglass(np.concatenate((colours, row_sines(*view.shape[:2]))), weights)
 
 
-def seen(view: npt.NDArray[np.uint8], planes: Floats, nearest_m: float, farthest_m: float) -> Seen:
+def seen(view: npt.NDArray[np.uint8], planes: Floats) -> Seen:
     """Return the points of a view uint8 [H, W, 3] from what `depth_of` gave for it."""
-    metres = kernels.distances(np.ascontiguousarray(planes[0]), -2.0, 2.7, nearest_m, farthest_m)
+    metres = kernels.distances(np.ascontiguousarray(planes[0]), LEAST_LOG, MOST_LOG, NEAREST_M, FARTHEST_M)
     colours = view.reshape(-1, 3).astype(np.float32) / np.float32(255.0)
     features = planes[2:].reshape(planes.shape[0] - 2, -1).T
     values = np.ascontiguousarray(np.concatenate((colours, features), 1))

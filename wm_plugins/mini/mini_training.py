@@ -17,6 +17,7 @@ import mini_network as net
 import numpy as np
 import torch
 from mini_checkpoint import read_checkpoint, write_checkpoint
+from mini_shapes import FARTHEST_M, FLOOR_CELLS, FRAMES, MOTION_SCALE, NEAREST_M
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,11 +27,13 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest, Setting
 from harness.contracts.training import COLLIDED, DEPTH, POSES, ActionUse, Trainee, TrainingClip
 
-FLOOR_CELLS = 176
 FREE_PART = 0.95
 """A forward that gets at least this far of its length was free."""
 STEPS_LEARNT = 6
 """Forwards of a walk, counted from the view, that the floor plan is asked about."""
+
+LEAST_ERROR = 0.01
+"""Errors of colours (of 1) below this one are not told apart."""
 
 DEFAULTS: Mapping[str, Setting] = {
     "actions": True,
@@ -61,7 +64,7 @@ class MiniTrainee(Trainee):
         self._height_m = float(manifest.settings.get("camera_height_m", 1.25))
         torch.manual_seed(seed)
         torch.backends.cudnn.deterministic = True
-        self._model = net.Mini(frames=14)
+        self._model = net.Mini()
         if weights is not None:
             read_checkpoint(self._model, weights)
         self._model.to(device, memory_format=torch.channels_last)
@@ -72,8 +75,8 @@ class MiniTrainee(Trainee):
         if clip.camera.kind != EQUIRECT:
             raise Refusal(f"clip {clip.name} was seen by a {clip.camera.kind} camera.", "Collect with --camera pano.")
         assert clip.depth is not None and clip.collided is not None
-        if clip.frames.shape[0] > self._model.drift.shape[0]:
-            raise Refusal(f"a clip has {clip.frames.shape[0]} frames.", f"Set data.frames to {len(self._model.drift)}.")
+        if clip.frames.shape[0] > FRAMES:
+            raise Refusal(f"a clip has {clip.frames.shape[0]} frames.", f"Set data.frames to at most {FRAMES}.")
         poses = [[-p.position[2], -p.position[0], math.radians(quaternion_to_yaw(p.rotation))] for p in clip.poses]
         told = [[ahead, math.radians(yaw)] for ahead, _, yaw in motions(clip.actions)]
         return {
@@ -111,7 +114,7 @@ class MiniTrainee(Trainee):
             parts["photometric"] = weight_of * photometric_loss(pairs, metres)
         image, spread = self._imagined(pairs, metres, weight, features, poses)
         parts["image"] = image_loss(image, pairs.target_views)
-        parts["spread"] = 0.05 * spread_loss(image.detach(), pairs.target_views, spread)
+        parts["spread"] = 0.01 * spread_loss(image.detach(), pairs.target_views, spread)
         total = torch.stack(list(parts.values())).sum() if self._model.training else parts["image"]
         return {"loss": total, **{name: part.detach() for name, part in parts.items()}}
 
@@ -156,9 +159,9 @@ class MiniTrainee(Trainee):
         ahead, _, turned = _steps_of(true)
         forward, turning = told[..., 0] > 0.0, told[..., 1] != 0.0
         free = forward & ~batch["blocked"].bool()
-        stride = functional.smooth_l1_loss(self._model.stride * told[..., 0][free], ahead[free], beta=0.01)
-        turn = functional.smooth_l1_loss(self._model.turn * told[..., 1][turning], turned[turning], beta=0.01)
-        parts = {"motion": 10.0 * torch.nan_to_num(stride) + 10.0 * torch.nan_to_num(turn)}
+        stride = functional.smooth_l1_loss(self._stride() * told[..., 0][free], ahead[free], beta=0.01)
+        turn = functional.smooth_l1_loss(self._turn() * told[..., 1][turning], turned[turning], beta=0.01)
+        parts = {"motion": torch.nan_to_num(stride) + torch.nan_to_num(turn)}
         if self._set["blocked_steps"]:
             parts["blocked"] = self._blocked_loss(batch, pairs, floor)
         return parts
@@ -178,6 +181,12 @@ class MiniTrainee(Trainee):
         known = functional.binary_cross_entropy_with_logits(out[:, 0], free)
         way = ((out[:, 1:] - part).abs().sum(1) * (1.0 - free)).sum() / (1.0 - free).sum().clamp_min(1.0)
         return 0.2 * (known + way)
+
+    def _stride(self) -> Tensor:
+        return self._model.stride * MOTION_SCALE
+
+    def _turn(self) -> Tensor:
+        return self._model.turn * MOTION_SCALE
 
     def _own_poses(self, pairs: _Pairs, told: Tensor, floor: Tensor, use: ActionUse) -> Tensor:
         """Return where the model itself believes that the second views are."""
@@ -200,14 +209,14 @@ class MiniTrainee(Trainee):
 
     def _after(self, pose: Tensor, told: Tensor, floor: Tensor) -> Tensor:
         """Return the pose after one action [B, 2], with what blocks it."""
-        length = told[:, :1] * self._model.stride.detach()
+        length = told[:, :1] * self._stride().detach()
         way = torch.cat((torch.ones_like(length), torch.zeros_like(length)), 1)
         if self._set["blocked_steps"]:
             out = self._model.steps(net.crops(floor, pose)).float()
             way = torch.where(out[:, :1] > 0.0, way, out[:, 1:].clamp(-1.0, 1.0))
         ahead, left = (way * length).unbind(1)
         cosine, sine = torch.cos(pose[:, 2]), torch.sin(pose[:, 2])
-        yaw = pose[:, 2] + told[:, 1] * self._model.turn.detach()
+        yaw = pose[:, 2] + told[:, 1] * self._turn().detach()
         return torch.stack(
             (pose[:, 0] + cosine * ahead - sine * left, pose[:, 1] + sine * ahead + cosine * left, yaw), 1
         )
@@ -221,7 +230,10 @@ class _Pairs:
         self.batch, frames = views.shape[:2]
         self.targets = targets
         device = views.device
-        draw = lambda n: torch.rand(n, generator=draws, device=device)  # noqa: E731
+
+        def draw(count: int) -> Tensor:
+            return torch.rand(count, generator=draws, device=device)
+
         rows = torch.arange(self.batch, device=device)
         self.source = (draw(self.batch) * (frames - 1)).long()
         offset = 1 + (draw(self.batch * targets) * (frames - 1)).long()
@@ -314,7 +326,7 @@ def _rows_weighted(error: Tensor) -> Tensor:
 def depth_loss(metres: Tensor, true: Tensor) -> Tensor:
     """Return the mean absolute error of the logarithm of distances and of its differences to the neighbours."""
     known = (true > 0.05).float()
-    error = (torch.log(metres) - torch.log(true.clamp(net.NEAREST_M, net.FARTHEST_M))) * known
+    error = (torch.log(metres) - torch.log(true.clamp(NEAREST_M, FARTHEST_M))) * known
     across, down = error - error.roll(1, 2), error[:, 1:] - error[:, :-1]
     terms = (error, across, down)
     return sum(_rows_weighted(term.abs()[:, None]) for term in terms[:1]) + 0.5 * (  # type: ignore[return-value]
@@ -331,10 +343,9 @@ def image_loss(image: Tensor, true: Tensor) -> Tensor:
 
 
 def spread_loss(image: Tensor, true: Tensor, spread: Tensor) -> Tensor:
-    """Return the negative logarithm of the likelihood of errors under a Laplace distribution of the said width."""
+    """Return how far ``spread`` is from the logarithm of the errors of colours: its gradient is bounded."""
     error = (image - true).abs().mean(1, keepdim=True)
-    spread = spread.float().clamp(-6.0, 1.0)
-    return _rows_weighted(error * torch.exp(-spread) + spread)
+    return _rows_weighted((spread.float() - torch.log(error + LEAST_ERROR)).abs())
 
 
 def unlike(a: Tensor, b: Tensor) -> Tensor:
