@@ -19,6 +19,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.planning.config import LoopConfig
+from harness.planning.seeding import EpisodeSeeds
 from harness.runtimes.environments import DeclaredEnvironment, find_environment
 from tasks.registry import TASKS_FOLDER, load_task, task_folders
 from tasks.requirements import Missing, missing_requirement
@@ -79,6 +80,16 @@ class Tier:
                     loop = load_task(self.task).parts.with_reviser(loop, reference.reviser)
                 loop = replace(loop, agent_camera=reference.camera or loop.agent_camera)
         return loop
+
+    def asks_model(self, wm: str) -> bool:
+        """Say whether decisions with ``wm``, which may be a reference, go by what a world model imagines."""
+        return load_task(self.task).parts.imagines(self.loop_for(wm))
+
+    @property
+    def candidates(self) -> int:
+        """Return how many candidates a decision has."""
+        proposer = load_task(self.task).parts.make_proposer(self.loop.proposer, self.action_space)
+        return len(proposer.propose(0, (), EpisodeSeeds(0, "")).candidates)
 
     def check_stop(self, stop: str) -> None:
         """Raise Refusal unless the stop rule is one that this tier allows."""

@@ -30,7 +30,6 @@ from harness.running.plan import RunPlan
 from harness.running.progress import BROKEN_CODE, RunOutcome
 from harness.running.run_options import RunOptions
 from harness.running.scenes import prepare_scenes
-from harness.running.searching import asks_model
 from harness.running.services import check_interpreters
 from harness.worldmodels.preparing import Choice
 from harness.worldmodels.strangers import UNSANDBOXED, warning
@@ -118,7 +117,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
             wm_python="",
             wm_image="",
             choice=Choice(),
-            wm_share=options.wm_share if asks_model(suite.tier(identity.tier), reference.wm) else None,
+            wm_share=options.wm_share if suite.tier(identity.tier).asks_model(reference.wm) else None,
         )
         its_plan = make_plan(chosen, ReadingLine())
         done = reusable(its_plan, out)

@@ -26,7 +26,7 @@ def changed_parts(before: RunIdentity, now: RunIdentity) -> Tuple[str, ...]:
         return ()
     names = sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
     if _in_image(first) != _in_image(second):
-        names = [name for name in names if not _is_code(name)]
+        names = [name for name in names if not is_code(name)]
     return tuple(f"{name} ({_short(first.get(name))} and {_short(second.get(name))})" for name in names)
 
 
@@ -61,7 +61,8 @@ def _by_name(identity: RunIdentity) -> RunIdentity:
     return replace(identity, wm_manifest=manifest, wm_manifest_hash="", wm_digests={})
 
 
-def _is_code(name: str) -> bool:
+def is_code(name: str) -> bool:
+    """Say whether a part of a world model is code, and not weights."""
     return name == CODE or name.startswith(f"{CODE} ")
 
 

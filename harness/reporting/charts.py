@@ -61,10 +61,10 @@ def gap_chart(gap: Gap, spec: Optional[MetricSpec]) -> Optional[GapChart]:
     label = Label(gap.name, "", 3) if spec is None else label_of(spec)
     metrics = [m for point in gap.by_step for m in (point.solved, point.failed) if m is not None]
     bounds = [bound for m in metrics for bound in (m.value, _or(m.low, m.value), _or(m.high, m.value))]
-    ticks = _ticks(bounds, 0.0 if spec is None else spec.least_span)
+    ticks = ticks_of(bounds, 0.0 if spec is None else spec.least_span)
     steps = [point.step for point in gap.by_step]
-    to_x = _scale(steps[0] - 0.5, steps[-1] + 0.5, LEFT, WIDTH - RIGHT)
-    to_y = _scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
+    to_x = scale(steps[0] - 0.5, steps[-1] + 0.5, LEFT, WIDTH - RIGHT)
+    to_y = scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     series = (
         Series("solved", tuple(_points(gap.by_step, lambda p: p.solved, -3.0, to_x, to_y, label))),
         Series("failed", tuple(_points(gap.by_step, lambda p: p.failed, 3.0, to_x, to_y, label))),
@@ -96,12 +96,13 @@ def _points(
         yield Point(to_x(step.step) + shift, to_y(metric.value), to_y(low), to_y(high), title)
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+def scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """Return where a number between ``low`` and ``high`` lies between ``start`` and ``end``."""
     span = high - low if high > low else 1.0
     return lambda value: start + (value - low) / span * (end - start)
 
 
-def _ticks(values: Sequence[float], least_span: float) -> List[float]:
+def ticks_of(values: Sequence[float], least_span: float) -> List[float]:
     """Return two to seven round numbers that enclose ``values`` and span at least ``least_span``."""
     low, high = min(values), max(values)
     low = min(low, high - least_span)

@@ -10,7 +10,6 @@ from harness.contracts.manifests import NONE
 from harness.records.identity import RunIdentity
 from harness.records.listing import read_runs
 from harness.running.plan import RunPlan
-from harness.running.searching import candidates_of
 from harness.worldmodels.digests import commits_of
 from harness.worldmodels.preparing import UNPINNED
 from tasks.suite import load_suite
@@ -65,7 +64,7 @@ def fact_lines(facts: Mapping[str, Any]) -> list[str]:
 def rollouts_at_most(identity: RunIdentity) -> int:
     """Return how many candidates an episode of a run has in all its decisions."""
     tier = load_suite(identity.suite, identity.task).tier(identity.tier)
-    return (identity.search.candidates or candidates_of(tier)) * tier.loop.decisions
+    return (identity.search.candidates or tier.candidates) * tier.loop.decisions
 
 
 def _played_alike(first: RunIdentity, other: RunIdentity) -> bool:

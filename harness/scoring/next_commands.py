@@ -6,7 +6,7 @@ from typing import List, Sequence
 
 from harness.contracts.commands import command
 from harness.contracts.manifests import Setting
-from harness.records.identity import RunRecord
+from harness.records.identity import RunIdentity, RunRecord
 
 KEPT = (
     "--plugins",
@@ -51,19 +51,23 @@ def _play(record: RunRecord, split: str, episodes: str) -> str:
     return command(
         *[
             *image,
-            *("--wm", identity.wm, "--task", identity.task, "--suite", identity.suite, "--tier", identity.tier),
-            *("--split", split, "--episodes", episodes, "--stop", identity.stop),
-            *_seeds(identity.seeds),
-            *identity.search.words,
-            *(
-                word
-                for name, value in identity.wm_overrides.items()
-                for word in ("--set", f"{name}={setting_text(value)}")
-            ),
+            *identity_words(identity, split, episodes),
             *_kept(record.provenance.command),
             "--references",
         ]
     )
+
+
+def identity_words(identity: RunIdentity, split: str, episodes: str) -> Sequence[str]:
+    """Return the options that play what a run asks on other episodes, but for what its identity does not hold."""
+    changes = [f"{name}={setting_text(value)}" for name, value in identity.wm_overrides.items()]
+    return [
+        *("--wm", identity.wm, "--task", identity.task, "--suite", identity.suite, "--tier", identity.tier),
+        *("--split", split, "--episodes", episodes, "--stop", identity.stop),
+        *_seeds(identity.seeds),
+        *identity.search.words,
+        *(word for change in changes for word in ("--set", change)),
+    ]
 
 
 def _seeds(seeds: Sequence[int]) -> Sequence[str]:

@@ -81,7 +81,7 @@ def find_runs(roots: Sequence[Path], suite: Suite) -> Found:
     checker = _Checker(suite)
     runs: Dict[Tuple[str, str, str], RunData] = {}
     passed: List[PassedOver] = []
-    listed, unread = _folders(roots)
+    listed, unread = run_folders(roots)
     passed += [PassedOver(folder.path.name, folder.why) for folder in unread]
     for folder in listed:
         run, reason = sound_run(folder, checker.reason)
@@ -111,7 +111,7 @@ def sound_run(folder: RunFolder, reason_of: Callable[[RunFolder], str]) -> Tuple
     return checked_run(folder, found.rows, found.findings, found.metrics), ""
 
 
-def _folders(roots: Sequence[Path]) -> Tuple[Tuple[RunFolder, ...], Tuple[PassedFolder, ...]]:
+def run_folders(roots: Sequence[Path]) -> Tuple[Tuple[RunFolder, ...], Tuple[PassedFolder, ...]]:
     """Return the runs below ``roots``, oldest first, and those that cannot be read."""
     folders: Dict[Path, RunFolder] = {}
     unread: Dict[Path, PassedFolder] = {}

@@ -86,6 +86,7 @@ class _FrontMatter(BaseModel):
 class Card:
     """A complete card. ``weights`` maps each file of the checkpoint to its SHA-256.
 
+    ``clips`` counts those of all training data, 0 where one of them says its frames alone.
     ``stamps`` are what the card itself says that no reader of a result must overlook.
     """
 
@@ -94,6 +95,7 @@ class Card:
     training_data: tuple[str, ...]
     hyperparameters: Mapping[str, Any]
     weights: Mapping[str, str]
+    clips: int = 0
     stamps: tuple[str, ...] = ()
 
 
@@ -113,7 +115,10 @@ def read_card(folder: Path) -> Card:
     own = parsed.wiw
     data = tuple(item.name for item in own.training_data)
     ignores = own.action_use is not None and not own.action_use.uses_actions
-    return Card(parsed.license, own.steps, data, own.hyperparameters, own.weights, (IGNORES_ACTIONS,) * ignores)
+    counts = [item.clips for item in own.training_data]
+    clips = sum(counts) if all(counts) else 0
+    stamps = (IGNORES_ACTIONS,) * ignores
+    return Card(parsed.license, own.steps, data, own.hyperparameters, own.weights, clips, stamps)
 
 
 def check_card(checkpoint: Path, progress: Progress = quiet) -> Card:
