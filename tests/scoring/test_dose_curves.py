@@ -111,3 +111,11 @@ def test_nothing_is_told_of_a_partial_run_nor_of_the_simulator_itself() -> None:
     assert told(synthetic_run("FTmini", errors=1), curve()) == []
     assert told(synthetic_run("gtsim"), curve()) == []
     assert told(synthetic_run("gtsim", wm_overrides={"blur_px": 3.0}), curve()) == ["jitter_m"]
+
+
+def test_a_run_that_searched_less_is_told_as_no_dose() -> None:
+    limited = synthetic_run(specs={"search": {"candidates": 4}})
+    assert curve().fits(IDENTITY) and not curve().fits(limited.identity)
+    results = as_results(summarise(limited, dataclasses.replace(NO_CONTEXT, curves=(curve(),))))
+    assert results["error_equivalents"] == [] and results["search"] == {"candidates": 4}
+    assert "search" not in as_results(summarise(synthetic_run()))

@@ -182,3 +182,8 @@ def test_where_nothing_was_played_no_number_is_told() -> None:
     verdict = judged(dataclasses.replace(run, rows=tuple(rows)), HOMING, GTSIM)
     assert verdict.kind == PARTIAL and verdict.text == "nothing played yet of 24 episodes"
     assert verdict.next_step == "python benchmark.py --resume runs/mine"
+
+
+def test_the_command_that_tells_more_searches_as_the_run_did() -> None:
+    run = run_of("FTmini", 0.6, specs={"search": {"candidates": 4, "wm_share": 0.5}})
+    assert " --candidates 4 --wm-share 0.5 " in judged(run).next_step

@@ -106,7 +106,7 @@ def test_the_report_tells_what_a_world_model_is_worth(
 ) -> None:
     monkeypatch.setattr(cli_results, "load_suite", lambda name, task: suite)
     own = tmp_path / "own"
-    folder = write_small_run(own, suite, "mini", solved_by(0.7), files=True)
+    folder = write_small_run(own, suite, "mine", solved_by(0.7), files=True)
     assert not any(line.startswith("worth") for line in cli_results.finish(folder, own).lines)
 
     write_doses(suite.folder / DOSES, suite, [jitter(suite, runs)])
@@ -117,7 +117,7 @@ def test_the_report_tells_what_a_world_model_is_worth(
     assert "worth gtsim with 0.15 m of jitter" in (folder.path / "report.html").read_text()
 
     hashed = {"suite_hash": "0" * 64}
-    other = write_small_run(own, suite, "mini", solved_by(0.7), run_id="other", changes=hashed, files=True)
+    other = write_small_run(own, suite, "mine", solved_by(0.7), run_id="other", changes=hashed, files=True)
     assert not any(line.startswith("worth") for line in cli_results.finish(other, own).lines)
 
 
