@@ -188,7 +188,7 @@ def make_accelerator(plan: TrainingPlan) -> Any:
     training = plan.recipe.training
     return Accelerator(
         cpu=not torch.cuda.is_available(),
-        mixed_precision="bf16" if training.precision == BF16 else "no",
+        mixed_precision="bf16" if training.precision == BF16 and torch.cuda.is_available() else "no",
         gradient_accumulation_steps=training.accumulate,
     )
 

@@ -56,9 +56,10 @@ class TrainingRecipe:
     """Numbers of the training loop.
 
     A step takes ``batch_size`` clips ``accumulate`` times, over all processes together. The learning rate rises for
-    ``warmup_steps`` and then stays (``constant``) or falls to zero (``cosine``). ``keep`` says where prepared clips
-    stay. ``threads`` of the CPU are fixed, since their number changes the last bits of sums; ``deterministic`` asks
-    torch for the same of a GPU, where that is slower.
+    ``warmup_steps`` and then stays (``constant``) or falls to zero (``cosine``). ``precision`` is that of a GPU: a CPU,
+    where bf16 is slower, computes in fp32. ``keep`` says where prepared clips stay. ``threads`` of the CPU are fixed,
+    since their number changes the last bits of sums; ``deterministic`` asks torch for the same of a GPU, where that is
+    slower.
     """
 
     steps: Some

@@ -19,7 +19,7 @@ from harness.worldmodels.digests import folder_digest
 
 OWN_FAMILIES = frozenset(
     {
-        "cosmos", "diffusers", "gen4", "hunyuan", "ltx", "nwm", "pathdreamer", "reference", "se3ds", "svd", "template",
+        "cosmos", "diffusers", "gen4", "hunyuan", "ltx", "mini", "nwm", "pathdreamer", "reference", "se3ds", "svd", "template",
         "wan",
     }
 )  # fmt: skip
