@@ -11,7 +11,7 @@ from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, ModelManifest
-from harness.contracts.search import SEARCH
+from harness.contracts.search import SEARCH, Search
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.running.compatibility import check_actions, check_reference, check_view, choose_tier, tier_for
 from harness.running.model_digests import with_digests
@@ -29,7 +29,6 @@ from harness.running.run_options import (
     parse_seeds,
 )
 from harness.running.scenes import choose_scenes
-from harness.running.searching import choose_search
 from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
 from harness.runtimes.environments import FILES, has_module, titles_of
 from harness.runtimes.service import ServiceSpec
@@ -43,7 +42,7 @@ from harness.worldmodels.strangers import stamps_of
 from tasks.registry import load_task
 from tasks.requirements import environment_of_requirement
 from tasks.subsets import subset_name
-from tasks.suite import DRAFT, DRAFT_TIER, Suite, load_suite
+from tasks.suite import DRAFT, DRAFT_TIER, Suite, Tier, load_suite
 
 
 def choose_model(options: RunOptions, catalog: Catalog, image: ImageRecord | None) -> CatalogEntry:
@@ -127,6 +126,24 @@ def _trial(options: RunOptions, suite: Suite, prepared: Prepared) -> tuple[str, 
     words = ("--wm", options.wm, "--task", options.task, "--suite", trial.family, *named, *weights, *_plugins(options))
     played = f"{without}, {why}: {command(*words)}"
     return (played, alone) if named else (played,)
+
+
+def choose_search(options: RunOptions, tier: Tier, wm: str) -> Search:
+    """Return the search that was asked for; Refusal where the tier, or the world model ``wm``, has none such."""
+    share = options.wm_share
+    if options.candidates is not None and not 1 <= options.candidates <= tier.candidates:
+        raise Refusal(
+            f"--candidates {options.candidates} is not in 1..{tier.candidates}: so many has a decision of "
+            f"{tier.suite}/{tier.name}.",
+            "Leave it out to search all of them.",
+        )
+    if share is not None and not 0.0 <= share <= 1.0:
+        raise Refusal(
+            f"--wm-share {share:g} is not in 0..1.", "Give the share of decisions in which the model is asked, as 0.5."
+        )
+    if share is not None and not tier.asks_model(wm):
+        raise Refusal(f"{wm} asks no world model in any decision.", "Leave out --wm-share.")
+    return Search(options.candidates, share)
 
 
 def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
