@@ -24,8 +24,7 @@ CHUNK = 512
 _LN2 = 0.6931471805599453
 _HALF_ROOT = 0.7071067811865476
 LEAK = np.float32(mini_shapes.LEAK)
-ENOUGH = np.float32(0.05)
-"""Cover from which a pixel is its own; below, the mean of its surroundings joins in."""
+ENOUGH = np.float32(mini_shapes.ENOUGH)
 
 
 @compiled
@@ -209,14 +208,16 @@ def points(metres):  # type: ignore[no-untyped-def]
     """Return (ahead, left, up) float32 [3, H * W] of every pixel of a panorama of distances [H, W]."""
     height, width = metres.shape
     out = np.empty((3, height * width), np.float32)
+    sines, cosines = np.empty(width), np.empty(width)
+    for x in range(width):
+        sines[x], cosines[x] = _sincos(math.pi - (x + 0.5) / width * (2.0 * math.pi))
     for y in range(height):
         up, level = _sincos((0.5 - (y + 0.5) / height) * math.pi)
         for x in range(width):
-            sine, cosine = _sincos(math.pi - (x + 0.5) / width * (2.0 * math.pi))
             distance = np.float64(metres[y, x])
             place = y * width + x
-            out[0, place] = distance * level * cosine
-            out[1, place] = distance * level * sine
+            out[0, place] = distance * level * cosines[x]
+            out[1, place] = distance * level * sines[x]
             out[2, place] = distance * up
     return out
 

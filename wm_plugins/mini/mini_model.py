@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from mini_checkpoint import random_tensors, read_tensors
 from mini_numbers import Pose, Seen
-from mini_shapes import CROP_BEHIND_M, CROP_CELL_M, CROP_CELLS, FLOOR_CELLS, MOTION_SCALE
+from mini_shapes import CONTEXT_WEIGHT, CROP_BEHIND_M, CROP_CELL_M, CROP_CELLS, FLOOR_CELLS, MOTION_SCALE
 
 from harness.contracts.action_numbers import motions
 from harness.contracts.cameras import EQUIRECT, quaternion_to_yaw
@@ -36,7 +36,6 @@ BLOCK_COLUMNS = 16
 REMEMBERED_VIEWS = 16
 CONTEXT_VIEWS = 2
 CONTEXT_APART_M = 0.5
-CONTEXT_WEIGHT = np.float32(0.5)
 ALIKE = 0.06
 """Mean absolute difference of colours (of 1) up to which an earlier view is believed to be where it says it was."""
 
@@ -98,7 +97,7 @@ class Mini(WorldModel):
             earlier = self._seen(view.rgb)
             moved = Seen(
                 kernels.placed(earlier.points, np.array(_pose_of(view))),
-                earlier.weights * CONTEXT_WEIGHT, earlier.values,
+                earlier.weights * np.float32(CONTEXT_WEIGHT), earlier.values,
             )  # fmt: skip
             if _alike(moved, request.view):
                 parts.append(moved)

@@ -18,6 +18,7 @@ from mini_shapes import (
     CROP_CELLS,
     DEPTH_BOTTOM,
     DEPTH_WIDTHS,
+    ENOUGH,
     FARTHEST_M,
     FEATURES,
     FLOOR_CHANNELS,
@@ -283,13 +284,12 @@ def splatted(
 
 def filled(sums: Tensor, cover: Tensor) -> Tensor:
     """Return ``sums`` [B, C, H, W] divided by ``cover`` [B, 1, H, W], holes filled from ever coarser means."""
-    enough = 0.05
     levels = [(sums, cover)]
     while levels[-1][0].shape[-2] > 1:
         levels.append(tuple(functional.avg_pool2d(part, 2) for part in levels[-1]))  # type: ignore[arg-type]
     coarse = levels[-1][0] / levels[-1][1].clamp_min(1e-6)
     for part, weight in reversed(levels[:-1]):
-        coarse = (part + enough * doubled(coarse)) / (weight + enough)
+        coarse = (part + ENOUGH * doubled(coarse)) / (weight + ENOUGH)
     return coarse
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Tuple
 
@@ -103,6 +104,7 @@ class Seen:
     values: Floats
 
 
+@functools.lru_cache(maxsize=4)
 def row_sines(height: int, width: int) -> Floats:
     """Return the sine of every row's elevation as a plane [1, H, W]."""
     sines = [sincos((0.5 - (row + 0.5) / height) * PI)[0] for row in range(height)]

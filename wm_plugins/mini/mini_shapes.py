@@ -18,6 +18,10 @@ MOTION_SCALE = 10.0
 FRAMES = 14
 """Frames of a walk for which it is learnt where bodies are on average."""
 
+CONTEXT_WEIGHT = 0.5
+"""How much a point of an earlier view counts beside one of the view itself."""
+ENOUGH = 0.05
+"""Cover from which a pixel is its own; below, the mean of its surroundings joins in."""
 LEAK = 0.1
 """What a rectifier leaves of negative values: a network that outputs nothing else can recover."""
 NEAREST_M, FARTHEST_M = 0.15, 15.0

@@ -17,7 +17,7 @@ import mini_network as net
 import numpy as np
 import torch
 from mini_checkpoint import read_checkpoint, write_checkpoint
-from mini_shapes import FARTHEST_M, FLOOR_CELLS, FRAMES, MOTION_SCALE, NEAREST_M
+from mini_shapes import CONTEXT_WEIGHT, FARTHEST_M, FLOOR_CELLS, FRAMES, MOTION_SCALE, NEAREST_M
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,8 +32,13 @@ FREE_PART = 0.95
 STEPS_LEARNT = 6
 """Forwards of a walk, counted from the view, that the floor plan is asked about."""
 
+OUT_OF_SIGHT_M = 1000.0
+"""Where the points of an earlier view go that a pair does not use: on no floor plan, and behind everything."""
 LEAST_ERROR = 0.01
 """Errors of colours (of 1) below this one are not told apart."""
+
+Cloud = Tuple[Tensor, Tensor, Tensor]
+"""Points (ahead, left, up) [B, N] around the first views."""
 
 DEFAULTS: Mapping[str, Setting] = {
     "actions": True,
@@ -98,57 +103,42 @@ class MiniTrainee(Trainee):
     def loss(self, batch: Mapping[str, Any], use: ActionUse, draws: Any) -> Mapping[str, Any]:
         """Return the loss of one pair of views a clip (and target), and its parts."""
         pairs = _Pairs(batch, draws, int(self._set["targets"]), float(self._set["context"]))
-        told = _exchanged(batch["motions"], use)
+        told = batch["motions"].roll(1, 0) if use is ActionUse.SHUFFLED else batch["motions"]
         metres, weight, features = net.seen(self._model, pairs.sources)
         parts: Dict[str, Tensor] = {}
         if self._set["depth_supervision"]:
             parts["depth"] = depth_loss(metres, pairs.metres)
-        floor = self._floor(pairs, metres.detach())
+        cloud = _cloud(pairs, metres.detach())
+        floor = net.floor_map(*cloud, self._height_m, FLOOR_CELLS)
         if self._model.training:
             poses = pairs.target_poses
             parts.update(self._motion_losses(batch, pairs, floor))
         else:
             poses = self._own_poses(pairs, told, floor, use)
-        if not self._set["depth_supervision"] or self._set["photometric"]:
-            weight_of = 1.0 if not self._set["depth_supervision"] else float(self._set["photometric"])
-            parts["photometric"] = weight_of * photometric_loss(pairs, metres)
-        image, spread = self._imagined(pairs, metres, weight, features, poses)
+        likeness = float(self._set["photometric"]) if self._set["depth_supervision"] else 1.0
+        if likeness:
+            parts["photometric"] = likeness * photometric_loss(pairs, metres)
+        image, spread = self._imagined(pairs, cloud, weight, features, poses)
         parts["image"] = image_loss(image, pairs.target_views)
         parts["spread"] = 0.01 * spread_loss(image.detach(), pairs.target_views, spread)
         total = torch.stack(list(parts.values())).sum() if self._model.training else parts["image"]
         return {"loss": total, **{name: part.detach() for name, part in parts.items()}}
 
     def _imagined(
-        self, pairs: _Pairs, metres: Tensor, weight: Tensor, features: Tensor, poses: Tensor
+        self, pairs: _Pairs, cloud: Cloud, weight: Tensor, features: Tensor, poses: Tensor
     ) -> Tuple[Tensor, Tensor]:
         """Return (views [N, 3, H, W] in 0..1, logarithm of their expected error [N, 1, H, W])."""
-        height, width = metres.shape[-2:]
-        batch, targets = pairs.batch, pairs.targets
+        height, width = weight.shape[-2:]
         values = torch.cat((pairs.sources, features), 1).flatten(2).float()
-        ahead, left, up = (part.flatten(1) for part in net.points(metres.detach().float()))
         weights = weight.flatten(1).float()
         if pairs.context is not None:
-            ahead_c, left_c = _placed(ahead[batch:], left[batch:], pairs.context_poses)
-            used = pairs.context.view(-1, 1) * 0.5
-            values = torch.cat((values[:batch], values[batch:]), 2)
-            ahead, left = torch.cat((ahead[:batch], ahead_c), 1), torch.cat((left[:batch], left_c), 1)
-            up = torch.cat((up[:batch], up[batch:]), 1)
-            weights = torch.cat((weights[:batch], weights[batch:] * used), 1)
-        ahead, left, up, weights, values = (_repeated(part, targets) for part in (ahead, left, up, weights, values))
+            values = pairs.beside(values, 2)
+            used = torch.cat((torch.ones_like(pairs.context), pairs.context * CONTEXT_WEIGHT))
+            weights = pairs.beside(weights * used[:, None], 1)
+        ahead, left, up, weights, values = (_repeated(part, pairs.targets) for part in (*cloud, weights, values))
         x, y = net.moved(ahead, left, poses)
         sums, cover = net.splatted((x, y, up), weights, values, height, width)
         return finished(self._model, sums, cover)
-
-    def _floor(self, pairs: _Pairs, metres: Tensor) -> Tensor:
-        """Return the floor plan [B, C, S, S] around the first view of each pair, also of what an earlier view saw."""
-        ahead, left, up = (part.flatten(1) for part in net.points(metres.float()))
-        if pairs.context is not None:
-            batch = pairs.batch
-            ahead_c, left_c = _placed(ahead[batch:], left[batch:], pairs.context_poses)
-            far = (1.0 - pairs.context.view(-1, 1)) * 1e3
-            ahead = torch.cat((ahead[:batch], ahead_c + far), 1)
-            left, up = torch.cat((left[:batch], left_c), 1), torch.cat((up[:batch], up[batch:]), 1)
-        return net.floor_map(ahead, left, up, self._height_m, FLOOR_CELLS)
 
     def _motion_losses(self, batch: Mapping[str, Tensor], pairs: _Pairs, floor: Tensor) -> Dict[str, Tensor]:
         """Return how wrong the learnt motion is: of actions, or of bodies on average."""
@@ -256,6 +246,10 @@ class _Pairs:
         self.sources = _floats(first)
         self.metres = metres
 
+    def beside(self, part: Tensor, along: int) -> Tensor:
+        """Return [2 B, ...] of first and earlier views as [B, ...], the earlier ones after the first along an axis."""
+        return torch.cat((part[: self.batch], part[self.batch :]), along)
+
     def frames_between(self) -> Tensor:
         """Return how many frames lie between first and imagined view, 0 where the latter is earlier."""
         return (self.target - self.source.repeat_interleave(self.targets)).clamp_min(0)
@@ -275,6 +269,17 @@ def relative(pose: Tensor, origin: Tensor) -> Tensor:
     return torch.stack((ahead, left, yaw), 1)
 
 
+def _cloud(pairs: _Pairs, metres: Tensor) -> Cloud:
+    """Return the points around the first view of each pair: its own, and those of the earlier view beside it."""
+    ahead, left, up = (part.flatten(1) for part in net.points(metres.float()))
+    if pairs.context is None:
+        return ahead, left, up
+    batch = pairs.batch
+    ahead_c, left_c = _placed(ahead[batch:], left[batch:], pairs.context_poses)
+    far = (1.0 - pairs.context[:, None]) * OUT_OF_SIGHT_M
+    return torch.cat((ahead[:batch], ahead_c + far), 1), torch.cat((left[:batch], left_c), 1), pairs.beside(up, 1)
+
+
 def _placed(ahead: Tensor, left: Tensor, pose: Tensor) -> Tuple[Tensor, Tensor]:
     """Return floor points [B, N] that a body at ``pose`` [B, 3] sees, in the frame that the pose is given in."""
     cosine, sine = torch.cos(pose[:, 2:3]), torch.sin(pose[:, 2:3])
@@ -286,11 +291,6 @@ def _steps_of(poses: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     batch, frames, _ = poses.shape
     step = relative(poses[:, 1:].reshape(-1, 3), poses[:, :-1].reshape(-1, 3)).view(batch, frames - 1, 3)
     return step[..., 0], step[..., 1], step[..., 2]
-
-
-def _exchanged(told: Tensor, use: ActionUse) -> Tensor:
-    """Return the motions that a loss is computed with."""
-    return told.roll(1, 0) if use is ActionUse.SHUFFLED else told
 
 
 def _repeated(part: Tensor, times: int) -> Tensor:
@@ -305,14 +305,8 @@ def _floats(views: Tensor) -> Tensor:
 def finished(model: net.Mini, sums: Tensor, cover: Tensor) -> Tuple[Tensor, Tensor]:
     """Return (views, logarithm of their expected error) of splatted values: holes filled, then refined."""
     base = net.filled(sums, cover)
-    height = base.shape[-2]
-    sines = (
-        torch.sin(net.elevations(height, base.device))
-        .view(1, 1, height, 1)
-        .expand(base.shape[0], 1, height, base.shape[-1])
-    )
     colours, rest = base[:, :3], base[:, 3:]
-    given = torch.cat((colours - 0.5, rest, cover.clamp(max=1.0), sines), 1)
+    given = torch.cat((colours - 0.5, rest, cover.clamp(max=1.0), net.row_sines(base)), 1)
     out = model.refine(given.contiguous(memory_format=torch.channels_last))
     return colours + out[:, :3], out[:, 3:]
 
@@ -328,10 +322,8 @@ def depth_loss(metres: Tensor, true: Tensor) -> Tensor:
     known = (true > 0.05).float()
     error = (torch.log(metres) - torch.log(true.clamp(NEAREST_M, FARTHEST_M))) * known
     across, down = error - error.roll(1, 2), error[:, 1:] - error[:, :-1]
-    terms = (error, across, down)
-    return sum(_rows_weighted(term.abs()[:, None]) for term in terms[:1]) + 0.5 * (  # type: ignore[return-value]
-        _rows_weighted(across.abs()[:, None]) + down.abs().mean()
-    )
+    edges = _rows_weighted(across.abs()[:, None]) + down.abs().mean()
+    return _rows_weighted(error.abs()[:, None]) + 0.5 * edges
 
 
 def image_loss(image: Tensor, true: Tensor) -> Tensor:
