@@ -105,8 +105,10 @@ def test_what_is_missing_is_named_with_the_extra_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     found = importlib.util.find_spec
+    # Of what training needs, torch alone is missing, whatever is installed here.
+    missing = {"torch": None, "accelerate": found("json"), "safetensors": found("json")}
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *more: None if name == "torch" else found(name, *more)
+        importlib.util, "find_spec", lambda name, *more: missing[name] if name in missing else found(name, *more)
     )
     assert (
         main(["posttrain", "toy", "--plugins", str(TOY), "--data", str(tmp_path), "--out", str(tmp_path / "ck")]) == 2
