@@ -126,7 +126,8 @@ def measured(target: Target, settings: Settings, overrides: Sequence[str], out: 
     from harness.records.atomic import write_atomic
     from harness.reporting.throughput_page import page_html
     from harness.throughput.measuring import measure_model
-    from harness.throughput.results import RESULT_FILE, Model, Result, Roofline, as_plain, encoded
+    from harness.throughput.results import RESULT_FILE, Model, Result, as_plain, encoded
+    from harness.throughput.roofline import roofline_of
     from harness.throughput.serving import serving
     from harness.throughput.texts import findings, rows, title
 
@@ -138,11 +139,11 @@ def measured(target: Target, settings: Settings, overrides: Sequence[str], out: 
         line(f"starting {manifest.name}", 0, 0)
         with serving(target.plan, manifest, settings, out / "service.log") as session:
             found = measure_model(session, manifest, situations, settings, line)
+        line("counting operations", 0, 0)
+        roofline = roofline_of(target.plan, manifest, situations, settings, found)
     parts = {field.name: getattr(found, field.name) for field in fields(found)}
     model = Model(manifest.name, manifest.digest(), manifest.weights, tuple(overrides))
-    result = Result(
-        model=model, settings=settings, roofline=Roofline(reason="not measured"), machine=machine(), **parts
-    )
+    result = Result(model=model, settings=settings, roofline=roofline, machine=machine(), **parts)
     write_atomic(out / RESULT_FILE, encoded(result))
     page = page_html(title(result), list(rows(result)), findings(result), as_plain(result))
     write_atomic(out / PAGE_FILE, page.encode())

@@ -55,6 +55,11 @@ class Purpose(IntEnum):
     CACHE = 2
 
 
+def space_of(manifest: ModelManifest) -> ActionSpace:
+    """Return the actions that a model's candidates are made of."""
+    return ee_pose8_space() if manifest.settings.get(ACTION_SPACE) == EE_POSE8 else navigation_space()
+
+
 class Decisions:
     """Decisions by purpose and number, for one model. The same seed gives the same ones.
 
@@ -69,14 +74,8 @@ class Decisions:
             raise Refusal(f"--candidates {candidates}: a decision has {fewest}.", f"Give 1 to {fewest}.")
         self._manifest = manifest
         self._seed = seed
-        self._arm = manifest.settings.get(ACTION_SPACE) == EE_POSE8
         self._most = conditioning_of(manifest).most_actions
         self._situations = [self._fitted(situation, candidates or fewest) for situation in situations]
-
-    @property
-    def space(self) -> ActionSpace:
-        """The actions that the candidates are made of."""
-        return ee_pose8_space() if self._arm else navigation_space()
 
     @property
     def candidates(self) -> int:
@@ -98,7 +97,7 @@ class Decisions:
         chosen = [len(situation.candidates) * number // count for number in range(count)]
         fitted = [self._cut(situation.candidates[index]) for index in chosen]
         wanted = [self._frames(c, situation.ends[i]) for c, i in zip(fitted, chosen, strict=True)]
-        if self._arm:
+        if space_of(self._manifest).name == EE_POSE8:
             fitted = [Candidate(as_poses(candidate.actions)) for candidate in fitted]
         most = self._manifest.context_max
         earlier = situation.earlier[-most:] if most else ()

@@ -119,3 +119,11 @@ class Dying(Honest):
         if self.calls == 5:
             raise ModelFault("service 'toy' was killed by SIGKILL while in use.")
         return super().imagine_batch(requests)
+
+
+class Served(Honest):
+    """The honest model as a service makes it; it refuses to be compiled."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        if manifest.settings.get("compile"):
+            raise ValueError("a compiled kernel shows no shapes")
