@@ -65,6 +65,7 @@ class RunOptions:
     suite: str = ""
     tier: str = ""
     split: str = ""
+    fresh_seed: str = ""
     episodes: str = ""
     seeds: str = "0"
     stop: str = ""
