@@ -21,6 +21,8 @@ from harness.contracts.names import nearest
 from harness.planning.config import LoopConfig
 from harness.planning.seeding import EpisodeSeeds
 from harness.runtimes.environments import DeclaredEnvironment, find_environment
+from tasks import fresh_homes
+from tasks.fresh_homes import TEST
 from tasks.registry import TASKS_FOLDER, load_task, task_folders
 from tasks.requirements import Missing, missing_requirement
 from tasks.suite_files import Reference as Reference
@@ -167,14 +169,24 @@ class Suite:
         """Return the episodes of a tier and split, in file order; Refusal where the split or its file is missing."""
         known = self.tier(tier).splits
         chosen = split or self.default_split
+        if fresh_homes.is_fresh(chosen):
+            return fresh_homes.read(self, self.tier(tier), chosen).episodes
         if chosen not in known:
             raise Refusal(f"tier {tier!r} of {self.name} has no split {chosen!r}.", nearest(chosen, known))
         return read_episodes(self.episode_path(tier, chosen), self.task, self.name)
 
-    def split_sizes(self, tier: str) -> Mapping[str, int]:
-        """Return the number of episodes of each split of a tier; empty for a tier that this version does not know."""
+    def split_sizes(self, tier: str, split: str = "") -> Mapping[str, int]:
+        """Return the number of episodes of each split of a tier, and of ``split`` where it is a fresh one; empty for a
+        tier that this version does not know."""
         known = self.tiers.get(tier)
-        return {} if known is None else {name: split.episodes for name, split in known.splits.items()}
+        sizes = {} if known is None else {name: size.episodes for name, size in known.splits.items()}
+        return {**sizes, split: sizes[TEST]} if fresh_homes.is_fresh(split) and TEST in sizes else sizes
+
+    def scenes_of(self, tier: str, split: str) -> Mapping[str, str]:
+        """Return scene name -> digest of the scene's bytes, of a tier and split at least."""
+        if fresh_homes.is_fresh(split):
+            return fresh_homes.read(self, self.tier(tier), split).scenes
+        return self.scene_digests()
 
     def episode_path(self, tier: str, split: str) -> Path:
         """Return where the episodes of a tier and split are kept."""

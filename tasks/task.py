@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 from harness.contracts import wrong_fields
 from harness.contracts.digest import array_digest
@@ -29,9 +29,13 @@ from harness.wire.sdk import Environment
 from harness.worldmodels.imaginer import Imaginer
 
 if TYPE_CHECKING:
-    from tasks.suite import Tier
+    from tasks.suite import Suite, Tier
 
 Payload = TypeVar("Payload")
+
+DrawFresh = Callable[["Suite", "Tier", str, int], Tuple[Sequence[Episode], Mapping[str, str]]]
+"""Makes the episodes of a fresh split of a tier, as many as its test split has, and the digests of their scenes, with
+so many processes."""
 
 _RESTORE = "Fix the file, or restore it from the repository."
 
@@ -48,7 +52,8 @@ class Task:
     ``name`` is its folder's; ``summary`` one line of what is asked; ``needs`` are the capabilities that an environment
     must have (`harness.wire.sdk.CAPABILITIES`). ``payload`` is the frozen dataclass of what its
     episodes hold beside what every episode has, ``constants`` that of what its tiers do. ``length`` is the number of
-    the payload that says how long an episode is (its metres), by which subsets are spread.
+    the payload that says how long an episode is (its metres), by which subsets are spread. ``draw_fresh`` makes the
+    episodes of a fresh split (`tasks.fresh`), where the task can.
     """
 
     name: str
@@ -61,6 +66,7 @@ class Task:
     own_metrics: Tuple[MetricSpec, ...] = ()
     needs: Tuple[str, ...] = ()
     constants: Type[Any] = NoConstants
+    draw_fresh: Optional[DrawFresh] = None
 
     def __post_init__(self) -> None:
         """Check the metrics' names."""

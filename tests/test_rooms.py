@@ -40,6 +40,9 @@ ALLOWED = {
         "harness.running", "tasks", "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.records",
         "harness.contracts",
     },
+    "harness.throughput": {
+        "harness.worldmodels", "harness.runtimes", "harness.wire", "harness.contracts",
+    },
     "harness.collecting": {
         "harness.running", "tasks", "harness.runtimes", "harness.wire", "harness.records", "harness.contracts",
     },
@@ -49,7 +52,7 @@ ALLOWED = {
     },
     "harness.cli": {
         "harness.auditing", "harness.banking",
-        "harness.collecting", "harness.posttraining",
+        "harness.collecting", "harness.posttraining", "harness.throughput",
         "harness.conformance", "harness.runtimes",
         "harness.diagnosing", "harness.running", "harness.reporting", "harness.studies", "harness.scoring",
         "harness.records", "harness.worldmodels", "tasks", "harness.contracts",

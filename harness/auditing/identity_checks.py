@@ -16,6 +16,8 @@ from harness.contracts.manifests import PLUGIN
 from harness.records.damage import Damage, Findings
 from harness.records.folder import RECORD
 from harness.records.identity import RunIdentity
+from tasks import fresh_homes
+from tasks.fresh_homes import FRESH, is_fresh
 from tasks.subsets import ALL, MINI, MINI_EPISODES
 from tasks.suite import DRAFT, DRAFT_TIER, Suite, Tier, load_suite
 
@@ -49,9 +51,12 @@ def _check_suite(identity: RunIdentity, with_episodes: bool) -> Findings:
     damage = [_wrong(f"its {name} is not that of {at}")
               for name, value in declared.items() if identity.specs.get(name) != value]  # fmt: skip
     damage += map(_wrong, _words(identity, tier, loop.planner, at))
-    if with_episodes:
-        damage += _episodes(identity, suite, at)
-    return Findings(tuple(damage))
+    if not with_episodes:
+        return Findings(tuple(damage))
+    if is_fresh(identity.split) and not fresh_homes.is_made(suite, tier, identity.split):
+        said = f"the homes of split {identity.split} are not made here: episodes and radius were not checked."
+        return Findings(tuple(damage), (said,))
+    return Findings((*damage, *_episodes(identity, suite, at)))
 
 
 def _words(identity: RunIdentity, tier: Tier, planner: str, at: str) -> List[str]:
@@ -79,6 +84,11 @@ def _episodes(identity: RunIdentity, suite: Suite, at: str) -> List[Damage]:
     names = ("", ALL if count == len(known) else str(count), *((MINI,) if count == MINI_EPISODES else ()))
     called = f"it holds {count} of the {len(known)} episodes of {at}, and is called {subset!r}"
     originals = {episode.id: episode for episode in known}
+    if is_fresh(identity.split):
+        present = fresh_homes.read(suite, suite.tier(identity.tier), identity.split).digest()
+        if identity.specs.get(FRESH) != present:
+            said = str(identity.specs.get(FRESH, "missing"))[:12]
+            return [_wrong(f"its fresh homes have the hash {said}, those of {identity.split} here {present[:12]}")]
     differences = differing(identity.episodes, originals, f"{at} ({identity.split})")
     return differences if subset in names else [_wrong(called), *differences]
 

@@ -21,6 +21,7 @@ from harness.cli.posttrain import posttrain_command
 from harness.cli.run_commands import bank_command
 from harness.cli.run_folders import group as runs_group
 from harness.cli.surroundings import from_home, settle
+from harness.cli.throughput import throughput_command
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
 from harness.contracts.storage import storage_error
@@ -122,6 +123,7 @@ app.command("bank")(bank_command)
 app.command("cite")(cite_command)
 app.command("collect")(collect_command)
 app.command("posttrain")(posttrain_command)
+app.command("throughput")(throughput_command)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -59,7 +59,8 @@ class PlayArguments:
     task: Annotated[str, typer.Option("--task", help="Task (see: list tasks).")] = ""
     suite: SuiteName = ""
     tier: Tier = ""
-    split: Annotated[str, typer.Option("--split", help="validation or test; default: validation.")] = ""
+    split: Annotated[str, typer.Option("--split", help="validation, test or fresh; default: validation.")] = ""
+    fresh_seed: Annotated[str, typer.Option("--fresh-seed", help="16 hex digits that fresh homes are made from.")] = ""
     episodes: Annotated[str, typer.Option("--episodes", help="How many (spread over homes), mini, or all. [24]")] = ""
     seed: Annotated[Optional[int], typer.Option("--seed", help="Run seed; never changes the episodes. [0]")] = None
     seeds: Annotated[str, typer.Option("--seeds", help="Several seeds, pooled: 0-4 or 0,2,7.")] = ""
@@ -71,6 +72,14 @@ class PlayArguments:
         Optional[float], typer.Option("--wm-share", help="Share of decisions that ask the model; stamped. [1]")
     ] = None
     workers: Workers = None
+    batch_episodes: Annotated[
+        Optional[float],
+        typer.Option(
+            "--batch-episodes",
+            metavar="MS",
+            help="One model for all workers: batch across episodes, waiting MS ms for more.",
+        ),
+    ] = None
     env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = ""
     environment: Annotated[str, typer.Option("--environment", help="embedded or habitat; default: the suite's.")] = ""
     scenes: Annotated[str, typer.Option("--scenes", help="Habitat: folder of the scenes (homes are exported).")] = ""

@@ -90,7 +90,7 @@ def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Cont
         tier.baseline,
         len(tested),
         read_curves(suite),
-        suite.split_sizes(identity.tier),
+        suite.split_sizes(identity.tier, identity.split),
         str(folder.path),
         tuple(reference.wm for reference in tier.references),
     )

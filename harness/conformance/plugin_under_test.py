@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Iterator, Sequence
@@ -11,12 +10,13 @@ import numpy as np
 
 from harness.conformance.results import Fault
 from harness.conformance.target import Target
-from harness.contracts.errors import DeadlineExceeded, ServiceError, WiwError
+from harness.contracts.errors import DeadlineExceeded, WiwError
 from harness.contracts.manifests import RANDOM, ModelManifest
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.records.resuming import CALL_TIMEOUT
 from harness.running.services import start
+from harness.runtimes.memory import memory_bytes
 from harness.runtimes.service import Service, with_stack
 from harness.wire.client import Deadlines, WorldModelClient
 from harness.worldmodels.probe import Probe
@@ -135,6 +135,11 @@ class Subject:
             )
         return max(float(declared), self.repeat_tolerance)
 
+    @property
+    def mixed_tolerance(self) -> float:
+        """How far an answer may move with what else is in its batch: not at all where the plugin promises that."""
+        return 0.0 if self.target.entry.batch_invariant else self.batch_tolerance
+
 
 def difference(one: RGB, other: RGB) -> float:
     """Return the mean absolute difference of two stacks of frames in grey levels; infinity for other shapes."""
@@ -158,47 +163,3 @@ def _answer(request: RolloutRequest, answers: dict[int, Rollout]) -> Rollout:
 def explain(error: WiwError) -> tuple[str, str]:
     """Return what an error says and what to do, in one line each."""
     return " ".join(error.what.split())[:400], " ".join(error.next_step.split())[:200]
-
-
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_GROUP, _RESIDENT = 2, 21
-"""Fields of /proc/PID/stat after the command's closing bracket: process group, resident pages."""
-
-
-def memory_bytes(service: Service) -> int:
-    """Return the resident bytes of a service and of everything it started."""
-    container = getattr(service, "container_name", "")
-    if container:
-        return _container_bytes(str(container))
-    pid = getattr(service, "pid", 0)
-    if not pid:
-        raise ServiceError(f"service {service.name!r} has neither a process nor a container to measure.")
-    return _group_bytes(int(pid))
-
-
-def _group_bytes(group: int) -> int:
-    """Return the resident bytes of all processes of a group; shared pages count in each of them."""
-    total = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it ended meanwhile
-        if int(fields[_GROUP]) == group:
-            total += int(fields[_RESIDENT]) * PAGE_BYTES
-    return total
-
-
-def _container_bytes(name: str) -> int:
-    """Return the anonymous memory of a container: what it read from files can be given back at any time."""
-    from harness.runtimes.docker_engine import connect
-
-    engine = connect()
-    try:
-        stats = engine.client.api.stats(name, stream=False, one_shot=True)["memory_stats"].get("stats", {})
-    finally:
-        engine.client.close()
-    anonymous = stats.get("rss", stats.get("anon"))
-    if anonymous is None:
-        raise ServiceError(f"the engine says nothing of the memory of container {name}.")
-    return int(anonymous)

@@ -1,4 +1,4 @@
-"""What is to be checked: a plugin by its folder, by its name in the catalog, or by its image."""
+"""Which plugin is meant: by its folder, by its name in the catalog, or by its image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_FOLDER = "Name the folder of a plugin family, a world model (see: list wms), 
 
 @dataclass(frozen=True)
 class Target:
-    """A model to check, how to start it, and where it came from."""
+    """A model, how to start it, and where it came from."""
 
     entry: CatalogEntry
     plan: ServiceSpec
@@ -84,7 +84,7 @@ def _can_be_random(lacks: Sequence[Lack]) -> bool:
 def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageRecord | None, choice: Choice) -> Target:
     if entry.manifest.kind != PLUGIN:
         raise Refusal(
-            f"world model {entry.manifest.name!r} is of kind {entry.manifest.kind!r}: there is no plugin to check.",
+            f"world model {entry.manifest.name!r} is of kind {entry.manifest.kind!r}: there is no plugin to ask.",
             "Name a model of kind plugin (see: list wms).",
         )
     container = where.container or image is not None
@@ -92,9 +92,9 @@ def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageReco
     prepared = prepare(entry.manifest, choice, container, entry.code_from, packages, entry.folder)
     if prepared.lacks:
         steps = "; ".join(step for lack in prepared.lacks for step in lack.steps)
-        random = " Without the weights: --weights random checks all but what was learnt."
+        random = " Without the weights: --weights random, for all but what was learnt."
         raise Refusal(
-            f"{entry.manifest.name} cannot be checked here: {'; '.join(lack.what for lack in prepared.lacks)}.",
+            f"{entry.manifest.name} cannot be asked here: {'; '.join(lack.what for lack in prepared.lacks)}.",
             f"To get them: {steps}." + (random if _can_be_random(prepared.lacks) else ""),
         )
     chosen = replace(entry, manifest=check(prepared, choice, family=entry.folder).manifest)

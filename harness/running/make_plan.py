@@ -22,6 +22,7 @@ from harness.running.run_options import (
     TRIAL_SUITE,
     RunOptions,
     again_words,
+    batching_stamps,
     check_placement,
     check_rows,
     choose_episodes,
@@ -39,6 +40,8 @@ from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.plugin_images import MANIFEST_PATH
 from harness.worldmodels.preparing import Prepared, check, prepare
 from harness.worldmodels.strangers import stamps_of
+from tasks import fresh_homes
+from tasks.fresh_homes import FRESH, is_fresh, named_split
 from tasks.registry import load_task
 from tasks.requirements import environment_of_requirement
 from tasks.subsets import subset_name
@@ -174,7 +177,8 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, reading, entry.folder)
     entry = replace(entry, manifest=prepared.manifest)
-    identity = identify(options, suite, prepared, image, stamps_of(entry, options.wm_container))
+    batching = batching_stamps(options, entry.manifest, entry.batch_invariant)
+    identity = identify(options, suite, prepared, image, (*stamps_of(entry, options.wm_container), *batching))
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
@@ -194,7 +198,7 @@ def _environment(
     options: RunOptions, suite: Suite, identity: RunIdentity, where: Placement
 ) -> tuple[ServiceSpec, ImageRecord | None]:
     """Return how to start the environment that plays the suite, and its image if it runs in a container."""
-    known = suite.scene_digests()
+    known = suite.scenes_of(identity.tier, identity.split)
     digests = {scene: known[scene] for scene in sorted({episode.scene for episode in identity.episodes})}
     files = {} if suite.is_elsewhere else digests  # those of homes are of homes; their exporter checks them
     return plan_environment(suite, choose_scenes(options.scenes, suite), files, where)
@@ -208,7 +212,9 @@ def identify(
     tier = choose_tier(manifest, suite, options.tier)
     stop = options.stop or tier.loop.stop_rules[0]
     tier.check_stop(stop)
-    split = options.split or suite.default_split
+    split = named_split(options.split, options.fresh_seed) or suite.default_split
+    if is_fresh(split):
+        fresh_homes.make(suite, tier, split, options.workers)
     available = suite.episodes(tier.name, split)
     episodes = choose_episodes(available, options.episodes)
     seeds = parse_seeds(options.seeds)
@@ -216,6 +222,7 @@ def identify(
     check_reference(manifest, suite, tier)
     loop, search = tier.loop_for(manifest.name), choose_search(options, tier, manifest.name)
     limits = {SEARCH: search.given} if search.given else {}
+    made = {FRESH: fresh_homes.read(suite, tier, split).digest()} if is_fresh(split) else {}
     return RunIdentity(
         suite=suite.name,
         suite_hash=suite.hash(tier.name),
@@ -231,8 +238,9 @@ def identify(
         seeds=seeds,
         episodes=episodes,
         episodes_subset=subset_name(len(episodes), len(available), options.episodes),
-        specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop, **limits}),
+        specs=to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop, **limits, **made}),
         wm_image=image,
         wm_overrides=prepared.overrides,
         stamps=(*prepared.stamps, *stamps, *search.stamps, *((DRAFT_TIER,) if tier.status == DRAFT else ())),
+        batch_wait_ms=options.batch_episodes,
     )

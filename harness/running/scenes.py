@@ -46,7 +46,7 @@ def prepare_scenes(plan: RunPlan, say: Callable[[str], None] = print) -> None:
         return
     suite = load_suite(identity.suite, identity.task)
     own = load_suite(identity.suite.partition(AT)[0], identity.task).played_by
-    known = suite.scene_digests()
+    known = suite.scenes_of(identity.tier, identity.split)
     digests = {scene: known[scene] for scene in {episode.scene for episode in identity.episodes}}
     folder = scenes_folder(plan.environment, suite)
     command = [sys.executable, "-m", own.scene_exporter, "--cache", str(cache_root()), "--out", str(folder)]

@@ -23,6 +23,7 @@ from harness.scoring.metrics import state_counts
 from harness.scoring.next_commands import setting_text
 from harness.scoring.references import row_name
 from tasks.bank_files import bank_path, read_bank
+from tasks.subsets import ALL
 from tasks.suite import Suite
 
 SPLIT = "test"
@@ -78,7 +79,7 @@ def find_runs(roots: Sequence[Path], suite: Suite) -> Found:
 
     Of several runs of one world model, tier and stop rule, that with most seeds is taken, then the latest.
     """
-    checker = _Checker(suite)
+    checker = Checker(suite)
     runs: Dict[Tuple[str, str, str], RunData] = {}
     passed: List[PassedOver] = []
     listed, unread = run_folders(roots)
@@ -136,11 +137,15 @@ def _rank(run: RunData) -> Tuple[int, float]:
     return len(run.identity.seeds), run.record.provenance.created_at
 
 
-class _Checker:
-    """Says why a run cannot be used; each tier's hash and episodes are worked out once."""
+class Checker:
+    """Says why a run cannot be used; each tier's hash and episodes are worked out once.
 
-    def __init__(self, suite: Suite) -> None:
+    Runs of the whole test split are used, and those of all episodes of a split that ``further`` takes.
+    """
+
+    def __init__(self, suite: Suite, further: Callable[[str], bool] = lambda split: False) -> None:
         self._suite = suite
+        self._further = further
         self._hashes: Dict[str, str] = {}
         self._episodes: Dict[str, frozenset[str]] = {}
 
@@ -152,7 +157,7 @@ class _Checker:
             return f"played on {identity.suite}, {identity.task}, not on {known}"
         if identity.tier not in self._suite.tiers:
             return f"{known} has no tier {identity.tier!r}"
-        if identity.split != SPLIT:
+        if identity.split != SPLIT and not self._further(identity.split):
             return f"played on the {identity.split} split"
         return self._data_reason(identity) or incomplete(folder)
 
@@ -164,7 +169,8 @@ class _Checker:
         if identity.suite_hash != self._hashes[tier]:
             return f"suite hash {identity.suite_hash[:12]}, and the tier's is {self._hashes[tier][:12]}"
         ids = {episode.id for episode in identity.episodes}
-        if ids != self._episodes[tier]:
+        whole = ids == self._episodes[tier] if identity.split == SPLIT else identity.episodes_subset == ALL
+        if not whole:
             return f"{len(ids)} episodes, not the split's {len(self._episodes[tier])}"
         declared = to_plain(self._suite.tier(tier).loop_for(identity.wm))
         if identity.specs.get("loop", declared) != declared:

@@ -13,15 +13,16 @@ from collections import Counter
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError, Refusal, WiwError
 from harness.contracts.folders import cache_root
 from harness.runtimes.environments import MADE
+from tasks.fresh_homes import TEST
 from tasks.registry import TASKS_FOLDER
 from tasks.suite import Suite, Tier, load_suite
-from tasks.suite_files import read_homes, write_episodes, write_json
+from tasks.suite_files import Split, read_homes, write_episodes, write_json
 
 TASK = "ignav"
 
@@ -80,13 +81,12 @@ def draw_home(job: HomeJob) -> HomeEpisodes:
 
 
 def make_split(
-    tier: Tier, split: str, workers: int, cache: str, prefix: str = ""
+    tier: Tier, split: str, size: Split, workers: int, cache: str, prefix: str = ""
 ) -> Tuple[List[HomeEpisodes], List[HomeEpisodes]]:
     """Return the homes that gave a split's episodes, and those that were left out because they gave too few.
 
     Homes are taken in the order of their numbers until the split is full, whatever the number of workers.
     """
-    size = tier.splits[split]
     if size.episodes % size.homes:
         raise Refusal(
             f"{size.episodes} episodes cannot be spread evenly over {size.homes} homes of split {split!r}.",
@@ -113,6 +113,16 @@ def _draw_all(jobs: Iterator[HomeJob], workers: int) -> Iterator[HomeEpisodes]:
             yield from pool.imap(draw_home, batch)
 
 
+def draw_fresh(suite: Suite, tier: Tier, split: str, workers: int) -> Tuple[Sequence[Episode], Mapping[str, str]]:
+    """Return the episodes of a fresh split of a tier, as many as its test split has, and the digests of their homes."""
+    kept, _ = make_split(tier, split, tier.splits[TEST], workers, str(cache_root()), _prefix(suite, tier))
+    return [episode for home in kept for episode in home.episodes], {home.scene: home.digest for home in kept}
+
+
+def _prefix(suite: Suite, tier: Tier) -> str:
+    return "" if tier.name == suite.default_tier else f"{tier.name}-"
+
+
 def acceptance(homes: Sequence[HomeEpisodes]) -> Dict[str, Dict[str, float]]:
     """Return, for goals and starts, the count of every outcome and the share of draws that were kept."""
     totals: Counter[str] = Counter()
@@ -129,11 +139,10 @@ def acceptance(homes: Sequence[HomeEpisodes]) -> Dict[str, Dict[str, float]]:
 
 def make_tier(suite: Suite, tier: Tier, workers: int, cache: str) -> Dict[str, object]:
     """Write the episodes of all splits, the scene digests and the statistics; return the statistics."""
-    prefix = "" if tier.name == suite.default_tier else f"{tier.name}-"
     digests = dict(read_homes(suite.folder / "homes.json", TASK, suite.name)) if _has_homes(suite) else {}
     statistics: Dict[str, object] = {}
     for split in sorted(tier.splits):
-        kept, left_out = make_split(tier, split, workers, cache, prefix)
+        kept, left_out = make_split(tier, split, tier.splits[split], workers, cache, _prefix(suite, tier))
         episodes = [episode for home in kept for episode in home.episodes]
         write_episodes(suite.episode_path(tier.name, split), episodes)
         digests.update({home.scene: home.digest for home in kept})

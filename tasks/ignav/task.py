@@ -14,6 +14,7 @@ from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
 from harness.wire.sdk import Environment, Navigation, Rendering, require
 from tasks.ignav.episodes import ImageGoal, TierConstants
+from tasks.ignav.make_episodes import draw_fresh
 from tasks.ignav.outcome import METRICS, judge
 from tasks.ignav.parts import PARTS
 from tasks.navigation.truth import TrueDistances
@@ -48,4 +49,5 @@ TASK = Task(
     own_metrics=METRICS,
     needs=NEEDS,
     length="geodesic_m",
+    draw_fresh=draw_fresh,
 )

@@ -123,5 +123,5 @@ def test_perspective_models_and_models_of_another_size_conform(name: str, places
 
 
 def test_weights_that_are_not_here_are_named_before_anything_starts() -> None:
-    with pytest.raises(Refusal, match="cannot be checked here"):
+    with pytest.raises(Refusal, match="cannot be asked here"):
         find_target("svd")

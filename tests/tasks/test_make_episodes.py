@@ -32,7 +32,7 @@ def fake_draw(job: HomeJob) -> HomeEpisodes:
 def test_homes_are_taken_in_order_until_the_split_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make_episodes, "draw_home", fake_draw)
     tier = replace(make(tmp_path).tier("easy"), splits={"test": Split(4, 8)})
-    kept, left_out = make_split(tier, "test", 1, "")
+    kept, left_out = make_split(tier, "test", tier.splits["test"], 1, "")
     assert [home.scene for home in kept] == ["test-0000", "test-0002", "test-0003", "test-0005"]
     assert [home.scene for home in left_out] == ["test-0001", "test-0004"]
 
@@ -63,7 +63,7 @@ def test_acceptance_adds_up_over_homes() -> None:
 def test_episodes_that_do_not_spread_evenly_are_refused(tmp_path: Path) -> None:
     tier = replace(make(tmp_path).tier("easy"), splits={"test": Split(3, 7)})
     with pytest.raises(Refusal, match="7 episodes cannot be spread evenly over 3 homes"):
-        make_split(tier, "test", 1, "")
+        make_split(tier, "test", tier.splits["test"], 1, "")
 
 
 def test_licensed_scenes_are_not_drawn_from(capsys: pytest.CaptureFixture[str]) -> None:

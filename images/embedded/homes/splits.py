@@ -3,6 +3,9 @@
 Ranges are disjoint by construction (each split owns a block of ten million seeds), so a test home can
 never be met in training or tuning. The splits ``ood-validation`` and ``ood-test`` are homes of another distribution
 (``homes.ood``); it has no split to train on.
+
+A split ``fresh-<16 hex digits>`` (``ood-fresh-…``) has the homes that these digits give: they do not exist before
+somebody names them. Their seeds lie beyond all blocks.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import difflib
 import re
 from typing import Tuple
 
+from harness.contracts import seeds
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 
@@ -20,8 +24,13 @@ OOD = "ood-"
 _SPLITS = {"train": 1, "validation": 2, "test": 3, "ood-validation": 5, "ood-test": 6}
 SPLIT_SIZES = {"train": 10_000, "validation": 1_000, "test": 1_000, "ood-validation": 1_000, "ood-test": 1_000}
 """How many homes a split offers; episodes may use fewer."""
+FRESH_HOMES = 1_000
+"""How many homes each fresh split offers."""
 
-_NAME = re.compile(rf"({'|'.join(_SPLITS)})-(\d{{4}})")
+_FRESH = re.compile(r"(ood-)?fresh-([0-9a-f]{16})")
+_FRESH_BITS = 64
+_FRESH_BLOCK, _OOD_FRESH_BLOCK = 2, 3
+_NAME = re.compile(rf"({'|'.join(_SPLITS)}|{_FRESH.pattern})-(?P<index>\d{{4}})")
 
 
 class UnknownHomeError(Refusal):
@@ -29,16 +38,23 @@ class UnknownHomeError(Refusal):
 
 
 def home_seed(split: str, index: int) -> int:
-    """Return the seed of home ``index`` of a split (a key of ``SPLIT_SIZES``)."""
-    if split not in _SPLITS:
+    """Return the seed of home ``index`` of a split (a key of ``SPLIT_SIZES``, or a fresh one)."""
+    fresh = _FRESH.fullmatch(split)
+    if fresh is None and split not in _SPLITS:
         raise UnknownHomeError(f"there is no split {split!r} of homes.", nearest(split, _SPLITS))
-    if not 0 <= index < SPLIT_SIZES[split]:
-        raise UnknownHomeError(f"there is no home {index} of split {split!r}.", f"Use 0 to {SPLIT_SIZES[split] - 1}.")
-    return _SPLITS[split] * _BLOCK + index
+    size = SPLIT_SIZES[split] if fresh is None else FRESH_HOMES
+    if not 0 <= index < size:
+        raise UnknownHomeError(f"there is no home {index} of split {split!r}.", f"Use 0 to {size - 1}.")
+    if fresh is None:
+        return _SPLITS[split] * _BLOCK + index
+    drawn = seeds.derive(int(fresh[2], 16), split, -1, index, "fresh home") >> 64
+    return ((_OOD_FRESH_BLOCK if fresh[1] else _FRESH_BLOCK) << _FRESH_BITS) | drawn
 
 
 def is_ood(seed: int) -> bool:
     """Say whether a seed belongs to a split of the other distribution."""
+    if seed >> _FRESH_BITS:
+        return seed >> _FRESH_BITS == _OOD_FRESH_BLOCK
     return seed // _BLOCK in {block for split, block in _SPLITS.items() if split.startswith(OOD)}
 
 
@@ -53,7 +69,7 @@ def parse_home(name: str) -> Tuple[str, int]:
     match = _NAME.fullmatch(name)
     if match is None:
         raise UnknownHomeError(f"there is no home {name!r}.", _nearest_home(name))
-    split, index = match.group(1), int(match.group(2))
+    split, index = match.group(1), int(match["index"])
     return split, home_seed(split, index)
 
 
