@@ -72,6 +72,14 @@ class PlayArguments:
         Optional[float], typer.Option("--wm-share", help="Share of decisions that ask the model; stamped. [1]")
     ] = None
     workers: Workers = None
+    batch_episodes: Annotated[
+        Optional[float],
+        typer.Option(
+            "--batch-episodes",
+            metavar="MS",
+            help="One model for all workers: batch across episodes, waiting MS ms for more.",
+        ),
+    ] = None
     env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = ""
     environment: Annotated[str, typer.Option("--environment", help="embedded or habitat; default: the suite's.")] = ""
     scenes: Annotated[str, typer.Option("--scenes", help="Habitat: folder of the scenes (homes are exported).")] = ""

@@ -117,6 +117,7 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
             wm_python="",
             wm_image="",
             choice=Choice(),
+            batch_episodes=None,
             wm_share=options.wm_share if suite.tier(identity.tier).asks_model(reference.wm) else None,
         )
         its_plan = make_plan(chosen, ReadingLine())

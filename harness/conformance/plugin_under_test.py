@@ -135,6 +135,11 @@ class Subject:
             )
         return max(float(declared), self.repeat_tolerance)
 
+    @property
+    def mixed_tolerance(self) -> float:
+        """How far an answer may move with what else is in its batch: not at all where the plugin promises that."""
+        return 0.0 if self.target.entry.batch_invariant else self.batch_tolerance
+
 
 def difference(one: RGB, other: RGB) -> float:
     """Return the mean absolute difference of two stacks of frames in grey levels; infinity for other shapes."""

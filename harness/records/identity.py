@@ -57,7 +57,9 @@ class RunIdentity:
     ``uncarded``, ``draft-tier``). ``episodes_subset`` is what the episodes are called: ``all``, ``mini``, or their
     number; "" in runs from before it was written. ``wm_digests`` says by part which bytes the world model consists of:
     the code of its plugin or its image, the commits or file hashes of its weights; {} in runs from before they were
-    written, and for a model without code and weights of its own.
+    written, and for a model without code and weights of its own. ``batch_wait_ms`` is, of a run that batches
+    across episodes, how many milliseconds a request waits for those of others (its workers share one world model); None
+    of any other.
     """
 
     suite: str
@@ -79,6 +81,7 @@ class RunIdentity:
     stamps: Tuple[str, ...] = ()
     episodes_subset: str = ""
     wm_digests: Mapping[str, str] = field(default_factory=dict)
+    batch_wait_ms: Optional[float] = None
 
     def __post_init__(self) -> None:
         # Held in the form that JSON gives back, so that an identity equals itself when it is read again.

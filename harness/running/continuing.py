@@ -110,6 +110,7 @@ def plan_again(folder: RunFolder, given: Continuation, reading: Progress = quiet
             choice=choice,
             candidates=identity.search.candidates,
             wm_share=identity.search.wm_share,
+            batch_episodes=identity.batch_wait_ms,
             scenes=given.scenes,
             patience=given.patience,
         ),

@@ -42,6 +42,7 @@ def plan_facts(plan: RunPlan, out: Path) -> dict[str, Any]:
         "homes": len({e.home for e in identity.episodes}),
         "rollouts_at_most": rows * per_episode,
         "workers": plan.workers,
+        **({} if identity.batch_wait_ms is None else {"batch_wait_ms": identity.batch_wait_ms}),
         "services": {kind: {"runtime": "process"} for kind in started} | images,
         "seconds_estimated": seconds,
         "estimate_from": source,
@@ -68,7 +69,7 @@ def rollouts_at_most(identity: RunIdentity) -> int:
 
 
 def _played_alike(first: RunIdentity, other: RunIdentity) -> bool:
-    mine, theirs = ((each.wm, each.suite_hash, each.search) for each in (first, other))
+    mine, theirs = ((each.wm, each.suite_hash, each.search, each.batch_wait_ms) for each in (first, other))
     return mine == theirs
 
 

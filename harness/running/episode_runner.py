@@ -1,11 +1,8 @@
-"""Starts the services of a plan and plays episodes of a suite's task on them.
-
-What goes wrong behind the submitted world model is its own fault, and told so.
-"""
+"""Starts the services of a plan and plays episodes of a suite's task on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,21 +13,16 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import (
     DeadlineExceeded,
     EpisodeError,
-    MachineError,
     ModelFault,
-    ModelTimeout,
     Refusal,
     ServiceError,
     SpecMismatch,
-    WiwError,
 )
 from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
-from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.contracts.trajectories import PlayedEpisode
 from harness.planning.warm_up import compile_score
-from harness.records.resuming import CALL_TIMEOUT
 from harness.running.compatibility import capabilities_for
 from harness.running.frame_checks import LivenessGate
 from harness.running.full_disks import disk_behind
@@ -38,57 +30,17 @@ from harness.running.model_digests import check_files
 from harness.running.plan import RunPlan, check_suite
 from harness.running.player import Starting, unheard
 from harness.running.services import start
+from harness.running.submitted_model import SubmittedModel, call_deadlines, starting_model, waiting_deadlines
 from harness.runtimes.service import ENVIRONMENT as SERVICE_ENVIRONMENT
 from harness.runtimes.service import Service, ServiceSpec, with_stack
-from harness.wire.client import Deadlines, EnvironmentClient, WorldModelClient
+from harness.wire.client import EnvironmentClient, WorldModelClient
+from harness.wire.limits import MAX_BATCH
 from harness.wire.sdk import Environment, refuse
 from harness.worldmodels.conditioning import view_request
-from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, ImaginingModel, PluginImaginer
+from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
 from harness.worldmodels.planted_errors import planted_errors
 from tasks.registry import load_task
 from tasks.suite import Suite, load_suite
-
-
-class SubmittedModel:
-    """A world model's client whose failures are `ModelFault`, with the reason of its death where it died.
-
-    One that does not answer in time writes the stack of its threads to its log.
-
-    The environment's client is not wrapped: which of the two services failed decides whose fault it is, never what a
-    service says about itself.
-    """
-
-    def __init__(self, client: ImaginingModel, service: Service) -> None:
-        self._client = client
-        self._service = service
-
-    def imagine_batch(self, requests: Sequence[RolloutRequest]) -> Iterator[Rollout]:
-        """Yield what the client does."""
-        try:
-            yield from self._client.imagine_batch(requests)
-        except DeadlineExceeded as error:
-            raise model_fault(with_stack(error, self._service)) from error
-        except (Refusal, SpecMismatch):
-            raise  # a model of another size than it declared: the worker knows when this concerns the whole run
-        except WiwError as error:
-            raise model_fault(self._service.death() or error) from error
-
-
-def model_fault(error: WiwError) -> ModelFault:
-    """Return ``error`` as the fault of the submitted world model."""
-    kind = ModelTimeout if isinstance(error, DeadlineExceeded) else ModelFault
-    return kind(error.what, error.next_step)
-
-
-@contextmanager
-def starting_model() -> Iterator[None]:
-    """Blame the submitted world model for a start that fails, but not for a refusal or for the machine."""
-    try:
-        yield
-    except (Refusal, SpecMismatch, MachineError):
-        raise
-    except WiwError as error:
-        raise model_fault(error) from error
 
 
 class PlanServices:
@@ -111,7 +63,7 @@ class PlanServices:
             raise Refusal("the plan names no environment.", "Plan the run again.")
         with self._disks_told():
             self._environment = self._start(self._plan.environment)
-            client = EnvironmentClient(self._environment.socket, self._deadlines())
+            client = EnvironmentClient(self._environment.socket, call_deadlines(self._plan))
             self._stack.callback(client.close)
             check_environment(client.describe(), self._suite)
             check_capabilities(client, self._needed())
@@ -138,14 +90,27 @@ class PlanServices:
             return EnvironmentImaginer(environment, manifest.name, planted_errors(manifest))
         if self._plan.world_model is None:
             raise Refusal(f"the plan does not say how to start {manifest.name!r}.", "Plan the run again.")
+        shared = bool(self._plan.model_socket)
         with self._disks_told(), starting_model():
-            service = self._start(self._plan.world_model)
-            check_files(self._plan)
-            client = WorldModelClient(service.socket, self._deadlines(), expected=manifest)
-            self._stack.callback(client.close)
-            client.describe()
+            model = self._shared_model(manifest) if shared else self._own_model(self._plan.world_model, manifest)
         further = view_request(manifest, self._suite.rig, self._suite.tier(identity.tier).loop.agent_camera)
-        return PluginImaginer(SubmittedModel(client, service), manifest, self._suite.action_space, further)
+        return PluginImaginer(model, manifest, self._suite.action_space, further, MAX_BATCH if shared else 0)
+
+    def _own_model(self, planned: ServiceSpec, manifest: ModelManifest) -> SubmittedModel:
+        service = self._start(planned)
+        check_files(self._plan)
+        client = WorldModelClient(service.socket, call_deadlines(self._plan), expected=manifest)
+        self._stack.callback(client.close)
+        client.describe()
+        return SubmittedModel(client, service)
+
+    def _shared_model(self, manifest: ModelManifest) -> SubmittedModel:
+        """Return the one service of all workers, which the main process starts, watches and starts again."""
+        self._starting(manifest.name)
+        client = WorldModelClient(self._plan.model_socket, waiting_deadlines(self._plan), expected=manifest)
+        self._stack.callback(client.close)
+        client.describe()
+        return SubmittedModel(client)
 
     @contextmanager
     def causes_told(self) -> Iterator[None]:
@@ -190,16 +155,6 @@ class PlanServices:
         running = start(service, self._plan.start_s(service), log, self._plan.log_bytes(), told, longest_s)
         self._stack.callback(running.stop)
         return running
-
-    def _deadlines(self) -> Deadlines:
-        chosen = self._plan.deadlines
-        return Deadlines(
-            reset_s=chosen.reset_s,
-            step_s=chosen.step_s,
-            imagine_s=chosen.imagine_s,
-            query_s=chosen.query_s,
-            imagine_option=CALL_TIMEOUT,
-        )
 
 
 def check_environment(spec: EnvironmentSpec, suite: Suite) -> None:

@@ -22,6 +22,7 @@ from harness.running.run_options import (
     TRIAL_SUITE,
     RunOptions,
     again_words,
+    batching_stamps,
     check_placement,
     check_rows,
     choose_episodes,
@@ -176,7 +177,8 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, reading, entry.folder)
     entry = replace(entry, manifest=prepared.manifest)
-    identity = identify(options, suite, prepared, image, stamps_of(entry, options.wm_container))
+    batching = batching_stamps(options, entry.manifest, entry.batch_invariant)
+    identity = identify(options, suite, prepared, image, (*stamps_of(entry, options.wm_container), *batching))
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
@@ -240,4 +242,5 @@ def identify(
         wm_image=image,
         wm_overrides=prepared.overrides,
         stamps=(*prepared.stamps, *stamps, *search.stamps, *((DRAFT_TIER,) if tier.status == DRAFT else ())),
+        batch_wait_ms=options.batch_episodes,
     )

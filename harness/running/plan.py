@@ -81,7 +81,8 @@ class RunPlan:
     service in a container which image was found when the plan was made; the run's provenance keeps it. ``again`` are
     the words of the command line, ``--option=value``, that a resume of the run needs once more: a run folder never
     says itself what is to be executed. ``model_files`` holds by part of the world model's code the digest of each file,
-    so that those which change can be named. ``metrics`` are what its rows are measured in.
+    so that those which change can be named. ``metrics`` are what its rows are measured in. ``model_socket`` is where
+    workers find the one world model of a run that batches across episodes, "" until it is played.
     """
 
     identity: RunIdentity
@@ -97,6 +98,7 @@ class RunPlan:
     again: Tuple[str, ...] = ()
     model_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: Tuple[MetricSpec, ...] = ()
+    model_socket: str = ""
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -123,9 +125,18 @@ class RunPlan:
         }
 
     def worker_start_s(self) -> float:
-        """Return how long a worker may take until it is ready: its services one after another, and Python itself."""
+        """Return how long a worker may take until it is ready: its services one after another, and Python itself.
+
+        One that shares the world model waits for the batch that is being imagined.
+        """
         services = [service for service in (self.environment, self.world_model) if service is not None]
-        return sum(map(self.start_s, services)) + PYTHON_START_S
+        batch_s = 0.0 if self.identity.batch_wait_ms is None else self.deadlines.imagine_s
+        return sum(map(self.start_s, services)) + batch_s + PYTHON_START_S
+
+    def episode_s(self) -> float:
+        """Return how long an episode may take: where workers share the world model, as many times as long as there are
+        workers, for each may wait for all others."""
+        return self.deadlines.episode_s * (1 if self.identity.batch_wait_ms is None else self.workers)
 
     def start_s(self, service: ServiceSpec) -> float:
         """Return how long one service may take until it is ready: what it declares, else what its kind may take."""

@@ -41,6 +41,11 @@ MAX_WORKERS = 256
 
 RUNTIMES = (PROCESS, DOCKER)
 
+BATCH_DEPENDENT = "batch-dependent"
+"""The stamp of a run that batches across episodes with a model that does not promise equal bytes in every batch."""
+
+MAX_BATCH_WAIT_MS = 60_000.0
+
 TRIAL_SUITE = "embedded"
 """The suite that needs nothing but packages."""
 
@@ -51,7 +56,8 @@ class RunOptions:
 
     ``wm_image`` puts the world model into a container whatever the runtime: a stranger's image never runs otherwise.
     ``choice`` is what was chosen about the world model itself: overrides, weights, and whether its card may be missing.
-    ``candidates`` and ``wm_share`` limit the search (`harness.contracts.search`).
+    ``candidates`` and ``wm_share`` limit the search (`harness.contracts.search`). ``batch_episodes`` is how many
+    milliseconds a request waits for those of other episodes; None: each worker has a world model of its own.
     """
 
     wm: str
@@ -74,6 +80,7 @@ class RunOptions:
     choice: Choice = field(default_factory=Choice)
     candidates: int | None = None
     wm_share: float | None = None
+    batch_episodes: float | None = None
     environment: str = ""
     scenes: str = ""
     patience: Patience = UNCHANGED
@@ -166,6 +173,21 @@ def check_placement(options: RunOptions) -> None:
             "--wm-python names an interpreter for a process, but the world model runs in a container.",
             "Leave it out: an image brings its own interpreter.",
         )
+
+
+def batching_stamps(options: RunOptions, manifest: ModelManifest, batch_invariant: bool) -> tuple[str, ...]:
+    """Return the stamps of batching across episodes; Refusal for a wait, or a world model, that cannot be."""
+    wait_ms = options.batch_episodes
+    if wait_ms is None:
+        return ()
+    if not 0.0 <= wait_ms <= MAX_BATCH_WAIT_MS:
+        raise Refusal(
+            f"--batch-episodes {wait_ms:g} is not in 0..{MAX_BATCH_WAIT_MS:g} milliseconds.",
+            "Give how long a request waits for those of other episodes, as 10.",
+        )
+    if manifest.kind != PLUGIN:
+        raise Refusal(f"{manifest.name} has no service whose requests could be batched.", "Leave out --batch-episodes.")
+    return () if batch_invariant else (BATCH_DEPENDENT,)
 
 
 def again_words(

@@ -24,6 +24,7 @@ from harness.running.run_book import RunBook
 from harness.running.run_images import check_images
 from harness.running.sameness import check_same
 from harness.running.scheduler import Limits, Scheduler
+from harness.running.shared_model import model_of_all
 
 
 def _silent(progress: Progress) -> None:
@@ -94,11 +95,10 @@ def play(
             tasks = book.tasks()
             if shuffle is not None:
                 random.Random(shuffle).shuffle(tasks)
-            limits = Limits(
-                plan.workers, plan.worker_start_s(), lambda task: plan.deadlines.episode_s, plan.max_attempts
-            )
+            limits = Limits(plan.workers, plan.worker_start_s(), lambda task: plan.episode_s(), plan.max_attempts)
             try:
-                complete = Scheduler(workers_of(folder, plan, lock.descriptor), limits, book).run(tasks)
+                with model_of_all(folder, plan) as told:
+                    complete = Scheduler(workers_of(folder, told, lock.descriptor), limits, book).run(tasks)
             finally:
                 damage = (*book.account.compare(folder), *model_files.damage())
                 write_damage(folder.path, damage)

@@ -33,6 +33,7 @@ from harness.records.notes import add_notes
 from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, StartFailed, Starting
 from harness.running.plan import RunPlan, decode_plan
 from harness.running.player import Player, make_player
+from harness.running.shared_model import SHARED
 from harness.running.worker_loop import abort, log_traceback, sentence, serve
 from harness.runtimes.service import ENVIRONMENT, WORLD_MODEL
 
@@ -157,7 +158,9 @@ class Worker:
     def _told(self, error: Exception) -> str:
         """Return an error in words, with the log that says more, below the run folder."""
         told = sentence(error)
-        log = self._logs / f"{_failed_service(error)}.log"
+        failed = _failed_service(error)
+        logs = self._folder.logs / SHARED if failed == WORLD_MODEL and self._plan.model_socket else self._logs
+        log = logs / f"{failed}.log"
         log = log if log.exists() else self._folder.worker_log(self._number)
         return told if str(log) in told else f"{told} (log: {log.relative_to(self._folder.path)})"
 

@@ -66,6 +66,7 @@ def identity_words(identity: RunIdentity, split: str, episodes: str) -> Sequence
         *("--split", split, "--episodes", episodes, "--stop", identity.stop),
         *_seeds(identity.seeds),
         *identity.search.words,
+        *(() if identity.batch_wait_ms is None else ("--batch-episodes", f"{identity.batch_wait_ms:g}")),
         *(word for change in changes for word in ("--set", change)),
     ]
 

@@ -164,6 +164,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "wm_image": _image_plain(summary.identity.wm_image),
             "seeds": list(summary.identity.seeds),
             **({SEARCH: dict(search)} if search else {}),
+            **({} if summary.identity.batch_wait_ms is None else {"batch_wait_ms": summary.identity.batch_wait_ms}),
             "partial": summary.partial,
             **findings_plain(summary.findings),
             "verdict": asdict(summary.verdict),

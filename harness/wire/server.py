@@ -78,15 +78,16 @@ def _handlers(service: Service, thread: ThreadPoolExecutor, socket: Path) -> Any
     return grpc.method_handlers_generic_handler(service.name, handlers)
 
 
-def start_server(service: Service, socket: Path, thread: ThreadPoolExecutor) -> Any:
+def start_server(service: Service, socket: Path, thread: ThreadPoolExecutor, calls: int = MAX_WAITING_CALLS) -> Any:
     """Serve on ``socket`` and report healthy; return the running gRPC server.
 
-    ``thread`` has one worker, the one that made the object.
+    It refuses more than ``calls`` at once. ``thread`` has one worker, the one that made the object; more only where the
+    methods are safe in many threads.
     """
     server = grpc.server(
         ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health"),
         options=(*COMMON_OPTIONS, ("grpc.max_receive_message_length", REQUEST_BYTES[service.name.rpartition(".")[2]])),
-        maximum_concurrent_rpcs=MAX_WAITING_CALLS,
+        maximum_concurrent_rpcs=calls,
     )
     address = socket.absolute()
     server.add_generic_rpc_handlers((_handlers(service, thread, address),))

@@ -37,6 +37,7 @@ from harness.wire.sdk import (
 )
 
 _KEPT_BYTES = 1024
+WORLD_MODEL_SERVICE = "wiw.v1.WorldModel"
 
 _QUERIES: Mapping[str, Tuple[type, str]] = {
     queries.GEODESIC: (Navigation, "geodesic_distance"),
@@ -149,15 +150,10 @@ class WorldModelMethods:
 
     def service(self) -> Service:
         """Return the methods by their names in the .proto."""
-        return Service("wiw.v1.WorldModel", {"Describe": self._describe}, {"Imagine": self._imagine}, lambda: None)
+        return Service(WORLD_MODEL_SERVICE, {"Describe": self._describe}, {"Imagine": self._imagine}, lambda: None)
 
     def _describe(self, data: bytes) -> bytes:
-        request = parse("DescribeRequest", data)
-        check_protocol(request.protocol_version, "the client")
-        manifest = self._model.manifest
-        reply = wiw_pb2.WorldModelDescription(protocol_version=PROTOCOL_VERSION, spec_digest=manifest.digest())
-        mapper.write(ModelManifest, manifest, reply.manifest, "manifest")
-        return _serialized(reply)
+        return describe_model(self._model.manifest, data)
 
     def _imagine(self, data: bytes) -> Iterator[bytes]:
         requests = read_batch(parse("WorldModelImagineRequest", data))
@@ -194,6 +190,15 @@ class WorldModelMethods:
             first = next(parts)
         yield first
         yield from parts
+
+
+def describe_model(manifest: ModelManifest, data: bytes) -> bytes:
+    """Return the answer of a world model of this manifest to the bytes of a ``DescribeRequest``."""
+    request = parse("DescribeRequest", data)
+    check_protocol(request.protocol_version, "the client")
+    reply = wiw_pb2.WorldModelDescription(protocol_version=PROTOCOL_VERSION, spec_digest=manifest.digest())
+    mapper.write(ModelManifest, manifest, reply.manifest, "manifest")
+    return _serialized(reply)
 
 
 @lru_cache(maxsize=256)

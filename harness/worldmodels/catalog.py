@@ -53,6 +53,7 @@ class _Family:
 @dataclass(frozen=True)
 class _Model(ModelManifest):
     start_s: Seconds | None = None
+    batch_invariant: bool = False
 
     def manifest(self) -> ModelManifest:
         """Return what is part of the manifest; what is no plugin has no class to run, whatever its family says."""
@@ -76,7 +77,8 @@ class CatalogEntry:
     """One model, the folder of its family, and the folders that the family shares with others (its ``shared``).
 
     ``start_s`` is how many seconds it may take until it is ready (0: it does not say). ``code_from`` says how to get
-    the code that a family runs and does not hold. They are no part of the manifest, since they change no rollout.
+    the code that a family runs and does not hold. ``batch_invariant`` is its promise that a rollout has the same bytes
+    whatever else is in its batch. They are no part of the manifest, since they change no rollout.
     """
 
     manifest: ModelManifest
@@ -86,6 +88,7 @@ class CatalogEntry:
     code_from: str = ""
     packages: tuple[str, ...] = ()
     extra: str = ""
+    batch_invariant: bool = False
 
     def service_spec(self, python: str) -> ServiceSpec:
         """Return how to start this model as a process under the interpreter ``python`` ("" for this one).
@@ -176,6 +179,7 @@ def parse_entries(content: bytes, source: str, folder: Path) -> list[CatalogEntr
             family.code_from,
             family.packages,
             family.extra,
+            model.batch_invariant,
         )
         for model in models
     ]

@@ -16,10 +16,10 @@ from harness.contracts.manifests import ModelManifest
 from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, check_wanted
-from harness.wire.limits import MAX_MESSAGE_BYTES, MIB
 from harness.wire.sdk import Environment, Imagining, MotionErrors, require
 from harness.worldmodels.conditioning import Conditioning, conditioning_of, pose_before
 from harness.worldmodels.folding import FoldedCandidate, FrameSource, PlannedRollout, SharedRollouts, fold, share
+from harness.worldmodels.merging import as_many_as_fit
 from harness.worldmodels.panorama import front_crop, resize, resized_view, roll
 from harness.worldmodels.planted_errors import NOTHING, PlantedErrors
 
@@ -41,9 +41,6 @@ class EarlierView:
 PERSPECTIVE_HFOV_DEG = 90.0
 PERSPECTIVE_SIZE = (128, 128)
 """Height and width of the front crop for perspective models that declare no native size."""
-
-_ROOM_BYTES = 8 * MIB
-"""What is left in a message for all that is no image: 256 requests with prompts and poses."""
 
 
 class Imaginer(Protocol):
@@ -138,7 +135,8 @@ class PluginImaginer:
     to the size of the agent's view, so that all models are compared with the same real views. Perspective models see a
     front crop of their own size and answer with pinhole views; so are the real views in their results, since the two
     kinds are never compared with each other. Where the agent looks through a pinhole itself, their views too are
-    brought to the size of its own. ``further_view`` is what `conditioning.view_request` chose.
+    brought to the size of its own. ``further_view`` is what `conditioning.view_request` chose. ``most_a_call`` is how
+    many requests ``model`` takes at once, 0 for as many as the manifest's ``max_batch``.
     """
 
     def __init__(
@@ -147,8 +145,10 @@ class PluginImaginer:
         manifest: ModelManifest,
         action_space: ActionSpace,
         further_view: Optional[ViewRequest] = None,
+        most_a_call: int = 0,
     ) -> None:
         self._model = model
+        self._most_a_call = most_a_call or manifest.max_batch
         self._manifest = manifest
         self._action_space = action_space
         self._conditioning: Conditioning = conditioning_of(manifest)
@@ -282,7 +282,7 @@ class PluginImaginer:
         }
 
     def _ask(self, source: View, shared: SharedRollouts, earlier: Sequence[EarlierView]) -> dict[int, Imagined]:
-        """Ask the model for the shared rollouts, at most ``max_batch`` a call; return their frames by request id.
+        """Ask the model for the shared rollouts, as many a call as it takes; return their frames by request id.
 
         Fewer go into a call where views and earlier views are so large that one message holds no more of them.
         """
@@ -294,7 +294,7 @@ class PluginImaginer:
             for index, plan in enumerate(shared.rollouts)
         ]
         imagined: dict[int, Imagined] = {}
-        most = min([self._manifest.max_batch, *(_as_many_as_fit(request) for request in requests[:1])])
+        most = min([self._most_a_call, *(as_many_as_fit(request) for request in requests[:1])])
         for start in range(0, len(requests), most):
             batch = requests[start : start + most]
             self.rollouts += len(batch)
@@ -331,13 +331,6 @@ def _collect(
     if missing:
         raise fault(f"world model {name!r} did not answer the rollouts {missing}.")
     return collected
-
-
-def _as_many_as_fit(request: RolloutRequest) -> int:
-    """Return how many requests with images as large as this one's fit into one message, at least one."""
-    images = [request.view, *(seen.rgb for seen in request.context)]
-    size = sum(image.nbytes for image in images) + (0 if request.depth is None else request.depth.nbytes)
-    return int(max(1, (MAX_MESSAGE_BYTES - _ROOM_BYTES) // size))
 
 
 def _as_large_as(view: View, imagined: Imagined, wanted: Collection[int]) -> Imagined:

@@ -12,8 +12,8 @@ from harness.contracts.cameras import PINHOLE, Camera
 from harness.contracts.errors import ModelTimeout
 from harness.contracts.rollouts import RolloutRequest
 from harness.records.resuming import CALL_TIMEOUT
-from harness.running.episode_runner import SubmittedModel
 from harness.running.services import Placement, plan_world_model, start
+from harness.running.submitted_model import SubmittedModel
 from harness.wire.client import Deadlines, WorldModelClient
 from harness.worldmodels.catalog import load_catalog
 

@@ -19,7 +19,7 @@ from harness.contracts.errors import (
     WiwError,
 )
 from harness.contracts.rollouts import Rollout, RolloutRequest
-from harness.running.episode_runner import SubmittedModel, starting_model
+from harness.running.submitted_model import SubmittedModel, starting_model
 
 
 class Failing:

@@ -244,7 +244,7 @@ def test_depth_is_turned_with_the_view_and_never_resized() -> None:
 def test_no_call_holds_more_than_one_message_can(monkeypatch: pytest.MonkeyPatch) -> None:
     model, imaginer = plugin(replace(MANIFEST, max_batch=8, context_max=2))
     view = toy_view()
-    monkeypatch.setattr("harness.worldmodels.imaginer.MAX_MESSAGE_BYTES", 8 * MIB + 6 * view.rgb.nbytes)
+    monkeypatch.setattr("harness.worldmodels.merging.MAX_MESSAGE_BYTES", 8 * MIB + 6 * view.rgb.nbytes)
     proposed = [forwards((LEFT,) * lead, 1) for lead in range(5)]
     earlier = [EarlierView(toy_view(1), (AHEAD, LEFT)), EarlierView(toy_view(2), (LEFT,))]
     imaginer.imagine(view, proposed, [[len(c)] for c in proposed], list(range(5)), None, earlier)
