@@ -67,7 +67,17 @@ class _Unanswered(Exception):
 
 
 def check_caching(ask: Asking, decisions: Decisions, sampling: bool) -> CacheCheck:
-    """Ask from `PAIRS` new views, each time the same again and another candidate; ``sampling`` models heed the seed."""
+    """Ask from `PAIRS` new views, each time the same again and another candidate; ``sampling`` models heed the seed.
+
+    Where something seems to be remembered, other views have to confirm it: chance does not do that.
+    """
+    found = _checked(ask, decisions, sampling, 0)
+    seeming = any(pairs is not None and pairs.remembered for pairs in (found.questions, found.views))
+    return _checked(ask, decisions, sampling, PAIRS + 1) if seeming else found
+
+
+def _checked(ask: Asking, decisions: Decisions, sampling: bool, since: int) -> CacheCheck:
+    """Return what the decisions from number ``since`` on show."""
 
     def asked(decision: Decision, digests: bool = False) -> Answer:
         answer = ask(decision, digests)
@@ -75,7 +85,7 @@ def check_caching(ask: Asking, decisions: Decisions, sampling: bool) -> CacheChe
             raise _Unanswered(answer.error)
         return answer
 
-    every = [decisions(Purpose.CACHE, number) for number in range(PAIRS + 1)]
+    every = [decisions(Purpose.CACHE, number) for number in range(since, since + PAIRS + 1)]
     try:
         asked(alone(every.pop(), 0))  # the first single question may compile
         asked_in_turn = [_asked(asked, decision, number) for number, decision in enumerate(every)]

@@ -1,7 +1,8 @@
 """The decisions that a world model is asked for: real ones, and no two alike.
 
-A measurement asks more decisions than anybody has real views for. A panorama turned by a few columns is a view that
-nobody has seen before and costs the same, so that answers that were kept from earlier ones are of no use.
+A measurement asks more decisions than anybody has real views for. So the lowest bits of a view's rows count the
+decisions: nobody sees that, it costs the same, and however it is turned it is a view that was not there before, so that
+answers that were kept from earlier ones are of no use.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Optional, Sequence
 
+import numpy as np
+
 from harness.contracts.actions import EE_POSE8, ActionSpace, Candidate, ee_pose8_space, navigation_space
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.observations import View
+from harness.contracts.observations import RGB, View
 from harness.contracts.seeds import request_seed
 from harness.worldmodels.conditioning import ACTION_SPACE, conditioning_of
 from harness.worldmodels.folding import fold
 from harness.worldmodels.imaginer import EarlierView
-from harness.worldmodels.panorama import roll
 from harness.worldmodels.probe import as_poses
 
 
@@ -45,6 +47,9 @@ class Decision:
     frames: tuple[tuple[int, ...], ...]
     seeds: tuple[int, ...]
     earlier: tuple[EarlierView, ...]
+
+
+MARK_BITS = 24
 
 
 class Purpose(IntEnum):
@@ -83,11 +88,9 @@ class Decisions:
         return len(self._situations[0].candidates)
 
     def __call__(self, purpose: Purpose, number: int) -> Decision:
-        """Return a decision whose view no other one of any purpose has, until the columns of all panoramas are used."""
-        turns, index = divmod(number, len(self._situations))
-        situation, turn = self._situations[index], turns * len(Purpose) + purpose
-        camera = situation.view.camera
-        view = View(camera, roll(situation.view.rgb, 360.0 / camera.width * (turn % camera.width)))
+        """Return a decision whose view no other one of any purpose has, turned or not, for the first 5 million."""
+        situation = self._situations[number % len(self._situations)]
+        view = View(situation.view.camera, marked(situation.view.rgb, number * len(Purpose) + purpose))
         shown = array_digest(view.rgb)
         seeds = tuple(request_seed(self._seed, shown, number, i) for i in range(len(situation.candidates)))
         return Decision(view, situation.candidates, situation.ends, seeds, situation.earlier)
@@ -112,6 +115,12 @@ class Decisions:
         if self._manifest.every_frame:
             return tuple(range(1, len(candidate) + 1))
         return tuple(sorted({min(frame, len(candidate)) for frame in ends}))
+
+
+def marked(rgb: RGB, number: int) -> RGB:
+    """Return a view whose rows hold the binary digits of ``number`` (below 2**24) in their pixels' lowest bits."""
+    digits = number >> np.arange(len(rgb)) % MARK_BITS & 1
+    return rgb & np.uint8(254) | digits.astype(np.uint8)[:, None, None]
 
 
 def alone(decision: Decision, candidate: int, seed: Optional[int] = None) -> Decision:
