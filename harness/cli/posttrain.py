@@ -156,7 +156,8 @@ def verdict_lines(found: Mapping[str, Any]) -> list[str]:
     difference = found["shuffled_minus_correct"]
     interval = [f"{difference[name]:.3g}" if difference[name] is not None else "n/a" for name in ("low", "high")]
     lines = [
-        f"{verdict}: loss by actions on {found['clips']} held-out clips: {losses}; "
+        f"{verdict}: loss by actions on {found['clips']} held-out clips of {found['homes']} "
+        f"home{'s' * (found['homes'] != 1)}: {losses}; "
         f"shuffled minus correct {difference['value']:.3g} [{', '.join(interval)}]"
     ]
     bank = found.get("bank")

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.contracts.digest import to_plain
 from harness.posttraining.recipe import Recipe
-from harness.worldmodels.cards import CARD, MARK, file_hashes
+from harness.worldmodels.cards import CARD, MARK, file_hashes, table_digest
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def write_card(folder: Path, facts: Facts) -> None:
         "weights": file_hashes(folder),
         **({"action_use": dict(facts.action_use)} if facts.action_use else {}),
     }
+    front["wiw"]["sha256"] = table_digest(front["wiw"])
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
     text = f"{MARK}\n{head}{MARK}\n{_body(facts)}"
     (folder / CARD).write_text(text, encoding="utf-8")

@@ -20,6 +20,7 @@ from harness.posttraining.plan import PAIR, Question, Tell, TrainingPlan
 from harness.posttraining.recipe import Recipe
 from harness.posttraining.sources import Base, check_packages, trainee_class
 from harness.posttraining.workplace import TRAINING
+from harness.worldmodels.cards import check_card
 from harness.worldmodels.catalog import load_catalog
 
 
@@ -59,6 +60,7 @@ def _plan(folder: Path, data: Sequence[Path], plugins: Sequence[Path], tell: Tel
             f"{folder} holds an adapter, which is judged with its base when it is trained.",
             f"What was found then stands in its card and in {folder / TRAINING}.",
         )
+    check_card(folder)  # files or a card that were changed afterwards are not what was trained
     catalog = load_catalog(plugins)
     entry = catalog.find(recipe.model)
     check_packages(entry)

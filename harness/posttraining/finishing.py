@@ -18,7 +18,7 @@ from harness.posttraining.card import Facts, write_card
 from harness.posttraining.clips import plain_data
 from harness.posttraining.page import write_page
 from harness.posttraining.plan import TrainingPlan
-from harness.posttraining.workplace import LAST, PAGE, TRAINING, Workplace, plain_bytes
+from harness.posttraining.workplace import LAST, PAGE, TRAINING, Workplace, copy_files, plain_bytes
 from harness.records.provenance import git_commit, hardware, versions
 from harness.running.run_options import default_workers
 from harness.worldmodels.catalog import load_catalog
@@ -96,7 +96,8 @@ def finish(plan: TrainingPlan, place: Workplace, result: Path, facts: dict[str, 
             file.chmod(0o644)
     if last is not None:
         shutil.rmtree(place.work / LAST, ignore_errors=True)
-        shutil.copytree(last, place.work / LAST)
+        (place.work / LAST).mkdir()
+        copy_files(last, place.work / LAST)
     place.finish(result)
 
 

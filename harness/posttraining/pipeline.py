@@ -12,8 +12,10 @@ from typing import Any, Optional
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
+from safetensors import SafetensorError
 
 from harness.contracts.digest import digest
+from harness.contracts.errors import Refusal
 from harness.contracts.training import Trainee
 from harness.posttraining import action_use
 from harness.posttraining.clips import Item
@@ -22,10 +24,10 @@ from harness.posttraining.optimizing import LossModule, adapt, arrange, settle_t
 from harness.posttraining.plan import TrainingPlan
 from harness.posttraining.preparing import Eta, Place, Prepared, Preparing, prepare_all, prompts_of
 from harness.posttraining.recipe import BF16, DISK
-from harness.posttraining.state import put_part
+from harness.posttraining.state import put_part, writing_tensors
 from harness.posttraining.training import LOG_EVERY, Entry, Trainer
 from harness.posttraining.validation import WEIGHTS, Validation
-from harness.posttraining.workplace import BANK, PREPARED, VALIDATION, Workplace
+from harness.posttraining.workplace import BANK, PREPARED, VALIDATION, Workplace, copy_files
 
 VALIDATION_STATES = 4
 """States of each home that a candidate is asked in: half of the bank."""
@@ -82,10 +84,11 @@ class _Session:
         arrange(trainee, plan.recipe)
         trainer = Trainer(trainee, plan.recipe, clips, plan.question.seed, self._accelerator, place.work)
         validation = self._validation()
+        finished = False
         try:
             finished = self._loop(trainer, validation)
         finally:
-            if validation is not None:
+            if validation is not None and not finished:
                 validation.stop()
         if not finished:
             return Outcome(trainer.step, True, {})
@@ -103,7 +106,7 @@ class _Session:
         if validation is None:
             self._export(part, result)
         else:
-            shutil.copytree(validation.place(best) / WEIGHTS, result, dirs_exist_ok=True)
+            copy_files(validation.place(best) / WEIGHTS, result)
             last = validation.place(max(validation.steps())) / WEIGHTS
             facts["validation"] = {
                 "curve": validation.to_plain(), "best": best, "blocked_s": round(validation.blocked_s, 3)
@@ -123,7 +126,8 @@ class _Session:
             trainee = make_trainee(self._plan, torch.device("cpu"))
             adapt(trainee, self._plan.recipe)
             put_part(LossModule(trainee), part)
-        trainee.save(folder)
+        with writing_tensors(folder):
+            trainee.save(folder)
 
     def _prepare(self, items: Sequence[Item], what: str) -> Prepared:
         folder = self._place.work / PREPARED / what.partition(" ")[0]
@@ -197,7 +201,14 @@ def make_trainee(plan: TrainingPlan, device: Any) -> Trainee:
     """Return the model of a plan as it is trained, with the weights that it begins with."""
     seed = plan.question.seed
     torch.manual_seed(seed)
-    return plan.trainee(plan.entry.manifest, plan.recipe.settings, plan.base.path, device, seed)
+    try:
+        return plan.trainee(plan.entry.manifest, plan.recipe.settings, plan.base.path, device, seed)
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
+        raise Refusal(
+            f"{plan.recipe.trainee} cannot begin with the weights {plan.base.name} and the settings "
+            f"{dict(plan.recipe.settings)}: {type(error).__name__}: {error}",
+            f"Give weights and settings that {plan.recipe.model} is made for.",
+        ) from error
 
 
 def prepared(

@@ -134,7 +134,8 @@ def _mapped(folder: Path, shapes: Mapping[str, Any], new: bool = False) -> dict[
         if new:
             file.unlink(missing_ok=True)
             with file.open("xb") as made:
-                os.truncate(made.fileno(), count * dtype.itemsize)
+                # room for all of it: a page that finds none when it is written would end the process without a word
+                os.posix_fallocate(made.fileno(), 0, count * dtype.itemsize)
         flat = torch.from_file(str(file), shared=True, size=count, dtype=dtype)
         found[name] = flat.view(known["shape"])
     return found

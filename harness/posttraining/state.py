@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -27,7 +29,6 @@ from torch.distributed.checkpoint.state_dict import (
 from harness.contracts.errors import WiwError
 from harness.posttraining.workplace import STATE
 from harness.records.atomic import TEMPORARY, sync_folder
-from harness.records.errors import disk_errors
 
 PART = "part.tensors"
 _MODEL, _OPTIMIZER, _HEAD = "model/", "optimizer/", "training"
@@ -116,7 +117,7 @@ def put_part(model: Any, part: Mapping[str, Any]) -> None:
 def _save(target: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
     """Write tensors in place of those before them, forced to the disk."""
     aside = target.with_name(f"{TEMPORARY}{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
-    with disk_errors(target):
+    with writing_tensors(target):
         try:
             save_file(tensors, aside, metadata=metadata)
             with aside.open("rb") as written:
@@ -125,6 +126,18 @@ def _save(target: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> No
             sync_folder(target.parent)
         finally:
             aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_tensors(target: Path) -> Iterator[None]:
+    """Raise OSError where the disk refuses what is written; the library has an error of its own for it."""
+    try:
+        yield
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(target)) from error
 
 
 def _own(tensor: Any) -> Any:

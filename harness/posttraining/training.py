@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 import torch
 
-from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.errors import Refusal
 from harness.contracts.training import LOSS, ActionUse, Trainee
 from harness.posttraining import state
 from harness.posttraining.draws import Batches, draw_seed, learning_rate, share
@@ -56,8 +56,8 @@ class Curve:
     entries: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Diverged(WiwError):
-    """A loss or a gradient is no finite number any more."""
+class Diverged(Refusal):
+    """A loss or a gradient is no finite number any more: the same command would only come here again."""
 
 
 OnEntry = Callable[[Entry], None]
@@ -118,9 +118,9 @@ class Trainer:
                 ends = self._agreed(stopped[0], finished)
                 if ends or finished or self.step % LOG_EVERY == 0 or self.step % training.checkpoint_every == 0:
                     self._note(on_entry)
+                on_step(self.step)  # before the state that goes on after it, so that no step is ever left out
                 if ends or finished or self.step % training.checkpoint_every == 0:
                     self.save()
-                on_step(self.step)
                 if ends:
                     return False
         return True
@@ -203,12 +203,16 @@ class Trainer:
         if wrong:
             raise Diverged(
                 f"{wrong[0]} is {means[wrong[0]]} in the steps up to {self.step}.",
-                "The last good state is kept. Train into another --out with a lower --set training.learning_rate=...",
+                f"{self._kept()} Train into another --out with a lower --set training.learning_rate=...",
             )
         rate = learning_rate(self._training, self.step - 1)
         entry = Entry(self.step, means, rate, step_s, memory_gb(self._accelerator.device))
         self.curve.entries.append(entry.to_plain())
         on_entry(entry)
+
+    def _kept(self) -> str:
+        kept = state.read_state(self._folder)
+        return "No state was saved before." if kept is None else f"The state of step {kept.facts['step']} is kept."
 
     def _agreed(self, stopped: bool, finished: bool) -> bool:
         """Say whether training ends here; processes of one training ask each other now and then, and end together."""

@@ -6,6 +6,7 @@ waits for is the saving of a candidate. Ties go to the earlier one.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ class Validation:
         self._folder, self.every, self._job_of = folder, every, job_of
         self._running: Optional[tuple[int, Measuring]] = None
         self.regrets: dict[int, Regrets] = {}
+        self._failed: set[int] = set()
         self.blocked_s = 0.0
         folder.mkdir(exist_ok=True)
         for aside in folder.glob("writing-*"):
@@ -52,6 +54,7 @@ class Validation:
             return
         began = time.monotonic()
         aside = self._folder / f"writing-{step}"
+        shutil.rmtree(aside, ignore_errors=True)
         (aside / WEIGHTS).mkdir(parents=True)
         export(part, aside / WEIGHTS)
         write_part(aside, part)
@@ -60,27 +63,36 @@ class Validation:
         self.blocked_s += time.monotonic() - began
 
     def poll(self) -> None:
-        """Take the result of a measurement that ended, and begin the next one; never waits."""
+        """Take the result of a measurement that ended, and begin the next one; never waits.
+
+        One that failed ends no training, whose memory it may have lacked: it is tried again when `wait` is called.
+        """
         if self._running is not None and self._running[1].done():
-            self._take()
+            step = self._running[0]
+            try:
+                self._take()
+            except WiwError:
+                self._failed.add(step)
         if self._running is None:
-            waiting = [step for step in self.steps() if step not in self.regrets]
-            if waiting:
-                name = self.place(waiting[0]).name
-                self._running = (
-                    waiting[0],
-                    Measuring(self._job_of(self.place(waiting[0]) / WEIGHTS), self._folder, name),
-                )
+            self._begin([step for step in self.steps() if step not in self.regrets and step not in self._failed])
 
     def wait(self, tell: Callable[[int, int], None]) -> None:
         """Wait until every candidate was asked."""
+        if self._running is not None:
+            with contextlib.suppress(WiwError):  # it is tried again, now that nothing else goes on
+                self._take()
         steps = self.steps()
         while len(self.regrets) < len(steps):
             tell(len(self.regrets), len(steps))
-            self.poll()
-            if self._running is not None:
-                self._take()
+            if self._running is None:
+                self._begin([step for step in steps if step not in self.regrets])
+            self._take()
         tell(len(steps), len(steps))
+
+    def _begin(self, waiting: list[int]) -> None:
+        if waiting:
+            place = self.place(waiting[0])
+            self._running = (waiting[0], Measuring(self._job_of(place / WEIGHTS), self._folder, place.name))
 
     def stop(self) -> None:
         """End what is being measured; it is asked again when the training goes on."""

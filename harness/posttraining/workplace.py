@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,13 @@ class Workplace:
             raise Refusal(f"{self.work} exists and is no training.", "Choose another --out.")
         return False
 
+    def check_apart(self, inputs: Sequence[Path]) -> None:
+        """Raise Refusal where a result would lie among the data or weights that it is made of: they are hashed."""
+        for place in inputs:
+            source = place.resolve()
+            if source.is_dir() and source in (self.out.resolve(), *self.out.resolve().parents):
+                raise Refusal(f"--out {self.out} lies in {place}, which the training reads.", "Choose another --out.")
+
     def _holds_others(self) -> bool:
         """Say whether somebody else's files lie in the folder; a process of the same training may be making it now."""
         found = self.work.iterdir() if self.work.is_dir() else iter(())
@@ -80,6 +87,15 @@ class Workplace:
             self.out.rmdir()  # empty: `check` refused anything else
         aside.replace(self.out)
         sync_folder(self.out.parent)
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy a folder's files into another one, which is there; a disk that refuses is OSError (`copytree` hides it)."""
+    for file in sorted(source.rglob("*")):
+        if file.is_file():
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
 
 
 def plain_bytes(value: Any) -> bytes:

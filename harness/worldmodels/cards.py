@@ -63,6 +63,7 @@ class _OwnTable(_Table):
     steps: int = Field(ge=1)
     hyperparameters: dict[str, Union[bool, int, float, str]] = Field(min_length=1)
     weights: dict[str, str] = Field(min_length=1)
+    sha256: str = Field(default="", pattern=_SHA256)
 
     @model_validator(mode="after")
     def _hashed(self) -> _OwnTable:
@@ -113,6 +114,12 @@ def read_card(folder: Path) -> Card:
     except ValidationError as error:
         raise Refusal(f"the card {file} is not complete: {wrong_fields(error.errors())}.", HELP) from error
     own = parsed.wiw
+    written = front["wiw"]
+    if own.sha256 and own.sha256 != table_digest(written):
+        raise Refusal(
+            f"the table wiw of the card {file} was changed after it was written: its digest is another than it says.",
+            "Take the card back as it was written; what lies outside the table may be changed.",
+        )
     data = tuple(item.name for item in own.training_data)
     ignores = own.action_use is not None and not own.action_use.uses_actions
     counts = [item.clips for item in own.training_data]
@@ -153,6 +160,11 @@ def file_hashes(checkpoint: Path, progress: Progress = quiet) -> dict[str, str]:
     folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
     hashes = hash_files(weight_files(checkpoint), progress)
     return {str(path.relative_to(folder)): sha256 for path, sha256 in hashes.items()}
+
+
+def table_digest(table: Mapping[str, Any]) -> str:
+    """Return the hash of a card's table ``wiw``, which may stand in it as ``sha256``."""
+    return digest({name: value for name, value in table.items() if name != "sha256"})
 
 
 def weights_digest(hashes: Mapping[str, str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +18,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="post-training needs the extra models (torch)")
 
+from safetensors import SafetensorError  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from harness.cli.app import main  # noqa: E402
-from harness.posttraining import pipeline  # noqa: E402
+from harness.posttraining import pipeline, state  # noqa: E402
 from harness.worldmodels.cards import check_card  # noqa: E402
 from harness.worldmodels.catalog import load_catalog  # noqa: E402
 from harness.worldmodels.preparing import Choice, check, prepare  # noqa: E402
@@ -118,14 +121,35 @@ def test_ctrl_c_saves_and_says_how_to_go_on(walks: Path, tmp_path: Path) -> None
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(walks: Path, tmp_path: Path, capsys: Any) -> None:
     more = ("--set", "training.checkpoint_every=5", "--set", "settings.break_at=14")
-    assert main(words(walks, tmp_path / "ck", *more)) == 1
+    assert main(words(walks, tmp_path / "ck", *more)) == 2
     said = capsys.readouterr().err
-    assert "is nan in the steps up to 15" in said and "learning_rate" in said
+    assert "is nan in the steps up to 15" in said and "learning_rate" in said and "continue with" not in said
+    assert "The state of step 10 is kept" in said
     from harness.posttraining.state import read_state
 
     kept = read_state(tmp_path / "ck.work")
     assert kept is not None and kept.facts["step"] == 10
     assert all(torch.isfinite(value).all() for value in kept.model.values())
+
+
+def test_a_full_disk_is_said_with_the_command_that_goes_on(
+    walks: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    def no_room(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    given = words(walks, tmp_path / "ck", "--set", "training.steps=2", "--set", "training.keep=disk")
+    for place, what, does in ((state, "save_file", full), (os, "posix_fallocate", no_room)):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, what, does)
+            assert main(given) == 1
+        said = capsys.readouterr().err
+        assert "No space left on device" in said and "Then continue with: python benchmark.py posttrain" in said
+        shutil.rmtree(tmp_path / "ck.work" / "prepared", ignore_errors=True)
+    assert main(given) == 0
 
 
 def test_other_settings_or_data_in_the_same_place_are_refused_by_name(walks: Path, tmp_path: Path, capsys: Any) -> None:
@@ -150,6 +174,8 @@ def test_what_is_wrong_is_said_before_anything_starts(walks: Path, tmp_path: Pat
         (["posttrain", "toy", "--plugins", str(TOY), "--data", str(walks)], "--out missing"),
         (words(walks, out, "--data", str(walks)), "two data sets are called 'walks'"),
         (words(walks, out, "--weights", str(tmp_path / "none")), "does not exist"),
+        (words(walks, out, "--weights", str(TOY)), "toy_training:ToyTrainee cannot begin with the weights"),
+        (words(walks, walks / "ck"), f"lies in {walks}, which the training reads"),
         (words(walks, out, "--set", "settings.colour=red"), "the toy has no setting 'colour'"),
         (words(walks, out, "--set", "training.gradient_checkpointing=true"), "cannot compute activations again"),
     ):
@@ -184,7 +210,7 @@ def test_a_model_that_does_not_use_its_actions_is_stamped_so(walks: Path, tmp_pa
     assert main(words(walks, deaf, *more, "--set", "settings.deaf=true")) == 0
     assert "NOT SHOWN TO USE ITS ACTIONS, runs are stamped ignores-actions" in capsys.readouterr().out
     assert main(words(walks, told, *more)) == 0
-    assert "uses its actions: loss by actions on 18 held-out clips" in capsys.readouterr().out
+    assert "uses its actions: loss by actions on 18 held-out clips of 6 homes" in capsys.readouterr().out
     assert check_card(deaf).stamps == ("ignores-actions",) and check_card(told).stamps == ()
     found = record(told)["action_use"]
     assert found["uses_actions"] and found["homes"] == 6
@@ -230,6 +256,13 @@ def test_a_checkpoint_is_checked_on_other_data(walks: Path, tmp_path: Path, caps
     assert "uses its actions: loss by actions on 18 held-out clips" in capsys.readouterr().out
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
     assert main([*asked, "--json"]) == 0 and json.loads(capsys.readouterr().out)["homes"] == 6
+    card = (out / "README.md").read_text()
+    (out / "README.md").write_text(card.replace("steps: 40\n", "steps: 4000\n", 1))
+    assert main(asked) == 2 and "was changed after it was written" in capsys.readouterr().err
+    (out / "README.md").write_text(card)
+    (out / "toy.safetensors").write_bytes(weights(out)[:-4] + b"abcd")
+    assert main(asked) == 2 and "is not what its card says" in capsys.readouterr().err
+    (out / "toy.safetensors").write_bytes(before["toy.safetensors"])
     assert main([*asked, "--seed", "3"]) == 2
     assert "--check takes no --seed=3" in capsys.readouterr().err
     assert main(["posttrain", "--check", str(walks), "--plugins", str(TOY), "--data", str(held_out)]) == 2
