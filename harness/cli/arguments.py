@@ -71,6 +71,13 @@ class PlayArguments:
     wm_share: Annotated[
         Optional[float], typer.Option("--wm-share", help="Share of decisions that ask the model; stamped. [1]")
     ] = None
+    decision_seconds: Annotated[
+        Optional[float],
+        typer.Option("--decision-seconds", help="Thinking costs steps: seconds of a decision; stamped. [none]"),
+    ] = None
+    step_seconds: Annotated[
+        Optional[float], typer.Option("--step-seconds", help="With --decision-seconds: seconds in which a step passes.")
+    ] = None
     workers: Workers = None
     batch_episodes: Annotated[
         Optional[float],

@@ -118,8 +118,9 @@ def wanted_references(options: RunOptions, plan: RunPlan, out: Path) -> list[Wan
             wm_image="",
             choice=Choice(),
             batch_episodes=None,
-            wm_share=options.wm_share if suite.tier(identity.tier).asks_model(reference.wm) else None,
         )
+        if not suite.tier(identity.tier).asks_model(reference.wm):
+            chosen = replace(chosen, wm_share=None, decision_seconds=None, step_seconds=None)
         its_plan = make_plan(chosen, ReadingLine())
         done = reusable(its_plan, out)
         given_by = "" if done is None else str(done.path)

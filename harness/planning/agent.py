@@ -31,7 +31,8 @@ class Choice:
     """What the agent decided: an end (None: it stays and stops) and what it is based on.
 
     ``imagined`` holds the imagined views of the chosen end's steps by action number; ``scores`` follow the order of
-    the scored ends; ``stay_score`` is 0 where nothing was scored.
+    the scored ends; ``stay_score`` is 0 where nothing was scored. ``rest`` are the actions of the chosen candidate
+    after ``actions``, and ``longest`` is how many actions any choice would have executed at most.
     """
 
     end: Optional[End]
@@ -43,6 +44,8 @@ class Choice:
     stay_score: float
     imagined: Imagined
     rollouts: int
+    rest: Tuple[Action, ...] = ()
+    longest: int = 0
 
 
 @dataclass
@@ -244,7 +247,9 @@ class Agent:
         end = None if index == STAY else ends[index]
         actions = () if end is None else proposal.actions(end)
         candidates = min(len(proposal.candidates), self.search.candidates or len(proposal.candidates))
-        return Choice(end, index, actions, candidates, len(ends), scores, stay_score, imagined, rollouts)
+        rest = () if end is None else proposal.candidates[end.candidate].actions[end.execute :]
+        longest = max(end.execute for end in proposal.ends)
+        return Choice(end, index, actions, candidates, len(ends), scores, stay_score, imagined, rollouts, rest, longest)
 
     def _scorer_of(self) -> Optional[EndScorer]:
         """Return what scores ends without imagining them, None where nothing is evidence."""

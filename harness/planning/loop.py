@@ -20,6 +20,7 @@ from harness.planning.agent import Agent, Choice
 from harness.planning.config import ORACLE, SELF
 from harness.planning.evidence import Truth
 from harness.planning.revisers import STAY
+from harness.planning.thinking import ThinkingTime
 from harness.wire.sdk import Environment
 
 BUDGET = "budget"
@@ -57,9 +58,11 @@ def play(
     """Play decisions until the agent stops, the oracle stops it, or the budget ends it where it stands.
 
     ``observation`` is the first one, with the views of `views_of`. The oracle stops at a decision end that ``truth``
-    calls solved, the start included.
+    calls solved, the start included. Where thinking costs steps (the agent's ``search``), a decision's steps begin with
+    those of the time in which it was made.
     """
     config = agent.parts.config
+    thinking = ThinkingTime(agent.search.steps_a_decision, config.decisions)
     request = ViewRequest(config.agent_camera)
     clock = _Clock(agent.timings)
     records: List[DecisionRecord] = []
@@ -67,22 +70,22 @@ def play(
     distances = [truth.distance(observation)]
     stopped = BUDGET
     for index in range(config.decisions):
-        if agent.stop == ORACLE and truth.is_solved(distances[-1]):
+        if thinking.is_over or (agent.stop == ORACLE and truth.is_solved(distances[-1])):
             break
         view = observation.views[config.agent_camera]
         further = agent.further_view
         choice = agent.decide(index, view, None if further is None else observation.views[further.camera])
-        if choice.index == STAY:
-            records.append(_record(index, choice, distances[-1], ()))
-            frames.append(DecisionFrames(view.rgb, (), {}))
+        taken = thinking.taken(choice)
+        observations = _execute(agent, environment, taken, request, clock) if taken.actions else ()
+        real = [seen.views[config.agent_camera] for seen in observations]
+        records.append(_record(index, choice, distances[-1], _steps(taken, observations, real, clock)))
+        frames.append(_frames(view, real, taken.imagined))
+        if observations:
+            observation = observations[-1]
+            distances.append(truth.distance(observation))
+        if choice.index == STAY and not thinking.is_over:
             stopped = SELF
             break
-        observations = _execute(agent, environment, choice, request, clock)
-        real = [seen.views[config.agent_camera] for seen in observations]
-        records.append(_record(index, choice, distances[-1], _steps(choice, observations, real, clock)))
-        frames.append(_frames(view, real, choice.imagined))
-        observation = observations[-1]
-        distances.append(truth.distance(observation))
     if agent.stop == ORACLE and truth.is_solved(distances[-1]):
         stopped = ORACLE
     return Played(tuple(records), tuple(frames), stopped, tuple(distances))

@@ -146,7 +146,15 @@ def choose_search(options: RunOptions, tier: Tier, wm: str) -> Search:
         )
     if share is not None and not tier.asks_model(wm):
         raise Refusal(f"{wm} asks no world model in any decision.", "Leave out --wm-share.")
-    return Search(options.candidates, share)
+    if (options.decision_seconds, options.step_seconds) != (None, None) and not tier.asks_model(wm):
+        raise Refusal(f"{wm} asks no world model, so its decisions cost nothing.", "Leave out --decision-seconds.")
+    try:
+        return Search(options.candidates, share, options.decision_seconds, options.step_seconds)
+    except ValueError as error:
+        raise Refusal(
+            f"--decision-seconds and --step-seconds: {error}.",
+            "Give both: --decision-seconds 4 --step-seconds 0.5 lets 8 steps pass while a decision is made.",
+        ) from error
 
 
 def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:

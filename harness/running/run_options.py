@@ -56,7 +56,8 @@ class RunOptions:
 
     ``wm_image`` puts the world model into a container whatever the runtime: a stranger's image never runs otherwise.
     ``choice`` is what was chosen about the world model itself: overrides, weights, and whether its card may be missing.
-    ``candidates`` and ``wm_share`` limit the search (`harness.contracts.search`). ``batch_episodes`` is how many
+    ``candidates``, ``wm_share``, ``decision_seconds`` and ``step_seconds`` limit the search
+    (`harness.contracts.search`). ``batch_episodes`` is how many
     milliseconds a request waits for those of other episodes; None: each worker has a world model of its own.
     """
 
@@ -80,6 +81,8 @@ class RunOptions:
     choice: Choice = field(default_factory=Choice)
     candidates: int | None = None
     wm_share: float | None = None
+    decision_seconds: float | None = None
+    step_seconds: float | None = None
     batch_episodes: float | None = None
     environment: str = ""
     scenes: str = ""

@@ -32,7 +32,9 @@ FIELDS = {
 """Fields of a run's identity that must be equal, and what to do where they are not."""
 
 PLANNER_NEXT = "Play both with the same planner: the same --planner, --reviser and settings of the loop."
-SEARCH_NEXT = "Play both with the same --candidates and --wm-share, or both without."
+SEARCH_NEXT = (
+    "Play both with the same --candidates, --wm-share, --decision-seconds and --step-seconds, or both without."
+)
 TEMPLATE = "prompt_template"
 SHOWN_CHARACTERS = 80
 
