@@ -16,8 +16,8 @@ from harness.contracts.observations import RGB
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.records.resuming import CALL_TIMEOUT
 from harness.running.services import start
-from harness.runtimes.memory import memory_bytes
 from harness.runtimes.service import Service, with_stack
+from harness.runtimes.usage import memory_bytes
 from harness.wire.client import Deadlines, WorldModelClient
 from harness.worldmodels.probe import Probe
 

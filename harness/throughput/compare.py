@@ -101,6 +101,7 @@ def _costs(result: Result) -> dict[str, float]:
     found = {f"latency p{100 * each.percentile:g} (s)": each.value_s for each in result.latency}
     found["s/decision"] = sum(result.split_s.values()) or None
     used = result.resources
+    found["CPU (s/decision)"] = used.cpu_s / result.counts.decisions if used.cpu_s else None
     found |= {"memory (bytes)": _number(used.rss_bytes), "GPU memory (bytes)": _number(used.gpu_bytes)}
     return {name: value for name, value in found.items() if value is not None}
 

@@ -1,26 +1,32 @@
-"""What a service uses: its memory, that of its GPU, and the energy that the GPU takes."""
+"""What a service uses: processor time, its memory, that of its GPU, and the energy that the GPU takes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Mapping, Optional, Self
+from typing import Any, Optional, Self, TypeVar
 
 from harness.contracts.errors import ServiceError
-from harness.runtimes.memory import peak_bytes, process_ids
 from harness.runtimes.service import Service
+from harness.runtimes.usage import cpu_seconds, peak_bytes, process_ids
 
-RSS, GPU, ENERGY = "rss_bytes", "gpu_bytes", "energy_j"
+CPU, RSS, GPU, ENERGY = "cpu_s", "rss_bytes", "gpu_bytes", "energy_j"
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
 class Resources:
     """What was used while it was measured; what could not be measured is None, and ``reasons`` says why by field.
 
-    ``rss_bytes`` are the most resident bytes of the service's processes, ``gpu_bytes`` what they hold of their GPUs at
-    the end (an allocator keeps what it once had), ``energy_j`` the joules of these GPUs, whoever used them.
+    ``cpu_s`` are the processor seconds of the service's processes, whatever else the machine did (a service that waits
+    for a GPU may spend them waiting). ``rss_bytes`` are the most resident bytes of its processes, ``gpu_bytes`` what
+    they hold of their GPUs at the end (an allocator keeps what it once had), ``energy_j`` the joules of these GPUs,
+    whoever used them.
     """
 
+    cpu_s: Optional[float] = None
     rss_bytes: Optional[int] = None
     gpu_bytes: Optional[int] = None
     energy_j: Optional[float] = None
@@ -40,6 +46,7 @@ class Meter:
         self.found = Resources()
 
     def __enter__(self) -> Self:
+        self._cpu = self._read(cpu_seconds, {})
         self._before = {index: self._joules(gpu) for index, (gpu, _) in self._held().items()}
         return self
 
@@ -47,13 +54,14 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         reasons: dict[str, str] = {}
-        rss = self._peak(reasons)
+        cpu, rss = self._read(cpu_seconds, reasons, CPU), self._read(peak_bytes, reasons, RSS)
         held = self._held()
         if not held:
             why = "NVML is not here (pip install nvidia-ml-py), or no GPU" if self._nvml is None else "no GPU is used"
             reasons |= {GPU: why, ENERGY: why}
         spent = [self._joules(gpu) - self._before.get(index, 0.0) for index, (gpu, _) in held.items()]
         self.found = Resources(
+            cpu_s=None if cpu is None or self._cpu is None else cpu - self._cpu,
             rss_bytes=rss,
             gpu_bytes=sum(used for _, used in held.values()) if held else None,
             energy_j=sum(spent) if held and self._before.keys() == held.keys() else None,
@@ -61,14 +69,15 @@ class Meter:
             reasons=reasons,
         )
 
-    def _peak(self, reasons: dict[str, str]) -> Optional[int]:
+    def _read(self, number: Callable[[Service], Number], reasons: dict[str, str], name: str = "") -> Optional[Number]:
+        """Return a number of the service's processes; where there are none, note why under ``name``."""
         if self._service is None:
-            reasons[RSS] = "the model has no process of its own"
+            reasons[name] = "the model has no process of its own"
             return None
         try:
-            return peak_bytes(self._service)
+            return number(self._service)
         except ServiceError as missing:
-            reasons[RSS] = missing.what
+            reasons[name] = missing.what
             return None
 
     def _held(self) -> dict[int, tuple[Any, int]]:

@@ -70,6 +70,8 @@ def _resources(result: Result) -> Iterator[tuple[str, str, str]]:
     decisions = max(1, result.counts.decisions)
     joules = None if used.energy_j is None else f"{used.energy_j / decisions:.3g} J/decision"
     share = None if roofline.share is None else f"{100 * roofline.share:.1f} %"
+    cpu = None if used.cpu_s is None else f"{used.cpu_s / decisions:.4g} s/decision"
+    yield "CPU", cpu or "n/a", used.reasons.get("cpu_s", "processor seconds of the service, whatever else runs here")
     yield "memory", _gigabytes(used.rss_bytes), used.reasons.get("rss_bytes", "resident at most")
     yield "GPU memory", _gigabytes(used.gpu_bytes), used.reasons.get("gpu_bytes", ", ".join(used.gpus))
     yield "energy", joules or "n/a", used.reasons.get("energy_j", "of the whole GPU")

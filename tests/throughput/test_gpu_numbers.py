@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
@@ -49,10 +50,19 @@ def test_memory_and_energy_are_those_of_the_cards_that_the_service_uses() -> Non
     assert meter.found.rss_bytes and not meter.found.reasons
 
 
+def test_processor_seconds_are_those_of_the_measurement() -> None:
+    service: Any = SimpleNamespace(name="toy", pid=os.getpgid(0))
+    began = time.process_time()
+    with Meter(service) as meter:
+        while time.process_time() - began < 0.1:
+            pass
+    assert meter.found.cpu_s is not None and meter.found.cpu_s >= 0.08
+
+
 def test_without_a_gpu_every_number_has_its_reason() -> None:
     settings = Settings(OFFLINE, duration_s=0.0)
     found = measure_model(Session(Honest()), toy_manifest(), toy_situations(), settings, lambda *_: None)
-    assert found.resources.reasons.keys() == {"rss_bytes", "gpu_bytes", "energy_j"}
+    assert found.resources.reasons.keys() == {"cpu_s", "rss_bytes", "gpu_bytes", "energy_j"}
     plan = ServiceSpec(WORLD_MODEL, "toy", "x:Y")
     roofline = roofline_of(plan, toy_manifest(), toy_situations(), settings, found)
     assert roofline.share is None and "GPU" in roofline.reason
@@ -73,9 +83,7 @@ def test_operations_are_counted_by_shapes() -> None:
     assert flop_of(Multiplying(), batches) == 4 * 2 * 10 * 20 * 30
 
 
-@pytest.mark.slow
 def test_a_model_without_torch_says_so_from_a_process_of_its_own() -> None:
-    pytest.importorskip("torch")
     manifest = toy_manifest(settings={"compile": True})
     plan = ServiceSpec(WORLD_MODEL, "toy", "tests.throughput.toy_models:Served", manifest=asdict(manifest))
     decision = Decisions(manifest, toy_situations(), 0)(Purpose.MEASURE, 0)

@@ -1,4 +1,4 @@
-"""The memory of a running service, of all processes that it started."""
+"""Memory and processor time of a running service, of all processes that it started."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from harness.contracts.errors import ServiceError
 from harness.runtimes.service import Service
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_GROUP, _RESIDENT = 2, 21
-"""Fields of /proc/PID/stat after the command's closing bracket: process group, resident pages."""
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_GROUP, _USER, _SYSTEM, _RESIDENT = 2, 11, 12, 21
+"""Fields of /proc/PID/stat after the command's closing bracket: process group, ticks in user mode and in the kernel,
+resident pages."""
 
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
@@ -36,6 +38,11 @@ def peak_bytes(service: Service) -> int:
             continue  # it ended meanwhile
         total += int(found.group(1)) * 1024 if found else 0
     return total
+
+
+def cpu_seconds(service: Service) -> float:
+    """Return the processor seconds that the living processes of a service have used; ServiceError in a container."""
+    return sum(int(fields[_USER]) + int(fields[_SYSTEM]) for _, fields in _group(service)) / TICKS_PER_S
 
 
 def process_ids(service: Service) -> set[int]:
