@@ -7,6 +7,7 @@ another, as by a service: a query that arrives while another one is answered wai
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Callable, Iterator, Optional, Sequence
@@ -26,6 +27,7 @@ PERCENTILE = {SINGLE_STREAM: 0.9, MULTI_STREAM: 0.99, SERVER: 0.99}
 """The percentile of latency that each scenario is about; offline is about the rate alone."""
 
 PER_QUERY = 8
+MOST_QUERIES = 1_000_000
 UNANSWERED = "unanswered"
 """Why a query has no answer that had not been answered at the longest duration, or when the service was lost."""
 
@@ -56,6 +58,11 @@ class Settings:
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:
             raise Refusal(f"there is no scenario {self.scenario!r}.", f"Choose one of: {', '.join(SCENARIOS)}")
+        numbers = (self.duration_s, self.longest_s, self.rate, self.bound_s, self.deadline_s, self.start_s)
+        if not all(map(math.isfinite, numbers)):
+            raise Refusal("seconds and rates are finite numbers.", "Give --max-duration for how long it may take.")
+        if max(self.min_queries, self.rate * self.duration_s) > MOST_QUERIES:
+            raise Refusal(f"more than {MOST_QUERIES:,} queries are asked for.", "Give fewer, or less time.")
         if (self.scenario == SERVER) != (self.rate > 0.0):
             raise Refusal(
                 f"--rate {self.rate:g} with --scenario {self.scenario}.",
@@ -141,7 +148,7 @@ def arrival_times(settings: Settings) -> list[float]:
 
 
 def _offline_queries(settings: Settings, expected_s: float) -> int:
-    return max(settings.queries, int(MARGIN * settings.duration_s / max(expected_s, 1e-6)))
+    return max(settings.queries, min(MOST_QUERIES, int(MARGIN * settings.duration_s / expected_s)))
 
 
 def _arriving(

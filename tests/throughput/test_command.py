@@ -25,6 +25,10 @@ def test_the_schema_beside_the_code_is_that_of_the_code() -> None:
         (["--scenario", "batch"], "there is no scenario 'batch'"),
         (["--latency-bound", "2"], "--latency-bound"),
         (["--duration", "50", "--max-duration", "5"], "--max-duration 5"),
+        (["--scenario", "server", "--rate", "inf"], "finite"),
+        (["--scenario", "server", "--rate", "1e9"], "1,000,000"),
+        (["--min-queries", "1000000000"], "1,000,000"),
+        (["--max-duration", "inf"], "finite"),
         ([], "--wm missing"),
     ],
 )
