@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Optional
 
 import numpy as np
-from scipy import optimize
 
 from harness.scoring.comparing_effect import Effect
 from harness.scoring.intervals import t_quantile
@@ -37,4 +36,6 @@ def detectable_difference(effect: Effect, alpha: float = ALPHA, power: float = P
 
     if surplus(1.0) <= 0.0:
         return None
+    from scipy import optimize  # takes half a second to import, and most commands print no such difference
+
     return float(optimize.brentq(surplus, 0.0, 1.0))
