@@ -135,7 +135,7 @@ class RunPlan:
 
     @property
     def sharers(self) -> int:
-        """Return how many workers one world model answers: each may wait for all others, and its death fails as many."""
+        """Return how many workers one world model answers: each may wait for all others; its death fails as many."""
         return 1 if self.identity.batch_wait_ms is None else self.workers
 
     def episode_s(self) -> float:
