@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BROKEN = 1
 SUITE, TIER = "embedded", "easy"
 STAMP = "%Y%m%d-%H%M%S"
+PAGE_FILE = "throughput.html"
 EPISODES = 12
 """Episodes of the decision bank whose first two decisions are asked."""
 
@@ -97,7 +98,7 @@ def throughput_command(asked: ThroughputArguments) -> int:
         print_json(as_plain(result))
     else:
         show(result)
-        say(f"{out / RESULT_FILE}")
+        say(f"{out / PAGE_FILE}, {RESULT_FILE} beside it")
     return 0 if result.valid else BROKEN
 
 
@@ -123,9 +124,12 @@ def settings_of(asked: ThroughputArguments) -> Settings:
 def measured(target: Target, settings: Settings, overrides: Sequence[str], out: Path) -> Result:
     """Measure, write the result into ``out``, and return it."""
     from harness.records.atomic import write_atomic
+    from harness.reporting.throughput_page import page_html
     from harness.throughput.measuring import measure_model
-    from harness.throughput.results import RESULT_FILE, Model, Result, Roofline, encoded
+    from harness.throughput.results import RESULT_FILE, Model, Result, as_plain, encoded
+    from harness.throughput.roofline import roofline_of
     from harness.throughput.serving import serving
+    from harness.throughput.texts import findings, rows, title
 
     manifest = target.entry.manifest
     out.mkdir(parents=True, exist_ok=True)
@@ -135,12 +139,14 @@ def measured(target: Target, settings: Settings, overrides: Sequence[str], out: 
         line(f"starting {manifest.name}", 0, 0)
         with serving(target.plan, manifest, settings, out / "service.log") as session:
             found = measure_model(session, manifest, situations, settings, line)
+        line("counting operations", 0, 0)
+        roofline = roofline_of(target.plan, manifest, situations, settings, found)
     parts = {field.name: getattr(found, field.name) for field in fields(found)}
     model = Model(manifest.name, manifest.digest(), manifest.weights, tuple(overrides))
-    result = Result(
-        model=model, settings=settings, roofline=Roofline(reason="not measured"), machine=machine(), **parts
-    )
+    result = Result(model=model, settings=settings, roofline=roofline, machine=machine(), **parts)
     write_atomic(out / RESULT_FILE, encoded(result))
+    page = page_html(title(result), list(rows(result)), findings(result), as_plain(result))
+    write_atomic(out / PAGE_FILE, page.encode())
     return result
 
 

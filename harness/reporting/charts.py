@@ -13,7 +13,7 @@ from harness.scoring.gap import Gap, GapStep
 
 WIDTH, HEIGHT = 480, 240
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 34
-TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+TICKS = tuple(float(f"{digit}e{power}") for power in range(-3, 7) for digit in (1, 2, 5))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from harness.contracts.digest import array_digest
 from harness.contracts.errors import DeadlineExceeded, EpisodeError, ServiceError, WiwError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import Rollout, RolloutRequest
-from harness.throughput.decisions import Decision, Decisions
+from harness.throughput.decisions import Decision, space_of
 from harness.worldmodels.imaginer import ImaginingModel, PluginImaginer
 
 FAILED, LATE, DIED = "failed", "late", "died"
@@ -51,9 +51,9 @@ class Answer:
 class Asker:
     """Asks one model through the imaginer that runs use: folding, crops, batches and sizes are part of a decision."""
 
-    def __init__(self, model: ImaginingModel, manifest: ModelManifest, decisions: Decisions) -> None:
+    def __init__(self, model: ImaginingModel, manifest: ModelManifest) -> None:
         self._watched = _Watched(model)
-        self._imaginer = PluginImaginer(self._watched, manifest, decisions.space)
+        self._imaginer = PluginImaginer(self._watched, manifest, space_of(manifest))
         self.warm_up_s = 0.0
 
     def __call__(self, decision: Decision, digests: bool = False) -> Answer:

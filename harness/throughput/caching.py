@@ -67,7 +67,17 @@ class _Unanswered(Exception):
 
 
 def check_caching(ask: Asking, decisions: Decisions, sampling: bool) -> CacheCheck:
-    """Ask from `PAIRS` views, then the same again beside another candidate; ``sampling`` models must heed the seed."""
+    """Ask from `PAIRS` new views, each time the same again and another candidate; ``sampling`` models heed the seed.
+
+    Where something seems to be remembered, other views have to confirm it: chance does not do that.
+    """
+    found = _checked(ask, decisions, sampling, 0)
+    seeming = any(pairs is not None and pairs.remembered for pairs in (found.questions, found.views))
+    return _checked(ask, decisions, sampling, PAIRS + 1) if seeming else found
+
+
+def _checked(ask: Asking, decisions: Decisions, sampling: bool, since: int) -> CacheCheck:
+    """Return what the decisions from number ``since`` on show."""
 
     def asked(decision: Decision, digests: bool = False) -> Answer:
         answer = ask(decision, digests)
@@ -75,20 +85,19 @@ def check_caching(ask: Asking, decisions: Decisions, sampling: bool) -> CacheChe
             raise _Unanswered(answer.error)
         return answer
 
-    every = [decisions(Purpose.CACHE, number) for number in range(PAIRS + 1)]
+    every = [decisions(Purpose.CACHE, number) for number in range(since, since + PAIRS + 1)]
     try:
         asked(alone(every.pop(), 0))  # the first single question may compile
-        first = [asked(alone(decision, _known(number)), True) for number, decision in enumerate(every)]
-        pairs = [_pair(asked, decision, number) for number, decision in enumerate(every)]
+        asked_in_turn = [_asked(asked, decision, number) for number, decision in enumerate(every)]
         other = asked(alone(every[0], _known(0), OTHER_SEED), True).digests if sampling else None
     except _Unanswered as error:
         return CacheCheck(failure=str(error))
-    fresh = [new for _, new in pairs]
+    first, again, new = ([answers[place] for answers in asked_in_turn] for place in range(3))
     shown = [answer.digests for answer in first]
     return CacheCheck(
         PAIRS,
-        paired([again for again, _ in pairs], fresh),
-        paired(fresh, [answer.called_s for answer in first]),
+        paired(again, new),
+        paired(new, first),
         same_views=len(set(shown)) < len(shown),
         same_seeds=None if other is None else other == shown[0],
     )
@@ -99,20 +108,24 @@ def _known(number: int) -> int:
     return number % 2
 
 
-def _pair(asked: Callable[[Decision], Answer], decision: Decision, number: int) -> tuple[float, float]:
-    """Return the seconds of the call of a known question and of one with another candidate, asked in either order."""
+def _asked(ask: Asking, decision: Decision, number: int) -> tuple[Answer, Answer, Answer]:
+    """Return the answers to a question from a new view, to the same again, and to one with another candidate.
+
+    One after the other, so that what else the machine does weighs on all three; the last two in either order.
+    """
     known, new = alone(decision, _known(number)), alone(decision, 1 - _known(number))
+    first = ask(known, True)
     if number // 2 % 2:
-        fresh = asked(new).called_s
-        return asked(known).called_s, fresh
-    again = asked(known).called_s
-    return again, asked(new).called_s
+        fresh = ask(new, False)
+        return first, ask(known, False), fresh
+    again = ask(known, False)
+    return first, again, ask(new, False)
 
 
-def paired(known: Sequence[float], new: Sequence[float]) -> Paired:
-    """Compare seconds of what was known with those of what was new, pair by pair."""
-    differences = [one - other for one, other in zip(known, new, strict=True)]
-    return Paired(statistics.median(one / other for one, other in zip(known, new, strict=True)), chance(differences))
+def paired(known: Sequence[Answer], new: Sequence[Answer]) -> Paired:
+    """Compare the seconds of calls for what was known with those for what was new, pair by pair."""
+    times = [(one.called_s, other.called_s) for one, other in zip(known, new, strict=True)]
+    return Paired(statistics.median(one / other for one, other in times), chance([one - other for one, other in times]))
 
 
 def chance(differences: Sequence[float]) -> float:

@@ -1,7 +1,8 @@
 """The decisions that a world model is asked for: real ones, and no two alike.
 
-A measurement asks more decisions than anybody has real views for. A panorama turned by a few columns is a view that
-nobody has seen before and costs the same, so that answers that were kept from earlier ones are of no use.
+A measurement asks more decisions than anybody has real views for. So the lowest bits of a view's rows count the
+decisions: nobody sees that, it costs the same, and however it is turned it is a view that was not there before, so that
+answers that were kept from earlier ones are of no use.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Optional, Sequence
 
+import numpy as np
+
 from harness.contracts.actions import EE_POSE8, ActionSpace, Candidate, ee_pose8_space, navigation_space
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.observations import View
+from harness.contracts.observations import RGB, View
 from harness.contracts.seeds import request_seed
 from harness.worldmodels.conditioning import ACTION_SPACE, conditioning_of
 from harness.worldmodels.folding import fold
 from harness.worldmodels.imaginer import EarlierView
-from harness.worldmodels.panorama import roll
 from harness.worldmodels.probe import as_poses
 
 
@@ -47,12 +49,20 @@ class Decision:
     earlier: tuple[EarlierView, ...]
 
 
+MARK_BITS = 24
+
+
 class Purpose(IntEnum):
     """What a decision is asked for; each purpose has views of its own."""
 
     WARM_UP = 0
     MEASURE = 1
     CACHE = 2
+
+
+def space_of(manifest: ModelManifest) -> ActionSpace:
+    """Return the actions that a model's candidates are made of."""
+    return ee_pose8_space() if manifest.settings.get(ACTION_SPACE) == EE_POSE8 else navigation_space()
 
 
 class Decisions:
@@ -69,14 +79,8 @@ class Decisions:
             raise Refusal(f"--candidates {candidates}: a decision has {fewest}.", f"Give 1 to {fewest}.")
         self._manifest = manifest
         self._seed = seed
-        self._arm = manifest.settings.get(ACTION_SPACE) == EE_POSE8
         self._most = conditioning_of(manifest).most_actions
         self._situations = [self._fitted(situation, candidates or fewest) for situation in situations]
-
-    @property
-    def space(self) -> ActionSpace:
-        """The actions that the candidates are made of."""
-        return ee_pose8_space() if self._arm else navigation_space()
 
     @property
     def candidates(self) -> int:
@@ -84,11 +88,9 @@ class Decisions:
         return len(self._situations[0].candidates)
 
     def __call__(self, purpose: Purpose, number: int) -> Decision:
-        """Return a decision whose view no other one of any purpose has, until the columns of all panoramas are used."""
-        turns, index = divmod(number, len(self._situations))
-        situation, turn = self._situations[index], turns * len(Purpose) + purpose
-        camera = situation.view.camera
-        view = View(camera, roll(situation.view.rgb, 360.0 / camera.width * (turn % camera.width)))
+        """Return a decision whose view no other one of any purpose has, turned or not, for the first 5 million."""
+        situation = self._situations[number % len(self._situations)]
+        view = View(situation.view.camera, marked(situation.view.rgb, number * len(Purpose) + purpose))
         shown = array_digest(view.rgb)
         seeds = tuple(request_seed(self._seed, shown, number, i) for i in range(len(situation.candidates)))
         return Decision(view, situation.candidates, situation.ends, seeds, situation.earlier)
@@ -98,7 +100,7 @@ class Decisions:
         chosen = [len(situation.candidates) * number // count for number in range(count)]
         fitted = [self._cut(situation.candidates[index]) for index in chosen]
         wanted = [self._frames(c, situation.ends[i]) for c, i in zip(fitted, chosen, strict=True)]
-        if self._arm:
+        if space_of(self._manifest).name == EE_POSE8:
             fitted = [Candidate(as_poses(candidate.actions)) for candidate in fitted]
         most = self._manifest.context_max
         earlier = situation.earlier[-most:] if most else ()
@@ -113,6 +115,12 @@ class Decisions:
         if self._manifest.every_frame:
             return tuple(range(1, len(candidate) + 1))
         return tuple(sorted({min(frame, len(candidate)) for frame in ends}))
+
+
+def marked(rgb: RGB, number: int) -> RGB:
+    """Return a view whose rows hold the binary digits of ``number`` (below 2**24) in their pixels' lowest bits."""
+    digits = number >> np.arange(len(rgb)) % MARK_BITS & 1
+    return rgb & np.uint8(254) | digits.astype(np.uint8)[:, None, None]
 
 
 def alone(decision: Decision, candidate: int, seed: Optional[int] = None) -> Decision:

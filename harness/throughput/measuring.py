@@ -73,7 +73,7 @@ def measure_model(
 ) -> Findings:
     """Measure the model of a session. A failure of the model is a finding, whatever it is; nothing is raised for it."""
     decisions = Decisions(manifest, situations, settings.seed, settings.candidates)
-    ask = Asker(session.model, manifest, decisions)
+    ask = Asker(session.model, manifest)
     warm = _warm_up(ask, decisions, progress)
     seconds = tuple(answer.seconds for answer in warm)
     measured, meter = Measured((), 0.0), Meter(session.service, find_nvml())

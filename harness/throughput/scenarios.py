@@ -150,12 +150,11 @@ def _arriving(
     """Yield a query for each arrival."""
     failure = ""
     for number, at in enumerate(arrivals):
-        decision = make(number)
-        clock.wait_until(at)
-        if failure or clock.now() >= settings.longest_s:
-            failure = failure or UNANSWERED
+        if failure or max(at, clock.now()) >= settings.longest_s:
             yield Query(float("inf"), (), UNANSWERED)
             continue
+        decision = make(number)
+        clock.wait_until(at)
         answer = ask(decision)
         failure = answer.failure if answer.lost else ""
         yield _query((answer,), clock.now() - at)

@@ -15,8 +15,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,8 @@ from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import View
 from harness.contracts.rollouts import RolloutRequest
+from harness.throughput.scenarios import OFFLINE, Settings
+from harness.throughput.serving import serving
 from harness.wire.host import load_class
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from harness.worldmodels.preparing import override
@@ -187,24 +188,10 @@ def in_process(
 
 def through_service(entry: CatalogEntry, manifest: ModelManifest, requests: list[RolloutRequest], repeats: int) -> Any:
     """Return what the same model costs as a service of its own process."""
-    with service(replace(entry, manifest=manifest)) as client:
-        return median_run(lambda: ask(client, requests), repeats)
-
-
-@contextmanager
-def service(entry: CatalogEntry) -> Iterator[Any]:
-    """Start the service of ``entry``, and stop it afterwards."""
-    from harness.runtimes.process import start_process
-    from harness.runtimes.service import ServiceLimits
-    from harness.wire.client import Deadlines, WorldModelClient
-
-    log = Path(f"/tmp/zoo_speed-{entry.manifest.name}.log")
-    with start_process(entry.service_spec(sys.executable), ServiceLimits(start_s=1800.0), log) as running:
-        client = WorldModelClient(running.socket, Deadlines(imagine_s=1800))
-        try:
-            yield client
-        finally:
-            client.close()
+    plan = replace(entry, manifest=manifest).service_spec(sys.executable)
+    patient = Settings(OFFLINE, deadline_s=1800.0, start_s=1800.0)
+    with serving(plan, manifest, patient, Path(f"/tmp/zoo_speed-{manifest.name}.log")) as session:
+        return median_run(lambda: ask(session.model, requests), repeats)
 
 
 def main() -> None:

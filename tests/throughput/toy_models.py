@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -18,6 +17,25 @@ from harness.throughput.decisions import Situation
 PANO = Camera("pano", EQUIRECT, 16, 32, 360.0, 1.25)
 AHEAD, LEFT = Primitive(FORWARD, 0.2), Primitive(TURN_LEFT, 22.5)
 WORK_S = 0.002
+
+
+class StandingClock:
+    """Stands in for the module `time`: it moves only where something works or waits, however busy the machine is."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        """Return its seconds; each look takes a microsecond."""
+        self.now += 1e-6
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let seconds pass."""
+        self.now += seconds
+
+
+CLOCK = StandingClock()
 
 
 def toy_manifest(**fields: object) -> ModelManifest:
@@ -40,7 +58,7 @@ class Honest:
             yield self.rollout(request)
 
     def rollout(self, request: RolloutRequest) -> Rollout:
-        time.sleep(WORK_S)
+        CLOCK.sleep(WORK_S)
         noise = np.random.default_rng(request.seed).integers(0, 9, (len(request.frames), 1, 1, 3), np.uint8)
         return Rollout(request.id, request.view[None] // 2 + noise, request.camera, timings={"denoise": WORK_S / 2})
 
@@ -67,7 +85,7 @@ class Remembering(Honest):
     def rollout(self, request: RolloutRequest) -> Rollout:
         view = min(np.roll(request.view, columns, 1).tobytes() for columns in range(0, 32, 4))  # turned by an action
         if view not in self.known:
-            time.sleep(3 * WORK_S)
+            CLOCK.sleep(3 * WORK_S)
             self.known.add(view)
         return super().rollout(request)
 
@@ -119,3 +137,11 @@ class Dying(Honest):
         if self.calls == 5:
             raise ModelFault("service 'toy' was killed by SIGKILL while in use.")
         return super().imagine_batch(requests)
+
+
+class Served(Honest):
+    """The honest model as a service makes it; it refuses to be compiled."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        if manifest.settings.get("compile"):
+            raise ValueError("a compiled kernel shows no shapes")
