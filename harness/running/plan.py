@@ -133,10 +133,14 @@ class RunPlan:
         batch_s = 0.0 if self.identity.batch_wait_ms is None else self.deadlines.imagine_s
         return sum(map(self.start_s, services)) + batch_s + PYTHON_START_S
 
+    @property
+    def sharers(self) -> int:
+        """Return how many workers one world model answers: each may wait for all others; its death fails as many."""
+        return 1 if self.identity.batch_wait_ms is None else self.workers
+
     def episode_s(self) -> float:
-        """Return how long an episode may take: where workers share the world model, as many times as long as there are
-        workers, for each may wait for all others."""
-        return self.deadlines.episode_s * (1 if self.identity.batch_wait_ms is None else self.workers)
+        """Return how long an episode may take, the time in which it waits for others included."""
+        return self.deadlines.episode_s * self.sharers
 
     def start_s(self, service: ServiceSpec) -> float:
         """Return how long one service may take until it is ready: what it declares, else what its kind may take."""

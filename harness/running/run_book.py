@@ -36,7 +36,7 @@ class RunBook(Book):
         self._total = sum(self._counts.values())
         self._began = time.monotonic()
         self._pace = Pace(plan.workers)
-        self._streak = FailureStreak(plan.max_failures)
+        self._streak = FailureStreak(plan.max_failures * plan.sharers)
 
     @property
     def counts(self) -> Mapping[str, int]:

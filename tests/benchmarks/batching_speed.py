@@ -8,13 +8,17 @@ their last decision. Busy is the share of the time between the first batch's beg
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.records.folder import RunFolder
+
 ROOT = Path(__file__).resolve().parents[2]
+KEPT = "batches.txt"
 
 MODEL = """
 import fcntl
@@ -49,41 +53,59 @@ entry_point = "sleeper_model:Sleeper"
 [[model]]
 name = "sleeper"
 max_batch = {max_batch}
-every_frame = false
 batch_invariant = true
 """
 
 
 @dataclass(frozen=True)
-class Batch:
-    """When one batch began and ended (seconds), and how many requests it had."""
+class Played:
+    """What one run shows: the batches of the stand-in (none of another model), how much of the time it was busy, and
+    episodes a minute between the first that ended and the last."""
 
-    began: float
-    ended: float
-    requests: int
+    batches: int
+    requests: float
+    busy: float
+    episodes_a_minute: float
 
 
-def play(folder: Path, options: argparse.Namespace, workers: int, merge: bool) -> list[Batch]:
-    """Play the episodes; return the batches that the model was asked for."""
-    kept = folder / "batches.txt"
-    kept.unlink(missing_ok=True)
-    plugin = folder / "sleeper"
-    plugin.mkdir(exist_ok=True)
-    (plugin / "sleeper_model.py").write_text(MODEL.format(kept=str(kept), seconds=options.batch_ms / 1000.0))
-    (plugin / "plugin.toml").write_text(MANIFEST.format(max_batch=options.max_batch))
-    command = [sys.executable, "benchmark.py", "--wm", "sleeper", "--plugins", str(plugin), "--task", "ignav"]
-    command += ["--tier", "easy", "--episodes", str(options.episodes), "--stop", "oracle", "--workers", str(workers)]
-    command += ["--out", str(folder / "runs"), "--json"]
+def play(folder: Path, options: argparse.Namespace, workers: int, merge: bool) -> Played:
+    """Play the episodes with the mode or without."""
+    out = folder / f"{workers}-{merge}"
+    command = [sys.executable, "benchmark.py", *(options.wm or stand_in(folder, options)), "--task", "ignav"]
+    command += ["--episodes", str(options.episodes), "--stop", "oracle", "--workers", str(workers)]
+    command += ["--tier", options.tier] if options.tier else []
     command += ["--candidates", str(options.candidates)] if options.candidates else []
     command += ["--batch-episodes", f"{options.wait_ms:g}"] if merge else []
+    command += ["--out", str(out), "--json"]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    lines = [line.split() for line in kept.read_text().splitlines()]
-    return [Batch(float(began), float(ended), int(requests)) for began, ended, requests in lines]
+    (path,) = (file.parent for file in out.glob("*/run.json"))
+    ended = sorted(row.committed_at for row in RunFolder.open(path).rows() if row.committed_at)
+    rate = 60.0 * (len(ended) - 1) / (ended[-1] - ended[0])
+    kept = folder / KEPT
+    lines = [tuple(map(float, line.split())) for line in kept.read_text().splitlines()] if kept.exists() else []
+    kept.unlink(missing_ok=True)
+    if not lines:
+        return Played(0, 0.0, float("nan"), rate)
+    began, end, requests = zip(*lines, strict=True)
+    busy = sum(b - a for a, b in zip(began, end, strict=True)) / (max(end) - min(began))
+    return Played(len(lines), sum(requests) / len(lines), busy, rate)
+
+
+def stand_in(folder: Path, options: argparse.Namespace) -> list[str]:
+    """Write the stand-in's plugin; return the words that name it."""
+    plugin = folder / "sleeper"
+    plugin.mkdir(exist_ok=True)
+    model = MODEL.format(kept=str(folder / KEPT), seconds=options.batch_ms / 1000.0)
+    (plugin / "sleeper_model.py").write_text(model)
+    (plugin / "plugin.toml").write_text(MANIFEST.format(max_batch=options.max_batch))
+    return ["--wm", "sleeper", "--plugins", str(plugin)]
 
 
 def main() -> None:
     """Play with and without the mode for each number of workers, and print both."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wm", type=shlex.split, help="another model, as: --wm '--wm FTmini --weights random'")
+    parser.add_argument("--tier", default="easy", help="'' for the model's own")
     parser.add_argument("--episodes", type=int, default=16)
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 4, 8])
     parser.add_argument("--candidates", type=int, default=0, help="of a decision; 0: all 8")
@@ -95,13 +117,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for workers in options.workers:
             for merge in (False, True):
-                batches = play(Path(folder), options, workers, merge)
-                span_s = max(batch.ended for batch in batches) - min(batch.began for batch in batches)
-                busy = sum(batch.ended - batch.began for batch in batches) / span_s
-                mean = sum(batch.requests for batch in batches) / len(batches)
+                played = play(Path(folder), options, workers, merge)
                 mode = "across episodes" if merge else "inside a decision"
-                rate = 60.0 * options.episodes / span_s
-                print(f"| {workers} | {mode} | {len(batches)} | {mean:.1f} | {busy:.2f} | {rate:.1f} |", flush=True)
+                shown = f"{played.batches} | {played.requests:.1f} | {played.busy:.2f} | {played.episodes_a_minute:.1f}"
+                print(f"| {workers} | {mode} | {shown} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -146,6 +146,7 @@ def test_the_mode_is_part_of_the_identity_and_stamped_where_nothing_is_promised(
     assert (plain.identity.batch_wait_ms, merged.identity.batch_wait_ms) == (None, 5.0)
     assert plain.identity.stamps == () and merged.identity.stamps == (BATCH_DEPENDENT,)
     assert merged.episode_s() == 2 * plain.episode_s()
+    assert (plain.sharers, merged.sharers) == (1, 2)
     promised = tmp_path / "promised"
     shutil.copytree(plugin, promised)
     with (promised / "plugin.toml").open("a") as file:
