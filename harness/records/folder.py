@@ -7,6 +7,7 @@ followed, sizes are bounded, and nothing that the folder names is run.
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
 import time
@@ -295,6 +296,8 @@ def _check_record(record: RunRecord) -> None:
         raise ValueError("it plans an episode or a seed twice")
     check_metrics(record.metrics)
     search_of(identity.specs)
+    if identity.batch_wait_ms is not None and not 0.0 <= identity.batch_wait_ms < math.inf:
+        raise ValueError(f"batch_wait_ms {identity.batch_wait_ms:g} is no time")
 
 
 def _check_entries(path: Path) -> None:

@@ -21,6 +21,7 @@ from harness.contracts.errors import ModelFault, ModelTimeout, Refusal, SpecMism
 from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import Rollout, RolloutRequest
+from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from harness.running import runs
 from harness.running.continuing import Continuation, plan_again
@@ -156,6 +157,11 @@ def test_the_mode_is_part_of_the_identity_and_stamped_where_nothing_is_promised(
     assert plan_again(folder, Continuation()).identity == folder.identity
     with pytest.raises(SpecMismatch, match=r"batch_wait_ms was 5\.0 and is None"):
         check_same(folder.identity, plain.identity)
+    record = json.loads((folder.path / "run.json").read_text())
+    record["identity"]["batch_wait_ms"] = -5.0
+    (folder.path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(RecordError, match="damaged"):
+        RunFolder.open(folder.path)
 
 
 @pytest.mark.parametrize(
