@@ -93,7 +93,7 @@ def check(asked: PosttrainArguments, folder: Path) -> int:
     """Say whether a checkpoint uses its actions; return 1 where it does not."""
     import tempfile
 
-    odd = words_of(replace(asked, check=None, data=None, plugins=None, no_bank=False, as_json=False))
+    odd = words_of(replace(asked, check=None, data=None, weights="", plugins=None, no_bank=False, as_json=False))
     if odd:
         raise Refusal(f"--check takes no {odd[0]}: a checkpoint says how it was trained.", "Leave it out.")
     from harness.contracts.folders import absolute
@@ -101,7 +101,9 @@ def check(asked: PosttrainArguments, folder: Path) -> int:
 
     data, plugins = tuple(map(absolute, asked.data or ())), tuple(asked.plugins or ())
     with tempfile.TemporaryDirectory() as work, TrainLine() as line:
-        found = check_checkpoint(absolute(folder), data, plugins, not asked.no_bank, Path(work), line.phase)
+        found = check_checkpoint(
+            absolute(folder), data, plugins, not asked.no_bank, Path(work), line.phase, asked.weights
+        )
     if asked.as_json:
         print_json(found)
     else:

@@ -102,6 +102,13 @@ class Trainee(ABC):
         """Train ``adapter`` instead of the whole part; called at most once, before everything else."""
         raise Refusal(f"{type(self).__name__} takes no adapter.", "Leave [adapter] out of the recipe.")
 
+    def restore_adapter(self, folder: Path) -> None:
+        """Take the adapter that `save` wrote to ``folder``, all of it or Refusal; called after `adapt`."""
+        raise Refusal(
+            f"{type(self).__name__} cannot take an adapter that was saved.",
+            "What was found when it was trained stands in its card.",
+        )
+
     def checkpoint_gradients(self) -> None:
         """Compute activations again in the backward pass instead of keeping them; called before the first `loss`."""
         raise Refusal(

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -23,7 +23,7 @@ from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.from_plain import from_plain
 from harness.contracts.from_source import CHECKOUT
 from harness.contracts.manifests import RANDOM
-from harness.contracts.results import PLAYED, Metric
+from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.posttraining.metrics import metric_of, plain_metric
 from harness.records.atomic import write_atomic
 from harness.records.banks import new_bank_id
@@ -32,6 +32,8 @@ from harness.running import runs
 from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.run_options import TRIAL_SUITE, RunOptions
+from harness.scoring.intervals import Sample
+from harness.scoring.metrics import rate, success_sample
 from harness.worldmodels.preparing import Choice
 from tasks.bank_files import bank_path, read_bank
 from tasks.suite import load_suite
@@ -44,7 +46,8 @@ REFUSED = 2
 
 @dataclass(frozen=True)
 class Job:
-    """What is measured: a world model with its weights, in the first ``states`` states of every home (0: in all)."""
+    """What is measured: a world model with its weights, in the first ``states`` states of every home (0: in all), and
+    in closed loop in ``episodes`` validation episodes, spread over homes."""
 
     wm: str
     weights: str
@@ -52,18 +55,27 @@ class Job:
     out: str
     states: int = 0
     workers: int = 1
+    episodes: int = 0
 
 
 @dataclass(frozen=True)
 class Regrets:
-    """The regret in metres by state, and the home of each state."""
+    """The regret in metres by state, 1 or 0 by episode that was solved or not, and the home of each."""
 
     by_state: Mapping[str, float]
     homes: Mapping[str, str]
+    solved: Mapping[str, float] = field(default_factory=dict)
+    episode_homes: Mapping[str, str] = field(default_factory=dict)
 
     def mean(self) -> Metric:
         """Return the mean with its interval over homes."""
         return metric_of(list(self.by_state.values()), [self.homes[state] for state in self.by_state])
+
+    def success(self) -> Metric:
+        """Return the share of episodes that were solved, with its interval over homes; NaN without any."""
+        if not self.solved:
+            return metric_of([], [])
+        return rate(Sample.of(list(self.solved.values()), [self.episode_homes[name] for name in self.solved]))
 
     def minus(self, other: Regrets) -> Metric:
         """Return the paired difference to another measurement, over the states in which both answered."""
@@ -72,20 +84,38 @@ class Regrets:
 
 
 def measure(job: Job) -> Regrets:
-    """Ask in the states of the bank and return the regrets; Refusal where there is no bank for the model's views."""
+    """Ask in the states of the bank, play the episodes, and return what came of it; Refusal where there is no bank for
+    the model's views."""
     plan = _plan(job)
     root = Path(job.out)
     root.mkdir(parents=True, exist_ok=True)
-    folder = runs.create(plan, root / new_bank_id(plan.identity, time.time()), STATES)
-    runs.play(folder, plan)
-    results = [row.result for row in folder.rows()]
+    results = _played(plan, root / new_bank_id(plan.identity, time.time()), STATES)
     failed = next((result for result in results if result.state not in PLAYED), None)
     if failed is not None:
         raise WiwError(f"{job.wm} did not answer in {failed.episode}: {failed.error or failed.state}.")
     return Regrets(
         {result.episode: result.metrics[REGRET] for result in results},
         {result.episode: result.home for result in results},
+        **_closed_loop(job, root),
     )
+
+
+def _closed_loop(job: Job, root: Path) -> dict[str, dict[str, Any]]:
+    """Return which of the job's episodes were solved, and their homes; an episode that ended in an error was not."""
+    if not job.episodes:
+        return {}
+    results = _played(make_plan(replace(_options(job), episodes=str(job.episodes), stop="")), root)
+    solved = success_sample(results).values.tolist()
+    return {
+        "solved": {result.episode: one for result, one in zip(results, solved, strict=True)},
+        "episode_homes": {result.episode: result.home for result in results},
+    }
+
+
+def _played(plan: RunPlan, root: Path, run_id: str = "") -> list[EpisodeResult]:
+    folder = runs.create(plan, root, run_id)
+    runs.play(folder, plan)
+    return [row.result for row in folder.rows()]
 
 
 def check_asked(wm: str, plugins: Sequence[Path]) -> None:
@@ -93,13 +123,16 @@ def check_asked(wm: str, plugins: Sequence[Path]) -> None:
     _plan(Job(wm, RANDOM, tuple(map(str, plugins)), ""))
 
 
-def _plan(job: Job) -> RunPlan:
+def _options(job: Job) -> RunOptions:
     choice = Choice(weights=job.weights, allow_uncarded=True)
-    options = RunOptions(
+    return RunOptions(
         wm=job.wm, task=FIRST_TASK, suite=TRIAL_SUITE, split="validation", episodes="all", stop="oracle",
         workers=job.workers, plugins=tuple(map(Path, job.plugins)), choice=choice,
     )  # fmt: skip
-    plan = make_plan(options)
+
+
+def _plan(job: Job) -> RunPlan:
+    plan = make_plan(_options(job))
     suite = load_suite(plan.identity.suite, plan.identity.task)
     bank = read_bank(suite, suite.tier(plan.identity.tier), bank_path(suite))
     measured = plan_measurement(plan, suite, bank)

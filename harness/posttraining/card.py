@@ -26,6 +26,7 @@ class Facts:
     seed: int
     weights_from: str
     commit: str
+    code: str
     versions: Mapping[str, str]
     device: str
     command: str
@@ -61,6 +62,7 @@ def _hyperparameters(facts: Facts) -> dict[str, Any]:
         elif values is not None:
             flat[table] = _flat(values)
     flat["commit"] = facts.commit or "unknown"
+    flat["code"] = facts.code
     flat["device"] = facts.device
     flat.update({f"version.{name}": version for name, version in facts.versions.items()})
     return flat

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import torch
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ModelManifest
+from harness.contracts.sources import CHECKOUT, digest_of_sources
 from harness.posttraining.bank_regret import COPY, Job, Measuring, Regrets, plain_regret
 from harness.posttraining.card import Facts, write_card
 from harness.posttraining.clips import plain_data
@@ -25,17 +27,16 @@ from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.hub_cache import is_hub_id
 from harness.worldmodels.weights import declared_lacks, has_weights
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 SMOKE_STATES = 1
 
 Tell = Callable[[str, int, int], None]
 
 
-def bank_job(plan: TrainingPlan, wm: str, weights: str, out: Path, states: int = 0) -> Job:
+def bank_job(plan: TrainingPlan, wm: str, weights: str, out: Path, states: int = 0, episodes: int = 0) -> Job:
     """Return how a world model is asked; one worker where a GPU is shared."""
     plugins = tuple(str(folder) for folder in plan.question.plugins)
     workers = 1 if torch.cuda.is_available() else default_workers()
-    return Job(wm, weights, plugins, str(out), states, workers)
+    return Job(wm, weights, plugins, str(out), states, workers, episodes)
 
 
 def bank_findings(plan: TrainingPlan, weights: Path, folder: Path, tell: Tell) -> dict[str, Any]:
@@ -79,11 +80,20 @@ def facts_of(plan: TrainingPlan, steps: int, words: list[str]) -> dict[str, Any]
         "made": {
             "command": command("posttrain", *words),
             "commit": git_commit(CHECKOUT),
+            "code": code_digest(plan),
             "versions": versions(),
             "device": device,
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         },
     }
+
+
+def code_digest(plan: TrainingPlan) -> str:
+    """Return the hash of the sources that train: the loop, the trainee, and all that they import. A commit says less
+    where files were edited, and nothing where there is no git."""
+    trainee = Path(inspect.getfile(plan.trainee))
+    family = [plan.entry.folder, *plan.entry.shared]
+    return digest_of_sources([Path(__file__).with_name("pipeline.py"), trainee], folders=family)
 
 
 def finish(plan: TrainingPlan, place: Workplace, result: Path, facts: dict[str, Any], last: Optional[Path]) -> None:
@@ -115,6 +125,7 @@ def card_facts(plan: TrainingPlan, facts: dict[str, Any]) -> Facts:
         seed=plan.question.seed,
         weights_from=plan.base.identity,
         commit=made["commit"],
+        code=made["code"],
         versions=made["versions"],
         device=made["device"],
         command=made["command"],

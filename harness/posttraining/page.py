@@ -62,6 +62,11 @@ def charts_of(facts: Mapping[str, Any]) -> list[Chart]:
         whiskers = [(metric["low"], metric["high"]) for metric in metrics]
         chosen = [entry["step"] for entry in regrets]
         found.insert(1, line_chart("regret on the bank (m)", chosen, [m["value"] for m in metrics], whiskers))
+        played = [entry for entry in regrets if entry["success"]["n"]]
+        rates = [entry["success"] for entry in played]
+        name = f"success in {rates[0]['n']} validation episodes" if rates else ""
+        whiskers = [(metric["low"], metric["high"]) for metric in rates]
+        found.insert(2, line_chart(name, [e["step"] for e in played], [m["value"] for m in rates], whiskers))
     return [chart for chart in found if chart is not None]
 
 

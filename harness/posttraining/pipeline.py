@@ -25,12 +25,15 @@ from harness.posttraining.plan import TrainingPlan
 from harness.posttraining.preparing import Eta, Place, Prepared, Preparing, prepare_all, prompts_of
 from harness.posttraining.recipe import BF16, DISK
 from harness.posttraining.state import put_part, writing_tensors
-from harness.posttraining.training import LOG_EVERY, Entry, Trainer
+from harness.posttraining.training import LOG_EVERY, Entry, Trainer, paces
 from harness.posttraining.validation import WEIGHTS, Validation
 from harness.posttraining.workplace import BANK, PREPARED, VALIDATION, Workplace, copy_files
 
 VALIDATION_STATES = 4
 """States of each home that a candidate is asked in: half of the bank."""
+
+VALIDATION_EPISODES = 24
+"""Validation episodes that a candidate plays: what its regret is worth in closed loop."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class _Session:
             copy_files(validation.place(best) / WEIGHTS, result)
             last = validation.place(max(validation.steps())) / WEIGHTS
             facts["validation"] = {
-                "curve": validation.to_plain(), "best": best, "blocked_s": round(validation.blocked_s, 3)
+                "curve": validation.to_plain(), "best": best, **trainer.clock.to_plain(), **paces(trainer.curve.entries)
             }  # fmt: skip
         facts["action_use"] = finding.to_plain()
         if plan.question.bank:
@@ -146,7 +149,9 @@ class _Session:
             return None
 
         def job_of(weights: Path) -> Any:
-            return bank_job(plan, plan.recipe.model, str(weights), work / VALIDATION / "runs", VALIDATION_STATES)
+            out = work / VALIDATION / "runs"
+            episodes = 2 if plan.question.smoke else VALIDATION_EPISODES
+            return bank_job(plan, plan.recipe.model, str(weights), out, VALIDATION_STATES, episodes)
 
         return Validation(work / VALIDATION, plan.question.validate_every, job_of)
 
@@ -167,7 +172,7 @@ class _Session:
             if step % LOG_EVERY == 0 and self._accelerator.is_main_process:
                 validation.poll()
 
-        return trainer.run(entered, stepped)
+        return trainer.run(entered, stepped, None if validation is None else validation.busy)
 
     def _best(self, trainer: Trainer, validation: Optional[Validation]) -> int:
         """Return the step of the result, whose weights the model has from now on."""

@@ -19,6 +19,7 @@ from harness.worldmodels.hub_cache import is_hub_id
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.weights import declared_lacks, place_of
 
+_SHA256 = " sha256:"
 TORCH_EXTRA = "pip install -c constraints.txt -e '.[models]'"
 
 
@@ -36,7 +37,7 @@ class Base:
     @property
     def identity(self) -> str:
         """Return what tells these weights from others."""
-        return f"{self.name} sha256:{self.sha256}" if self.sha256 else self.name
+        return f"{self.name}{_SHA256}{self.sha256}" if self.sha256 else self.name
 
 
 def check_packages(entry: CatalogEntry) -> None:
@@ -88,6 +89,22 @@ def find_base(entry: CatalogEntry, catalog: Catalog, chosen: str, progress: Prog
             "Give them: --weights PATH, or --weights random.",
         )
     return _declared(base, base.manifest.checkpoint, progress)
+
+
+def find_same_base(entry: CatalogEntry, catalog: Catalog, known: str, chosen: str, progress: Progress = quiet) -> Base:
+    """Return the weights that a training began with, which it knows as ``known``; ``chosen`` is where they are now.
+
+    Without it they are looked for where they were. Refusal where what is found are others.
+    """
+    place, _, sha256 = known.partition(_SHA256)
+    own_path = Path(place).is_absolute()
+    found = find_base(entry, catalog, chosen or (place if place == RANDOM or own_path else ""), progress)
+    if found.identity != known and not (sha256 and found.sha256 == sha256):
+        raise Refusal(
+            f"the adapter was trained on the weights {known}, and {found.identity} are given.",
+            "Give those: --weights PATH.",
+        )
+    return found
 
 
 def _declared(entry: CatalogEntry, checkpoint: Checkpoint, progress: Progress) -> Base:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import signal
+import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Optional
@@ -30,13 +31,17 @@ NORM = "gradient_norm"
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known after ``step`` steps, of the steps since the entry before it: means, in seconds and GB."""
+    """What is known after ``step`` steps, of the steps since the entry before it: means, in seconds and GB.
+
+    ``beside`` says whether a validation went on during all of them (True) or none (False).
+    """
 
     step: int
     losses: Mapping[str, float]
     learning_rate: float
     step_s: float
     memory_gb: float
+    beside: Optional[bool] = None
 
     def to_plain(self) -> dict[str, Any]:
         """Return the entry as it stands in ``training.json``."""
@@ -46,7 +51,28 @@ class Entry:
             "learning_rate": self.learning_rate,
             "step_s": round(self.step_s, 6),
             "memory_gb": round(self.memory_gb, 3),
+            **({} if self.beside is None else {"beside": self.beside}),
         }
+
+
+@dataclass
+class Clock:
+    """The seconds of a training's steps, over all its interruptions, and how many of them it waited for validation."""
+
+    trained_s: float = 0.0
+    held_up_s: float = 0.0
+
+    def to_plain(self) -> dict[str, float]:
+        """Return both and the share."""
+        share = self.held_up_s / self.trained_s if self.trained_s else 0.0
+        return {**{name: round(value, 3) for name, value in asdict(self).items()}, "held_up_share": round(share, 5)}
+
+
+def paces(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the median seconds of a step with a validation beside it and without; None where there was none."""
+    found = {side: [entry["step_s"] for entry in entries if entry.get("beside") is side] for side in (True, False)}
+    medians = {side: round(statistics.median(values), 6) if values else None for side, values in found.items()}
+    return {"step_s_beside": medians[True], "step_s_alone": medians[False]}
 
 
 @dataclass
@@ -85,6 +111,9 @@ class Trainer:
         self._parameters = [p for p in self._model.parameters() if p.requires_grad]
         self.step = 0
         self.curve = Curve()
+        self.clock = Clock()
+        self._mark = time.monotonic()
+        self._beside: Optional[bool] = None
         self._sums: dict[str, Any] = {}
         self._counts: dict[str, int] = {}
         self._counted, self._since = 0, time.monotonic()
@@ -93,6 +122,7 @@ class Trainer:
             state.put(self._model, self._optimizer.optimizer, kept)
             self.step = int(kept.facts["step"])
             self.curve = Curve(list(kept.facts["entries"]))
+            self.clock = Clock(**kept.facts.get("clock", {}))
 
     @property
     def model(self) -> Any:
@@ -103,13 +133,19 @@ class Trainer:
         """Return the trained part, gathered on the CPU; every process has to call it."""
         return state.take(self._model, self._optimizer.optimizer)[0]
 
-    def run(self, on_entry: OnEntry, on_step: OnStep = lambda step: None) -> bool:
+    def run(
+        self,
+        on_entry: OnEntry,
+        on_step: OnStep = lambda step: None,
+        busy: Optional[Callable[[], bool]] = None,
+    ) -> bool:
         """Train until the recipe's last step; return False where the user stopped it, after the state was saved.
 
-        Raises `Diverged`, with the last good state kept, when a loss is no number.
+        ``on_step`` is what validation has the training wait for, ``busy`` says whether one goes on beside it. Raises
+        `Diverged`, with the last good state kept, when a loss is no number.
         """
         training = self._training
-        self._since = time.monotonic()
+        self._since = self._mark = time.monotonic()
         with _stopping() as stopped:
             while self.step < training.steps:
                 self._add(self._one_step())
@@ -117,13 +153,22 @@ class Trainer:
                 finished = self.step == training.steps
                 ends = self._agreed(stopped[0], finished)
                 if ends or finished or self.step % LOG_EVERY == 0 or self.step % training.checkpoint_every == 0:
-                    self._note(on_entry)
-                on_step(self.step)  # before the state that goes on after it, so that no step is ever left out
+                    self._note(on_entry, busy)
+                self._hold_up(on_step)  # before the state that goes on after it, so that no step is ever left out
                 if ends or finished or self.step % training.checkpoint_every == 0:
                     self.save()
                 if ends:
                     return False
         return True
+
+    def _hold_up(self, on_step: OnStep) -> None:
+        began = time.monotonic()
+        on_step(self.step)
+        now = time.monotonic()
+        self.clock.held_up_s += now - began
+        self.clock.trained_s += now - self._mark
+        self._mark = now
+        self._since += now - began  # the seconds of a step are those of training
 
     def trial(self, steps: int) -> float:
         """Do some steps that nobody keeps, the first one to warm up; return the seconds of one."""
@@ -148,7 +193,8 @@ class Trainer:
         """Write the state; every process takes part, the main one writes."""
         part, moments = state.take(self._model, self._optimizer.optimizer)
         if self._accelerator.is_main_process:
-            state.write_state(self._folder, part, moments, {"step": self.step, "entries": self.curve.entries})
+            facts = {"step": self.step, "entries": self.curve.entries, "clock": asdict(self.clock)}
+            state.write_state(self._folder, part, moments, facts)
         self._accelerator.wait_for_everyone()
         self._since = time.monotonic()
 
@@ -188,7 +234,7 @@ class Trainer:
             self._counts[name] = self._counts.get(name, 0) + 1  # not every step has every part
         self._counted += 1
 
-    def _note(self, on_entry: OnEntry) -> None:
+    def _note(self, on_entry: OnEntry, busy: Optional[Callable[[], bool]]) -> None:
         """Make an entry of the steps since the last one; raise `Diverged` where they hold no finite number."""
         if not self._counted:
             return
@@ -206,7 +252,10 @@ class Trainer:
                 f"{self._kept()} Train into another --out with a lower --set training.learning_rate=...",
             )
         rate = learning_rate(self._training, self.step - 1)
-        entry = Entry(self.step, means, rate, step_s, memory_gb(self._accelerator.device))
+        now = None if busy is None else busy()
+        before, self._beside = self._beside, now
+        beside = now if now == before else None
+        entry = Entry(self.step, means, rate, step_s, memory_gb(self._accelerator.device), beside)
         self.curve.entries.append(entry.to_plain())
         on_entry(entry)
 

@@ -1,4 +1,6 @@
-"""Validation while training: candidates are saved now and then and asked on the decision bank by another process.
+"""Validation while training: candidates are saved now and then, and judged by another process.
+
+That asks the decision bank and plays a few validation episodes.
 
 Every candidate is asked, however slow that is, so that which one is best depends on the training alone; what training
 waits for is the saving of a candidate. Ties go to the earlier one.
@@ -8,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Optional
@@ -35,10 +36,13 @@ class Validation:
         self._running: Optional[tuple[int, Measuring]] = None
         self.regrets: dict[int, Regrets] = {}
         self._failed: set[int] = set()
-        self.blocked_s = 0.0
         folder.mkdir(exist_ok=True)
         for aside in folder.glob("writing-*"):
             shutil.rmtree(aside)
+
+    def busy(self) -> bool:
+        """Say whether a candidate is being measured."""
+        return self._running is not None and not self._running[1].done()
 
     def steps(self) -> list[int]:
         """Return the steps of all candidates."""
@@ -52,7 +56,6 @@ class Validation:
         """Save a candidate by ``export``, unless an earlier try of the same training did."""
         if self.place(step).is_dir():
             return
-        began = time.monotonic()
         aside = self._folder / f"writing-{step}"
         shutil.rmtree(aside, ignore_errors=True)
         (aside / WEIGHTS).mkdir(parents=True)
@@ -60,7 +63,6 @@ class Validation:
         write_part(aside, part)
         aside.replace(self.place(step))
         sync_folder(self._folder)
-        self.blocked_s += time.monotonic() - began
 
     def poll(self) -> None:
         """Take the result of a measurement that ended, and begin the next one; never waits.
@@ -110,7 +112,10 @@ class Validation:
 
     def to_plain(self) -> list[dict[str, Any]]:
         """Return the curve of the validations."""
-        return [{"step": step, "regret_m": plain_metric(self.regrets[step].mean())} for step in sorted(self.regrets)]
+        return [
+            {"step": step, "regret_m": plain_metric(found.mean()), "success": plain_metric(found.success())}
+            for step, found in sorted(self.regrets.items())
+        ]
 
     def _take(self) -> None:
         if self._running is None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import time
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from harness.records.identity import ImageRecord, Provenance
+
+EXPORTED = "harness/records/exported_commit.txt"
+"""A file in which ``git archive`` writes the commit that it exports (`.gitattributes`)."""
 
 _PACKAGES = (
     "numpy", "numba", "scipy", "scikit-image", "trimesh", "grpcio", "protobuf", "pydantic", "pyarrow", "av",
@@ -48,9 +52,14 @@ def hardware() -> Dict[str, Any]:
 
 
 def git_commit(checkout: Path) -> str:
-    """Return the commit of a checkout, with ``+`` when files differ from it; empty without git."""
+    """Return the commit of a checkout, with ``+`` when files differ from it.
+
+    Of a folder that ``git archive`` made it is the one that `EXPORTED` names; empty where nothing says it.
+    """
     if not (checkout / ".git").exists():
-        return ""
+        file = checkout / EXPORTED
+        exported = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+        return exported if re.fullmatch("[0-9a-f]{40}", exported) else ""
     commit = _git(checkout, "rev-parse", "HEAD")
     return f"{commit}+" if commit and _git(checkout, "status", "--porcelain", "--untracked-files=no") else commit
 

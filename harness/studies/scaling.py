@@ -3,7 +3,7 @@
 Three kinds of curve, made of finished runs: against the candidates of a decision (``--candidates``), against the share
 of decisions that ask the world model (``--wm-share``), and against the clips that a checkpoint was trained on, which
 its card says. Runs of one figure were played on the same episodes, with the same seeds and stop rule. Writes
-``scaling.md``, ``scaling.json`` and one SVG a figure; nothing is played.
+``scaling.md``, ``scaling.json``, one SVG a figure, and ``scaling.html`` with all of it; nothing is played.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.digest import digest, to_plain
@@ -37,11 +37,19 @@ from harness.scoring.references import row_name
 from harness.studies.markdown_sections import code_block, columns, percent
 from harness.studies.paired_differences import lead, size
 from harness.studies.run_selection import PassedOver, incomplete, run_folders, sound_run
+from harness.studies.scaling_page import Section, Verdict, html_page
 from harness.studies.training_amounts import Clips
 from tasks.suite import Suite, load_suite
 
 SCHEMA_VERSION = 1
 LINE = "\n"
+_NOTE = (
+    "Success in per cent with 95 % intervals clustered by home; *behind*: points less than the run with most (of "
+    "several the latest), paired by episode, t interval over homes. An interval of *behind* below zero says that more "
+    "made it worse."
+)
+CONTROL = "gtsim"
+"""The world model that is right: what it loses by more search is no model's fault."""
 _ALONE = "no other run differs from it in one of the three alone, or a later one was played in its place"
 CANDIDATES, SHARE, DATA = "candidates", "share", "data"
 LABELS = {
@@ -252,9 +260,7 @@ def page(scaling: Scaling) -> str:
     """Return the page of all figures."""
     parts = [
         f"# Scaling on `{scaling.suite}`, task `{scaling.task}`",
-        "Success in per cent with 95 % intervals clustered by home; *behind*: points less than the run with most (of "
-        "several the latest), paired by episode, t interval over homes. An interval of *behind* below zero says that "
-        "more made it worse. No digit is written by hand.",
+        f"{_NOTE} No digit is written by hand.",
         code_block([scaling.command]),
     ]
     for figure in scaling.figures:
@@ -266,26 +272,78 @@ def page(scaling: Scaling) -> str:
 
 def _section(figure: Figure) -> List[str]:
     title = _title(figure)
-    points = [(line.name, point) for line in figure.lines for point in line.points]
-    table = columns(
-        points,
-        ("world model", lambda at: f"`{at[0]}`"),
+    shown = "\n".join(f"- {verdict.text}" for verdict in verdicts(figure))
+    table = columns(_named_points(figure), ("world model", lambda at: f"`{at[0]}`"), *_cells(figure))
+    return [f"## {title}", f"![{title}]({figure.file})", shown, table, code_block(_commands(figure))]
+
+
+def _named_points(figure: Figure) -> List[Tuple[str, Point]]:
+    return [(line.name, point) for line in figure.lines for point in line.points]
+
+
+def _cells(figure: Figure) -> Tuple[Tuple[str, Callable[[Tuple[str, Point]], str]], ...]:
+    return (
         (LABELS[figure.kind], lambda at: f"{at[1].x:g}"),
         ("success", lambda at: percent(at[1].success)),
         ("behind, points", lambda at: percent(at[1].behind)),
         ("n", lambda at: str(at[1].success.n)),
         ("homes", lambda at: str(at[1].homes)),
     )
-    commands = code_block(list(dict.fromkeys(point.command for _, point in points)))
-    return [f"## {title}", f"![{title}]({figure.file})", table, commands]
+
+
+def _commands(figure: Figure) -> List[str]:
+    return list(dict.fromkeys(point.command for _, point in _named_points(figure)))
 
 
 def _title(figure: Figure) -> str:
+    return f"Success against {LABELS[figure.kind]}: {_played(figure)}"
+
+
+def _played(figure: Figure) -> str:
     seeds = ", ".join(map(str, figure.seeds))
     return (
-        f"Success against {LABELS[figure.kind]}: {figure.tier}, {figure.split} split, {figure.stop}-stop, "
+        f"{figure.tier}, {figure.split} split, {figure.stop}-stop, "
         f"{', '.join((f'{figure.episodes} episodes', f'seed {seeds}', *figure.limits))}"
     )
+
+
+def verdicts(figure: Figure) -> Tuple[Verdict, ...]:
+    """Return for each curve whether more is shown to be worse, each point alone; of a search also what is missing of
+    the control."""
+    found = []
+    for line in figure.lines:
+        worse = [f"{point.x:g}" for point in line.points if point.behind is not None and point.behind.high < 0.0]
+        most = f"{line.points[-1].x:g}"
+        said = (
+            f"with {most} it solves less than with {' or '.join(worse)}"
+            if worse
+            else "not shown to get worse with more"
+        )
+        found.append(Verdict(f"{line.name}: {said}.", bool(worse)))
+    if figure.kind == CANDIDATES and not any(line.name.startswith(CONTROL) for line in figure.lines):
+        found.append(Verdict(f"The control {CONTROL} is not here: play it with the same --candidates."))
+    return tuple(found)
+
+
+def report(scaling: Scaling) -> str:
+    """Return all figures as one HTML page."""
+    sections = [
+        Section(
+            anchor=figure.file.removesuffix(".svg"),
+            title=f"Success against {LABELS[figure.kind]}: {figure.tier}",
+            played=_played(figure),
+            picture=picture(figure),
+            verdicts=verdicts(figure),
+            heads=("world model", *(head for head, _ in _cells(figure))),
+            rows=tuple((at[0], *(cell(at) for _, cell in _cells(figure))) for at in _named_points(figure)),
+            commands=tuple(_commands(figure)),
+        )
+        for figure in scaling.figures
+    ]
+    passed = [(one.run_id, one.reason) for one in scaling.passed_over]
+    title = f"Scaling on {scaling.suite}, task {scaling.task}"
+    whole: str = html_page(title, _NOTE.replace("*", ""), sections, passed, scaling.command)
+    return whole
 
 
 def picture(figure: Figure) -> str:
@@ -295,11 +353,12 @@ def picture(figure: Figure) -> str:
 
 
 def write_scaling(scaling: Scaling, out: Path) -> List[Path]:
-    """Write page, numbers and pictures into ``out``; older ones of the same names are replaced whole."""
+    """Write pages, numbers and pictures into ``out``; older ones of the same names are replaced whole."""
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     plain = {"schema": SCHEMA_VERSION, **without_nan(to_plain(scaling))}
     texts = {"scaling.md": page(scaling), "scaling.json": json.dumps(plain, indent=1, allow_nan=False) + "\n"}
+    texts["scaling.html"] = report(scaling)
     texts.update({figure.file: picture(figure) for figure in scaling.figures})
     for name, text in texts.items():
         write_atomic(out / name, text.encode())

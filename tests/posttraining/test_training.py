@@ -55,7 +55,7 @@ def test_a_checkpoint_comes_with_a_card_that_is_accepted(walks: Path, tmp_path: 
     card = check_card(out)
     assert card.licence == "Apache-2.0" and card.steps == 40 and card.training_data == ("walks",)
     assert card.hyperparameters["training.learning_rate"] == 0.02 and card.hyperparameters["seed"] == 0
-    assert set(card.weights) == {"toy.safetensors"}
+    assert set(card.weights) == {"toy.safetensors"} and len(str(card.hyperparameters["code"])) == 64
     curve = record(out)["curve"]
     assert [entry["step"] for entry in curve] == [10, 20, 30, 40]
     assert curve[-1]["losses"]["loss"] < 0.5 * curve[0]["losses"]["loss"]
@@ -282,6 +282,7 @@ def test_the_best_candidate_by_regret_is_the_result(
     found = record(out)
     curve = found["validation"]["curve"]
     assert [entry["step"] for entry in curve] == [2, 4] and all(e["regret_m"]["n"] == 25 for e in curve)
+    assert all(entry["success"]["n"] == 2 for entry in curve)
     assert found["validation"]["best"] == min(curve, key=lambda entry: entry["regret_m"]["value"])["step"]
     assert set(found["action_use"]["bank"]["regret_m"]) == {"FTtoy", "copy"}
     assert "regret in 25 states of the decision bank: FTtoy" in said

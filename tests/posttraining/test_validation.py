@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,7 +35,8 @@ class Asked:
         if self._name in Asked.fails:
             Asked.fails.discard(self._name)
             raise WiwError("out of memory")
-        return Regrets({"a": float(self._step), "b": float(self._step)}, {"a": "one", "b": "two"})
+        homes = {"a": "one", "b": "two"}
+        return Regrets({"a": float(self._step), "b": float(self._step)}, homes, {"a": 1.0, "b": 0.0}, homes)
 
     def stop(self) -> None:
         """Nothing goes on."""
@@ -63,6 +65,37 @@ def test_a_measurement_that_fails_or_is_slow_ends_no_training_and_is_made_up_for
     Asked.fails = {"step-00000010"}
     assert main(words(walks, tmp_path / "ck", *MORE)) == 0
     assert steps(tmp_path / "ck") == [10, 20, 30] and record(tmp_path / "ck")["validation"]["best"] == 10
+
+
+def test_what_training_waits_for_is_the_saving_of_a_candidate_and_that_is_written_down(
+    walks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A validation that never ends holds nothing up; saving that takes a tenth of a second does, after a kill too."""
+    more = ("--validate-every", "10", "--set", "training.steps=50")
+    monkeypatch.setattr(Asked, "slow", True)
+    offer, save = validation.Validation.offer, training.Trainer.save
+
+    def slow_offer(*given: Any) -> None:
+        time.sleep(0.1)
+        offer(*given)
+
+    def dies(trainer: Any) -> None:
+        save(trainer)
+        if trainer.step == 20:
+            raise MemoryError
+
+    monkeypatch.setattr(validation.Validation, "offer", slow_offer)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Trainer, "save", dies)
+        with pytest.raises(MemoryError):
+            main(words(walks, tmp_path / "ck", *more))
+    assert main(words(walks, tmp_path / "ck", *more)) == 0
+    found = record(tmp_path / "ck")["validation"]
+    assert 0.5 <= found["held_up_s"] <= found["trained_s"] and found["step_s_beside"] < 0.1
+    assert found["held_up_share"] == pytest.approx(found["held_up_s"] / found["trained_s"], abs=1e-4)
+    assert all(entry["success"]["value"] == 0.5 and entry["success"]["n"] == 2 for entry in found["curve"])
+    page = (tmp_path / "ck" / "training.html").read_text()
+    assert "success in 2 validation episodes" in page and "Validation held training up for" in page
 
 
 def test_killed_right_after_a_state_was_saved_no_candidate_is_missing(

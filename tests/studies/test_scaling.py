@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,18 @@ from harness.scoring.data import load_run
 from harness.scoring.metrics import rate, success_sample
 from harness.studies.paired_differences import lead
 from harness.studies.run_selection import find_runs
-from harness.studies.scaling import CANDIDATES, DATA, SHARE, Figure, Scaling, main, make_scaling, page, write_scaling
+from harness.studies.scaling import (
+    CANDIDATES,
+    DATA,
+    SHARE,
+    Figure,
+    Scaling,
+    main,
+    make_scaling,
+    page,
+    verdicts,
+    write_scaling,
+)
 from harness.studies.training_amounts import Clips
 from harness.worldmodels.cards import weights_digest
 from tasks.suite import Suite
@@ -77,6 +89,12 @@ def test_a_curve_has_the_runs_intervals_and_how_far_each_is_behind_the_most(
     assert gtsim.points[0].behind == lead(last, first) and gtsim.points[-1].behind is None
     behind = warp.points[0].behind
     assert behind is not None and behind.high < 0.0, "more search made it worse"
+    said = [(verdict.text, verdict.grave) for verdict in verdicts(figure)]
+    assert said == [
+        ("gtsim: not shown to get worse with more.", False),
+        (f"warp: with {most:g} it solves less than with 2.", True),
+    ]
+    assert "control" in verdicts(replace(figure, lines=(warp,)))[-1].text
     assert gtsim.points[0].command.endswith("--stop self --candidates 2")
 
 
@@ -165,6 +183,9 @@ def test_page_numbers_and_pictures_are_written(play: Callable[..., Any], suite: 
     assert text == page(found) and "| `gtsim` | 2 | 40.0 [" in text and "the command" in text
     plain = json.loads((tmp_path / "out" / "scaling.json").read_text())
     assert plain["figures"][0]["lines"][0]["points"][0]["x"] == 2.0
+    html = (tmp_path / "out" / "scaling.html").read_text()
+    assert html.count("<svg") == 2 and not any(word in html for word in ("<script", "src=", 'href="http', "url("))
+    assert "<td>40.0 [" in html and "the command" in html
     pictures = [file for file in files if file.suffix == ".svg"]
     assert len(pictures) == 2 and all(f"]({file.name})" in text for file in pictures)
     for file in pictures:

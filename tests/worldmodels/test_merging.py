@@ -10,7 +10,7 @@ from typing import Optional
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.contracts.actions import FORWARD, Candidate, Primitive
@@ -74,6 +74,7 @@ CALLS = st.lists(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(CALLS, st.integers(1, 8))
 def test_each_request_leaves_once_in_order_and_the_oldest_goes_first(
     calls: list[tuple[int, list[int], bool]], most: int

@@ -20,7 +20,7 @@ from harness.contracts.cameras import EQUIRECT, Camera
 from harness.worldmodels.cards import check_card
 from harness.worldmodels.catalog import load_catalog
 from tests.collecting.toy import make_data
-from tests.posttraining.world import WALKS, Ring
+from tests.posttraining.world import HELD_OUT, WALKS, Ring
 from tests.wm_plugins.diffusers.saving import Saved, SavedPipelines
 from tests.wm_plugins.diffusers.zoo import HEIGHT, WIDTH, request, tiny_manifest, world_model
 
@@ -103,8 +103,8 @@ def family(folder: Path, name: str, base: Path, trainee: str, recipe: str, part:
 
 
 @pytest.fixture(scope="module")
-def walks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return walks of 14 frames that the real collector wrote."""
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return walks of 14 frames that the real collector wrote, in homes to train on and in others to judge by."""
     camera = Camera("pano", EQUIRECT, HEIGHT, WIDTH, 360.0, 1.25)
 
     class Wide(Ring):
@@ -115,7 +115,9 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Path:
             return replace(frame, rgb=np.repeat(np.repeat(frame.rgb, 2, axis=0), 2, axis=1))
 
     plan = replace(WALKS, camera=camera, clips=6, clip_frames=14, recorded=replace(WALKS.recorded, depth=False))
-    return make_data(tmp_path_factory.mktemp("walks"), plan, Wide())
+    others = replace(plan, name="held-out", split="validation", scenes=HELD_OUT.scenes[:2], clips=4)
+    folder = tmp_path_factory.mktemp("walks")
+    return make_data(folder, plan, Wide()), make_data(folder, others, Wide())
 
 
 @pytest.mark.slow
@@ -129,20 +131,35 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=["transformer", "adapters of two experts", "unet told the actions"],
 )
 def test_a_trained_model_is_used_as_it_comes(
-    name: str, trainee: str, recipe: str, part: str, pipelines: SavedPipelines, walks: Path, tmp_path: Path, capsys: Any
+    name: str,
+    trainee: str,
+    recipe: str,
+    part: str,
+    pipelines: SavedPipelines,
+    data: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: Any,
 ) -> None:
+    walks, held_out = data
     base = pipelines.published(name).base
     plugin = family(tmp_path / "family", name, base, trainee, recipe, part)
     out = tmp_path / "ck"
     words = ["posttrain", "tiny", "--plugins", str(plugin), "--data", str(walks), "--out", str(out), "--no-bank"]
-    assert main(words) == 0
+    assert main([*words, "--held-out", str(held_out)]) == 0
     assert check_card(out).steps == 4
     curve = json.loads((out / "training.json").read_text())["curve"]
     assert np.isfinite(curve[-1]["losses"]["loss"])
-    if part == "transformer":
+    if part != "unet":
         capsys.readouterr()
-        main(["posttrain", "--check", str(out), "--plugins", str(plugin), "--data", str(walks), "--no-bank"])
-        assert "shuffled minus correct" in capsys.readouterr().out
+        check = ["posttrain", "--check", str(out), "--plugins", str(plugin), "--no-bank", "--json"]
+        main([*check, "--data", str(held_out)])
+        found = json.loads(capsys.readouterr().out)
+        then = json.loads((out / "training.json").read_text())["action_use"]
+        for use, metric in found["loss"].items():
+            assert metric["value"] == pytest.approx(then["loss"][use]["value"], rel=1e-5), use
+    if part == "lora":
+        assert main([*check, "--data", str(held_out), "--weights", str(out)]) == 2
+        assert "the adapter was trained on the weights" in capsys.readouterr().err
     used = world_model(tiny_manifest(name, Saved(base, out)))
     asked = request(0, 3)
     plain = pipelines.post_trained(name) if name == "FTsvd" else pipelines.published(name)

@@ -28,7 +28,7 @@ from harness.contracts.training import ACTIONS, Adapter, Trainee, TrainingClip
 from video_diffusion.base import DiffusersImageToVideo
 from video_diffusion.devices import dtype_of
 from video_diffusion.settings import read_settings
-from video_diffusion.training_parts import Parts, add_adapter, save_adapter, save_network
+from video_diffusion.training_parts import Parts, add_adapter, read_adapter, save_adapter, save_network
 
 
 class PipelineTrainee(Trainee):
@@ -68,6 +68,11 @@ class PipelineTrainee(Trainee):
         if self._module is not None:
             raise ValueError("The trained part has been made without the adapter.")
         self._adapter = adapter
+
+    def restore_adapter(self, folder: Path) -> None:
+        """Take what `save` wrote of every network's adapter."""
+        for name, network in self.trained().items():
+            read_adapter(network, folder / name)
 
     def checkpoint_gradients(self) -> None:
         """Keep the activations between blocks alone."""

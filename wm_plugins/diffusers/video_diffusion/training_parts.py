@@ -15,7 +15,7 @@ import diffusers
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Checkpoint, ModelManifest
@@ -32,6 +32,7 @@ WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 ADAPTER_FILE = "adapter_model.safetensors"
 ADAPTER = "default"
 CONFIG = "config.json"
+_PREFIX = "base_model.model."
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,9 +178,25 @@ def save_adapter(network: Any, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     state = get_peft_model_state_dict(network, adapter_name=ADAPTER)
-    tensors = {f"base_model.model.{name}": value.detach().cpu().contiguous() for name, value in state.items()}
+    tensors = {f"{_PREFIX}{name}": value.detach().cpu().contiguous() for name, value in state.items()}
     save_file(tensors, folder / ADAPTER_FILE, metadata={"format": "pt"})
     network.peft_config[ADAPTER].save_pretrained(folder)
+
+
+def read_adapter(network: Any, folder: Path) -> None:
+    """Give the additions of ``network`` the values that `save_adapter` wrote; Refusal unless each of them is there."""
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+    file = folder / ADAPTER_FILE
+    if not file.is_file():
+        raise Refusal(f"{folder} holds no {ADAPTER_FILE}.", "Give the folder that posttrain wrote.")
+    stored = {name.removeprefix(_PREFIX): value for name, value in load_file(file).items()}
+    own = get_peft_model_state_dict(network, adapter_name=ADAPTER)
+    shapes = [{name: tuple(value.shape) for name, value in state.items()} for state in (stored, own)]
+    if shapes[0] != shapes[1]:
+        odd = sorted(name for name in {*stored, *own} if shapes[0].get(name) != shapes[1].get(name))
+        raise Refusal(f"{file} is no adapter of this network: {odd[0]} differs.", "Give the base it was trained on.")
+    set_peft_model_state_dict(network, stored, adapter_name=ADAPTER)
 
 
 def save_network(network: Any, folder: Path, dtype: torch.dtype) -> None:
