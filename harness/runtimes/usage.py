@@ -45,11 +45,6 @@ def cpu_seconds(service: Service) -> float:
     return sum(int(fields[_USER]) + int(fields[_SYSTEM]) for _, fields in _group(service)) / TICKS_PER_S
 
 
-def process_ids(service: Service) -> set[int]:
-    """Return the ids of a service's processes; ServiceError in a container, where they are others."""
-    return {pid for pid, _ in _group(service)}
-
-
 def _group(service: Service) -> Iterator[tuple[int, list[str]]]:
     """Yield id and fields of each process of a service's group."""
     group = getattr(service, "pid", 0)

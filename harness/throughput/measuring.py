@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Optional, Sequence
 
 from harness.contracts.digest import merkle_root
@@ -13,7 +13,7 @@ from harness.runtimes.service import Service
 from harness.throughput.asking import DIED, FAILED, LATE, Answer, Asker
 from harness.throughput.caching import FASTER, CacheCheck, Paired, check_caching
 from harness.throughput.decisions import Decisions, Purpose, Situation
-from harness.throughput.resources import Meter, Resources, find_nvml
+from harness.throughput.resources import Gpus, Meter, Resources
 from harness.throughput.results import Counts, Finding, Output, Rates, WarmUp
 from harness.throughput.sampling import PERCENTILES, Percentile, kept_bound, needed, percentile_of
 from harness.throughput.scenarios import (
@@ -39,11 +39,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Session:
-    """A model that can be asked. ``service`` is None for one in this process; ``start_s`` is what its start took."""
+    """A model that can be asked. ``service`` is None for one in this process; ``start_s`` is what its start took.
+
+    ``gpus`` was made before that.
+    """
 
     model: ImaginingModel
     service: Optional[Service] = None
     start_s: float = 0.0
+    gpus: Gpus = field(default_factory=Gpus)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def measure_model(
     ask = Asker(session.model, manifest)
     warm = _warm_up(ask, decisions, progress)
     seconds = tuple(answer.seconds for answer in warm)
-    measured, meter = Measured((), 0.0), Meter(session.service, find_nvml())
+    measured, meter = Measured((), 0.0), Meter(session.service, session.gpus)
     cache, output = CacheCheck(failure="the model does not answer"), None
     if not warm[-1].failure:
         with meter:

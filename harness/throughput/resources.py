@@ -9,9 +9,12 @@ from typing import Any, Optional, Self, TypeVar
 
 from harness.contracts.errors import ServiceError
 from harness.runtimes.service import Service
-from harness.runtimes.usage import cpu_seconds, peak_bytes, process_ids
+from harness.runtimes.usage import cpu_seconds, peak_bytes
 
 CPU, RSS, GPU, ENERGY = "cpu_s", "rss_bytes", "gpu_bytes", "energy_j"
+
+LEAST_BYTES = 64 * 1024**2
+"""What a process that computes on a GPU holds there at least; the rest is other processes' coming and going."""
 
 Number = TypeVar("Number", int, float)
 
@@ -21,9 +24,9 @@ class Resources:
     """What was used while it was measured; what could not be measured is None, and ``reasons`` says why by field.
 
     ``cpu_s`` are the processor seconds of the service's processes, whatever else the machine did (a service that waits
-    for a GPU may spend them waiting). ``rss_bytes`` are the most resident bytes of its processes, ``gpu_bytes`` what
-    they hold of their GPUs at the end (an allocator keeps what it once had), ``energy_j`` the joules of these GPUs,
-    whoever used them.
+    for a GPU may spend them waiting), ``rss_bytes`` the most resident bytes of its processes. ``gpu_bytes`` is by how
+    much the memory in use on GPUs is more than before the service started (an allocator keeps what it once had; process
+    ids mean nothing here, since a container has others), ``energy_j`` the joules of these GPUs, whoever used them.
     """
 
     cpu_s: Optional[float] = None
@@ -34,20 +37,57 @@ class Resources:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-class Meter:
-    """Meters a service from the beginning of a block to its end; ``found`` says then what it used.
+class Gpus:
+    """The GPUs of this machine through NVML: which of them hold more than when this object was made, and what they use.
 
     ``nvml`` is the module `pynvml`, initialised, or None where there is none.
     """
 
-    def __init__(self, service: Optional[Service], nvml: Any = None) -> None:
-        self._service = service
+    def __init__(self, nvml: Any = None) -> None:
         self._nvml = nvml
+        count = nvml.nvmlDeviceGetCount() if nvml is not None else 0
+        self._handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
+        self._first = [self._used(handle) for handle in self._handles]
+
+    @property
+    def lack(self) -> str:
+        """Why there is nothing to be said of GPUs."""
+        return "no GPU is used" if self._nvml is not None else "NVML is not here (pip install nvidia-ml-py), or no GPU"
+
+    def held(self) -> dict[int, int]:
+        """Return by how many bytes the memory in use has grown on each GPU where it has, by index."""
+        grown = [self._used(handle) - before for handle, before in zip(self._handles, self._first, strict=True)]
+        return {index: more for index, more in enumerate(grown) if more >= LEAST_BYTES}
+
+    def name(self, index: int) -> str:
+        """Return what a GPU is called."""
+        return str(self._nvml.nvmlDeviceGetName(self._handles[index]))
+
+    def joules(self, index: int) -> Optional[float]:
+        """Return the energy that a GPU has taken so far, None where it does not count it."""
+        try:
+            return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handles[index])) / 1000.0
+        except self._nvml.NVMLError:
+            return None
+
+    def _used(self, handle: Any) -> int:
+        return int(self._nvml.nvmlDeviceGetMemoryInfo(handle).used)
+
+
+class Meter:
+    """Meters a service from the beginning of a block to its end; ``found`` says then what it used.
+
+    ``gpus`` was made before the service was started.
+    """
+
+    def __init__(self, service: Optional[Service], gpus: Gpus) -> None:
+        self._service = service
+        self._gpus = gpus
         self.found = Resources()
 
     def __enter__(self) -> Self:
         self._cpu = self._read(cpu_seconds, {})
-        self._before = {index: self._joules(gpu) for index, (gpu, _) in self._held().items()}
+        self._joules = {index: self._gpus.joules(index) for index in self._gpus.held()}
         return self
 
     def __exit__(
@@ -55,19 +95,26 @@ class Meter:
     ) -> None:
         reasons: dict[str, str] = {}
         cpu, rss = self._read(cpu_seconds, reasons, CPU), self._read(peak_bytes, reasons, RSS)
-        held = self._held()
-        if not held:
-            why = "NVML is not here (pip install nvidia-ml-py), or no GPU" if self._nvml is None else "no GPU is used"
-            reasons |= {GPU: why, ENERGY: why}
-        spent = [self._joules(gpu) - self._before.get(index, 0.0) for index, (gpu, _) in held.items()]
+        held = self._gpus.held()
+        reasons |= {} if held else {GPU: self._gpus.lack, ENERGY: self._gpus.lack}
         self.found = Resources(
             cpu_s=None if cpu is None or self._cpu is None else cpu - self._cpu,
             rss_bytes=rss,
-            gpu_bytes=sum(used for _, used in held.values()) if held else None,
-            energy_j=sum(spent) if held and self._before.keys() == held.keys() else None,
-            gpus=tuple(str(self._nvml.nvmlDeviceGetName(gpu)) for gpu, _ in held.values()),
+            gpu_bytes=sum(held.values()) if held else None,
+            energy_j=self._spent(held, reasons),
+            gpus=tuple(self._gpus.name(index) for index in held),
             reasons=reasons,
         )
+
+    def _spent(self, held: Mapping[int, int], reasons: dict[str, str]) -> Optional[float]:
+        spent = 0.0
+        for index in held:
+            before, after = self._joules.get(index), self._gpus.joules(index)
+            if before is None or after is None:
+                reasons[ENERGY] = f"{self._gpus.name(index)} does not count its energy, or was used later"
+                return None
+            spent += after - before
+        return spent if held else None
 
     def _read(self, number: Callable[[Service], Number], reasons: dict[str, str], name: str = "") -> Optional[Number]:
         """Return a number of the service's processes; where there are none, note why under ``name``."""
@@ -79,25 +126,6 @@ class Meter:
         except ServiceError as missing:
             reasons[name] = missing.what
             return None
-
-    def _held(self) -> dict[int, tuple[Any, int]]:
-        """Return the GPUs on which the service's processes compute, by index, with the bytes that they hold there."""
-        if self._nvml is None or self._service is None:
-            return {}
-        try:
-            own = process_ids(self._service)
-        except ServiceError:
-            return {}
-        found = {}
-        for index in range(self._nvml.nvmlDeviceGetCount()):
-            gpu = self._nvml.nvmlDeviceGetHandleByIndex(index)
-            running = [p for p in self._nvml.nvmlDeviceGetComputeRunningProcesses(gpu) if p.pid in own]
-            if running:
-                found[index] = (gpu, sum(process.usedGpuMemory or 0 for process in running))
-        return found
-
-    def _joules(self, gpu: Any) -> float:
-        return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)) / 1000.0
 
 
 def find_nvml() -> Any:

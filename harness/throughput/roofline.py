@@ -8,6 +8,7 @@ shapes), and measures what a product of large matrices reaches there.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -64,8 +65,9 @@ def count_apart(plan: ServiceSpec, manifest: ModelManifest, decision: Decision) 
         for number, batch in enumerate(batches):
             (Path(folder) / f"{number}.bin").write_bytes(write_batch(batch).serialized())
         command = [*module_command(plan.python or sys.executable, __name__), folder]
+        variables = {**os.environ, **plan.environment_variables}
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=COUNT_S, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=COUNT_S, env=variables)
         except subprocess.TimeoutExpired:
             return {"reason": f"counting operations took more than {COUNT_S:g} s"}
     if done.returncode:

@@ -12,6 +12,7 @@ from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.runtimes.service import Service, ServiceLimits, ServiceSpec, start_service, with_stack
 from harness.throughput.measuring import Session
+from harness.throughput.resources import Gpus, find_nvml
 from harness.throughput.scenarios import Settings
 from harness.wire.client import Deadlines, WorldModelClient
 
@@ -21,13 +22,14 @@ DEADLINE_OPTION = "--timeout"
 @contextmanager
 def serving(plan: ServiceSpec, manifest: ModelManifest, settings: Settings, log: Path) -> Iterator[Session]:
     """Start the service and stop it afterwards; ``log`` gets its output. ServiceError where it does not start."""
+    gpus = Gpus(find_nvml())
     began = time.perf_counter()
     with start_service(plan, ServiceLimits(start_s=settings.start_s), log) as service:
         deadlines = Deadlines(imagine_s=settings.deadline_s, imagine_option=DEADLINE_OPTION)
         client = WorldModelClient(service.socket, deadlines, manifest)
         try:
             client.describe()
-            yield Session(_Explaining(client, service), service, time.perf_counter() - began)
+            yield Session(_Explaining(client, service), service, time.perf_counter() - began, gpus)
         finally:
             client.close()
 

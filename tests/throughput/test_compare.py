@@ -28,6 +28,7 @@ from harness.throughput.results import (
 )
 from harness.throughput.sampling import Percentile
 from harness.throughput.scenarios import SINGLE_STREAM, Settings
+from harness.throughput.table import main as table_of
 
 RESULT = Result(
     model=Model("toy", "ab", ""),
@@ -117,3 +118,15 @@ def test_files_of_pytest_are_compared_by_their_medians(tmp_path: Path, capsys: p
     assert capsys.readouterr().out.splitlines()[-1] == "worse by more than 10 %: world"
     assert main([old, write("new", wire=0.1)]) == WORSE
     assert main([write("old"), write("new")]) == USAGE
+
+
+def test_a_table_holds_the_medians_of_what_counts(
+    written: Callable[[str, Result], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [written(str(n), replace(RESULT, rates=Rates(rate, 32.0, 64.0))) for n, rate in enumerate((4.0, 9.0, 5.0))]
+    assert table_of(files) == 0
+    head, _, row = capsys.readouterr().out.splitlines()
+    cells = dict(zip(head.split("|"), row.split("|"), strict=True))
+    assert cells[" decisions/s "] == " 5 " and cells[" runs "] == " 3 " and cells[" GPU memory (GB) "] == " – "
+    broken = replace(RESULT, findings=(Finding(FAILED, "the world model failed", True),))
+    assert table_of([written("broken", broken)]) == USAGE

@@ -13,17 +13,20 @@ import pytest
 from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 from harness.throughput.decisions import Decisions, Purpose
 from harness.throughput.measuring import Session, measure_model
-from harness.throughput.resources import Meter
+from harness.throughput.resources import Gpus, Meter
 from harness.throughput.roofline import count_apart, flop_of, requests_of, roofline_of
 from harness.throughput.scenarios import OFFLINE, Settings
 from tests.throughput.toy_models import Honest, toy_manifest, toy_situations
 
 
 class Nvml:
-    """Two GPUs, of which this process uses the second; each look costs a joule."""
+    """Two GPUs; each look at the energy of one costs a joule, of the other an error."""
+
+    NVMLError = ValueError
 
     def __init__(self) -> None:
         self.millijoules = 0
+        self.used = [7 * 10**9, 10**9]
 
     def nvmlDeviceGetCount(self) -> int:
         return 2
@@ -34,26 +37,34 @@ class Nvml:
     def nvmlDeviceGetName(self, gpu: int) -> str:
         return f"card {gpu}"
 
-    def nvmlDeviceGetComputeRunningProcesses(self, gpu: int) -> list[Any]:
-        return [SimpleNamespace(pid=os.getpid() if gpu == 1 else 1, usedGpuMemory=5000)]
+    def nvmlDeviceGetMemoryInfo(self, gpu: int) -> Any:
+        return SimpleNamespace(used=self.used[gpu])
 
     def nvmlDeviceGetTotalEnergyConsumption(self, gpu: int) -> int:
+        if gpu == 0:
+            raise self.NVMLError("not supported")
         self.millijoules += 1000
         return self.millijoules
 
 
-def test_memory_and_energy_are_those_of_the_cards_that_the_service_uses() -> None:
+@pytest.mark.parametrize(("card", "joules"), [(0, None), (1, 1.0)])
+def test_memory_and_energy_are_those_of_the_cards_that_the_service_uses(card: int, joules: float | None) -> None:
+    nvml = Nvml()
+    gpus = Gpus(nvml)
+    nvml.used[card] += 5 * 10**9
+    nvml.used[1 - card] += 10**6
     service: Any = SimpleNamespace(name="toy", pid=os.getpgid(0))
-    with Meter(service, Nvml()) as meter:
+    with Meter(service, gpus) as meter:
         pass
-    assert (meter.found.gpus, meter.found.gpu_bytes, meter.found.energy_j) == (("card 1",), 5000, 1.0)
-    assert meter.found.rss_bytes and not meter.found.reasons
+    found = meter.found
+    assert (found.gpus, found.gpu_bytes, found.energy_j) == ((f"card {card}",), 5 * 10**9, joules)
+    assert found.rss_bytes and ("energy_j" in found.reasons) == (joules is None)
 
 
 def test_processor_seconds_are_those_of_the_measurement() -> None:
     service: Any = SimpleNamespace(name="toy", pid=os.getpgid(0))
     began = time.process_time()
-    with Meter(service) as meter:
+    with Meter(service, Gpus()) as meter:
         while time.process_time() - began < 0.1:
             pass
     assert meter.found.cpu_s is not None and meter.found.cpu_s >= 0.08
