@@ -11,7 +11,7 @@ from typing import Any
 from harness.contracts.errors import Refusal
 from harness.contracts.from_plain import from_plain
 from harness.posttraining import action_use
-from harness.posttraining.clips import items_of
+from harness.posttraining.clips import check_view, items_of
 from harness.posttraining.finishing import bank_findings
 from harness.posttraining.open_data import ANY, open_all
 from harness.posttraining.optimizing import LossModule, adapt, settle_torch
@@ -71,6 +71,7 @@ def _plan(folder: Path, data: Sequence[Path], plugins: Sequence[Path], weights: 
     opened = open_all(
         data, recipe.data.frames, trainee.needs, recipe.model, ANY, lambda d, t: tell("hashing the data", d, t)
     )
+    check_view(opened[0], entry.manifest.view, recipe.model)
     items = tuple(items_of(opened))
     if len(items) < PAIR:
         raise Refusal("one clip alone cannot be judged.", "Give more of them: --data DIR.")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.contracts.cameras import Camera, Pose, yaw_to_quaternion
+from harness.contracts.cameras import EQUIRECT, Camera, Pose, yaw_to_quaternion
 from harness.contracts.errors import Refusal
 from harness.contracts.portable import PI, sincos
 from harness.contracts.seeds import generator
@@ -106,6 +106,15 @@ def check_needs(data: ClipData, needs: frozenset[str], model: str) -> None:
         raise Refusal(
             f"{data.folder} does not hold {', '.join(lacking)}, which {model} is trained with: {what}.",
             "Collect data that hold it (docs/collecting.md), or choose another recipe.",
+        )
+
+
+def check_view(data: ClipData, view: str, model: str) -> None:
+    """Raise Refusal where data were seen by another kind of camera than ``model``, whose ``view`` its manifest says."""
+    if (data.camera.kind == EQUIRECT) != (view == "panorama"):
+        raise Refusal(
+            f"{data.folder} is seen by {_seen(data.camera)}, and {model} is a {view} model.",
+            "Collect with --camera " + ("pano." if view == "panorama" else "front."),
         )
 
 

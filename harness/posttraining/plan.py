@@ -11,7 +11,7 @@ from harness.collecting.split_guard import TRAIN, VALIDATION
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import absolute
 from harness.contracts.training import Trainee
-from harness.posttraining.clips import ClipData, Item, check_alike, held_out, items_of
+from harness.posttraining.clips import ClipData, Item, check_alike, check_view, held_out, items_of
 from harness.posttraining.open_data import open_all
 from harness.posttraining.recipe import SMOKE_CLIPS, SMOKE_JUDGED, Recipe, find_recipe, plain_recipe, read_recipe, smoke
 from harness.posttraining.sources import Base, base_of_smoke, check_packages, find_base, trainee_class
@@ -87,6 +87,7 @@ def make_plan(question: Question, tell: Tell = lambda *_: None) -> TrainingPlan:
 
         check_asked(recipe.model, question.plugins)
     items, kept = choose_items(question, recipe, trainee.needs, tell)
+    check_view(items[0].data, entry.manifest.view, recipe.model)
     return TrainingPlan(question, recipe, file.stem, entry, trainee, base, items, kept)
 
 

@@ -22,13 +22,16 @@ from safetensors import SafetensorError  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from harness.cli.app import main  # noqa: E402
+from harness.contracts.cameras import PINHOLE, Camera  # noqa: E402
 from harness.posttraining import pipeline, state  # noqa: E402
 from harness.worldmodels.cards import check_card  # noqa: E402
 from harness.worldmodels.catalog import load_catalog  # noqa: E402
 from harness.worldmodels.preparing import Choice, check, prepare  # noqa: E402
-from tests.posttraining.world import HELD_OUT, TOY, WALKS, make_walks  # noqa: E402
+from tests.collecting.toy import make_data  # noqa: E402
+from tests.posttraining.world import HELD_OUT, TOY, WALKS, Ring, make_walks  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
+FRONT = Camera("front", PINHOLE, 16, 32, 90.0, 1.25)
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +244,20 @@ def test_data_of_one_home_leave_none_to_judge_by(tmp_path: Path, capsys: Any) ->
     alone = make_walks(tmp_path, replace(WALKS, scenes=("train-9000",), clips=4))
     assert main(words(alone, tmp_path / "ck")) == 2
     assert "all clips are of one home" in capsys.readouterr().err
+
+
+def test_data_of_another_kind_of_camera_are_refused(tmp_path: Path, capsys: Any) -> None:
+    class Ahead(Ring):
+        """The ring, looked at by a camera that says it is a pinhole."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._camera = FRONT
+
+    ahead = make_data(tmp_path, replace(WALKS, camera=FRONT), Ahead())
+    assert main(words(ahead, tmp_path / "ck")) == 2
+    said = capsys.readouterr().err
+    assert "is seen by pinhole 16 × 32, 90°, and FTtoy is a panorama model" in said and "--camera pano" in said
 
 
 def test_homes_that_judge_are_not_trained_on(walks: Path, tmp_path: Path) -> None:
