@@ -73,8 +73,8 @@ class Rollout:
     """The imagined frames of one request, in the order of its ``frames``.
 
     ``rgb`` is uint8 [len(frames), H, W, 3] as ``camera`` sees it. ``confidence`` is one number in [0, 1] a frame,
-    or empty. ``timings`` are seconds by phase. ``error`` is empty, or says why this item failed (``rgb`` is then
-    empty); other items of the batch are not affected.
+    or empty. ``timings`` are seconds by phase; where a plugin gives none, its service adds ``imagine``. ``error`` is
+    empty, or says why this item failed (``rgb`` is then empty); other items of the batch are not affected.
     """
 
     id: Id

@@ -107,7 +107,7 @@ class Result:
 
     ``latencies_s`` are the seconds of each query in the order of arrival, None where it failed. ``split_s`` are mean
     seconds of a decision by part: ``prepare`` (the harness, before and after its calls), the phases that the plugin
-    reports, and ``transport``, the rest of the calls; ``unsplit`` in its place where the plugin reports no phase.
+    reports, and ``transport``, the rest of the calls; ``unsplit`` in its place where nobody reports a phase.
     """
 
     model: Model

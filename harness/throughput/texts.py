@@ -55,7 +55,8 @@ def rows(result: Result) -> Iterator[tuple[str, str, str]]:
 PARTS = {
     "prepare": "the harness, before and after its calls",
     "transport": "the rest of the calls",
-    "unsplit": "calls: this plugin reports no phases",
+    "imagine": "in the service, which reports no other phase",
+    "unsplit": "calls: nobody reports phases",
 }
 
 

@@ -6,10 +6,11 @@ knows nothing of sockets or threads (`harness.wire.server`).
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Callable, Dict, Iterator, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
 from harness.contracts.actions import Action
 from harness.contracts.digest import digest
@@ -142,6 +143,19 @@ class EnvironmentMethods:
         return b""
 
 
+IMAGINE = "imagine"
+"""The phase of a rollout whose model reports none: the seconds until it came, without the way here and back."""
+
+
+def _timed(rollouts: Iterable[Rollout]) -> Iterator[Rollout]:
+    """Yield rollouts; those of a model that says nothing of its time get the seconds that each was waited for."""
+    began = time.perf_counter()
+    for rollout in rollouts:
+        seconds = time.perf_counter() - began
+        yield rollout if rollout.timings else replace(rollout, timings={IMAGINE: seconds})
+        began = time.perf_counter()
+
+
 class WorldModelMethods:
     """The WorldModel service of one model object. What goes wrong with one request does not touch the others."""
 
@@ -166,7 +180,7 @@ class WorldModelMethods:
         """Yield the parts of each rollout; after an exception, of a failed rollout for each that is still due."""
         due = {request.id: request for request in requests}
         try:
-            for rollout in self._model.imagine_batch(requests):
+            for rollout in _timed(self._model.imagine_batch(requests)):
                 request = due.pop(rollout.id, None)
                 if request is not None:
                     yield from self._answer(rollout, request)

@@ -51,6 +51,7 @@ def test_a_service_is_measured_and_one_that_sleeps_is_reported(
     assert main(["throughput", "--wm", "late", *few, "--candidates", "1", "--out", str(tmp_path / "one")]) == 0
     found = read_result(tmp_path / "one" / RESULT_FILE)
     assert found.counts.queries == 2 and not found.counts.failed and found.resources.rss_bytes
+    assert set(found.split_s) == {"prepare", "imagine", "transport"}
     assert found.output is not None and found.latency[0].value_s is not None
     capsys.readouterr()
     assert main(["throughput", "--wm", "late", *few, "--timeout", "0.5", "--json", "--out", str(tmp_path)]) == 1

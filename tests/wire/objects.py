@@ -248,6 +248,9 @@ class PaintModel(WorldModel):
             rgb = rgb.astype(np.float64)
         if request.prompt == "none":
             return None  # type: ignore[return-value]
+        if request.prompt == "slow, and silent about it":
+            time.sleep(0.05)
+            return Rollout(request.id, rgb, camera, confidence)
         return Rollout(request.id, rgb, camera, confidence, {"paint": 0.5})
 
 

@@ -61,6 +61,12 @@ def test_a_rollout_comes_back(paint: WorldModelClient) -> None:
     assert list(paint.imagine_batch([])) == []
 
 
+def test_a_model_that_reports_no_phase_is_timed_by_its_service(paint: WorldModelClient) -> None:
+    silent, other = paint.imagine_batch([request(0, "slow, and silent about it"), request(1)])
+    assert list(silent.timings) == ["imagine"] and 0.05 <= silent.timings["imagine"] < 5.0
+    assert other.timings == {"paint": 0.5}
+
+
 @pytest.mark.parametrize(
     ("prompt", "reason"),
     [
