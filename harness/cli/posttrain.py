@@ -38,6 +38,8 @@ def posttrain_command(asked: PosttrainArguments) -> int:
 
     with TrainLine() as line:
         plan = make_plan(_question(asked, asked.recipe, asked.out), line.reading)
+        if plan.base.missing:
+            note(f"{plan.base.missing} This smoke begins with random ones.")
         if asked.dry:
             return dry_run(plan, asked.as_json)
         if Workplace(plan.question.out).check(plan.identity()):

@@ -42,7 +42,7 @@ def open_all(
 
 
 def open_data(folder: Path, frames: int, split: str = TRAIN, progress: Progress = quiet) -> ClipData:
-    """Return one data set in whichever layout it has."""
+    """Return one data set in whichever layout it has; a folder that holds one data set alone stands for it."""
     if (folder / RECORD).is_file():
         plan = read_plan(folder)
         if split not in (plan.split, ANY):
@@ -65,7 +65,17 @@ def open_data(folder: Path, frames: int, split: str = TRAIN, progress: Progress 
 
     if folder.is_dir() and is_published(folder):
         return open_published(folder, frames, split, progress)
+    below = sorted(each for each in folder.iterdir() if _is_marked(each)) if folder.is_dir() else []
+    if len(below) == 1:
+        return open_data(below[0], frames, split, progress)
+    if below:
+        names = ", ".join(each.name for each in below)
+        raise Refusal(f"{folder} holds {len(below)} data sets: {names}.", f"Give each that is meant: --data {below[0]}")
     raise Refusal(
         f"{folder} is no data set that can be trained on: it has neither {RECORD}, {INFO} nor SCENE/traj-0/waypoint-0.",
         "Make one: python benchmark.py collect NAME FOLDER 2, then --data FOLDER/NAME.",
     )
+
+
+def _is_marked(folder: Path) -> bool:
+    return (folder / RECORD).is_file() or (folder / INFO).is_file()

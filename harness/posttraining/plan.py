@@ -14,7 +14,7 @@ from harness.contracts.training import Trainee
 from harness.posttraining.clips import ClipData, Item, check_alike, held_out, items_of
 from harness.posttraining.open_data import open_all
 from harness.posttraining.recipe import SMOKE_CLIPS, SMOKE_JUDGED, Recipe, find_recipe, plain_recipe, read_recipe, smoke
-from harness.posttraining.sources import Base, check_packages, find_base, trainee_class
+from harness.posttraining.sources import Base, base_of_smoke, check_packages, find_base, trainee_class
 from harness.posttraining.workplace import Workplace
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 
@@ -80,7 +80,8 @@ def make_plan(question: Question, tell: Tell = lambda *_: None) -> TrainingPlan:
     trainee = trainee_class(recipe, entry)
     place = Workplace(question.out)
     place.check_apart([*question.data, *question.held_out, *([absolute(question.weights)] if question.weights else [])])
-    base = find_base(entry, catalog, question.weights, lambda done, total: tell("reading the weights", done, total))
+    find = base_of_smoke if question.smoke else find_base
+    base = find(entry, catalog, question.weights, lambda done, total: tell("reading the weights", done, total))
     if question.validate_every:
         from harness.posttraining.bank_regret import check_asked
 

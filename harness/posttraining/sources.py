@@ -28,11 +28,13 @@ class Base:
     """The weights that a training begins with: a path, or None for random ones; ``name`` says which, for people.
 
     ``sha256`` is the hash of their files, "" of random ones and of a commit of the hub, which ``name`` ends with.
+    ``missing`` says why random ones stand in for others.
     """
 
     path: Optional[Path]
     name: str
     sha256: str = ""
+    missing: str = ""
 
     @property
     def identity(self) -> str:
@@ -89,6 +91,19 @@ def find_base(entry: CatalogEntry, catalog: Catalog, chosen: str, progress: Prog
             "Give them: --weights PATH, or --weights random.",
         )
     return _declared(base, base.manifest.checkpoint, progress)
+
+
+def base_of_smoke(entry: CatalogEntry, catalog: Catalog, chosen: str, progress: Progress = quiet) -> Base:
+    """Return the weights that a smoke begins with: as `find_base`, or random ones where the declared are not here.
+
+    Its model is worth nothing either way, and it tries the whole path on a machine that holds nothing yet.
+    """
+    try:
+        return find_base(entry, catalog, chosen, progress)
+    except Refusal as refusal:
+        if chosen:
+            raise
+        return Base(None, RANDOM, missing=refusal.what)
 
 
 def find_same_base(entry: CatalogEntry, catalog: Catalog, known: str, chosen: str, progress: Progress = quiet) -> Base:

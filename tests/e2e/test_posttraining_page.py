@@ -26,7 +26,7 @@ def commands(place: Path) -> list[list[str]]:
         block = block.replace(long, short)
     found = []
     for line in block.splitlines():
-        parts = [re.sub(r"^(data|checkpoints)/", f"{place}/\\1/", part) for part in shlex.split(line)]
+        parts = [re.sub(r"^(data|ckpt)/", f"{place}/\\1/", part) for part in shlex.split(line)]
         found.append([sys.executable if part == "python" else part for part in parts])
     return found
 
@@ -38,7 +38,7 @@ def run(words: list[str]) -> subprocess.CompletedProcess[str]:
 
 def test_the_page_goes_from_data_to_a_run_and_names_every_option() -> None:
     said = [words[2] for words in commands(Path("/p"))]
-    assert said == ["collect", "posttrain", "posttrain", "bank", "--wm"]
+    assert said == ["collect", "posttrain", "bank", "--wm"]
     import typer
 
     options = {name for option in typer.main.get_command(app).commands["posttrain"].params for name in option.opts}  # type: ignore[attr-defined]
@@ -50,13 +50,12 @@ def test_the_page_goes_from_data_to_a_run_and_names_every_option() -> None:
 def test_fresh_data_become_a_checkpoint_that_plays(tmp_path: Path) -> None:
     """Without the bank, which its own tests ask."""
     pytest.importorskip("torch")
-    collect, first, second, _, play = commands(tmp_path)
+    collect, train, _, play = commands(tmp_path)
     (tmp_path / "data").mkdir()
     done = run(collect)
     assert done.returncode == 0, done.stderr
-    for train in (first, second):
-        done = run([*train, "--no-bank"])
-        assert done.returncode == 0, done.stderr
+    done = run([*train, "--no-bank"])
+    assert done.returncode == 0, done.stderr
     assert "FTmini after 4 steps" in done.stdout and "on 2 held-out clips" in done.stdout
     done = run([*play, "--out", str(tmp_path / "runs"), "--json"])
     assert done.returncode == 0, done.stderr

@@ -92,6 +92,16 @@ def test_folders_with_depth_hold_everything(walks: Path) -> None:
     assert any(clip.collided is not None and clip.collided.any() for clip in clips)
 
 
+def test_a_folder_that_holds_one_data_set_stands_for_it_and_of_several_one_has_to_be_named(
+    walks: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "walks").symlink_to(walks)
+    assert open_data(tmp_path, 6).sha256 == open_data(walks, 6).sha256
+    (tmp_path / "again").symlink_to(walks)
+    with pytest.raises(Refusal, match="holds 2 data sets: again, walks"):
+        open_data(tmp_path, 6)
+
+
 def test_a_first_forward_leads_along_minus_z(walks: Path) -> None:
     clips = [c for c in all_clips(open_data(walks, 2)) if c.collided is not None and not c.collided[0]]
     ahead = [clip.poses[1].position for clip in clips if clip.actions[0] == Primitive(FORWARD, 0.2)]

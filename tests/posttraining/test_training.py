@@ -203,6 +203,21 @@ def test_a_smoke_takes_few_steps_on_few_clips(walks: Path, tmp_path: Path) -> No
     assert found["steps"] == 4 and found["data"][0]["clips"] == 8 and found["smoke"]
 
 
+def test_a_smoke_of_a_model_whose_base_is_not_here_begins_with_random_weights_and_says_so(
+    walks: Path, tmp_path: Path, capsys: Any
+) -> None:
+    family = shutil.copytree(TOY, tmp_path / "toy")
+    declared = (family / "plugin.toml").read_text()
+    missing = 'base_checkpoint = { source = "./none" }'
+    (family / "plugin.toml").write_text(declared.replace('checkpoint = { source = "nobody/toy" }', missing))
+    given = ["posttrain", "toy", "--plugins", str(family), "--data", str(walks), "--out", str(tmp_path / "ck")]
+    assert main([*given, "--no-bank"]) == 2
+    assert "the weights of ./none, which the training begins with, are not here" in capsys.readouterr().err
+    assert main([*given, "--no-bank", "--smoke"]) == 0
+    assert "This smoke begins with random ones." in capsys.readouterr().err
+    assert check_card(tmp_path / "ck").hyperparameters["weights"] == "random"
+
+
 def test_a_model_that_does_not_use_its_actions_is_stamped_so(walks: Path, tmp_path: Path, capsys: Any) -> None:
     deaf, told = tmp_path / "deaf", tmp_path / "told"
     held_out = make_walks(tmp_path, HELD_OUT)
