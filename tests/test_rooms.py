@@ -50,8 +50,11 @@ ALLOWED = {
         "harness.banking", "harness.collecting", "harness.running", "harness.worldmodels", "harness.wire",
         "tasks", "harness.scoring", "harness.records", "harness.contracts",
     },
+    "harness.leaderboard": {
+        "harness.auditing", "tasks", "harness.worldmodels", "harness.scoring", "harness.records", "harness.contracts",
+    },
     "harness.cli": {
-        "harness.auditing", "harness.banking",
+        "harness.auditing", "harness.banking", "harness.leaderboard",
         "harness.collecting", "harness.posttraining", "harness.throughput",
         "harness.conformance", "harness.runtimes",
         "harness.diagnosing", "harness.running", "harness.reporting", "harness.studies", "harness.scoring",

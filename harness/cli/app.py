@@ -16,6 +16,7 @@ from harness.cli.collect import collect_command
 from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
 from harness.cli.images import group as images_group
+from harness.cli.leaderboard import submit_command, verify_command
 from harness.cli.plugin import group as plugin_group
 from harness.cli.posttrain import posttrain_command
 from harness.cli.run_commands import bank_command
@@ -124,6 +125,8 @@ app.command("cite")(cite_command)
 app.command("collect")(collect_command)
 app.command("posttrain")(posttrain_command)
 app.command("throughput")(throughput_command)
+app.command("submit")(submit_command)
+app.command("verify")(verify_command)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,0 +1,89 @@
+"""`submit` and `verify`: bundles of finished runs, and whether one holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from harness.cli.arguments import Json
+from harness.cli.console import note, print_json, say
+from harness.contracts.digest import to_plain
+from harness.contracts.errors import Refusal
+
+REFUTED = 1
+
+
+def submit_command(
+    runs: Annotated[Optional[list[Path]], typer.Argument(help="Finished run folders.", show_default=False)] = None,
+    image: Annotated[str, typer.Option("--image", help="The plugin image: NAME@sha256:DIGEST.")] = "",
+    card: Annotated[Optional[Path], typer.Option("--card", help="The checkpoint's card (README.md).")] = None,
+    key: Annotated[Optional[Path], typer.Option("--key", help="Private key that signs the bundle.")] = None,
+    new_key: Annotated[Optional[Path], typer.Option("--new-key", help="Write a new private key and stop.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("submission.zip"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is missing; write nothing.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Make a signed bundle of finished runs for a leaderboard, or say what is missing."""
+    from harness.leaderboard import signing
+    from harness.leaderboard.submitting import Submission, examine, submit
+
+    if new_key is not None:
+        say(f"key     {signing.new_key(new_key)}\nkeep    {new_key} to yourself: whoever has it can sign for you")
+        return 0
+    if not runs or not image or card is None:
+        raise Refusal("submit needs run folders, --image and --card.", "benchmark.py submit --help lists its options.")
+    if key is None and not dry_run:
+        raise Refusal("submit needs the key that signs (--key).", "Make one: submit --new-key FILE.")
+    asked = Submission(runs, image, card)
+    examined = examine(asked)
+    if as_json and (dry_run or examined.reasons):
+        print_json({"accepted": not examined.reasons, "reasons": to_plain(examined.reasons)})
+    for reason in () if as_json else examined.reasons:
+        say(str(reason))
+    if examined.reasons:
+        note(f"not submitted: {len(examined.reasons)} reasons, each above")
+        return REFUTED
+    if dry_run or key is None:
+        if not as_json:
+            say("nothing is missing")
+        return 0
+    manifest = submit(asked, examined, key, out)
+    if as_json:
+        print_json({"accepted": True, "bundle": str(out), "manifest": to_plain(manifest)})
+    else:
+        say(f"bundle  {out}  {out.stat().st_size / 2**20:.1f} MiB, {len(manifest.files)} files")
+        say(f"signed  {signing.key_id(key)}")
+    return 0
+
+
+def verify_command(
+    bundle: Annotated[Optional[Path], typer.Argument(help="A bundle that `submit` wrote.", show_default=False)] = None,
+    signers: Annotated[
+        Optional[list[str]], typer.Option("--signer", help="Id of a key whose bundles are taken (repeatable).")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Check a bundle: signature, contents, and every number worked out again from its records."""
+    from harness.leaderboard.verifying import verify
+
+    if bundle is None:
+        raise Refusal("verify needs a bundle.", "For example: python benchmark.py verify submission.zip")
+    found = verify(bundle, signers or ())
+    if as_json:
+        print_json({"holds": found.holds, **to_plain(found)})
+        return 0 if found.holds else REFUTED
+    for reason in found.reasons:
+        say(str(reason))
+    for sentence in found.unchecked:
+        say(f"unchecked: {sentence}")
+    if found.trusted is False:
+        say(f"unknown-signer: {found.signer} is none of the signers given.")
+    if found.manifest is not None:
+        for run in found.manifest.runs:
+            where = f"{run.suite}/{run.tier}, {run.split}"
+            say(f"run     {run.run_id}  {where}: {100 * run.success:.1f} %, {run.episodes} rows")
+        say(f"signer  {found.signer}{' (not compared with a known key)' if found.trusted is None else ''}")
+    say("holds: its records are whole and give its numbers" if found.holds else "does not hold")
+    return 0 if found.holds else REFUTED
