@@ -1,13 +1,15 @@
 """What a checkpoint's choices are worth: its regret on the decision bank, beside that of its base model and `copy`.
 
 A low loss is not what a world model is for. The bank asks in frozen decisions, without a simulator, in a process of
-its own: ``python -m harness.posttraining.bank_regret JOB.json`` writes what it found beside the job.
+its own: ``python -m harness.posttraining.bank_regret JOB.json PARENT`` writes what it found beside the job.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +27,7 @@ from harness.contracts.from_source import CHECKOUT
 from harness.contracts.manifests import RANDOM
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.posttraining.metrics import metric_of, plain_metric
+from harness.posttraining.parents import end_with
 from harness.records.atomic import write_atomic
 from harness.records.banks import new_bank_id
 from harness.records.folder import STATES
@@ -157,7 +160,7 @@ class Measuring:
         self._process: Optional[subprocess.Popen[bytes]] = None
         if not self._found.is_file():
             write_atomic(self.job_file, json.dumps(asdict(job)).encode())
-            words = ["nice", "-n", "10", sys.executable, "-m", __name__, str(self.job_file)]
+            words = ["nice", "-n", "10", sys.executable, "-m", __name__, str(self.job_file), str(os.getpid())]
             self._process = subprocess.Popen(
                 words, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 start_new_session=True,
@@ -196,8 +199,10 @@ class Measuring:
 
 
 def main(words: Sequence[str]) -> int:
-    """Measure what a job file says, and write what was found beside it."""
+    """Measure what a job file says, and write what was found beside it; ``words`` are the file and the training's
+    process, which it ends with."""
     file = Path(words[0])
+    end_with(int(words[1]), signal.SIGTERM)
     try:
         found = measure(from_plain(Job, json.loads(file.read_bytes())))
     except WiwError as error:

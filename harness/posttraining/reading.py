@@ -5,10 +5,8 @@ Decoders let go of Python's lock for half of their time only, so that threads re
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -18,6 +16,7 @@ from multiprocessing import get_context
 from harness.contracts.errors import WiwError
 from harness.contracts.training import TrainingClip
 from harness.posttraining.clips import ClipData, Item, Window, read_window
+from harness.posttraining.parents import end_with
 
 THREADS = 8
 PROCESSES = 16
@@ -27,7 +26,6 @@ MANY = 300
 AHEAD = 2
 """Clips that are read ahead for each thread or process."""
 
-_PR_SET_PDEATHSIG = 1
 _opened: list[ClipData] = []
 
 
@@ -63,10 +61,7 @@ def read_ahead(items: Sequence[Item], cores: int = 0) -> Iterator[TrainingClip]:
 def _begin(parent: int, data: list[ClipData]) -> None:
     """Begin a reading process: Ctrl-C is for the one that started it, and it ends when that one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+    end_with(parent, signal.SIGKILL)
     _opened[:] = data
 
 
