@@ -30,7 +30,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.from_plain import from_plain
 from harness.leaderboard.signing import Signed, check
 from harness.records.errors import disk_errors
-from harness.records.safe_files import parse_json
+from harness.records.safe_files import check_kind, parse_json
 
 SCHEMA = 1
 ENVELOPE = "envelope.json"
@@ -122,7 +122,11 @@ def payload_of(manifest: Manifest) -> bytes:
 
 
 def write_bundle(path: Path, envelope: Mapping[str, Any], files: Sequence[tuple[str, Path]]) -> None:
-    """Write a bundle of an envelope and files by their names in it; it appears whole or not at all."""
+    """Write a bundle of an envelope and files by their names in it; it appears whole or not at all.
+
+    Refusal where something else than a plain file stands in its place: a device would be replaced by a file.
+    """
+    check_kind(path)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     with disk_errors(path):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import sys
@@ -17,6 +18,7 @@ from harness.contracts.errors import Refusal
 from harness.leaderboard import admission, signing
 from harness.leaderboard.submitting import examine, submit
 from harness.leaderboard.verifying import verify
+from harness.records.errors import RecordError
 from tests.leaderboard.conftest import COMMIT, IMAGE, ROWS, Ready, at_commit, write_run
 from tests.studies.small_suite import solved_by
 
@@ -106,6 +108,14 @@ def test_an_image_is_named_by_the_digest_that_it_was_played_with(ready: Ready, i
 
     found = {reason.code for reason in examine(replace(ready.asked, image=image)).reasons}
     assert found == ({"other-image"} if image.endswith("00") else {"no-digest", "other-image"})
+
+
+def test_no_bundle_takes_the_place_of_a_folder_or_a_pipe(ready: Ready, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(RecordError, match="not a plain file"):
+            ready.bundle(place)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 def test_a_missing_card_is_a_reason(ready: Ready) -> None:
