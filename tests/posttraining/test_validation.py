@@ -92,7 +92,7 @@ def test_what_training_waits_for_is_the_saving_of_a_candidate_and_that_is_writte
     assert main(words(walks, tmp_path / "ck", *more)) == 0
     found = record(tmp_path / "ck")["validation"]
     assert 0.5 <= found["held_up_s"] <= found["trained_s"] and found["step_s_beside"] < 0.1
-    assert found["held_up_share"] == pytest.approx(found["held_up_s"] / found["trained_s"], abs=1e-4)
+    assert found["held_up_share"] == pytest.approx(found["held_up_s"] / found["trained_s"], abs=2e-3)
     assert all(entry["success"]["value"] == 0.5 and entry["success"]["n"] == 2 for entry in found["curve"])
     page = (tmp_path / "ck" / "training.html").read_text()
     assert "success in 2 validation episodes" in page and "Validation held training up for" in page
