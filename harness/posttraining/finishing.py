@@ -33,9 +33,10 @@ Tell = Callable[[str, int, int], None]
 
 
 def bank_job(plan: TrainingPlan, wm: str, weights: str, out: Path, states: int = 0, episodes: int = 0) -> Job:
-    """Return how a world model is asked; one worker where a GPU is shared."""
+    """Return how a world model is asked; by one worker where several would share a GPU."""
     plugins = tuple(str(folder) for folder in plan.question.plugins)
-    workers = 1 if torch.cuda.is_available() else default_workers()
+    on_gpu = torch.cuda.is_available() and "torch" in load_catalog(plan.question.plugins).find(wm).packages
+    workers = 1 if on_gpu else default_workers()
     return Job(wm, weights, plugins, str(out), states, workers, episodes)
 
 
