@@ -24,7 +24,6 @@ from harness.running.run_book import RunBook
 from harness.running.run_images import check_images
 from harness.running.sameness import check_same
 from harness.running.scheduler import Limits, Scheduler
-from harness.running.shared_model import model_of_all
 
 
 def _silent(progress: Progress) -> None:
@@ -83,6 +82,8 @@ def play(
 
     MachineError where a disk fails: the run can be resumed.
     """
+
+    from harness.running.shared_model import model_of_all  # loads gRPC, which no refusal waits for
 
     began = time.monotonic()
     with folder.lock() as lock:
