@@ -11,6 +11,15 @@ from harness.cli.app import USAGE, main
 from harness.throughput.results import RESULT_FILE, SCHEMA_FILE, read_result, schema
 
 CHEATS = Path(__file__).parents[1] / "conformance" / "cheats"
+SLEEPER = """
+import time
+from wm_plugins.template.model import Model
+
+class Sleeper(Model):
+    def imagine(self, request):
+        time.sleep(4.0)
+        return super().imagine(request)
+"""
 
 
 def test_the_schema_beside_the_code_is_that_of_the_code() -> None:
@@ -54,7 +63,14 @@ def test_a_service_is_measured_and_one_that_sleeps_is_reported(
     assert set(found.split_s) == {"prepare", "imagine", "transport"}
     assert found.output is not None and found.latency[0].value_s is not None
     capsys.readouterr()
-    assert main(["throughput", "--wm", "late", *few, "--timeout", "0.5", "--json", "--out", str(tmp_path)]) == 1
+    family = tmp_path / "plugins" / "sleeper"
+    family.mkdir(parents=True)
+    (family / "plugin.toml").write_text(
+        '[family]\nname = "sleeper"\nentry_point = "sleeper:Sleeper"\n[[model]]\nname = "sleeper"\n'
+    )
+    (family / "sleeper.py").write_text(SLEEPER)
+    asked = ("--wm", "sleeper", *few, "--plugins", str(family.parent), "--timeout", "0.5")
+    assert main(["throughput", *asked, "--json", "--out", str(tmp_path)]) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["findings"][0]["kind"] == "late" and not told["valid"]
     assert "0.5 s" in told["findings"][0]["text"]
