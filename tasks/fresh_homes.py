@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Mapping, Tuple
@@ -108,8 +107,7 @@ def make(suite: Suite, tier: Tier, split: str, workers: int) -> None:
         try:
             write_episodes(partial / _EPISODES, episodes)
             write_json(partial / _SCENES, dict(scenes))
-            with suppress(FileExistsError):
-                _move(partial, folder)
+            _move(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:

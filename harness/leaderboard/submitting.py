@@ -32,7 +32,7 @@ from harness.records.folder import EPISODES, JOURNAL, RECORD, RunFolder
 from harness.records.roots import trajectory_root
 from harness.scoring.data import checked_run
 from harness.scoring.metrics import metrics_table
-from harness.worldmodels.cards import read_card
+from harness.worldmodels import cards
 
 SHOWN = 4
 """Episodes of a run whose pictures and video go into its bundle."""
@@ -40,11 +40,16 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Submission:
-    """What is to be submitted: run folders, the image that they were played with, and the checkpoint's card."""
+    """To be submitted: run folders, the image that they were played with, and the checkpoint's folder or card."""
 
     runs: Sequence[Path]
     image: str
     card: Path
+
+    @property
+    def card_folder(self) -> Path:
+        """Return the folder that holds the card."""
+        return self.card.parent if self.card.is_file() else self.card
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def examine(asked: Submission) -> Examined:
     for run in runs:
         found += reasons(run, asked.image)
     try:
-        read_card(asked.card.parent if asked.card.is_file() else asked.card)
+        cards.read_card(asked.card_folder)
     except Refusal as refusal:
         found.append(Reason("uncarded", str(asked.card), refusal.what, refusal.next_step))
     return Examined(runs, tuple(found))
@@ -73,7 +78,7 @@ def submit(asked: Submission, examined: Examined, key: Path, out: Path) -> Manif
     if examined.reasons:
         raise Refusal(f"not submitted: {examined.reasons[0]}", "See all with --dry-run.")
     with tempfile.TemporaryDirectory(prefix="wiw-bundle-") as scratch:
-        files = [(CARD, (asked.card if asked.card.is_file() else asked.card / "README.md"))]
+        files = [(CARD, asked.card_folder / cards.CARD)]
         for run in examined.runs:
             files += _files_of(run, Path(scratch))
         facts = {name: _fact(file) for name, file in files}

@@ -27,7 +27,6 @@ from harness.contracts.from_source import CHECKOUT
 from harness.contracts.manifests import RANDOM
 from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.posttraining.metrics import metric_of, plain_metric
-from harness.posttraining.parents import end_with
 from harness.records.atomic import write_atomic
 from harness.records.banks import new_bank_id
 from harness.records.folder import STATES
@@ -35,6 +34,7 @@ from harness.running import runs
 from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.run_options import TRIAL_SUITE, RunOptions
+from harness.running.worker_loop import die_with
 from harness.scoring.intervals import Sample
 from harness.scoring.metrics import rate, success_sample
 from harness.worldmodels.preparing import Choice
@@ -202,7 +202,7 @@ def main(words: Sequence[str]) -> int:
     """Measure what a job file says, and write what was found beside it; ``words`` are the file and the training's
     process, which it ends with."""
     file = Path(words[0])
-    end_with(int(words[1]), signal.SIGTERM)
+    die_with(int(words[1]), signal.SIGTERM)
     try:
         found = measure(from_plain(Job, json.loads(file.read_bytes())))
     except WiwError as error:

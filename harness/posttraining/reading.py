@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from harness.contracts.errors import WiwError
 from harness.contracts.training import TrainingClip
 from harness.posttraining.clips import ClipData, Item, Window, read_window
-from harness.posttraining.parents import end_with
+from harness.running.worker_loop import die_with
 
 THREADS = 8
 PROCESSES = 16
@@ -61,7 +61,7 @@ def read_ahead(items: Sequence[Item], cores: int = 0) -> Iterator[TrainingClip]:
 def _begin(parent: int, data: list[ClipData]) -> None:
     """Begin a reading process: Ctrl-C is for the one that started it, and it ends when that one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with(parent, signal.SIGKILL)
+    die_with(parent, signal.SIGKILL)
     _opened[:] = data
 
 

@@ -98,15 +98,15 @@ def abort(error: WiwError) -> Abort:
     return Abort(type(error).__name__, error.what, error.next_step)
 
 
-def die_with(parent: int) -> None:
-    """Make the kernel kill this process when its parent dies, however that happens.
+def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Make the kernel send this process a signal when its parent dies, however that happens.
 
-    SIGKILL, because a worker that plays on after its run was killed could write into a resumed run. Services started
-    by the worker watch their own parent. The kernel watches the thread that started this process, so workers are
-    started by a thread that stays for the whole run. The parent may have died before the call; then this ends here.
+    SIGKILL for a worker, because one that plays on after its run was killed could write into a resumed run. Services
+    started by the worker watch their own parent. The kernel watches the thread that started this process, so workers
+    are started by a thread that stays for the whole run. The parent may have died before the call; then this ends here.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -11,7 +11,6 @@ import itertools
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
@@ -108,6 +107,8 @@ def _draw_all(jobs: Iterator[HomeJob], workers: int) -> Iterator[HomeEpisodes]:
     if workers == 1:
         yield from map(draw_home, jobs)
         return
+    from multiprocessing import get_context  # every command loads the task, and few draw episodes
+
     with get_context("spawn").Pool(workers) as pool:
         while batch := list(itertools.islice(jobs, 2 * workers)):
             yield from pool.imap(draw_home, batch)

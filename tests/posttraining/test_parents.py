@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CHILD = """
 import os, signal, sys, time
-from harness.posttraining.parents import end_with
-end_with(int(sys.argv[1]), signal.SIGTERM)
+from harness.running.worker_loop import die_with
+die_with(int(sys.argv[1]), signal.SIGTERM)
 print(os.getpid(), flush=True)
 time.sleep(60)
 """
