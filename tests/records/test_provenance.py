@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from harness.contracts.sources import CHECKOUT
 from harness.records.provenance import EXPORTED, git_commit
 
@@ -16,6 +18,7 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed on this machine")
 def test_an_archive_says_its_commit_and_a_plain_copy_says_none(tmp_path: Path) -> None:
     checkout, exported = tmp_path / "checkout", tmp_path / "exported"
     (checkout / EXPORTED).parent.mkdir(parents=True)
