@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tasks.suite import Suite, Tier
 
 FRESH, TEST = "fresh", "test"
-_DIGITS = 16
-_NAMED = re.compile(rf"{FRESH}-[0-9a-f]{{{_DIGITS}}}")
+DIGITS = 16
+_NAMED = re.compile(rf"{FRESH}-[0-9a-f]{{{DIGITS}}}")
 _EPISODES, _SCENES = "episodes.json.gz", "homes.json"
 
 
@@ -58,10 +58,10 @@ def named_split(split: str, seed: str) -> str:
         return split
     named = f"{FRESH}-{seed.lower()}"
     if not is_fresh(named):
-        given = f"--fresh-seed {seed!r} is not {_DIGITS} hexadecimal digits" if seed else "--fresh-seed is missing"
+        given = f"--fresh-seed {seed!r} is not {DIGITS} hexadecimal digits" if seed else "--fresh-seed is missing"
         raise Refusal(
             f"{given}: fresh homes are made from a seed.",
-            f"Give digits that nobody could know before, such as --fresh-seed {os.urandom(_DIGITS // 2).hex()}.",
+            f"Give digits that nobody could know before, such as --fresh-seed {os.urandom(DIGITS // 2).hex()}.",
         )
     return named
 

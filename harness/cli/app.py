@@ -16,13 +16,14 @@ from harness.cli.collect import collect_command
 from harness.cli.console import note, print_error
 from harness.cli.datasets import datasets_command
 from harness.cli.images import group as images_group
-from harness.cli.leaderboard import submit_command, verify_command
+from harness.cli.leaderboard import submit_command
 from harness.cli.plugin import group as plugin_group
 from harness.cli.posttrain import posttrain_command
 from harness.cli.run_commands import bank_command
 from harness.cli.run_folders import group as runs_group
 from harness.cli.surroundings import from_home, settle
 from harness.cli.throughput import throughput_command
+from harness.cli.verifying import verify_command
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.names import nearest
 from harness.contracts.storage import storage_error

@@ -1,4 +1,4 @@
-"""`submit` and `verify`: bundles of finished runs, and whether one holds."""
+"""`submit`: a bundle of finished runs."""
 
 from __future__ import annotations
 
@@ -56,34 +56,3 @@ def submit_command(
         say(f"bundle  {out}  {out.stat().st_size / 2**20:.1f} MiB, {len(manifest.files)} files")
         say(f"signed  {signing.key_id(key)}")
     return 0
-
-
-def verify_command(
-    bundle: Annotated[Optional[Path], typer.Argument(help="A bundle that `submit` wrote.", show_default=False)] = None,
-    signers: Annotated[
-        Optional[list[str]], typer.Option("--signer", help="Id of a key whose bundles are taken (repeatable).")
-    ] = None,
-    as_json: Json = False,
-) -> int:
-    """Check a bundle: signature, contents, and every number worked out again from its records."""
-    from harness.leaderboard.verifying import verify
-
-    if bundle is None:
-        raise Refusal("verify needs a bundle.", "For example: python benchmark.py verify submission.zip")
-    found = verify(bundle, signers or ())
-    if as_json:
-        print_json({"holds": found.holds, **to_plain(found)})
-        return 0 if found.holds else REFUTED
-    for reason in found.reasons:
-        say(str(reason))
-    for sentence in found.unchecked:
-        say(f"unchecked: {sentence}")
-    if found.trusted is False:
-        say(f"unknown-signer: {found.signer} is none of the signers given.")
-    if found.manifest is not None:
-        for run in found.manifest.runs:
-            where = f"{run.suite}/{run.tier}, {run.split}"
-            say(f"run     {run.run_id}  {where}: {100 * run.success:.1f} %, {run.episodes} rows")
-        say(f"signer  {found.signer}{' (not compared with a known key)' if found.trusted is None else ''}")
-    say("holds: its records are whole and give its numbers" if found.holds else "does not hold")
-    return 0 if found.holds else REFUTED

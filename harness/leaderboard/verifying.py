@@ -6,7 +6,9 @@ with each other. Whether its records were ever played is another question, which
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Optional, Sequence
@@ -15,6 +17,7 @@ from harness.auditing.audit import Audited, audit
 from harness.contracts.errors import Refusal, WiwError
 from harness.leaderboard.admission import Reason, image_reasons, reasons, together
 from harness.leaderboard.bundle import CARD, RUNS, BadBundle, Bundle, Manifest, RunFact, read_bundle
+from harness.leaderboard.drawing import check_randomness, image_digest, other_homes, undrawn
 from harness.leaderboard.submitting import run_fact
 from harness.records.folder import RunFolder
 from harness.worldmodels.cards import read_card
@@ -24,12 +27,28 @@ TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the verifier knows beside the bundle; empty: nothing.
+
+    ``signers`` are the ids of the keys whose bundles are taken, ``image`` is the one that was registered
+    (``NAME@sha256:...``), ``randomness`` the public text that fresh homes and episodes are drawn with.
+    """
+
+    signers: Sequence[str] = ()
+    image: str = ""
+    randomness: str = ""
+
+
+NOTHING = Known()
+
+
+@dataclass(frozen=True)
 class Verification:
     """What verifying found.
 
     ``reasons`` are empty for a bundle that holds; ``unchecked`` are sentences about what could not be looked at here,
     such as fresh homes that were not made on this machine; ``trusted`` says whether its signer is one of those that the
-    verifier named, None where none was named.
+    verifier named, None where none was named. ``digest`` is the SHA-256 of what was signed, "" where that was not read.
     """
 
     bundle: str
@@ -38,6 +57,7 @@ class Verification:
     trusted: Optional[bool]
     reasons: tuple[Reason, ...]
     unchecked: tuple[str, ...] = ()
+    digest: str = ""
 
     @property
     def holds(self) -> bool:
@@ -45,21 +65,60 @@ class Verification:
         return not self.reasons and self.trusted is not False
 
 
-def verify(path: Path, signers: Sequence[str] = ()) -> Verification:
-    """Return what is wrong with the bundle at ``path``; ``signers`` are the ids of the keys that are known.
+@dataclass(frozen=True)
+class Opened:
+    """A bundle that was looked at, with its runs that could be read, while their files are unpacked."""
 
-    Raises Refusal where there is no such file.
-    """
+    verification: Verification
+    runs: tuple[Audited, ...]
+
+
+def verify(path: Path, known: Known = NOTHING) -> Verification:
+    """Return what is wrong with the bundle at ``path``. Raises Refusal where there is no such file."""
+    with opened(path, known) as found:
+        return found.verification
+
+
+@contextmanager
+def opened(path: Path, known: Known = NOTHING) -> Iterator[Opened]:
+    """Unpack the bundle at ``path``, look at it, and keep its files until the context ends."""
+    if known.randomness:
+        check_randomness(known.randomness)
+    if known.image:
+        image_digest(known.image)
     with tempfile.TemporaryDirectory(prefix="wiw-verify-") as scratch:
         try:
             bundle = read_bundle(path, Path(scratch))
         except BadBundle as bad:
-            return Verification(str(path), None, "", None, (Reason(bad.code, path.name, bad.what, bad.next_step),))
-        trusted = None if not signers else bundle.signed.key_id in signers
-        runs: list[Audited] = []
-        found = tuple(_findings(bundle, runs))
-        unchecked = tuple(f"{run.folder.record.run_id}: {said}" for run in runs for said in run.findings.unchecked)
-        return Verification(str(path), bundle.manifest, bundle.signed.key_id, trusted, found, unchecked)
+            reason = Reason(bad.code, path.name, bad.what, bad.next_step)
+            yield Opened(Verification(str(path), None, "", None, (reason,)), ())
+            return
+        yield _opened(path, bundle, known)
+
+
+def _opened(path: Path, bundle: Bundle, known: Known) -> Opened:
+    runs: list[Audited] = []
+    found = (*_findings(bundle, runs), *_unlike(bundle, runs, known))
+    told = [f"{run.folder.record.run_id}: {said}" for run in runs for said in run.findings.unchecked]
+    verification = Verification(
+        str(path),
+        bundle.manifest,
+        bundle.signed.key_id,
+        bundle.signed.key_id in known.signers if known.signers else None,
+        found,
+        (*told, *undrawn(runs, known.randomness)),
+        hashlib.sha256(bundle.signed.payload).hexdigest(),
+    )
+    return Opened(verification, tuple(runs))
+
+
+def _unlike(bundle: Bundle, runs: Sequence[Audited], known: Known) -> Iterator[Reason]:
+    """Yield where a bundle is not that of the image, or of the homes, that the verifier knows."""
+    image = bundle.manifest.image
+    if known.image and not image.endswith(f"@{image_digest(known.image)}"):
+        yield Reason("other-image", "manifest", f"it names {image[:120]}, and {known.image} was registered.", "")
+    if known.randomness and not list(image_reasons(image)):
+        yield from other_homes(runs, image, known.randomness)
 
 
 def _findings(bundle: Bundle, runs: list[Audited]) -> Iterator[Reason]:

@@ -17,7 +17,7 @@ from harness.cli.app import main
 from harness.contracts.errors import Refusal
 from harness.leaderboard import admission, signing
 from harness.leaderboard.submitting import examine, submit
-from harness.leaderboard.verifying import verify
+from harness.leaderboard.verifying import Known, verify
 from harness.records.errors import RecordError
 from tests.leaderboard.conftest import COMMIT, IMAGE, ROWS, Ready, at_commit, write_run
 from tests.studies.small_suite import solved_by
@@ -44,8 +44,8 @@ def test_a_signer_that_is_not_known_is_told(ready: Ready, tmp_path: Path) -> Non
     bundle = ready.bundle(tmp_path / "bundle.zip")
     other = tmp_path / "other.pem"
     signing.new_key(other)
-    assert verify(bundle, [signing.key_id(ready.key)]).holds
-    assert not verify(bundle, [signing.key_id(other)]).holds
+    assert verify(bundle, Known([signing.key_id(ready.key)])).holds
+    assert not verify(bundle, Known([signing.key_id(other)])).holds
 
 
 Change = Callable[[Ready, Path], Ready]
