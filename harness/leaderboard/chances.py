@@ -24,7 +24,7 @@ def by_chance(lost: int, won: int) -> float:
     """Return how likely chance loses at least ``lost`` of ``lost + won`` episodes that ended otherwise when they were
     played again: the exact one-sided sign test of pairs, where each is as likely to be lost as to be won."""
     ended_otherwise = lost + won
-    return sum(math.comb(ended_otherwise, count) for count in range(lost, ended_otherwise + 1)) / 2**ended_otherwise
+    return sum(math.comb(ended_otherwise, count) for count in range(lost, ended_otherwise + 1)) / (1 << ended_otherwise)
 
 
 def fewest_lost() -> int:
