@@ -23,9 +23,18 @@ def submit_command(
     new_key: Annotated[Optional[Path], typer.Option("--new-key", help="Write a new private key and stop.")] = None,
     out: Annotated[Path, typer.Option("--out", help="The bundle to write.")] = Path("submission.zip"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is missing; write nothing.")] = False,
+    preflight: Annotated[
+        bool, typer.Option("--preflight", help="Play three unscored episodes of the image, and stop.")
+    ] = False,
+    wm: Annotated[str, typer.Option("--wm", help="Preflight: the image's model.")] = "",
+    task: Annotated[str, typer.Option("--task", help="Preflight: the task.")] = "",
+    tier: Annotated[str, typer.Option("--tier", help="Preflight: the tier (default: the model's).")] = "",
+    wm_gpu: Annotated[str, typer.Option("--wm-gpu", help="Preflight: the model's GPU.")] = "",
     as_json: Json = False,
 ) -> int:
     """Make a signed bundle of finished runs for a leaderboard, or say what is missing."""
+    if preflight:
+        return _preflight(image, wm, task, tier, wm_gpu, out.absolute().parent, as_json)
     from harness.leaderboard import signing
     from harness.leaderboard.submitting import Submission, examine, submit
 
@@ -56,3 +65,28 @@ def submit_command(
         say(f"bundle  {out}  {out.stat().st_size / 2**20:.1f} MiB, {len(manifest.files)} files")
         say(f"signed  {signing.key_id(key)}")
     return 0
+
+
+def _preflight(image: str, wm: str, task: str, tier: str, wm_gpu: str, out: Path, as_json: bool) -> int:
+    """Play a preflight below ``out``/preflight and say what it found."""
+    from harness.cli.progress import ProgressLine
+    from harness.leaderboard.preflight import options_of, preflight
+
+    options = options_of(image, wm, task, tier, wm_gpu)
+    with ProgressLine(lambda progress: f"{progress.done}/{progress.total} episodes · {progress.phase}") as line:
+        found = preflight(options, out / "preflight", line)
+    if as_json:
+        print_json({"passed": found.passed, **to_plain(found)})
+        return 0 if found.passed else REFUTED
+    if found.cause:
+        say(f"{found.cause}: {found.error}")
+    for tried in found.episodes:
+        played = f"played in {tried.seconds:.1f} s" if tried.seconds is not None else f"{tried.cause}: {tried.error}"
+        say(f"{tried.episode}  {played}" + (f"\n    {tried.remedy}" if tried.remedy else ""))
+    if found.hours is not None:
+        say(f"pace    the {found.test_episodes} test episodes of {found.tier} take {found.hours:.1f} h of one worker")
+    if "@sha256:" not in image:
+        say(f"note    {image} is a tag: a submission names a digest")
+    say(f"logs    {found.logs}")
+    say("passed: nothing technical stands in the way" if found.passed else "not passed: each cause is above")
+    return 0 if found.passed else REFUTED

@@ -126,6 +126,15 @@ def test_a_plugin_image_plays_beside_a_process_or_a_container(bench: Bench, ids:
     assert bench.results("--wm", "zoom", *TWO, *folder)["trajectory_root"] == mixed["trajectory_root"]
 
 
+def test_a_preflight_plays_unscored_episodes_of_an_image(bench: Bench, ids: dict[str, str]) -> None:
+    asked = ("submit", "--preflight", "--image", PLUGIN, "--wm", "zoom", "--task", "ignav")
+    found = bench.results(*asked, "--json")
+    assert found["passed"] and found["cause"] == "" and found["hours"] > 0.0
+    assert len(found["episodes"]) == 3 and not any(each["cause"] for each in found["episodes"])
+    assert "success" not in json.dumps(found)
+    assert "no model 'other'" in bench.run(*asked, "--wm", "other", code=2)
+
+
 def test_dry_run_shows_the_ids_and_starts_nothing(bench: Bench, ids: dict[str, str]) -> None:
     facts = bench.results("--wm-image", PLUGIN, *TWO, "--dry-run")
     assert facts["services"]["environment"] == {"runtime": "process"}

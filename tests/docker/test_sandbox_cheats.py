@@ -21,6 +21,7 @@ from harness.contracts.folders import cache_root
 from harness.contracts.observations import ViewRequest
 from harness.contracts.results import ERROR, FAILED, OK, TIMEOUT
 from harness.contracts.seeds import request_seed
+from harness.leaderboard.technical_failures import cause_of
 from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
 from harness.records.journal import JournalRow
@@ -69,6 +70,18 @@ CHEATS = {
     "forged_nesting": (ERROR, r"Imagine to world model 'probe' failed with INVALID_ARGUMENT: forged"),
 }
 """What the plugin does, and how the episode must be recorded."""
+SHAPES = {"huge_claim", "wrong_size", "wrong_dtype", "wrong_frames", "stops_short"}
+OTHER_CAUSES = {
+    "silence": "too-slow",
+    "late": "too-slow",
+    "drip": "too-slow",
+    "death_midway": "crashed",
+    "memory_bomb": "out-of-memory",
+    "failed_with_markup": "raised-an-error",
+    "forged_refusal": "other",
+    "forged_nesting": "raised-an-error",
+}
+"""The cause that a leaderboard counts, where it is no bad reply."""
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +169,7 @@ def test_a_cheat_is_recorded_with_its_cause(cheated: RunFolder, number: int, kin
     state, words = CHEATS[kind]
     assert (row.result.state, row.result.trajectory_digest) == (state, ""), row.result.error
     assert re.search(words, row.result.error), row.result.error
+    assert cause_of(row.result.error) == OTHER_CAUSES.get(kind, "wrong-shape" if kind in SHAPES else "bad-reply")
     assert f"cheating: {kind}" in service_log(cheated)
 
 
