@@ -21,7 +21,7 @@ from harness.contracts.digest import digest
 from harness.contracts.results import OK, PLAYED
 from harness.leaderboard.bundle import CARD, MAX_FILE_BYTES, Manifest
 from harness.leaderboard.verifying import Known, Verification, opened
-from harness.records.episode_files import GOAL, VIDEO, read_picture
+from harness.records.episode_files import PROMPT, VIDEO, read_picture
 from harness.records.errors import RecordError
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
@@ -47,7 +47,7 @@ class Shown:
 
     name: str
     state: str
-    goal: str
+    prompt: str
     strips: tuple[str, ...]
     video: str
 
@@ -165,14 +165,14 @@ def _shown(run: Audited, media: Path, name: str) -> Iterator[Shown]:
     """Copy the pictures of the episodes that have some, under names of our own; yield what there is."""
     for row in run.rows:
         folder = run.folder.episode_folder(row.key)
-        if not (folder / GOAL).is_file() and not (folder / VIDEO).is_file():
+        if not (folder / PROMPT).is_file() and not (folder / VIDEO).is_file():
             continue
         target = f"{name}/{row.position}"
         strips = sorted(file.name for file in folder.glob("decision-*.jpg"))
         yield Shown(
             row.key.folder_name,
             row.result.state,
-            _copied(folder, GOAL, media, f"{target}/goal.jpg"),
+            _copied(folder, PROMPT, media, f"{target}/prompt.jpg"),
             tuple(
                 filter(None, (_copied(folder, strip, media, f"{target}/{n:02d}.jpg") for n, strip in enumerate(strips)))
             ),

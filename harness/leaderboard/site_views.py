@@ -232,4 +232,4 @@ def _alike(row: Row, board: Board) -> Iterator[tuple[str, str]]:
 
 
 def _episode(shown: Shown) -> SiteEpisode:
-    return SiteEpisode(shown.name, shown.state, shown.goal, shown.strips, shown.video)
+    return SiteEpisode(shown.name, shown.state, shown.prompt, shown.strips, shown.video)

@@ -73,7 +73,7 @@ class SiteEpisode:
 
     name: str
     state: str
-    goal: str
+    prompt: str
     strips: tuple[str, ...]
     video: str
 

@@ -128,7 +128,7 @@ def test_the_pictures_of_a_bundle_are_shown_and_something_else_in_their_place_is
     rows = data_of(site)
     folder, *others = (site / "submissions" / str(rows["good"]["submission"]) / "run-1").iterdir()
     assert len(others) == SHOWN - 1
-    assert {file.name for file in folder.iterdir()} == {"goal.jpg", "00.jpg", "01.jpg", "video.mp4"}
+    assert {file.name for file in folder.iterdir()} == {"prompt.jpg", "00.jpg", "01.jpg", "video.mp4"}
     assert (folder / "video.mp4").read_bytes() == MOVIE
 
 
