@@ -52,7 +52,7 @@ ALLOWED = {
     },
     "harness.leaderboard": {
         "harness.conformance", "harness.running", "harness.auditing", "tasks", "harness.worldmodels",
-        "harness.scoring", "harness.records", "harness.contracts",
+        "harness.reporting", "harness.scoring", "harness.records", "harness.contracts",
     },
     "harness.cli": {
         "harness.auditing", "harness.banking", "harness.leaderboard",
