@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -18,6 +18,7 @@ from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
+    from harness.auditing.audit import Audited
     from harness.cli.progress import ProgressLine
     from harness.leaderboard.comparing import Replay
     from harness.leaderboard.verifying import Verification
@@ -46,6 +47,7 @@ class VerifyArguments:
     task: Annotated[str, typer.Option("--task", help=f"With --draw --image: the task. [{FIRST_TASK}]")] = ""
     suite: Annotated[str, typer.Option("--suite", help="With --draw --image: the suite. [embedded]")] = ""
     tier: Annotated[str, typer.Option("--tier", help="With --draw --image: the tier. [the suite's]")] = ""
+    probe: Annotated[bool, typer.Option("--probe", help="Ask the image what only a cheat answers otherwise.")] = False
     replay: Annotated[
         int, typer.Option("--replay", min=0, help="Play so many episodes again, drawn with --randomness.")
     ] = 0
@@ -86,22 +88,42 @@ def verify_command(asked: VerifyArguments) -> int:
             say(line)
     if not found.holds:
         return REFUTED
-    return INCOMPLETE if found.replay is not None and not found.replay.complete else 0
+    return 0 if found.complete else INCOMPLETE
 
 
 def _verified(asked: VerifyArguments, path: Path) -> Verification:
-    """Return what was found, with the replay where one is asked for and the records hold."""
-    from harness.leaderboard.verifying import Known, opened, replayed, verify
-
-    known = Known(asked.signers or (), asked.image, asked.randomness)
-    if not asked.replay:
-        return verify(path, known)
-    from harness.leaderboard.replaying import Asked, replay
-    from harness.running.continuing import Continuation
-    from harness.running.plan import Patience
+    """Return what was found; where the records hold, probes and the replay follow as they are asked for."""
+    from harness.leaderboard.verifying import Known, opened
     from harness.running.run_options import default_workers
 
     workers = default_workers() if asked.workers is None else asked.workers
+    known = Known(asked.signers or (), asked.image, asked.randomness, workers if asked.replay else 0)
+    with opened(path, known) as found:
+        seen = found.verification
+        if (asked.probe or asked.replay) and not seen.holds:
+            note("its image is not asked anything: its records do not hold")
+            return seen
+        seen = _probed(seen) if asked.probe else seen
+        return _replayed(asked, workers, seen, found.runs) if asked.replay and seen.holds else seen
+
+
+def _probed(seen: Verification) -> Verification:
+    from harness.cli.plugin import CheckLine
+    from harness.leaderboard.probing import probe
+    from harness.leaderboard.verifying import with_probes
+
+    assert seen.manifest is not None  # a bundle that holds has one
+    note(f"probing {seen.manifest.image}")
+    with CheckLine() as line:
+        return with_probes(seen, *probe(seen.manifest.image, seen.manifest.model, line))
+
+
+def _replayed(asked: VerifyArguments, workers: int, seen: Verification, found: Sequence[Audited]) -> Verification:
+    from harness.leaderboard.replaying import Asked, replay
+    from harness.leaderboard.verifying import replayed
+    from harness.running.continuing import Continuation
+    from harness.running.plan import Patience
+
     continuation = Continuation(
         workers=workers,
         env_python=asked.env_python,
@@ -111,16 +133,10 @@ def _verified(asked: VerifyArguments, path: Path) -> Verification:
         assignments=tuple(asked.assignments or ()),
         patience=Patience(timeout_s=asked.timeout, start_s=asked.start_timeout),
     )
-    with opened(path, replace(known, workers=workers)) as found:
-        seen = found.verification
-        if not seen.holds or seen.manifest is None:
-            note("nothing is played again: its records do not hold")
-            return seen
-        drawn = f"{seen.digest[:16]}-{hashlib.sha256(asked.randomness.encode()).hexdigest()[:8]}-{asked.replay}"
-        how = Asked(
-            asked.replay, asked.randomness, asked.out / drawn, continuation, asked.as_process, asked.retry_errors
-        )
-        return replayed(seen, replay(how, seen.manifest, seen.digest, found.runs, _told))
+    drawn = f"{seen.digest[:16]}-{hashlib.sha256(asked.randomness.encode()).hexdigest()[:8]}-{asked.replay}"
+    how = Asked(asked.replay, asked.randomness, asked.out / drawn, continuation, asked.as_process, asked.retry_errors)
+    assert seen.manifest is not None
+    return replayed(seen, replay(how, seen.manifest, seen.digest, found, _told))
 
 
 def _write_page(found: Verification, path: Path) -> None:
@@ -208,14 +224,18 @@ def _lines(found: Verification) -> Iterator[str]:
             yield f"run     {run.run_id}  {where}: {100 * run.success:.1f} %, {run.episodes} rows"
         yield f"signer  {found.signer}{' (not compared with a known key)' if found.trusted is None else ''}"
         yield f"digest  {found.digest}"
+    if found.probed is not None:
+        yield f"probes  {len(found.probed.states)} questions that a cheat answers otherwise"
+        yield from (f"failed  probe {name}: {error}" for name, error in found.probed.failures.items())
     if found.replay is not None:
         yield from _replay_lines(found.replay)
     if not found.holds:
         yield "does not hold"
-    elif found.replay is None:
-        yield "holds: its records are whole and give its numbers"
+    elif not found.complete:
+        yield "holds so far: not everything could be played again or probed"
     else:
-        yield "holds so far: not every drawn episode could be played again" if found.replay.technical else "holds"
+        agrees = ", and what was asked again agrees" if found.replay or found.probed else ""
+        yield f"holds: its records are whole and give its numbers{agrees}"
 
 
 def _replay_lines(replay: Replay) -> Iterator[str]:

@@ -19,6 +19,7 @@ from harness.leaderboard.admission import Reason, image_reasons, reasons, togeth
 from harness.leaderboard.bundle import CARD, RUNS, BadBundle, Bundle, Manifest, RunFact, read_bundle
 from harness.leaderboard.comparing import Replay, refutations
 from harness.leaderboard.drawing import check_randomness, image_digest, make_drawn_homes, other_homes, undrawn
+from harness.leaderboard.probing import Probed
 from harness.leaderboard.submitting import run_fact
 from harness.records.folder import RunFolder
 from harness.worldmodels.cards import read_card
@@ -52,7 +53,8 @@ class Verification:
     ``reasons`` are empty for a bundle that holds; ``unchecked`` are sentences about what could not be looked at here,
     such as fresh homes that were not made on this machine; ``trusted`` says whether its signer is one of those that the
     verifier named, None where none was named. ``digest`` is the SHA-256 of what was signed, "" where that was not read.
-    ``replay`` is what playing drawn episodes again found, None where nothing was played.
+    ``replay`` is what playing drawn episodes again found, ``probed`` what probing the image did; None where that was
+    not asked for.
     """
 
     bundle: str
@@ -63,11 +65,17 @@ class Verification:
     unchecked: tuple[str, ...] = ()
     digest: str = ""
     replay: Optional[Replay] = None
+    probed: Optional[Probed] = None
 
     @property
     def holds(self) -> bool:
         """Say whether nothing speaks against the bundle."""
         return not self.reasons and self.trusted is not False
+
+    @property
+    def complete(self) -> bool:
+        """Say whether everything that was to be played again, or probed, could be."""
+        return all(each is None or each.complete for each in (self.replay, self.probed))
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,11 @@ def opened(path: Path, known: Known = NOTHING) -> Iterator[Opened]:
         if known.workers and known.randomness:
             make_drawn_homes(bundle.manifest, known.randomness, known.workers)
         yield _opened(path, bundle, known)
+
+
+def with_probes(verification: Verification, probed: Probed, reasons: Sequence[Reason]) -> Verification:
+    """Return what verifying found together with what probing the image did."""
+    return replace(verification, reasons=(*verification.reasons, *reasons), probed=probed)
 
 
 def replayed(verification: Verification, replay: Replay) -> Verification:

@@ -23,8 +23,8 @@ def close(found: int, of: int, probability: float) -> bool:
 def test_a_forged_episode_is_drawn_as_often_as_is_said(total: int, share: float, drawn: int) -> None:
     draws = random.Random(f"{total} {share} {drawn}")
     forged = round(share * total)
-    found = sum(min(draws.sample(range(total), drawn)) < forged for _ in range(4000))
-    assert close(found, 4000, chances.caught(total, share, drawn))
+    found = sum(min(draws.sample(range(total), drawn)) < forged for _ in range(2000))
+    assert close(found, 2000, chances.caught(total, share, drawn))
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,9 @@ def test_the_draw_of_a_bundle_finds_forged_rows_as_often_as_is_said(audited: Aud
     forged = {row.key for row in audited.rows[:3]}
     found = sum(
         any(row.key in forged for _, row in drawn_rows([audited], "ab" * 32, f"round {number}", 4))
-        for number in range(1000)
+        for number in range(500)
     )
-    assert close(found, 1000, chances.caught(ROWS, 0.25, 4))
+    assert close(found, 500, chances.caught(ROWS, 0.25, 4))
 
 
 def test_nothing_forged_is_never_found_and_everything_always() -> None:
@@ -49,19 +49,19 @@ def test_nothing_forged_is_never_found_and_everything_always() -> None:
 def test_the_test_of_success_is_wrong_as_rarely_as_it_says() -> None:
     draws = random.Random(3)
     refuted = 0
-    for _ in range(4000):  # an honest model, a third of whose episodes end otherwise from time to time
+    for _ in range(2000):  # an honest model, a third of whose episodes end otherwise from time to time
         changed = [draws.random() < 0.5 for _ in range(60) if draws.random() < 1 / 3]
         refuted += chances.by_chance(sum(changed), len(changed) - sum(changed)) < chances.P
-    assert refuted / 4000 <= chances.P + 4.0 * math.sqrt(chances.P / 4000)
+    assert refuted / 2000 <= chances.P + 4.0 * math.sqrt(chances.P / 2000)
 
 
 @pytest.mark.parametrize(("compared", "share"), [(40, 0.2), (100, 0.1), (20, 0.5)])
 def test_the_power_is_that_of_the_test(compared: int, share: float) -> None:
     draws = random.Random(f"{compared} {share}")
     found = sum(
-        chances.by_chance(sum(draws.random() < share for _ in range(compared)), 0) < chances.P for _ in range(4000)
+        chances.by_chance(sum(draws.random() < share for _ in range(compared)), 0) < chances.P for _ in range(2000)
     )
-    assert close(found, 4000, chances.power(compared, share))
+    assert close(found, 2000, chances.power(compared, share))
 
 
 def test_seven_lost_episodes_are_the_fewest() -> None:
