@@ -66,6 +66,7 @@ class VerifyArguments:
     timeout: Timeout = None
     start_timeout: StartTimeout = None
     out: Annotated[Path, typer.Option("--out", help="Folder of the replays.")] = Path("runs/replays")
+    html: Annotated[Optional[Path], typer.Option("--html", help="Write what was found as a page, too.")] = None
     as_json: Json = False
 
 
@@ -78,6 +79,8 @@ def verify_command(asked: VerifyArguments) -> int:
     if asked.bundle is None:
         raise Refusal("verify needs a bundle.", "For example: python benchmark.py verify submission.zip")
     found = _verified(asked, asked.bundle)
+    if asked.html is not None:
+        _write_page(found, asked.html)
     if asked.as_json:
         print_json({"holds": found.holds, **to_plain(found)})
     else:
@@ -136,6 +139,17 @@ def _replayed(asked: VerifyArguments, workers: int, seen: Verification, found: S
     return replayed(seen, replay(how, seen.manifest, seen.digest, found, _told))
 
 
+def _write_page(found: Verification, path: Path) -> None:
+    """Write the page of a verification; what stands there already has to be a plain file."""
+    from harness.records.atomic import write_atomic
+    from harness.records.safe_files import check_kind
+    from harness.reporting.site_pages import verification_html
+
+    check_kind(path)
+    page = verification_html({"holds": found.holds, **to_plain(found)})
+    write_atomic(path, page.encode("utf-8", "backslashreplace"))
+
+
 def _told(folder: RunFolder) -> ProgressLine:
     """Return the line that shows how the replay of a run goes."""
     from harness.cli.progress import ProgressLine
@@ -157,6 +171,8 @@ def _check(asked: VerifyArguments) -> None:
             f"{'--draw' if asked.draw else '--replay'} needs --randomness.",
             "Give a text that was published after the submission was registered.",
         )
+    if asked.draw and asked.html is not None:
+        raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
     if asked.draw and asked.replay:
         raise Refusal("--draw and --replay exclude each other.", "Draw first, play, and verify what was played.")
     if not asked.replay and (asked.as_process or asked.retry_errors):
