@@ -85,7 +85,7 @@ def hugging_face(exported: Exported, dataset: str, url: str = "") -> str:
     A task of it is called ``TASK-TIER-VIEW-SPLIT``, all fresh homes ``fresh``, with ``-STOP`` where the agent does not
     stop itself.
     """
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     entries = [_hub_entry(exported, summary, dataset, url) for summary, _ in exported.runs]
     text: str = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=100)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.cli.app import main
+from harness.worldmodels.file_limits import parse_yaml
 from tests.leaderboard.conftest import COMMIT, IMAGE, ROWS, Ready, write_run
 
 
@@ -22,7 +22,7 @@ def test_the_hubs_client_reads_the_entries(ready: Ready, tmp_path: Path) -> None
     bundle = ready.bundle(tmp_path / "b.zip")
     words = ("--hugging-face", "org/wiw", "--url", "https://example.org/s")
     text = exported(bundle, tmp_path / "wiw.yaml", *words)
-    (entry,) = yaml.safe_load(text)
+    (entry,) = parse_yaml(text)
     assert entry["dataset"] == {"id": "org/wiw", "task_id": "ignav-precise-panorama-test"}
     assert entry["date"] == "2026-09-21" and f"{ROWS} episodes" in entry["notes"]
     assert 0.0 <= entry["value"] <= 100.0 and entry["source"] == {"url": "https://example.org/s", "name": "WIW-Bench"}
