@@ -1,4 +1,4 @@
-"""`leaderboard`: a static site of submissions."""
+"""`leaderboard`: a static site of submissions, and results in the formats of others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from harness.cli.arguments import Json, PassingGroup
 from harness.cli.console import note, print_json, say
 from harness.contracts.digest import to_plain
+from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ group = typer.Typer(cls=PassingGroup, no_args_is_help=True, add_completion=False
 
 @group.callback()
 def leaderboard_command() -> None:
-    """Make a static site of bundles that hold."""
+    """Make a static site of bundles that hold; export results."""
 
 
 @group.command("build")
@@ -69,6 +70,39 @@ def build_command(
         _say_refused(built.refused)
     note(f"not built: {counted(len(built.refused), 'bundle')} of {len(bundles)} not taken; nothing was written")
     return REFUTED
+
+
+@group.command("export")
+def export_command(
+    source: Annotated[Path, typer.Argument(metavar="BUNDLE|RUN", help="A bundle that holds, or a finished run.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.", show_default=False)],
+    hugging_face: Annotated[
+        str, typer.Option("--hugging-face", metavar="DATASET", help="As .eval_results of this dataset on the Hub.")
+    ] = "",
+    url: Annotated[str, typer.Option("--url", help="With --hugging-face: where the result can be looked at.")] = "",
+    every_eval_ever: Annotated[
+        str, typer.Option("--every-eval-ever", metavar="ORGANIZATION", help="As a record of who evaluated.")
+    ] = "",
+    relationship: Annotated[
+        str, typer.Option("--relationship", help="With --every-eval-ever: how that is related to who made the model.")
+    ] = "other",
+) -> int:
+    """Write a result as Hugging Face's .eval_results (YAML), or by the schema of Every Eval Ever (JSON)."""
+    from harness.leaderboard import exports
+    from harness.records.atomic import write_atomic
+    from harness.records.safe_files import check_kind
+
+    if bool(hugging_face) == bool(every_eval_ever):
+        raise Refusal("export writes one format.", "Give --hugging-face DATASET, or --every-eval-ever ORGANIZATION.")
+    check_kind(out)
+    exported = exports.read_exported(source)
+    if hugging_face:
+        text = exports.hugging_face(exported, hugging_face, url)
+    else:
+        text = exports.every_eval_ever(exported, every_eval_ever, relationship)
+    write_atomic(out, text.encode())
+    say(f"export  {out}  {counted(len(exported.runs), 'run')} of {exported.model}")
+    return 0
 
 
 def _say_refused(refused: Sequence[Verification]) -> None:
