@@ -31,6 +31,7 @@ from harness.records.safe_files import read_inside
 from harness.scoring.comparing_matching import FIELDS
 from harness.scoring.data import RunData, checked_run, no_trajectory
 from harness.scoring.next_commands import identity_words
+from harness.scoring.references import CEILING
 from harness.scoring.summary import Context, Summary, summarise
 from harness.worldmodels import cards
 from tasks.fresh_homes import FRESH
@@ -144,8 +145,11 @@ def _result(run: Audited, verification: Verification, surroundings: SURROUNDINGS
     data = checked_run(run.folder, run.rows, run.findings, run.metrics)
     # Nothing is shown that only trajectories say, and reading them again takes as long as verifying did.
     unread = replace(data, trajectory=no_trajectory)
-    summary = summarise(unread, replace(surroundings(run.folder, data), test_runs=0))
     identity = run.folder.identity
+    context = replace(surroundings(run.folder, data), test_runs=0)
+    if identity.wm in (context.baseline, CEILING):  # it would be taken for an end of its own scale
+        context = replace(context, reference_runs={}, frozen_references={})
+    summary = summarise(unread, context)
     image = verification.manifest.image if verification.manifest else ""
     return Result(
         summary=replace(summary, identity=replace(identity, episodes=())),

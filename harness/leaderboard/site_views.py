@@ -232,7 +232,7 @@ def _run_facts(result: Result) -> Iterator[tuple[str, str]]:
         f"{result.broken} ({summary.episodes['error']} errors, {summary.episodes['timeout']} timeouts)",
     )
     yield "seconds a decision", "not recorded" if result.seconds is None else f"{result.seconds:.3g}"
-    yield "played again", counted(summary.retries.episodes, "episode")
+    yield "tried more than once", counted(summary.retries.episodes, "episode")
     if summary.stamps:
         yield "stamps", ", ".join(summary.stamps)
     yield "trajectory root", summary.trajectory_root
