@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 INCOMPLETE = 3
 """The exit code where an episode could not be played again, and nothing else speaks against the bundle."""
 
+_OF_REPLAYS = {
+    "as_process": "--as-process", "retry_errors": "--retry-errors", "workers": "--workers", "wm_gpu": "--wm-gpu",
+    "env_gpu": "--env-gpu", "env_python": "--env-python", "scenes": "--scenes", "assignments": "--set",
+    "timeout": "--timeout", "start_timeout": "--start-timeout",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class VerifyArguments:
@@ -171,6 +177,13 @@ def _check(asked: VerifyArguments) -> None:
             f"{'--draw' if asked.draw else '--replay'} needs --randomness.",
             "Give a text that was published after the submission was registered.",
         )
+    if asked.draw and asked.html is not None:
+        raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
+    if asked.draw and (asked.replay or asked.probe):
+        raise Refusal("--draw plays nothing.", "Draw first, play what it prints, and verify the bundle of that.")
+    how = [name for name in _OF_REPLAYS if getattr(asked, name)]
+    if how and not asked.replay:
+        raise Refusal(f"{', '.join(map(_OF_REPLAYS.__getitem__, how))}: that says how --replay plays.", "Add --replay.")
     if asked.draw and asked.html is not None:
         raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
     if asked.draw and asked.replay:

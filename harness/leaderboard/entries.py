@@ -18,6 +18,7 @@ import numpy.typing as npt
 from harness.auditing.audit import Audited
 from harness.contracts.commands import command
 from harness.contracts.digest import digest
+from harness.contracts.errors import Refusal
 from harness.contracts.results import OK, PLAYED
 from harness.leaderboard.bundle import CARD, MAX_FILE_BYTES, Manifest
 from harness.leaderboard.verifying import Known, Verification, opened
@@ -99,6 +100,14 @@ class Entry:
         if self.verification.manifest is None:
             raise AssertionError("a bundle that holds has a manifest")
         return self.verification.manifest
+
+    def verified_as(self, record: Verification) -> Entry:
+        """Return the entry with a record of another verification of the same content; Refusal where that is not so."""
+        own = self.verification
+        if (record.digest, record.manifest, record.signer) != (own.digest, own.manifest, own.signer):
+            raise Refusal(f"{record.bundle} is about another bundle than {own.bundle}.", "Verify the bundle again.")
+        trusted = record.trusted if own.trusted is None else own.trusted
+        return replace(self, verification=replace(record, bundle=own.bundle, trusted=trusted))
 
 
 def read_entry(

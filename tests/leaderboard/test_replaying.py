@@ -262,12 +262,21 @@ def test_another_device_is_compared_by_success(
     assert not any(each.exact for each in found.pairs) and found.p == 1.0 and found.equal == 2
 
 
+NO_REPLAY = ["--workers", "2", "--wm-gpu", "0"]
+
+
 def test_a_replay_that_cannot_be_asked_for_costs_a_sentence(
     ready: Ready, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = str(ready.bundle(tmp_path / "bundle.zip"))
     with_text = ["--randomness", ROUND, "--out", str(tmp_path / "out")]
-    for words in (["--replay", "3"], ["--replay", str(ROWS + 1), *with_text], ["--as-process"], ["--replay", "-1"]):
+    for words in (
+        ["--replay", "3"],
+        ["--replay", str(ROWS + 1), *with_text],
+        ["--as-process"],
+        ["--replay", "-1"],
+        NO_REPLAY,
+    ):
         assert main(["verify", bundle, *words]) == 2, words
     assert main(["verify", bundle, "--replay", "2", *with_text, "--as-process", "--json"]) == 3  # another suite here
     said = json.loads(capsys.readouterr().out)

@@ -14,8 +14,13 @@ from urllib.parse import unquote
 import pytest
 
 from harness.cli.app import main
+from harness.contracts.digest import to_plain
+from harness.contracts.results import OK, EpisodeResult
 from harness.leaderboard import admission
+from harness.leaderboard.admission import Reason
+from harness.leaderboard.comparing import pair, summed
 from harness.leaderboard.submitting import SHOWN, Submission
+from harness.leaderboard.verifying import Verification, replayed, verify
 from harness.reporting.site_pages import shown_name
 from tests.leaderboard.conftest import IMAGE, Ready
 from tests.leaderboard.submissions import MOVIE, outcomes, write_bundle
@@ -184,6 +189,37 @@ def test_withdrawn_and_corrected_submissions_stay_visible(bundles: dict[str, Pat
     for page in (board, out / "submissions" / names["good"] / "index.html"):
         assert "&lt;b&gt;taken back" in page.read_text()
     assert "another licence" in board.read_text()
+
+
+def test_records_of_earlier_verifications_are_shown(bundles: dict[str, Path], tmp_path: Path) -> None:
+    records, out = tmp_path / "records", tmp_path / "site"
+    records.mkdir()
+    found = verify(bundles["good"])
+    record = EpisodeResult("e", "home", 0, OK, {}, "ab" * 32)
+    again = summed([pair("one", record, record, True)] * 3, 24, "drand 7", False)
+
+    def write(verification: Verification, name: str = "good.json") -> None:
+        (records / name).write_text(json.dumps({"holds": verification.holds, **to_plain(verification)}))
+
+    words = ["leaderboard", "build", str(bundles["good"]), "--out", str(out), "--verified", str(records)]
+    write(replayed(found, again))
+    assert main(words) == 0
+    (board,) = (out / "boards").iterdir()
+    assert "3 of 3 equal" in board.read_text() and data_of(out)["good"]["played_again"]
+    page = out / "submissions" / str(data_of(out)["good"]["submission"]) / "index.html"
+    assert "drawn with <code>drand 7</code>" in page.read_text()
+    before = files_of(out)
+    write(replace(found, reasons=(Reason("other-trajectory", "one", "it differs.", ""),)))
+    assert main(words) == 1, "who was refuted is not listed"
+    write(replace(found, signer="somebody"))
+    assert main(words) == 2
+    write(found)
+    write(verify(bundles["hostile"]), "more.json")
+    assert main(words) == 2, "a record of no bundle here"
+    for text in ("[", "[]", "{}", json.dumps({"holds": False, **to_plain(found)})):
+        (records / "more.json").write_text(text)
+        assert main(words) == 2
+    assert files_of(out) == before
 
 
 @needs_chromium
