@@ -158,13 +158,9 @@ def _result(run: Audited, verification: Verification, surroundings: SURROUNDINGS
         solved=np.array([row.result.state == OK for row in run.rows]),
         homes=tuple(f"{identity.split} {row.result.home}" for row in run.rows),
         seconds=_seconds(data),
-        command=command("--wm-image", image, *identity_words(identity, *_split_words(identity))),
+        command=command("--wm-image", image, *identity_words(identity, identity.split, identity.episodes_subset)),
         shown=tuple(_shown(run, media, name)),
     )
-
-
-def _split_words(identity: RunIdentity) -> tuple[str, str]:
-    return identity.split, identity.episodes_subset
 
 
 def _seconds(data: RunData) -> Optional[float]:

@@ -158,6 +158,7 @@ def _row_data(board: Board, number: int) -> Iterator[tuple[str, Any]]:
     yield "split", row.shown.identity.split
     yield "success", metric_plain(row.success)
     yield "fresh", metric_plain(row.fresh)
+    yield "fresh_drawn_with", row.entry.verification.randomness or None
     yield "test_minus_fresh", metric_plain(row.excess)
     yield "test_minus_fresh_p", without_nan(row.excess_p)
     own = next((reference for reference in row.shown.summary.references if reference.is_this_run), None)

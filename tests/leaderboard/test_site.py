@@ -219,10 +219,15 @@ def test_records_of_earlier_verifications_are_shown(bundles: dict[str, Path], tm
         (records / name).write_text(json.dumps({"holds": verification.holds, **to_plain(verification)}))
 
     words = ["leaderboard", "build", str(bundles["good"]), "--out", str(out), "--verified", str(records)]
-    write(replayed(found, again))
+    write(found)
     assert main(words) == 0
     (board,) = (out / "boards").iterdir()
-    assert "3 of 3 equal" in board.read_text() and data_of(out)["good"]["played_again"]
+    assert "not drawn</small>" in board.read_text() and "of 3 equal" not in board.read_text()
+    write(replace(replayed(found, again), randomness="drand 7"))
+    assert main(words) == 0
+    assert "3 of 3 equal" in board.read_text() and "not drawn</small>" not in board.read_text()
+    assert data_of(out)["good"]["fresh_drawn_with"] == "drand 7"
+    assert data_of(out)["good"]["played_again"]
     page = out / "submissions" / str(data_of(out)["good"]["submission"]) / "index.html"
     assert "drawn with <code>drand 7</code>" in page.read_text()
     before = files_of(out)
