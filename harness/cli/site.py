@@ -44,6 +44,10 @@ def build_command(
     errata: Annotated[
         Optional[Path], typer.Option("--errata", help="TOML file: which submissions are withdrawn or corrected.")
     ] = None,
+    verified: Annotated[
+        Optional[Path],
+        typer.Option("--verified", help="Folder of what `verify --json` printed of these bundles, such as replays."),
+    ] = None,
     signers: Annotated[
         Optional[list[str]], typer.Option("--signer", help="Id of a key whose bundles are taken (repeatable).")
     ] = None,
@@ -54,7 +58,7 @@ def build_command(
     from harness.leaderboard.site import DATA, INDEX, Order, build
     from harness.leaderboard.verifying import Known
 
-    order = Order(tuple(bundles), out, Known(tuple(signers or ())), errata, title)
+    order = Order(tuple(bundles), out, Known(tuple(signers or ())), errata, verified, title)
     built = build(order, _surroundings(references))
     if as_json:
         names = [{"submission": entry.ident, "model": entry.manifest.model} for entry in built.entries]

@@ -120,9 +120,13 @@ def _board(place: str, rows: Sequence[Row], errata: Mapping[str, Erratum]) -> Bo
         found = standings(solved, ranked[0].shown.homes)
         ranked = [replace(row, standing=standing) for row, standing in zip(ranked, found, strict=True)]
     everyone = (*ranked, *others)
-    references = next((row.test.summary.references for row in everyone if row.test is not None), ())
-    known = tuple(reference for reference in references if not reference.is_this_run)
-    return Board(place, everyone[0].shown.identity, everyone, known)
+    return Board(place, everyone[0].shown.identity, everyone, max(map(_references, everyone), key=len))
+
+
+def _references(row: Row) -> tuple[ReferenceRow, ...]:
+    """Return the references beside a run on the test homes; one with the name of a reference stands for it there."""
+    found = () if row.test is None else row.test.summary.references
+    return tuple(reference for reference in found if not reference.is_this_run)
 
 
 def _falling(row: Row) -> tuple[float, str]:

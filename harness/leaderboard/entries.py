@@ -18,6 +18,7 @@ import numpy.typing as npt
 from harness.auditing.audit import Audited
 from harness.contracts.commands import command
 from harness.contracts.digest import digest
+from harness.contracts.errors import Refusal
 from harness.contracts.results import OK, PLAYED
 from harness.leaderboard.bundle import CARD, MAX_FILE_BYTES, Manifest
 from harness.leaderboard.verifying import Known, Verification, opened
@@ -30,6 +31,7 @@ from harness.records.safe_files import read_inside
 from harness.scoring.comparing_matching import FIELDS
 from harness.scoring.data import RunData, checked_run, no_trajectory
 from harness.scoring.next_commands import identity_words
+from harness.scoring.references import CEILING
 from harness.scoring.summary import Context, Summary, summarise
 from harness.worldmodels import cards
 from tasks.fresh_homes import FRESH
@@ -100,6 +102,14 @@ class Entry:
             raise AssertionError("a bundle that holds has a manifest")
         return self.verification.manifest
 
+    def verified_as(self, record: Verification) -> Entry:
+        """Return the entry with a record of another verification of the same content; Refusal where that is not so."""
+        own = self.verification
+        if (record.digest, record.manifest, record.signer) != (own.digest, own.manifest, own.signer):
+            raise Refusal(f"{record.bundle} is about another bundle than {own.bundle}.", "Verify the bundle again.")
+        trusted = record.trusted if own.trusted is None else own.trusted
+        return replace(self, verification=replace(record, bundle=own.bundle, trusted=trusted))
+
 
 def read_entry(
     path: Path, known: Known, surroundings: SURROUNDINGS, media: Path
@@ -135,8 +145,11 @@ def _result(run: Audited, verification: Verification, surroundings: SURROUNDINGS
     data = checked_run(run.folder, run.rows, run.findings, run.metrics)
     # Nothing is shown that only trajectories say, and reading them again takes as long as verifying did.
     unread = replace(data, trajectory=no_trajectory)
-    summary = summarise(unread, replace(surroundings(run.folder, data), test_runs=0))
     identity = run.folder.identity
+    context = replace(surroundings(run.folder, data), test_runs=0)
+    if identity.wm in (context.baseline, CEILING):  # it would be taken for an end of its own scale
+        context = replace(context, reference_runs={}, frozen_references={})
+    summary = summarise(unread, context)
     image = verification.manifest.image if verification.manifest else ""
     return Result(
         summary=replace(summary, identity=replace(identity, episodes=())),

@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -20,6 +20,7 @@ from harness.leaderboard.boards import Board, make_boards
 from harness.leaderboard.entries import SURROUNDINGS, Entry, read_entry
 from harness.leaderboard.errata import Erratum, read_errata
 from harness.leaderboard.site_views import board_view, submission_view
+from harness.leaderboard.verified import read_verified
 from harness.leaderboard.verifying import Known, Verification
 from harness.records.errors import disk_errors
 from harness.records.safe_files import check_kind
@@ -34,12 +35,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Order:
-    """What a site is made of: bundles, what the verifier knows, a file of errata, a title, and where it goes."""
+    """What a site is made of: bundles, what the verifier knows, a file of errata, a folder with records of earlier
+    verifications, a title, and where it goes."""
 
     bundles: Sequence[Path]
     out: Path
     known: Known
     errata: Optional[Path] = None
+    verified: Optional[Path] = None
     title: str = "Leaderboard"
 
 
@@ -79,16 +82,24 @@ def _entries(
     order: Order, surroundings: SURROUNDINGS, media: Path
 ) -> tuple[tuple[Entry, ...], tuple[Verification, ...]]:
     """Return all entries by their names, and what was refused; each bundle is looked at, not only the first bad one."""
+    earlier = dict(read_verified(order.verified)) if order.verified else {}
     found: dict[str, tuple[Path, Entry]] = {}
     refused: list[Verification] = []
     for path in order.bundles:
         verification, entry = read_entry(path, order.known, surroundings, media)
+        record = earlier.pop(verification.digest, None)
         if entry is None:
             refused.append(verification)
         elif entry.ident in found:
             raise Refusal(f"{path} and {found[entry.ident][0]} are one submission.", "Give each bundle once.")
+        elif record is not None and not record.holds:
+            refused.append(replace(record, bundle=str(path)))
         else:
-            found[entry.ident] = (path, entry)
+            found[entry.ident] = (path, entry if record is None else entry.verified_as(record))
+    for record in earlier.values():
+        raise Refusal(
+            f"{record.bundle} is about none of the bundles here.", "Give its bundle too, or remove the record."
+        )
     return tuple(found[ident][1] for ident in sorted(found)), tuple(refused)
 
 
@@ -154,7 +165,16 @@ def _row_data(board: Board, number: int) -> Iterator[tuple[str, Any]]:
     yield "technical_failures", row.shown.broken
     yield "episodes", row.shown.summary.episodes["planned"]
     yield "seconds_a_decision", row.shown.seconds
+    yield "played_again", _replay_data(row.entry.verification)
     yield "trajectory_root", row.shown.summary.trajectory_root
+
+
+def _replay_data(verification: Verification) -> Optional[dict[str, Any]]:
+    again = verification.replay
+    if again is None:
+        return None
+    names = ("randomness", "drawn", "of", "as_process", "equal", "recorded_successes", "replayed_successes", "p")
+    return {**{name: getattr(again, name) for name in names}, "technical": dict(again.technical)}
 
 
 def _check_place(out: Path) -> None:

@@ -15,6 +15,7 @@ from harness.contracts.results import Metric
 from harness.leaderboard.boards import Board, Row
 from harness.leaderboard.entries import Entry, Result, Shown
 from harness.leaderboard.errata import Erratum
+from harness.leaderboard.verifying import Verification
 from harness.reporting.labels import interval, label_of, number
 from harness.reporting.pareto import ParetoPlot, Priced, pareto_plot
 from harness.reporting.site_pages import SiteBoard, SiteEpisode, SiteRow, SiteRun, SiteSubmission, shown_name
@@ -99,9 +100,24 @@ def _row(row: Row, errata: Mapping[str, Erratum]) -> SiteRow:
         planned=shown.summary.episodes["planned"],
         seconds=shown.seconds,
         worth=next((e.text.removeprefix("worth ") for e in shown.summary.equivalents if e.place == WITHIN), ""),
+        again=_again(row.entry.verification),
         stamps=shown.summary.stamps,
         reason=reason if row.test is not None or erratum is not None else f"{reason}: these are its fresh homes",
     )
+
+
+def _again(verification: Verification) -> str:
+    """Return in a few words what playing drawn episodes again found."""
+    again = verification.replay
+    if again is None:
+        return ""
+    lost = sum(again.technical.values())
+    failed = f", {lost} not played" if lost else ""
+    how = " as a process" if again.as_process else ""
+    if again.p is None:
+        return f"{again.equal} of {again.drawn} equal{how}{failed}"
+    solved = f"{again.recorded_successes} solved as recorded, {again.replayed_successes} again"
+    return f"of {again.drawn}, {solved}{how}{failed}"
 
 
 def _reference(row: ReferenceRow) -> SiteRow:
@@ -216,7 +232,7 @@ def _run_facts(result: Result) -> Iterator[tuple[str, str]]:
         f"{result.broken} ({summary.episodes['error']} errors, {summary.episodes['timeout']} timeouts)",
     )
     yield "seconds a decision", "not recorded" if result.seconds is None else f"{result.seconds:.3g}"
-    yield "played again", counted(summary.retries.episodes, "episode")
+    yield "tried more than once", counted(summary.retries.episodes, "episode")
     if summary.stamps:
         yield "stamps", ", ".join(summary.stamps)
     yield "trajectory root", summary.trajectory_root

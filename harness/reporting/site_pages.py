@@ -29,7 +29,8 @@ class SiteRow:
     """A line of a table. ``kind`` is ranked, unranked or reference; ``first`` and ``last`` are its ranks, 0 for none.
 
     ``seconds`` are those of a decision, ``worth`` the planted error that costs as much ("": unknown), ``reason`` why it
-    has no rank or what is said of it. ``grave`` marks an excess in test homes that is no luck.
+    has no rank or what is said of it. ``grave`` marks an excess in test homes that is no luck. ``again`` says what
+    playing episodes again found ("": nobody did).
     """
 
     kind: str
@@ -48,6 +49,7 @@ class SiteRow:
     planned: int = 0
     seconds: Optional[float] = None
     worth: str = ""
+    again: str = ""
     stamps: tuple[str, ...] = ()
     reason: str = ""
 

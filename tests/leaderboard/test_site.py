@@ -14,10 +14,15 @@ from urllib.parse import unquote
 import pytest
 
 from harness.cli.app import main
+from harness.contracts.digest import to_plain
+from harness.contracts.results import OK, EpisodeResult
 from harness.leaderboard import admission
+from harness.leaderboard.admission import Reason
+from harness.leaderboard.comparing import pair, summed
 from harness.leaderboard.submitting import SHOWN, Submission
+from harness.leaderboard.verifying import Verification, replayed, verify
 from harness.reporting.site_pages import shown_name
-from tests.leaderboard.conftest import IMAGE, Ready
+from tests.leaderboard.conftest import IMAGE, ROWS, Ready
 from tests.leaderboard.submissions import MOVIE, outcomes, write_bundle
 from tests.reporting.chromium import dump_dom, needs_chromium
 from tests.studies.small_suite import write_small_run
@@ -32,16 +37,16 @@ def bundles(made: Ready, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
     card = Path(shutil.copytree(made.asked.card, folder / "card"))
     (card / "README.md").write_text((card / "README.md").read_text() + EVIL)
     hostile = replace(made, asked=Submission((), IMAGE, card))
-    every, none = (True,) * 24, (False,) * 24
+    every, none = (True,) * ROWS, (False,) * ROWS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(admission, "load_suite", lambda name, task: made.suite)
         yield {
             "good": write_bundle(
-                made, folder / "a", outcomes(0.8, 1, 24), "good", outcomes(0.8, 2, 24), 2.0, pictures=True
+                made, folder / "a", outcomes(0.8, 1, ROWS), "good", outcomes(0.8, 2, ROWS), 2.0, pictures=True
             ),
             "knowing": write_bundle(made, folder / "b", every, "knowing", none, seconds=1.0),
-            "fresh": write_bundle(made, folder / "c", outcomes(0.5, 3, 24), "fresh", split="fresh-0" + "1" * 15),
-            "hostile": write_bundle(hostile, folder / "d", outcomes(0.3, 4, 24), "hostile", seconds=0.5),
+            "fresh": write_bundle(made, folder / "c", outcomes(0.5, 3, ROWS), "fresh", split="fresh-0" + "1" * 15),
+            "hostile": write_bundle(hostile, folder / "d", outcomes(0.3, 4, ROWS), "hostile", seconds=0.5),
         }
 
 
@@ -51,7 +56,7 @@ def site(bundles: dict[str, Path], made: Ready, tmp_path_factory: pytest.TempPat
     root = tmp_path_factory.mktemp("a place")
     for wm, ability in (("homing", 0.2), ("gtsim", 0.95)):
         write_small_run(
-            root / "refs", made.suite, wm, outcomes(ability, 9, 24), kept=24, played=24, files=True,
+            root / "refs", made.suite, wm, outcomes(ability, 9, ROWS), kept=ROWS, played=ROWS, files=True,
             changes={"episodes_subset": "all"},
         )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
@@ -79,6 +84,23 @@ def test_who_has_a_rank_and_who_has_none(site: Path) -> None:
     (board,) = (site / "boards").iterdir()
     page = board.read_text()
     assert "gtsim" in page and "reference" in page and "<svg" in page
+
+
+def test_nobody_is_an_end_of_its_own_scale(made: Ready, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (admission.__name__, "harness.cli.results"):
+        monkeypatch.setattr(f"{name}.load_suite", lambda name, task: made.suite)
+    refs = tmp_path / "refs"
+    for wm, ability in (("homing", 0.2), ("gtsim", 0.95)):
+        write_small_run(
+            refs, made.suite, wm, outcomes(ability, 9, ROWS), kept=ROWS, played=ROWS, files=True,
+            changes={"episodes_subset": "all"},
+        )  # fmt: skip
+    bundles = [str(write_bundle(made, tmp_path / wm, outcomes(0.9, 5, ROWS), wm)) for wm in ("gtsim", "other")]
+    out = tmp_path / "site"
+    assert main(["leaderboard", "build", *bundles, "--references", str(refs), "--out", str(out)]) == 0
+    assert data_of(out)["gtsim"]["gain"] is None and data_of(out)["other"]["gain"]
+    (board,) = json.loads((out / "leaderboard.json").read_text())["boards"]
+    assert {reference["name"] for reference in board["references"]} == {"homing", "gtsim"}
 
 
 class Links(HTMLParser):
@@ -184,6 +206,37 @@ def test_withdrawn_and_corrected_submissions_stay_visible(bundles: dict[str, Pat
     for page in (board, out / "submissions" / names["good"] / "index.html"):
         assert "&lt;b&gt;taken back" in page.read_text()
     assert "another licence" in board.read_text()
+
+
+def test_records_of_earlier_verifications_are_shown(bundles: dict[str, Path], tmp_path: Path) -> None:
+    records, out = tmp_path / "records", tmp_path / "site"
+    records.mkdir()
+    found = verify(bundles["good"])
+    record = EpisodeResult("e", "home", 0, OK, {}, "ab" * 32)
+    again = summed([pair("one", record, record, True)] * 3, ROWS, "drand 7", False)
+
+    def write(verification: Verification, name: str = "good.json") -> None:
+        (records / name).write_text(json.dumps({"holds": verification.holds, **to_plain(verification)}))
+
+    words = ["leaderboard", "build", str(bundles["good"]), "--out", str(out), "--verified", str(records)]
+    write(replayed(found, again))
+    assert main(words) == 0
+    (board,) = (out / "boards").iterdir()
+    assert "3 of 3 equal" in board.read_text() and data_of(out)["good"]["played_again"]
+    page = out / "submissions" / str(data_of(out)["good"]["submission"]) / "index.html"
+    assert "drawn with <code>drand 7</code>" in page.read_text()
+    before = files_of(out)
+    write(replace(found, reasons=(Reason("other-trajectory", "one", "it differs.", ""),)))
+    assert main(words) == 1, "who was refuted is not listed"
+    write(replace(found, signer="somebody"))
+    assert main(words) == 2
+    write(found)
+    write(verify(bundles["hostile"]), "more.json")
+    assert main(words) == 2, "a record of no bundle here"
+    for text in ("[", "[]", "{}", json.dumps({"holds": False, **to_plain(found)})):
+        (records / "more.json").write_text(text)
+        assert main(words) == 2
+    assert files_of(out) == before
 
 
 @needs_chromium
