@@ -246,14 +246,13 @@ class Journal:
         Their attempts stay: an episode that was played again is never told as one that was played once.
         """
         with journal_errors(self._path), self._transaction():
-            broken = [row[0] for row in self._whole_rows("state IN (?, ?)", (ERROR, TIMEOUT))]
+            broken = {row[0] for row in self._whole_rows("state IN (?, ?)", (ERROR, TIMEOUT))}
             done = self._database.execute(
                 "UPDATE episodes SET state = ?, trajectory_digest = '', error = '', metrics = '{}', "
                 "timings = '{}', record_digest = '', imported = 0, committed_at = NULL WHERE state IN (?, ?)",
                 (PLANNED, ERROR, TIMEOUT),
             )
-            for position in broken:
-                chain.append(self._database, self._whole_rows("position = ?", (position,)))
+            chain.append(self._database, [row for row in self._whole_rows() if row[0] in broken])
         return done.rowcount
 
     def rows(self) -> Tuple[JournalRow, ...]:
