@@ -100,7 +100,15 @@ class RayWorkers:
         self._actor = ray.remote(Place).options(scheduling_strategy="SPREAD", **options)
 
     def start(self, number: int) -> RayWorker:
-        """Ask the cluster for a place; the worker is started there when there is one."""
+        """Ask the cluster for a place; the worker is started there when there is one.
+
+        Raises MachineError where the head is gone: Ray would wait for it here, and then end the process.
+        """
+        until = time.monotonic() + _HEAD_S
+        while not self._cluster.answers():
+            if time.monotonic() > until:
+                raise self._headless()
+            time.sleep(_TOLD_S)
         log = self._job.log(number)
         given = self._job.module, number, self._job.plan, self._files
         start = Start(*given, str(log.relative_to(self._job.folder)), variables_of(self._cluster))
@@ -134,7 +142,8 @@ class RayWorkers:
                 ended: Ended = ray.get(worker.actor.end.remote(), timeout=_END_S)
                 self._land({}, ended.grown)
                 worker.how = ended.how
-        ray.kill(worker.actor)
+        if self._cluster.answers():  # Ray would wait for its head; the actor ends with this process
+            ray.kill(worker.actor)
         return worker.how or "no answer"
 
     def _hear(self, worker: RayWorker) -> Optional[List[Message]]:
@@ -196,10 +205,13 @@ class RayWorkers:
         if self._cluster.answers():
             self._head_at = now
         if now - self._head_at > _HEAD_S:
-            raise MachineError(
-                f"the head of the cluster at {self._cluster.address} has not answered for {_HEAD_S:g} s.",
-                "Start the cluster again, then resume the run.",
-            )
+            raise self._headless()
+
+    def _headless(self) -> MachineError:
+        return MachineError(
+            f"the head of the cluster at {self._cluster.address} has not answered for {_HEAD_S:g} s.",
+            "Start the cluster again, then resume the run.",
+        )
 
 
 @dataclass(eq=False)
