@@ -51,7 +51,8 @@ ALLOWED = {
         "tasks", "harness.scoring", "harness.records", "harness.contracts",
     },
     "harness.leaderboard": {
-        "harness.running", "harness.auditing", "tasks", "harness.worldmodels", "harness.scoring", "harness.records", "harness.contracts",
+        "harness.conformance", "harness.running", "harness.auditing", "tasks", "harness.worldmodels",
+        "harness.reporting", "harness.scoring", "harness.records", "harness.contracts",
     },
     "harness.cli": {
         "harness.auditing", "harness.banking", "harness.leaderboard",

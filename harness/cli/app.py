@@ -21,6 +21,7 @@ from harness.cli.plugin import group as plugin_group
 from harness.cli.posttrain import posttrain_command
 from harness.cli.run_commands import bank_command
 from harness.cli.run_folders import group as runs_group
+from harness.cli.site import group as leaderboard_group
 from harness.cli.surroundings import from_home, settle
 from harness.cli.throughput import throughput_command
 from harness.cli.verifying import verify_command
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(runs_group, name="runs")
 app.add_typer(images_group, name="images")
 app.add_typer(plugin_group, name="plugin")
+app.add_typer(leaderboard_group, name="leaderboard")
 
 
 @app.callback()

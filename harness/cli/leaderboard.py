@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -11,6 +11,9 @@ from harness.cli.arguments import Json
 from harness.cli.console import note, print_json, say
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
+
+if TYPE_CHECKING:
+    from harness.running.run_options import RunOptions
 
 REFUTED = 1
 
@@ -28,13 +31,16 @@ def submit_command(
     ] = False,
     wm: Annotated[str, typer.Option("--wm", help="Preflight: the image's model.")] = "",
     task: Annotated[str, typer.Option("--task", help="Preflight: the task.")] = "",
+    suite: Annotated[str, typer.Option("--suite", help="Preflight: the suite (default: the model's).")] = "",
     tier: Annotated[str, typer.Option("--tier", help="Preflight: the tier (default: the model's).")] = "",
     wm_gpu: Annotated[str, typer.Option("--wm-gpu", help="Preflight: the model's GPU.")] = "",
     as_json: Json = False,
 ) -> int:
     """Make a signed bundle of finished runs for a leaderboard, or say what is missing."""
     if preflight:
-        return _preflight(image, wm, task, tier, wm_gpu, out.absolute().parent, as_json)
+        from harness.leaderboard.preflight import options_of
+
+        return _preflight(options_of(image, wm, task, suite, tier, wm_gpu), out.absolute().parent, as_json)
     from harness.leaderboard import signing
     from harness.leaderboard.submitting import Submission, examine, submit
 
@@ -67,12 +73,11 @@ def submit_command(
     return 0
 
 
-def _preflight(image: str, wm: str, task: str, tier: str, wm_gpu: str, out: Path, as_json: bool) -> int:
+def _preflight(options: RunOptions, out: Path, as_json: bool) -> int:
     """Play a preflight below ``out``/preflight and say what it found."""
     from harness.cli.progress import ProgressLine
-    from harness.leaderboard.preflight import options_of, preflight
+    from harness.leaderboard.preflight import preflight
 
-    options = options_of(image, wm, task, tier, wm_gpu)
     with ProgressLine(lambda progress: f"{progress.done}/{progress.total} episodes · {progress.phase}") as line:
         found = preflight(options, out / "preflight", line)
     if as_json:
@@ -85,8 +90,8 @@ def _preflight(image: str, wm: str, task: str, tier: str, wm_gpu: str, out: Path
         say(f"{tried.episode}  {played}" + (f"\n    {tried.remedy}" if tried.remedy else ""))
     if found.hours is not None:
         say(f"pace    the {found.test_episodes} test episodes of {found.tier} take {found.hours:.1f} h of one worker")
-    if "@sha256:" not in image:
-        say(f"note    {image} is a tag: a submission names a digest")
+    if "@sha256:" not in found.image:
+        say(f"note    {found.image} is a tag: a submission names a digest")
     say(f"logs    {found.logs}")
     say("passed: nothing technical stands in the way" if found.passed else "not passed: each cause is above")
     return 0 if found.passed else REFUTED

@@ -17,7 +17,7 @@ from harness.contracts.printing import counted
 from harness.contracts.results import Metric
 from harness.records.damage import DAMAGED, Damage, lines_of
 from harness.records.folder import RunFolder
-from harness.records.listing import ListedRun, read_runs
+from harness.records.listing import ListedRun, Listing, read_runs
 from harness.running.progress import BROKEN_CODE
 from tasks.subsets import MINI
 from tasks.suite import load_suite
@@ -62,16 +62,17 @@ def finish(folder: RunFolder, out: Path, already: tuple[Damage, ...] = ()) -> Fi
     return Finished(summary, as_results(summary), lines)
 
 
-def context_of(folder: RunFolder, out: Path, run: RunData | None = None) -> Context:
+def context_of(folder: RunFolder, out: Path | None, run: RunData | None = None) -> Context:
     """Return what the suite says beside a run (references played under ``out`` or shipped, baseline, dose curves), and
-    how often its world model was run on test homes there. Folders that cannot be read are named on stderr."""
+    how often its world model was run on test homes there. Folders that cannot be read are named on stderr. Where
+    ``out`` is None, only what is shipped is known."""
     from harness.scoring.data import load_run
     from harness.scoring.summary import Context
     from harness.studies.doses import read_curves
     from harness.studies.shipped_references import shipped_references
 
     identity = folder.identity
-    listing = read_runs(out)
+    listing = read_runs(out) if out is not None else Listing((), ())
     for passed in listing.passed_over:
         note(str(passed))
     tested = [f for f in listing.folders if f.identity.wm == identity.wm and f.identity.split == TEST]

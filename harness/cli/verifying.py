@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from harness.cli.arguments import Json, taking
-from harness.cli.console import print_json, say
+from harness.cli.arguments import Assignments, Json, StartTimeout, Timeout, WmGpu, Workers, taking
+from harness.cli.console import note, print_json, say
 from harness.cli.leaderboard import REFUTED
 from harness.contracts.commands import FIRST_TASK
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
+    from harness.auditing.audit import Audited
+    from harness.cli.progress import ProgressLine
+    from harness.leaderboard.comparing import Replay
     from harness.leaderboard.verifying import Verification
+    from harness.records.folder import RunFolder
+
+INCOMPLETE = 3
+"""The exit code where an episode could not be played again, and nothing else speaks against the bundle."""
+
+_OF_REPLAYS = {
+    "as_process": "--as-process", "retry_errors": "--retry-errors", "workers": "--workers", "wm_gpu": "--wm-gpu",
+    "env_gpu": "--env-gpu", "env_python": "--env-python", "scenes": "--scenes", "assignments": "--set",
+    "timeout": "--timeout", "start_timeout": "--start-timeout",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,26 +53,115 @@ class VerifyArguments:
     task: Annotated[str, typer.Option("--task", help=f"With --draw --image: the task. [{FIRST_TASK}]")] = ""
     suite: Annotated[str, typer.Option("--suite", help="With --draw --image: the suite. [embedded]")] = ""
     tier: Annotated[str, typer.Option("--tier", help="With --draw --image: the tier. [the suite's]")] = ""
+    probe: Annotated[bool, typer.Option("--probe", help="Ask the image what only a cheat answers otherwise.")] = False
+    replay: Annotated[
+        int, typer.Option("--replay", min=0, help="Play so many episodes again, drawn with --randomness.")
+    ] = 0
+    as_process: Annotated[
+        bool, typer.Option("--as-process", help="Replay a model of the catalog as a process instead of its image.")
+    ] = False
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Play again what could not be played in an earlier replay.")
+    ] = False
+    workers: Workers = None
+    wm_gpu: WmGpu = ""
+    env_gpu: Annotated[str, typer.Option("--env-gpu", help="GPU of the environment: index or UUID.")] = ""
+    env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = ""
+    scenes: Annotated[str, typer.Option("--scenes", help="Habitat: folder of the scenes.")] = ""
+    assignments: Assignments = None
+    timeout: Timeout = None
+    start_timeout: StartTimeout = None
+    out: Annotated[Path, typer.Option("--out", help="Folder of the replays.")] = Path("runs/replays")
+    html: Annotated[Optional[Path], typer.Option("--html", help="Write what was found as a page, too.")] = None
     as_json: Json = False
 
 
 @taking(VerifyArguments)
 def verify_command(asked: VerifyArguments) -> int:
-    """Check a bundle: signature, contents, and every number worked out again from its records."""
-    from harness.leaderboard.verifying import Known, verify
-
+    """Check a bundle: signature, contents, and every number worked out again from its records; play episodes again."""
     _check(asked)
     if asked.draw:
         return _draw(asked)
     if asked.bundle is None:
         raise Refusal("verify needs a bundle.", "For example: python benchmark.py verify submission.zip")
-    found = verify(asked.bundle, Known(asked.signers or (), asked.image, asked.randomness))
+    found = _verified(asked, asked.bundle)
+    if asked.html is not None:
+        _write_page(found, asked.html)
     if asked.as_json:
         print_json({"holds": found.holds, **to_plain(found)})
     else:
         for line in _lines(found):
             say(line)
-    return 0 if found.holds else REFUTED
+    if not found.holds:
+        return REFUTED
+    return 0 if found.complete else INCOMPLETE
+
+
+def _verified(asked: VerifyArguments, path: Path) -> Verification:
+    """Return what was found; where the records hold, probes and the replay follow as they are asked for."""
+    from harness.leaderboard.verifying import Known, opened
+    from harness.running.run_options import default_workers
+
+    workers = default_workers() if asked.workers is None else asked.workers
+    known = Known(asked.signers or (), asked.image, asked.randomness, workers if asked.replay else 0)
+    with opened(path, known) as found:
+        seen = found.verification
+        if (asked.probe or asked.replay) and not seen.holds:
+            note("its image is not asked anything: its records do not hold")
+            return seen
+        seen = _probed(seen) if asked.probe else seen
+        return _replayed(asked, workers, seen, found.runs) if asked.replay and seen.holds else seen
+
+
+def _probed(seen: Verification) -> Verification:
+    from harness.cli.plugin import CheckLine
+    from harness.leaderboard.probing import probe
+    from harness.leaderboard.verifying import with_probes
+
+    assert seen.manifest is not None  # a bundle that holds has one
+    note(f"probing {seen.manifest.image}")
+    with CheckLine() as line:
+        return with_probes(seen, *probe(seen.manifest.image, seen.manifest.model, line))
+
+
+def _replayed(asked: VerifyArguments, workers: int, seen: Verification, found: Sequence[Audited]) -> Verification:
+    from harness.leaderboard.replaying import Asked, replay
+    from harness.leaderboard.verifying import replayed
+    from harness.running.continuing import Continuation
+    from harness.running.plan import Patience
+
+    continuation = Continuation(
+        workers=workers,
+        env_python=asked.env_python,
+        env_gpu=asked.env_gpu,
+        wm_gpu=asked.wm_gpu,
+        scenes=asked.scenes,
+        assignments=tuple(asked.assignments or ()),
+        patience=Patience(timeout_s=asked.timeout, start_s=asked.start_timeout),
+    )
+    drawn = f"{seen.digest[:16]}-{hashlib.sha256(asked.randomness.encode()).hexdigest()[:8]}-{asked.replay}"
+    how = Asked(asked.replay, asked.randomness, asked.out / drawn, continuation, asked.as_process, asked.retry_errors)
+    assert seen.manifest is not None
+    return replayed(seen, replay(how, seen.manifest, seen.digest, found, _told))
+
+
+def _write_page(found: Verification, path: Path) -> None:
+    """Write the page of a verification; what stands there already has to be a plain file."""
+    from harness.records.atomic import write_atomic
+    from harness.records.safe_files import check_kind
+    from harness.reporting.site_pages import verification_html
+
+    check_kind(path)
+    page = verification_html({"holds": found.holds, **to_plain(found)})
+    write_atomic(path, page.encode("utf-8", "backslashreplace"))
+
+
+def _told(folder: RunFolder) -> ProgressLine:
+    """Return the line that shows how the replay of a run goes."""
+    from harness.cli.progress import ProgressLine
+
+    note(f"playing again in {folder.path}")
+    return ProgressLine(folder=folder.path)
 
 
 def _check(asked: VerifyArguments) -> None:
@@ -69,8 +172,24 @@ def _check(asked: VerifyArguments) -> None:
         raise Refusal(
             f"{', '.join(ignored)}: verify takes that with --draw and --image alone.", "A bundle says it itself."
         )
-    if asked.draw and not asked.randomness:
-        raise Refusal("--draw needs --randomness.", "Give what was published after the image was registered.")
+    if (asked.draw or asked.replay) and not asked.randomness:
+        raise Refusal(
+            f"{'--draw' if asked.draw else '--replay'} needs --randomness.",
+            "Give a text that was published after the submission was registered.",
+        )
+    if asked.draw and asked.html is not None:
+        raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
+    if asked.draw and (asked.replay or asked.probe):
+        raise Refusal("--draw plays nothing.", "Draw first, play what it prints, and verify the bundle of that.")
+    how = [name for name in _OF_REPLAYS if getattr(asked, name)]
+    if how and not asked.replay:
+        raise Refusal(f"{', '.join(map(_OF_REPLAYS.__getitem__, how))}: that says how --replay plays.", "Add --replay.")
+    if asked.draw and asked.html is not None:
+        raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
+    if asked.draw and asked.replay:
+        raise Refusal("--draw and --replay exclude each other.", "Draw first, play, and verify what was played.")
+    if not asked.replay and (asked.as_process or asked.retry_errors):
+        raise Refusal("--as-process and --retry-errors say how --replay plays.", "Add --replay NUMBER.")
     if asked.draw and (asked.bundle is None) == (not asked.image):
         raise Refusal("--draw is for a bundle, or for an image.", "Give one of them: BUNDLE, or --image.")
 
@@ -118,4 +237,33 @@ def _lines(found: Verification) -> Iterator[str]:
             yield f"run     {run.run_id}  {where}: {100 * run.success:.1f} %, {run.episodes} rows"
         yield f"signer  {found.signer}{' (not compared with a known key)' if found.trusted is None else ''}"
         yield f"digest  {found.digest}"
-    yield "holds: its records are whole and give its numbers" if found.holds else "does not hold"
+    if found.probed is not None:
+        yield f"probes  {len(found.probed.states)} questions that a cheat answers otherwise"
+        yield from (f"failed  probe {name}: {error}" for name, error in found.probed.failures.items())
+    if found.replay is not None:
+        yield from _replay_lines(found.replay)
+    if not found.holds:
+        yield "does not hold"
+    elif not found.complete:
+        yield "holds so far: not everything could be played again or probed"
+    else:
+        agrees = ", and what was asked again agrees" if found.replay or found.probed else ""
+        yield f"holds: its records are whole and give its numbers{agrees}"
+
+
+def _replay_lines(replay: Replay) -> Iterator[str]:
+    """Yield what playing again found, for people."""
+    source = (
+        "as processes of this checkout's own model: nothing is shown of the image" if replay.as_process else "image"
+    )
+    yield f"replay  {replay.drawn} of {replay.of} rows played again ({source}): {replay.equal} equal to the last bit"
+    exact = sum(pair.exact for pair in replay.pairs)
+    if replay.p is not None:
+        yield (
+            f"success {replay.recorded_successes} in the records, {replay.replayed_successes} in the replay; "
+            f"p = {replay.p:.2g} of so many losses by chance ({replay.drawn - exact} rows are compared by success)"
+        )
+    for cause, count in replay.technical.items():
+        yield f"failed  {count} could not be played again: {cause}"
+    shares = ", ".join(f"{100 * each.share:g} %: {each.probability:.3f}" for each in replay.chances)
+    yield f"finds   a cheat in a share of all episodes with probability  {shares}"

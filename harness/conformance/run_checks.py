@@ -9,7 +9,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
-from harness.conformance import contract_checks, following_checks, refusal_checks, repeat_checks
+from harness.conformance import (
+    contract_checks,
+    following_checks,
+    refusal_checks,
+    repeat_checks,
+    stateless_checks,
+)
 from harness.conformance.plugin_under_test import Subject, explain
 from harness.conformance.real_views import collect_places
 from harness.conformance.results import FAILED, CheckResult, Outcome, Report
@@ -54,6 +60,14 @@ CHECKS: Mapping[str, Check] = {
 MEMORY, HISTORY, DEADLINE = "memory", "history", "deadline"
 NAMES = (*CHECKS, MEMORY, HISTORY, DEADLINE)
 
+PROBES: Mapping[str, Check] = {
+    "call order": stateless_checks.call_order,
+    "leak canary": stateless_checks.leak_canary,
+    "clock": stateless_checks.clock,
+    "restart": stateless_checks.restart,
+}
+"""Checks that are run only where they are named."""
+
 
 def check_plugin(
     target: Target,
@@ -70,27 +84,27 @@ def check_plugin(
     ``places`` are collected from the embedded homes where none are given. The service is started anew after a check
     that broke it, so that one fault is not counted in every later check. ``log`` gets the output of the service, a
     file of its own in the temporary folder by default, which stays. After ``max_failures`` checks in a row that the
-    same error ended, no more is asked (0: never). ``only`` names the checks to run (`NAMES`); a plugin conforms when
-    all of them were run. MachineError where a disk of this machine fails under the check.
+    same error ended, no more is asked (0: never). ``only`` names the checks to run (of `NAMES` and `PROBES`); a plugin
+    conforms when all of `NAMES` were run. MachineError where a disk of this machine fails under the check.
     """
     manifest = target.entry.manifest
     for name in only:
-        if name not in NAMES:
-            raise Refusal(f"there is no check {name!r}.", nearest(name, NAMES))
+        if name not in NAMES and name not in PROBES:
+            raise Refusal(f"there is no check {name!r}.", nearest(name, [*NAMES, *PROBES]))
     if not places:
         progress(0, len(NAMES), "real views from the embedded homes")
         places = collect_places(wants_large(manifest))
     log = log or Path(tempfile.mkdtemp(prefix="wiw-check-")) / f"{manifest.name}.log"
     subject = Subject(target, Probe(manifest, places), deadline_s, start_s, log)
     try:
-        results, stopped = _run(subject, only or NAMES, progress, max_failures)
+        results, stopped = run_checks(subject, only or NAMES, progress, max_failures)
     finally:
         subject.stop()
     return Report(manifest.name, target.source, manifest.digest(), tuple(results), log, stopped)
 
 
-def _run(
-    subject: Subject, names: Sequence[str], progress: Progress, max_failures: int
+def run_checks(
+    subject: Subject, names: Sequence[str], progress: Progress, max_failures: int = MAX_FAILURES
 ) -> tuple[list[CheckResult], str]:
     """Run the named checks; return their results and why they were broken off, "" where they were not."""
     results: list[CheckResult] = []
@@ -103,6 +117,7 @@ def _run(
         **CHECKS,
         MEMORY: lambda subject: repeat_checks.memory(subject, lambda done: tell(f"{MEMORY}: {done}")),
         HISTORY: repeat_checks.history,
+        **PROBES,
         DEADLINE: repeat_checks.deadline,
     }
     for name, check in checks.items():

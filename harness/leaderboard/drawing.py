@@ -17,10 +17,13 @@ from harness.auditing.audit import Audited
 from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.leaderboard.admission import Reason, image_reasons
+from harness.leaderboard.bundle import Manifest
 from harness.records.identity import RunIdentity
 from harness.records.journal import JournalRow
+from tasks import fresh_homes
 from tasks.fresh_homes import DIGITS, FRESH, is_fresh, named_split
 from tasks.subsets import ALL
+from tasks.suite import load_suite
 
 _TEXT = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?")
 _BEACON = "Give what was published after the submission was registered, such as the value of a round of a beacon."
@@ -63,6 +66,24 @@ def other_homes(runs: Sequence[Audited], image: str, randomness: str) -> Iterato
         if is_fresh(identity.split) and identity.split != drawn:
             what = f"it was played on {identity.split}, and {drawn} was drawn for its image and tier."
             yield Reason("other-homes", run.folder.record.run_id, what, "Play it on the homes that were drawn.")
+
+
+def make_drawn_homes(manifest: Manifest, randomness: str, workers: int) -> None:
+    """Make the homes that were drawn for a bundle's image and that its runs name, where they are not here yet.
+
+    Those of another version of a suite cannot be made, and others than drawn are refused anyway.
+    """
+    if list(image_reasons(manifest.image)):
+        return
+    for run in manifest.runs:
+        drawn = named_split(FRESH, fresh_seed(randomness, manifest.image, run.suite_hash))
+        try:
+            suite = load_suite(run.suite, run.task)
+            tier = suite.tier(run.tier)
+        except Refusal:
+            continue
+        if run.split == drawn and suite.hash(tier.name) == run.suite_hash:
+            fresh_homes.make(suite, tier, drawn, workers)
 
 
 def undrawn(runs: Sequence[Audited], randomness: str) -> Iterator[str]:

@@ -73,11 +73,11 @@ class Preflight:
         return bool(self.episodes) and not self.cause and not any(tried.cause for tried in self.episodes)
 
 
-def options_of(image: str, wm: str, task: str, tier: str, wm_gpu: str) -> RunOptions:
+def options_of(image: str, wm: str, task: str, suite: str, tier: str, wm_gpu: str) -> RunOptions:
     """Return the options of a preflight's run; Refusal for an image or a model that is not named."""
     if not image or not task:
         raise Refusal("a preflight needs --image and --task.", "For example: submit --preflight --image IMAGE --wm ...")
-    return RunOptions(wm, task, tier=tier, episodes=str(EPISODES), wm_image=image, wm_gpu=wm_gpu)
+    return RunOptions(wm, task, suite, tier, episodes=str(EPISODES), wm_image=image, wm_gpu=wm_gpu)
 
 
 def preflight(options: RunOptions, out: Path, on_progress: ProgressCallback) -> Preflight:

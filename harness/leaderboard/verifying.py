@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Iterator, Optional, Sequence
 
@@ -17,7 +17,9 @@ from harness.auditing.audit import Audited, audit
 from harness.contracts.errors import Refusal, WiwError
 from harness.leaderboard.admission import Reason, image_reasons, reasons, together
 from harness.leaderboard.bundle import CARD, RUNS, BadBundle, Bundle, Manifest, RunFact, read_bundle
-from harness.leaderboard.drawing import check_randomness, image_digest, other_homes, undrawn
+from harness.leaderboard.comparing import Replay, refutations
+from harness.leaderboard.drawing import check_randomness, image_digest, make_drawn_homes, other_homes, undrawn
+from harness.leaderboard.probing import Probed
 from harness.leaderboard.submitting import run_fact
 from harness.records.folder import RunFolder
 from harness.worldmodels.cards import read_card
@@ -31,12 +33,14 @@ class Known:
     """What the verifier knows beside the bundle; empty: nothing.
 
     ``signers`` are the ids of the keys whose bundles are taken, ``image`` is the one that was registered
-    (``NAME@sha256:...``), ``randomness`` the public text that fresh homes and episodes are drawn with.
+    (``NAME@sha256:...``), ``randomness`` the public text that fresh homes and episodes are drawn with. ``workers``
+    processes make the drawn homes where they are not here yet, so that they can be looked at; 0: nobody does.
     """
 
     signers: Sequence[str] = ()
     image: str = ""
     randomness: str = ""
+    workers: int = 0
 
 
 NOTHING = Known()
@@ -49,6 +53,8 @@ class Verification:
     ``reasons`` are empty for a bundle that holds; ``unchecked`` are sentences about what could not be looked at here,
     such as fresh homes that were not made on this machine; ``trusted`` says whether its signer is one of those that the
     verifier named, None where none was named. ``digest`` is the SHA-256 of what was signed, "" where that was not read.
+    ``replay`` is what playing drawn episodes again found, ``probed`` what probing the image did; None where that was
+    not asked for.
     """
 
     bundle: str
@@ -58,11 +64,18 @@ class Verification:
     reasons: tuple[Reason, ...]
     unchecked: tuple[str, ...] = ()
     digest: str = ""
+    replay: Optional[Replay] = None
+    probed: Optional[Probed] = None
 
     @property
     def holds(self) -> bool:
         """Say whether nothing speaks against the bundle."""
         return not self.reasons and self.trusted is not False
+
+    @property
+    def complete(self) -> bool:
+        """Say whether everything that was to be played again, or probed, could be."""
+        return all(each is None or each.complete for each in (self.replay, self.probed))
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,19 @@ def opened(path: Path, known: Known = NOTHING) -> Iterator[Opened]:
             reason = Reason(bad.code, path.name, bad.what, bad.next_step)
             yield Opened(Verification(str(path), None, "", None, (reason,)), ())
             return
+        if known.workers and known.randomness:
+            make_drawn_homes(bundle.manifest, known.randomness, known.workers)
         yield _opened(path, bundle, known)
+
+
+def with_probes(verification: Verification, probed: Probed, reasons: Sequence[Reason]) -> Verification:
+    """Return what verifying found together with what probing the image did."""
+    return replace(verification, reasons=(*verification.reasons, *reasons), probed=probed)
+
+
+def replayed(verification: Verification, replay: Replay) -> Verification:
+    """Return what verifying found together with what playing episodes again did."""
+    return replace(verification, reasons=(*verification.reasons, *refutations(replay)), replay=replay)
 
 
 def _opened(path: Path, bundle: Bundle, known: Known) -> Opened:

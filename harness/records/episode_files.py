@@ -24,6 +24,8 @@ from harness.records.safe_files import read_inside, read_json_inside
 TRAJECTORY = "trajectory.json"
 VIDEO = "video.mp4"
 GOAL = "goal.jpg"
+PROMPT = GOAL
+"""The picture that the agent was asked with, by the word of every task."""
 MAP = "map.png"
 TRAJECTORY_BYTES = 8 << 20
 """The largest ``trajectory.json`` that is read; that of a long episode has some 100 kB."""

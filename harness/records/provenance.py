@@ -9,12 +9,14 @@ import re
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from harness.records.identity import ImageRecord, Provenance
 
 EXPORTED = "harness/records/exported_commit.txt"
 """A file in which ``git archive`` writes the commit that it exports (`.gitattributes`)."""
+
+_GPUS = Path("/proc/driver/nvidia/gpus")
 
 _PACKAGES = (
     "numpy", "numba", "scipy", "scikit-image", "trimesh", "grpcio", "protobuf", "pydantic", "pyarrow", "av",
@@ -41,14 +43,24 @@ def versions() -> Dict[str, str]:
 
 
 def hardware() -> Dict[str, Any]:
-    """Return CPU model, usable cores, memory in bytes, and the operating system."""
+    """Return CPU model, usable cores, memory in bytes, the operating system, and the models of NVIDIA GPUs."""
     return {
         "cpu": _first_field(Path("/proc/cpuinfo"), "model name") or platform.processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "machine": platform.machine(),
         "system": platform.platform(),
+        "gpus": sorted(_first_field(path, "Model") for path in _GPUS.glob("*/information")),
     }
+
+
+def device(hardware: Mapping[str, Any]) -> Optional[Tuple[str, ...]]:
+    """Return what may decide the bits of a learnt model: CPU, machine and GPUs; None where not all of it is known."""
+    words = (hardware.get("cpu"), hardware.get("machine"))
+    gpus = hardware.get("gpus")
+    if not isinstance(gpus, (list, tuple)) or not all(isinstance(word, str) and word for word in (*words, *gpus)):
+        return None
+    return tuple(str(word) for word in (*words, *gpus))
 
 
 def git_commit(checkout: Path) -> str:

@@ -25,6 +25,9 @@ class Label:
 POINTS = "points"
 """The unit of a difference of shares."""
 
+DIFFERENCE = Label("", POINTS, 1)
+"""How differences of success are written."""
+
 RATIO = Label("", "", 2)
 """How gains and correlations are written."""
 

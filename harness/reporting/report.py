@@ -100,7 +100,13 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
         finalize=shown,
     )
-    environment.globals.update(number=labels.number, interval=labels.interval, percent=labels.label_of(SUCCESS))
+    environment.globals.update(
+        number=labels.number,
+        interval=labels.interval,
+        percent=labels.label_of(SUCCESS),
+        ratio=labels.RATIO,
+        points=labels.DIFFERENCE,
+    )
     return environment
 
 

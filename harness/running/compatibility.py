@@ -9,6 +9,7 @@ import functools
 from dataclasses import dataclass
 
 from harness.contracts.actions import NAVIGATION
+from harness.contracts.cameras import EQUIRECT
 from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT, NONE, PLUGIN, ModelManifest
@@ -58,6 +59,12 @@ def check_view(manifest: ModelManifest, suite: Suite, tier: Tier, alone: str = "
             f"{manifest.name} imagines {manifest.view} views, but {suite.name}/{tier.name} compares "
             f"{'front views' if tier.view == PERSPECTIVE else 'panoramas'} (score {tier.loop.score.name!r}).",
             _able(manifest, suite, alone or command("plugin", "check", manifest.name)),
+        )
+    if manifest.kind == PLUGIN and not any(camera.kind == EQUIRECT for camera in suite.rig.cameras):
+        raise Refusal(
+            f"{manifest.name} cannot be asked in {suite.name}: every world model sets out from a panorama, and none of "
+            f"its cameras is equirect.",
+            "Give the suite's rig an equirect camera; gtsim, none and look need none.",
         )
     camera = suite.rig.camera(tier.loop.agent_camera)
     if tier.view == PERSPECTIVE and manifest.kind == PLUGIN:

@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -267,9 +268,16 @@ def _only_file(data: bytes, path: str) -> bytes:
 
 
 def _image(engine: Engine, reference: str) -> Any:
+    """Return a local image. ``NAME@sha256:...`` may name the digest of a registry, or the id that the image has here:
+    one that was built on this machine has no other."""
+    absent = (engine.errors.ImageNotFound, engine.errors.NullResource, engine.errors.APIError)
     try:
         return engine.client.images.get(reference)
-    except (engine.errors.ImageNotFound, engine.errors.NullResource, engine.errors.APIError) as error:
+    except absent as error:
+        digest = reference.partition("@")[2]
+        if digest.startswith("sha256:"):
+            with suppress(*absent):
+                return engine.client.images.get(digest)
         tags = [tag for image in engine.client.images.list() for tag in image.tags]
         raise Refusal(f"there is no image {reference!r} here.", missing_image_step(reference, tags)) from error
 

@@ -8,6 +8,7 @@ a difference far more often than it promises (docs/comparing.md).
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Sequence, Tuple
 
@@ -58,14 +59,25 @@ def sign_flip_test(home_sums: npt.NDArray[np.int64]) -> float:
     test asks how often such flips give a total at least as far from zero. Sums of successes are whole numbers, so the
     distribution over all 2^homes flips is a convolution and needs neither listing nor drawing.
     """
-    steps = np.abs(home_sums[home_sums != 0])
-    total = int(steps.sum())
-    chances = np.zeros(2 * total + 1)  # of every flipped total from -total to total
-    chances[total] = 1.0
-    for step in steps:
-        chances = 0.5 * (np.roll(chances, step) + np.roll(chances, -step))
+    steps, counts = np.unique(np.abs(home_sums[home_sums != 0]), return_counts=True)
+    chances = np.ones(1)  # of every flipped total from -total to total
+    for step, count in zip(steps.tolist(), counts.tolist()):  # homes with equal sums are flipped together
+        flips = np.zeros(2 * step * count + 1)
+        flips[:: 2 * step] = _coins(count)
+        chances = np.convolve(chances, flips)
+    total = len(chances) // 2
     seen = abs(int(home_sums.sum()))
     return min(1.0, float(chances[: total - seen + 1].sum() + chances[total + seen :].sum()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _coins(count: int) -> Floats:
+    """Return the chances of 0..count heads of so many coins; by squaring, so that no factorial leaves the floats."""
+    chances, coin = np.ones(1), np.array([0.5, 0.5])
+    for bit in f"{count:b}":
+        chances = np.convolve(chances, chances)
+        chances = np.convolve(chances, coin) if bit == "1" else chances
+    return chances
 
 
 def permutation_test(home_sums: Floats, resamples: int = RESAMPLES) -> float:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, Optional, Sequence, Tuple
 
-from scipy import special
-
 from harness.contracts.commands import FIRST_TASK
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import WiwError
@@ -25,7 +23,7 @@ from harness.contracts.results import Metric
 from harness.scoring.comparing import without_nan
 from harness.scoring.comparing_tests import holm
 from harness.scoring.data import RunData
-from harness.scoring.intervals import CONFIDENCE, Sample, mean_variance, t_quantile
+from harness.scoring.independent import welch
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import row_name
 from harness.studies.markdown_sections import columns, number, percent
@@ -87,24 +85,6 @@ def _excess(test: RunData, fresh: RunData) -> Excess:
     difference, p = welch(tested, played)
     at = fresh.identity
     return Excess(at.tier, at.stop, row_name(fresh), at.split, rate(tested), rate(played), difference, p)
-
-
-def welch(first: Sample, second: Sample) -> Tuple[Metric, float]:
-    """Return the difference of two means of independent homes with its interval, and the p-value of 0.
-
-    Welch, The generalization of 'Student's' problem, Biometrika 34 (1947), with homes as the units. Where nothing
-    varies in either sample there is neither interval nor p-value (NaN).
-    """
-    variances = mean_variance(first), mean_variance(second)
-    value = float(first.values.mean() - second.values.mean())
-    error = sum(variances) ** 0.5
-    if not error > 0.0:
-        return Metric(value, float("nan"), float("nan"), len(first) + len(second)), float("nan")
-    parts = sum(v * v / max(s.homes - 1, 1) for v, s in zip(variances, (first, second)))
-    degrees = sum(variances) ** 2 / parts
-    half = t_quantile(0.5 + CONFIDENCE / 2.0, degrees) * error
-    p = 2.0 * float(special.stdtr(degrees, -abs(value) / error))
-    return Metric(value, max(-1.0, value - half), min(1.0, value + half), len(first) + len(second)), p
 
 
 def _corrected(rows: Sequence[Excess]) -> Tuple[Excess, ...]:

@@ -25,6 +25,7 @@ import tempfile
 import time
 import traceback
 from dataclasses import replace
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -94,15 +95,22 @@ def trainee(entry: CatalogEntry, recipe: Recipe, device: Any, choices: argparse.
     cls = trainee_class(recipe, entry)
     manifest, weights = entry.manifest, None
     if choices.tiny:
-        import tests.wm_plugins.diffusers.conftest  # noqa: F401 - puts the families' folders on the path
-        from tests.wm_plugins.diffusers.saving import SavedPipelines
-        from tests.wm_plugins.diffusers.zoo import tiny_manifest
-
-        saved = SavedPipelines(Path(tempfile.mkdtemp())).published(manifest.name)
-        manifest, weights = replace(tiny_manifest(manifest.name, saved), dtype=manifest.dtype), saved.base
+        tiny, weights = tiny_pipeline(manifest.name)
+        manifest = replace(tiny, dtype=manifest.dtype)
     made = cls(manifest, recipe.settings, weights, device, choices.seed)
     adapt(made, recipe)
     return made
+
+
+@lru_cache
+def tiny_pipeline(name: str) -> tuple[ModelManifest, Any]:
+    """Save a tiny pipeline of the model's family; return its manifest and its folder."""
+    import tests.wm_plugins.diffusers.conftest  # noqa: F401 - puts the families' folders on the path
+    from tests.wm_plugins.diffusers.saving import SavedPipelines
+    from tests.wm_plugins.diffusers.zoo import tiny_manifest
+
+    saved = SavedPipelines(Path(tempfile.mkdtemp())).published(name)
+    return tiny_manifest(name, saved), saved.base
 
 
 def measured(name: str, choices: argparse.Namespace) -> dict[str, Any]:

@@ -73,8 +73,9 @@ def test_causes_are_counted_over_what_was_not_played() -> None:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> RunOptions:
     """The run of a preflight, with a model of the tree as a process: no engine is asked."""
-    monkeypatch.setattr(trying, "RunOptions", lambda wm, task, **more: RunOptions(wm, task, episodes=more["episodes"]))
-    return options_of("image", "warp", "ignav", "", "")
+    process = lambda wm, task, *_, **more: RunOptions(wm, task, episodes=more["episodes"])  # noqa: E731
+    monkeypatch.setattr(trying, "RunOptions", process)
+    return options_of("image", "warp", "ignav", "", "", "")
 
 
 def silent(progress: Progress) -> None:
@@ -113,4 +114,4 @@ def test_three_validation_episodes_are_played_and_their_pace_told(asked: RunOpti
 
 def test_a_preflight_without_an_image_is_refused() -> None:
     with pytest.raises(Refusal, match="--image and --task"):
-        options_of("", "warp", "ignav", "", "")
+        options_of("", "warp", "ignav", "", "", "")

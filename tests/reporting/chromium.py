@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,11 @@ PATH = next((found for found in map(shutil.which, NAMES) if found), None)
 needs_chromium = pytest.mark.skipif(PATH is None, reason=f"no browser found: install one of {', '.join(NAMES)}")
 
 
-def dump_dom(page: Path, profile: Path, fragment: str = "") -> str:
+def dump_dom(page: Path, profile: Path, fragment: str = "", flags: Sequence[str] = ()) -> str:
     """Return the page's document after its scripts ran; ``fragment`` is the part after ``#``."""
     assert PATH is not None
     url = page.absolute().as_uri() + (f"#{fragment}" if fragment else "")
-    command = (PATH, *FLAGS, f"--user-data-dir={profile}", "--virtual-time-budget=5000", "--dump-dom", url)
+    command = (PATH, *FLAGS, *flags, f"--user-data-dir={profile}", "--virtual-time-budget=5000", "--dump-dom", url)
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from harness.cli.app import main
 from harness.conformance.target import find_target
+from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
 from harness.running.compatibility import check_view, choose_tier, tier_for
 from harness.worldmodels.catalog import load_catalog
@@ -59,6 +60,14 @@ def test_a_model_of_another_shape_than_the_camera_is_told_which_would_fit() -> N
         check_view(wide, SUITE, SUITE.tier("easy-front"))
     assert "--set height=512 --set width=512" in refused.value.next_step
     check_view(replace(wide, height=512), SUITE, SUITE.tier("easy-front"))
+
+
+@pytest.mark.parametrize("wm", ["warp-front", "copy-front"])
+def test_a_rig_without_a_panorama_is_refused_when_it_is_planned(wm: str) -> None:
+    front = replace(SUITE, rig=Rig((SUITE.rig.camera("front"),)))
+    with pytest.raises(Refusal, match="none of its cameras is equirect"):
+        check_view(CATALOG.find(wm).manifest, front, SUITE.tier("easy-front"))
+    check_view(CATALOG.find("gtsim").manifest, front, SUITE.tier("easy-front"))
 
 
 def test_references_of_a_tier_are_of_its_views() -> None:

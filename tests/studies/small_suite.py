@@ -113,12 +113,13 @@ def write_small_run(
     run_id: str = "",
     changes: Mapping[str, Any] | None = None,
     files: bool = False,
+    timings: Mapping[str, float] | None = None,
 ) -> RunFolder:
     """Write a run of the first ``kept`` episodes, of which the first ``played`` were played; 4 seconds each.
 
-    ``changes`` replace fields of its identity. Without the episodes' ``files`` it is one of an archive of records,
-    which the tables read alike (`test_an_archive_of_records_without_trajectories_enters_the_tables`), in a quarter of
-    the time.
+    ``changes`` replace fields of its identity, ``timings`` those 4 seconds. Without the episodes' ``files`` it is
+    one of an archive of records, which the tables read alike
+    (`test_an_archive_of_records_without_trajectories_enters_the_tables`), in a quarter of the time.
     """
     loop = suite.tier(tier).loop_for(wm)
     kind = ENVIRONMENT if wm.startswith("gtsim") else "plugin"
@@ -150,7 +151,7 @@ def write_small_run(
         journal = folder.journal_to_write()
         for number, row in enumerate(folder.rows()):
             if number % kept < played:
-                commit(folder, journal, row, solved[number % kept], files)
+                commit(folder, journal, row, solved[number % kept], files, timings)
         journal.close()
     if not files:
         shutil.rmtree(folder.episodes)
@@ -162,11 +163,19 @@ def small_tables(suite: Suite, *roots: Path) -> Tables:
     return make_tables(suite, roots, "the command", resamples=15)
 
 
-def commit(folder: RunFolder, journal: Journal, row: JournalRow, solved: bool, files: bool = True) -> None:
+def commit(
+    folder: RunFolder,
+    journal: Journal,
+    row: JournalRow,
+    solved: bool,
+    files: bool = True,
+    timings: Mapping[str, float] | None = None,
+) -> None:
     """Write an episode that took 4 seconds, a short walk, into a run."""
     identity = folder.identity
     episode = identity.episode(row.key.episode)
     rng = np.random.default_rng([row.position, int(solved)])
     trajectory = synthetic_trajectory(rng, episode, identity.wm, solved, row.key.seed, identity.stop, most=(2, 2))
     result = synthetic_result(trajectory, episode, seconds=4.0)
+    result = replace(result, timings=timings or result.timings)
     journal.commit(row.key, result, 1, write_trajectory(folder, row.key, trajectory, result) if files else "")

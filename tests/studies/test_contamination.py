@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.scoring.independent import welch
 from harness.scoring.intervals import Sample
-from harness.studies.contamination import main, make_excess, table, welch
+from harness.studies.contamination import main, make_excess, table
 from tasks.suite import Suite
 from tests.studies.small_suite import solved_by, write_small_run
 
@@ -52,10 +53,14 @@ def test_the_difference_is_that_of_welch_with_homes_as_units() -> None:
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
 
 
-def test_nothing_that_varies_has_no_interval() -> None:
-    same = Sample.of([1.0, 1.0], ["a", "b"])
-    found, p = welch(same, same)
-    assert found.value == 0.0 and np.isnan([found.low, found.high, p]).all()
+def test_where_nothing_varies_luck_is_told_from_knowing_all_the_same() -> None:
+    every, none = (Sample.of([solved] * 40, [str(home // 4) for home in range(40)]) for solved in (1.0, 0.0))
+    same, p = welch(every, every)
+    assert same.value == 0.0 and same.low < 0.0 < same.high and p == 1.0
+    apart, p = welch(every, none)
+    assert apart.value == 1.0 and apart.low > 0.8 and p < 1e-6
+    few, p = welch(*(Sample.of(each.values[:2].tolist(), ["a", "b"]) for each in (every, none)))
+    assert few.low <= 0.0 and p > 0.05, "two homes show nothing"
 
 
 def test_the_command_prints_json(tmp_path: Path, suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,64 @@
+"""Asks a submission's image what only a cheat answers otherwise: the checks of `plugin check` that tell one, and more.
+
+A check that the image answered wrongly refutes it by a code, ``probe-`` and the check's name. One that it did not
+answer at all (it died, it was late) refutes nothing, and is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Mapping, Sequence
+
+from harness.conformance.results import FAILED, CheckResult
+from harness.contracts.errors import WiwError
+from harness.leaderboard.admission import Reason
+
+if TYPE_CHECKING:
+    from harness.conformance.run_checks import Progress
+
+CHECKS = (
+    "handshake", "shapes", "values", "live frames", "start view", "view used", "chosen frames", "determinism", "seed",
+    "batch", "order", "conditioning", "history", "call order", "leak canary", "clock", "restart",
+)  # fmt: skip
+"""What an honest model of any quality passes; whether it is any good (`following`) is for the tasks to show."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What probing an image found: the state of each check by name, and which were not answered, with the error."""
+
+    image: str
+    states: Mapping[str, str]
+    failures: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Say whether every check came to a verdict."""
+        return not self.failures
+
+
+def probe(image: str, model: str, progress: Progress) -> tuple[Probed, tuple[Reason, ...]]:
+    """Probe the ``model`` of an image in the sandbox; what keeps it from being asked at all is a failure of all."""
+    from harness.conformance.run_checks import check_plugin  # loads gRPC, which no reader of a bundle waits for
+    from harness.conformance.target import find_target
+
+    try:
+        report = check_plugin(find_target(image, model), progress, only=CHECKS)
+    except WiwError as error:
+        return Probed(image, {}, {name: str(error) for name in CHECKS}), ()
+    return found_by(image, report.results)
+
+
+def found_by(image: str, results: Sequence[CheckResult]) -> tuple[Probed, tuple[Reason, ...]]:
+    """Return what the results of checks say of an image: those that were never run are failures."""
+    states = {result.name: result.outcome.state for result in results}
+    failures = {name: "it was not run" for name in CHECKS if name not in states}
+    reasons = []
+    for result in results:
+        outcome = result.outcome
+        if outcome.error:
+            failures[result.name] = outcome.error
+        elif outcome.state == FAILED:
+            what = f"{outcome.measured}, where it has to be {outcome.limit}. {outcome.note}"
+            reasons.append(Reason(f"probe-{result.name.replace(' ', '-')}", image, what, outcome.next_step))
+    return Probed(image, states, failures), tuple(reasons)
