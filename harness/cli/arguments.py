@@ -19,6 +19,7 @@ from typer.models import ArgumentInfo
 
 from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import Refusal
+from harness.running.cluster import LOCAL
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -39,7 +40,9 @@ StartTimeout = Annotated[
 Wm = Annotated[str, typer.Option("--wm", help="World model (see: list wms).")]
 SuiteName = Annotated[str, typer.Option("--suite", help="Suite; default: the world model's home suite.")]
 Tier = Annotated[str, typer.Option("--tier", help="Tier of the suite. [the suite's for the model's views]")]
-Workers = Annotated[Optional[int], typer.Option("--workers", help="Processes. [one a core, at most 4]")]
+Workers = Annotated[
+    Optional[int], typer.Option("--workers", help="Processes. [one a core, at most 4; on a cluster all]")
+]
 WmPython = Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")]
 Runtime = Annotated[str, typer.Option("--runtime", help="Where services run: process or docker.")]
 WmImage = Annotated[str, typer.Option("--wm-image", help="Plugin image with the world model.")]
@@ -79,6 +82,13 @@ class PlayArguments:
         Optional[float], typer.Option("--step-seconds", help="With --decision-seconds: seconds in which a step passes.")
     ] = None
     workers: Workers = None
+    executor: Annotated[str, typer.Option("--executor", help="Where workers are: local, or ray for a cluster.")] = LOCAL
+    address: Annotated[
+        str, typer.Option("--address", help="With --executor ray: auto, or HOST:PORT of the cluster's head. [auto]")
+    ] = ""
+    gpus: Annotated[
+        float, typer.Option("--gpus", help="With --executor ray: GPUs of each worker; 0.5: two share one.")
+    ] = 0.0
     batch_episodes: Annotated[
         Optional[float],
         typer.Option(

@@ -44,7 +44,7 @@ def play(options: RunOptions, out: Path, as_json: bool, references: bool) -> int
     """
     from harness.running import runs
 
-    plan = make_plan(options, ReadingLine())
+    plan = runs.joined(make_plan(options, ReadingLine()))
     check_interpreters(plan)
     check_writable(out)
     warn(plan)
@@ -68,14 +68,14 @@ def resume(run: Path, continuation: Continuation, retry_errors: bool, as_json: b
     from harness.running import runs
 
     folder = RunFolder.open(run)
-    plan = plan_again(folder, continuation, ReadingLine())
+    plan = runs.joined(plan_again(folder, continuation, ReadingLine()))
     check_interpreters(plan)
     warn(plan)
     if unknown := unknown_parts(folder.identity, plan.identity):
         note(f"whether the world model is still the one that the run began with is not known: {unknown}")
     prepare_scenes(plan, note)
     with reported(folder, plan, as_json) as progress:
-        outcome = runs.resume(run, plan, progress, retry_errors)
+        outcome = runs.go_on(folder, plan, progress, retry_errors)
     return conclude(outcome, plan, run.absolute().parent, as_json)
 
 
@@ -139,10 +139,11 @@ def play_references(options: RunOptions, plan: RunPlan, out: Path) -> None:
         if reference.given_by:
             note(f"reference {reference.name}: reused from {reference.given_by}")
             continue
-        folder = runs.create(reference.plan, out)
+        its_plan = runs.joined(reference.plan)
+        folder = runs.create(its_plan, out)
         note(f"reference {reference.name}: playing")
-        with reported(folder, reference.plan, as_json=True) as progress:
-            outcome = runs.play(folder, reference.plan, progress)
+        with reported(folder, its_plan, as_json=True) as progress:
+            outcome = runs.play(folder, its_plan, progress)
         if outcome.interrupted:
             why = f" after {outcome.stopped}" if outcome.stopped else ""
             raise Refusal(f"stopped{why} while playing reference {reference.name}.", "Run the same command again.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.arguments import BankArguments, PlayArguments, taking
 from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.errors import Refusal
+from harness.running.cluster import Cluster, choose_cluster
 
 if TYPE_CHECKING:
     from harness.running.run_options import RunOptions
@@ -24,12 +25,14 @@ def begin(asked: PlayArguments, given: Mapping[str, Any]) -> int:
 
         check_options(given)
         runtime = asked.runtime if "--runtime" in given else ""
-        continuation = Continuation(**{**_shared(Continuation, asked), "runtime": runtime})
+        cluster = choose_cluster(asked.executor, asked.address, asked.gpus)
+        continuation = Continuation(**{**_shared(Continuation, asked), "runtime": runtime, "cluster": cluster})
         return play.resume(asked.resume, continuation, asked.retry_errors, asked.as_json)
     _check(asked)
     from harness.cli import play
 
-    options = _run_options(asked, seeds=asked.seeds or str(asked.seed or 0))
+    cluster = choose_cluster(asked.executor, asked.address, asked.gpus)
+    options = _run_options(asked, seeds=asked.seeds or str(asked.seed or 0), cluster=cluster)
     if asked.dry:
         return play.dry_run(options, asked.out, asked.as_json, asked.references)
     return play.play(options, asked.out, asked.as_json, asked.references)
@@ -63,14 +66,19 @@ def bank_command(asked: BankArguments) -> int:
     return measure(options, asked.out, asked.file, asked.against, asked.as_json, asked.retry_errors)
 
 
-def _run_options(asked: PlayArguments | BankArguments, **own: str) -> RunOptions:
-    """Return the options of a run as they were given, and those that are the command's ``own``."""
-    from harness.running.run_options import RunOptions, default_workers
+def _run_options(asked: PlayArguments | BankArguments, cluster: Cluster | None = None, **own: str) -> RunOptions:
+    """Return the options of a run as they were given, and those that are the command's ``own``.
+
+    On a cluster the default is as many workers as it has room for.
+    """
+    from harness.running.run_options import MAX_WORKERS, RunOptions, default_workers
     from harness.worldmodels.preparing import Choice
 
     choice = Choice(tuple(asked.assignments or ()), asked.weights, asked.allow_uncarded)
-    workers = default_workers() if asked.workers is None else asked.workers
-    return RunOptions(**{**_shared(RunOptions, asked), "workers": workers, "choice": choice, **own})
+    usual = default_workers() if cluster is None else MAX_WORKERS
+    workers = usual if asked.workers is None else asked.workers
+    found = {**_shared(RunOptions, asked), "workers": workers, "choice": choice, "cluster": cluster}
+    return RunOptions(**{**found, **own})
 
 
 def _shared(kind: type, asked: PlayArguments | BankArguments) -> dict[str, Any]:

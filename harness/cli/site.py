@@ -55,6 +55,8 @@ def build_command(
     as_json: Json = False,
 ) -> int:
     """Verify bundles and write the site; where one does not hold, name it and write nothing."""
+    if references is not None and not references.is_dir():
+        raise Refusal(f"there is no folder {references}.", "Give the folder that holds your runs, such as runs/.")
     from harness.leaderboard.site import DATA, INDEX, Order, build
     from harness.leaderboard.verifying import Known
 

@@ -20,7 +20,8 @@ from harness.contracts.commands import command
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.contracts.results import OK, PLAYED
-from harness.leaderboard.bundle import CARD, MAX_FILE_BYTES, Manifest
+from harness.leaderboard.bundle import CARD, Manifest
+from harness.leaderboard.submitting import shown_episodes
 from harness.leaderboard.verifying import Known, Verification, opened
 from harness.records.episode_files import PROMPT, VIDEO, read_picture
 from harness.records.errors import RecordError
@@ -41,6 +42,9 @@ SURROUNDINGS = Callable[[RunFolder, RunData], Context]
 
 IDENT_DIGITS = 16
 """How many digits of the SHA-256 of what was signed name a submission."""
+MOST_STRIPS = 40
+VIDEO_BYTES = 8 << 20
+"""What a page shows of an episode at most; ours have a dozen decisions and a video of some hundred kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -158,13 +162,9 @@ def _result(run: Audited, verification: Verification, surroundings: SURROUNDINGS
         solved=np.array([row.result.state == OK for row in run.rows]),
         homes=tuple(f"{identity.split} {row.result.home}" for row in run.rows),
         seconds=_seconds(data),
-        command=command("--wm-image", image, *identity_words(identity, *_split_words(identity))),
+        command=command("--wm-image", image, *identity_words(identity, identity.split, identity.episodes_subset)),
         shown=tuple(_shown(run, media, name)),
     )
-
-
-def _split_words(identity: RunIdentity) -> tuple[str, str]:
-    return identity.split, identity.episodes_subset
 
 
 def _seconds(data: RunData) -> Optional[float]:
@@ -175,13 +175,17 @@ def _seconds(data: RunData) -> Optional[float]:
 
 
 def _shown(run: Audited, media: Path, name: str) -> Iterator[Shown]:
-    """Copy the pictures of the episodes that have some, under names of our own; yield what there is."""
-    for row in run.rows:
+    """Copy the pictures of the episodes that the root chooses, under names of our own; yield what there is.
+
+    A bundle may hold pictures of others too: those were chosen by somebody.
+    """
+    chosen = set(shown_episodes(run))
+    for row in (row for row in run.rows if row.key.folder_name in chosen):
         folder = run.folder.episode_folder(row.key)
         if not (folder / PROMPT).is_file() and not (folder / VIDEO).is_file():
             continue
         target = f"{name}/{row.position}"
-        strips = sorted(file.name for file in folder.glob("decision-*.jpg"))
+        strips = sorted(file.name for file in folder.glob("decision-*.jpg"))[:MOST_STRIPS]
         yield Shown(
             row.key.folder_name,
             row.result.state,
@@ -200,9 +204,9 @@ def _copied(folder: Path, file: str, media: Path, name: str) -> str:
 
 
 def _copied_video(folder: Path, media: Path, name: str) -> str:
-    """Copy a video and return its name; "" where there is none, or something else in its place."""
+    """Copy a video and return its name; "" where there is none, or something else or far too large in its place."""
     try:
-        data = read_inside(folder.parent, f"{folder.name}/{VIDEO}", MAX_FILE_BYTES)
+        data = read_inside(folder.parent, f"{folder.name}/{VIDEO}", VIDEO_BYTES)
     except (OSError, RecordError):
         return ""
     return _written(media, name, data) if data[4:8] == b"ftyp" else ""

@@ -7,6 +7,7 @@ this machine.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,6 +62,7 @@ def build(order: Order, surroundings: SURROUNDINGS) -> Built:
     Raises Refusal for errata that do not fit, for a bundle that was given twice, and where something else than a site
     stands in its place.
     """
+    order = replace(order, out=Path(os.path.abspath(order.out)))  # noqa: PTH100  (links stay links)
     _check_place(order.out)
     order.out.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -158,6 +160,7 @@ def _row_data(board: Board, number: int) -> Iterator[tuple[str, Any]]:
     yield "split", row.shown.identity.split
     yield "success", metric_plain(row.success)
     yield "fresh", metric_plain(row.fresh)
+    yield "fresh_drawn_with", row.entry.verification.randomness or None
     yield "test_minus_fresh", metric_plain(row.excess)
     yield "test_minus_fresh_p", without_nan(row.excess_p)
     own = next((reference for reference in row.shown.summary.references if reference.is_this_run), None)

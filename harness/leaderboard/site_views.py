@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Optional
+from typing import Any, Optional
 
 from harness.contracts.commands import command
 from harness.contracts.digest import to_plain
@@ -25,6 +25,8 @@ from tasks.fresh_homes import is_fresh
 from tasks.registry import load_task
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
+MOST_FACTS, MOST_TEXT = 40, 300
+"""How much a page shows of what a submitter says of the hardware."""
 PLOTTED_LEVELS = ("gtsim",)
 """References whose success is a line of the plot, beside the suite's baseline."""
 
@@ -101,6 +103,7 @@ def _row(row: Row, errata: Mapping[str, Erratum]) -> SiteRow:
         seconds=shown.seconds,
         worth=next((e.text.removeprefix("worth ") for e in shown.summary.equivalents if e.place == WITHIN), ""),
         again=_again(row.entry.verification),
+        drawn=bool(row.entry.verification.randomness),
         stamps=shown.summary.stamps,
         reason=reason if row.test is not None or erratum is not None else f"{reason}: these are its fresh homes",
     )
@@ -164,13 +167,17 @@ def submission_view(
         facts=(
             ("harness", manifest.code),
             ("bundle", f"sha256:{entry.file_sha256}, {entry.size / 2**20:.1f} MiB, {len(manifest.files)} files"),
-            *((f"{name}", str(value)) for name, value in sorted(manifest.hardware.items())),
+            *((f"{name}"[:MOST_TEXT], str(value)[:MOST_TEXT]) for name, value in _first(manifest.hardware)),
         ),
         runs=tuple(runs),
         card=entry.card,
         verification={"holds": entry.verification.holds, **to_plain(entry.verification)},
         commands=tuple(_commands(entry)),
     )
+
+
+def _first(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(facts.items())[:MOST_FACTS]
 
 
 def _commands(entry: Entry) -> Iterator[str]:

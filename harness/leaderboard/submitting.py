@@ -124,13 +124,19 @@ def _files_of(run: Audited, scratch: Path) -> Iterator[tuple[str, Path]]:
     folder, name = run.folder, f"{RUNS}/{run.folder.record.run_id}"
     yield f"{name}/{RECORD}", folder.path / RECORD
     yield f"{name}/{JOURNAL}", _journal_copy(folder, scratch)
-    root = trajectory_root(run.rows)
     played = [row.key.folder_name for row in run.rows if (folder.episodes / row.key.folder_name).is_dir()]
-    shown = set(sorted(played, key=lambda key: hashlib.sha256(f"{root} {key}".encode()).digest())[:SHOWN])
+    shown = set(shown_episodes(run))
     for key in played:
         for file in sorted((folder.episodes / key).iterdir()):
             if file.name == TRAJECTORY or key in shown:
                 yield f"{name}/{EPISODES}/{key}/{file.name}", file
+
+
+def shown_episodes(run: Audited) -> tuple[str, ...]:
+    """Return the folder names of the episodes whose pictures are shown: the trajectory root chooses, nobody else."""
+    root = trajectory_root(run.rows)
+    keys = [row.key.folder_name for row in run.rows if (run.folder.episodes / row.key.folder_name).is_dir()]
+    return tuple(sorted(keys, key=lambda key: hashlib.sha256(f"{root} {key}".encode()).digest())[:SHOWN])
 
 
 def _journal_copy(folder: RunFolder, scratch: Path) -> Path:

@@ -54,7 +54,7 @@ class Verification:
     such as fresh homes that were not made on this machine; ``trusted`` says whether its signer is one of those that the
     verifier named, None where none was named. ``digest`` is the SHA-256 of what was signed, "" where that was not read.
     ``replay`` is what playing drawn episodes again found, ``probed`` what probing the image did; None where that was
-    not asked for.
+    not asked for. ``randomness`` is what fresh homes were compared with the draw of, "" where they were not.
     """
 
     bundle: str
@@ -66,6 +66,7 @@ class Verification:
     digest: str = ""
     replay: Optional[Replay] = None
     probed: Optional[Probed] = None
+    randomness: str = ""
 
     @property
     def holds(self) -> bool:
@@ -133,6 +134,7 @@ def _opened(path: Path, bundle: Bundle, known: Known) -> Opened:
         found,
         (*told, *undrawn(runs, known.randomness)),
         hashlib.sha256(bundle.signed.payload).hexdigest(),
+        randomness=known.randomness,
     )
     return Opened(verification, tuple(runs))
 

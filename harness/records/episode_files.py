@@ -98,20 +98,24 @@ def make_record(
 
 
 def write_record(episodes: Path, record: EpisodeRecord, played: PlayedEpisode) -> Path:
-    """Write the files of a record and its pictures below ``episodes`` and return the episode's folder.
+    """Write the files of a record and its pictures below ``episodes`` and return the episode's folder."""
+    return write_files(episodes, record.key.folder_name, _contents(record, played))
+
+
+def write_files(episodes: Path, name: str, files: Mapping[str, bytes]) -> Path:
+    """Write an episode's ``files`` (name -> content) into its folder below ``episodes`` and return that folder.
 
     They are written into a temporary folder, synced, and renamed at once: a folder with an episode's name is always
     complete, however the process ends. An earlier folder of the same episode (played, but killed before its row was
     committed) is replaced.
     """
-    name = record.key.folder_name
     final = episodes / name
     temporary = episodes / f"{TEMPORARY}{name}-{os.getpid()}"
     with disk_errors(final):
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             temporary.mkdir(parents=True)
-            for file, data in _contents(record, played).items():
+            for file, data in files.items():
                 write_synced(temporary / file, data)
             sync_folder(temporary)
             _replace_folder(temporary, final)

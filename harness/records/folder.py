@@ -225,8 +225,8 @@ class RunFolder:
         return EpisodeKey(self.identity.task, self.identity.tier, trajectory.episode, trajectory.seed)
 
     def _import_finished(self, journal: Journal) -> None:
-        for row in journal.rows():
-            if row.result.state != PLANNED or not self.episode_folder(row.key).exists():
+        for row in journal.rows(PLANNED):
+            if not self.episode_folder(row.key).exists():
                 continue
             try:
                 record = read_episode(self.episode_folder(row.key))

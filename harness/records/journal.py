@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Tuple
 
-from harness.contracts.from_plain import LARGEST
 from harness.contracts.results import ERROR, PLANNED, PLAYED, STATES, TIMEOUT, EpisodeResult
 from harness.records.atomic import TEMPORARY, sync_folder
 from harness.records.errors import RecordError, corrupt, disk_errors, journal_errors
 from harness.records.identity import EpisodeKey
-from harness.records.safe_files import check_kind, parse_json
+from harness.records.safe_files import check_kind, parse_numbers
 
 _SCHEMA = f"""
 CREATE TABLE episodes (
@@ -211,12 +210,14 @@ class Journal:
             )
         return done.rowcount
 
-    def rows(self) -> Tuple[JournalRow, ...]:
-        """Return all rows in the order of the plan; raise CorruptJournal for a value that no row can have."""
+    def rows(self, *states: str) -> Tuple[JournalRow, ...]:
+        """Return the rows in one of ``states`` (none: all) in the order of the plan; raise CorruptJournal for a value
+        that no row can have."""
         later = ", ".join(_LATER[name][1] if name in self._missing else name for name in _LATER)
-        query = f"SELECT {_COLUMNS}, {later} FROM episodes ORDER BY position LIMIT {MAX_ROWS + 1}"
+        wanted = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+        query = f"SELECT {_COLUMNS}, {later} FROM episodes {wanted} ORDER BY position LIMIT {MAX_ROWS + 1}"
         with journal_errors(self._path):
-            found = self._database.execute(query).fetchall()
+            found = self._database.execute(query, states).fetchall()
         if len(found) > MAX_ROWS:
             raise corrupt(self._path, f"it has more than {MAX_ROWS} rows")
         try:
@@ -288,13 +289,6 @@ def _row(values: Tuple[Any, ...]) -> JournalRow:
 def _numbers(text: str, what: str) -> Dict[str, float]:
     """Return finite numbers by name from JSON; ValueError, which says ``what`` they are, for anything else."""
     try:
-        found = parse_json(text)
+        return parse_numbers(text)
     except ValueError as error:
-        raise ValueError(f"{what}: {error}") from error
-    if not isinstance(found, dict) or not all(map(_is_number, found.values())):
-        raise ValueError(f"{what} are no numbers by name: {text[:80]}")
-    return found
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is float or (type(value) is int and abs(value) <= LARGEST)
+        raise ValueError(f"{what}: {error}: {text[:80]}") from error

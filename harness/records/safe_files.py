@@ -11,9 +11,10 @@ import math
 import os
 import stat
 from pathlib import Path
-from typing import Any, List, NoReturn
+from typing import Any, Dict, List, NoReturn
 
 from harness.contracts.errors import Refusal
+from harness.contracts.from_plain import LARGEST
 from harness.records.errors import RecordError
 
 MAX_DEPTH = 40
@@ -66,12 +67,29 @@ def read_json_inside(root: Path, name: str, limit: int) -> Any:
 
 def parse_json(data: bytes | str) -> Any:
     """Return the JSON value in ``data``; ValueError as in `read_json_inside`."""
-    try:
-        value = json.loads(data, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    value = _decoded(data)
     _check_values(value)
     return value
+
+
+def parse_numbers(text: str) -> Dict[str, float]:
+    """Return finite numbers by name from JSON; ValueError for anything else. A journal has thousands of such texts."""
+    found = _decoded(text)
+    if not isinstance(found, dict) or not all(map(_is_number, found.values())):
+        raise ValueError("no numbers by name")
+    "".join(found).encode()
+    return found
+
+
+def _decoded(data: bytes | str) -> Any:
+    try:
+        return json.loads(data, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+
+
+def _is_number(value: object) -> bool:
+    return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) <= LARGEST)
 
 
 def check_kind(path: Path, folder: bool = False) -> bool:

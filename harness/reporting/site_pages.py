@@ -30,7 +30,7 @@ class SiteRow:
 
     ``seconds`` are those of a decision, ``worth`` the planted error that costs as much ("": unknown), ``reason`` why it
     has no rank or what is said of it. ``grave`` marks an excess in test homes that is no luck. ``again`` says what
-    playing episodes again found ("": nobody did).
+    playing episodes again found ("": nobody did), ``drawn`` that its fresh homes are those that a draw decided.
     """
 
     kind: str
@@ -50,6 +50,7 @@ class SiteRow:
     seconds: Optional[float] = None
     worth: str = ""
     again: str = ""
+    drawn: bool = False
     stamps: tuple[str, ...] = ()
     reason: str = ""
 

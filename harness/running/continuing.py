@@ -17,6 +17,7 @@ from harness.records import resuming
 from harness.records.banks import BANK_HASH
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
+from harness.running.cluster import Cluster
 from harness.running.make_plan import make_plan
 from harness.running.plan import UNCHANGED, Patience, RunPlan, check_suite
 from harness.running.run_images import DOCKER, PROCESS, check_images, find_image
@@ -28,7 +29,10 @@ from harness.worldmodels.digests import Progress, commits_of, quiet
 from harness.worldmodels.preparing import FACTS, PREFIX, UNCARDED, Choice
 from tasks.suite import load_suite
 
-TAKEN = (*resuming.KNOWN, "--resume", "--retry-errors", "--workers", "--runtime", "--set", "--json", *resuming.PATIENCE)
+PLACES = ("--workers", "--executor", "--address", "--gpus")
+"""Options that say where a run is played, which changes nothing that it asks."""
+
+TAKEN = (*resuming.KNOWN, *PLACES, "--resume", "--retry-errors", "--runtime", "--set", "--json", *resuming.PATIENCE)
 """The options that mean something beside ``--resume``."""
 
 _AS_PLANNED = "--resume continues a run as it was planned"
@@ -51,6 +55,7 @@ class Continuation:
     weights: str = ""
     assignments: tuple[str, ...] = field(default=())
     patience: Patience = UNCHANGED
+    cluster: Cluster | None = None
 
     def options(self) -> dict[str, Any]:
         """Return what was given, by the option's name."""
@@ -99,7 +104,7 @@ def plan_again(folder: RunFolder, given: Continuation, reading: Progress = quiet
             episodes="all",
             seeds=",".join(map(str, identity.seeds)),
             stop=identity.stop,
-            workers=_workers(folder) if given.workers is None else given.workers,
+            workers=_workers(folder, given),
             env_python=given.env_python,
             wm_python=given.wm_python,
             plugins=given.plugins,
@@ -115,6 +120,7 @@ def plan_again(folder: RunFolder, given: Continuation, reading: Progress = quiet
             batch_episodes=identity.batch_wait_ms,
             scenes=given.scenes,
             patience=given.patience,
+            cluster=given.cluster,
         ),
         reading,
     )
@@ -184,8 +190,11 @@ def _assignment(key: str, value: Any, identity: RunIdentity) -> str:
     return f"{key}={written}" if key in FACTS else f"{PREFIX}{key}={written}"
 
 
-def _workers(folder: RunFolder) -> int:
-    """Return how many workers the run had, or the usual number where it says nothing sensible."""
+def _workers(folder: RunFolder, given: Continuation) -> int:
+    """Return how many workers are wanted: those of a cluster, or as many as the run had, or the usual number where it
+    says nothing sensible."""
+    if given.workers is not None or given.cluster is not None:
+        return given.workers or MAX_WORKERS
     kept = folder.record.execution.get("workers")
     return kept if type(kept) is int and 1 <= kept <= MAX_WORKERS else default_workers()
 

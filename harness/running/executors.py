@@ -1,7 +1,7 @@
 """Where workers run, as the scheduler knows it: it starts, hears and ends them through this alone.
 
-`harness.running.local_processes` has them as processes of this machine. Another place is another module with an
-`Executor`; the scheduler, the queue and what is kept of the work stay as they are.
+`harness.running.local_processes` has them as processes of this machine, `harness.running.ray_workers` as processes of
+the nodes of a Ray cluster. The scheduler, the queue and what is kept of the work are the same.
 """
 
 from __future__ import annotations
@@ -48,5 +48,5 @@ class Executor(Protocol):
     def wait(self, seconds: float) -> Sequence[Tuple[Worker, Optional[List[Message]]]]:
         """Return what workers said, after at most ``seconds``; None for one that is dead or talks nonsense."""
 
-    def drop(self, worker: Worker) -> int:
-        """Kill a worker with all that it started and remove what it left; return its exit status."""
+    def drop(self, worker: Worker) -> str:
+        """Kill a worker with all that it started and remove what it left; return how it ended, in words."""

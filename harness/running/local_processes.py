@@ -57,11 +57,12 @@ class LocalProcesses:
         """Return what the processes said."""
         return [(event.data, event.data.read()) for event, _ in self._selector.select(seconds)]
 
-    def drop(self, worker: Worker) -> int:
-        """Kill the process group of a worker."""
+    def drop(self, worker: Worker) -> str:
+        """Kill the process group of a worker; say with which status it ended."""
         assert isinstance(worker, WorkerProcess)
         self._selector.unregister(worker)
-        return worker.kill()
+        status = worker.kill()
+        return f"signal {-status}" if status < 0 else f"exit status {status}"
 
 
 class WorkerProcess:

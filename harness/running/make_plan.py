@@ -23,9 +23,11 @@ from harness.running.run_options import (
     RunOptions,
     again_words,
     batching_stamps,
+    check_account,
     check_placement,
     check_rows,
     choose_episodes,
+    default_workers,
     interpreter,
     parse_seeds,
 )
@@ -185,6 +187,7 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     suite = choose_suite(options, prepared)
     prepared = check(prepared, options.choice, reading, entry.folder)
     entry = replace(entry, manifest=prepared.manifest)
+    check_account(options, entry.manifest)
     batching = batching_stamps(options, entry.manifest, entry.batch_invariant)
     identity = identify(options, suite, prepared, image, (*stamps_of(entry, options.wm_container), *batching))
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
@@ -198,6 +201,7 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
         images={kind: image for kind, image in images.items() if image is not None},
         again=again_words(options, environment, world_model, entry.manifest),
         metrics=task.metrics,
+        cluster=options.cluster,
     ).with_patience(options.patience)
     return with_digests(plan, reading)
 
@@ -222,7 +226,7 @@ def identify(
     tier.check_stop(stop)
     split = named_split(options.split, options.fresh_seed) or suite.default_split
     if is_fresh(split):
-        fresh_homes.make(suite, tier, split, options.workers)
+        fresh_homes.make(suite, tier, split, options.workers if options.cluster is None else default_workers())
     available = suite.episodes(tier.name, split)
     episodes = choose_episodes(available, options.episodes)
     seeds = parse_seeds(options.seeds)

@@ -12,6 +12,7 @@ from harness.contracts.from_plain import from_plain
 from harness.contracts.metrics import MetricSpec
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
+from harness.running.cluster import Cluster
 from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 
 SUITE_PLAYER = "harness.running.episode_runner:SuitePlayer"
@@ -82,7 +83,8 @@ class RunPlan:
     the words of the command line, ``--option=value``, that a resume of the run needs once more: a run folder never
     says itself what is to be executed. ``model_files`` holds by part of the world model's code the digest of each file,
     so that those which change can be named. ``metrics`` are what its rows are measured in. ``model_socket`` is where
-    workers find the one world model of a run that batches across episodes, "" until it is played.
+    workers find the one world model of a run that batches across episodes, "" until it is played. ``cluster`` is where
+    the workers are, None: on this machine.
     """
 
     identity: RunIdentity
@@ -99,6 +101,7 @@ class RunPlan:
     model_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: Tuple[MetricSpec, ...] = ()
     model_socket: str = ""
+    cluster: Optional[Cluster] = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:

@@ -29,6 +29,7 @@ from harness.records.resuming import (
     WM_PYTHON,
     is_path,
 )
+from harness.running.cluster import Cluster
 from harness.running.plan import UNCHANGED, Patience
 from harness.running.run_images import DOCKER, PROCESS
 from harness.running.services import Placement
@@ -59,6 +60,7 @@ class RunOptions:
     ``candidates``, ``wm_share``, ``decision_seconds`` and ``step_seconds`` limit the search
     (`harness.contracts.search`). ``batch_episodes`` is how many
     milliseconds a request waits for those of other episodes; None: each worker has a world model of its own.
+    ``cluster`` is where workers are, None: on this machine.
     """
 
     wm: str
@@ -87,6 +89,7 @@ class RunOptions:
     environment: str = ""
     scenes: str = ""
     patience: Patience = UNCHANGED
+    cluster: Cluster | None = None
 
     @property
     def env_container(self) -> bool:
@@ -176,6 +179,28 @@ def check_placement(options: RunOptions) -> None:
             "--wm-python names an interpreter for a process, but the world model runs in a container.",
             "Leave it out: an image brings its own interpreter.",
         )
+    if options.cluster is not None:
+        _check_cluster(options, options.cluster)
+
+
+def _check_cluster(options: RunOptions, cluster: Cluster) -> None:
+    """Raise Refusal for what is of one machine alone."""
+    of_one = {ENV_GPU: options.env_gpu, WM_GPU: options.wm_gpu}
+    for option, given in of_one.items():
+        if given:
+            raise Refusal(f"{option} {given} is a GPU of one machine.", "Give --gpus: every worker gets as many.")
+    if options.batch_episodes is not None:
+        raise Refusal("--batch-episodes has one world model for all workers, on one machine.", "Leave one of them out.")
+    if cluster.gpus and (options.wm_container or options.env_container):
+        raise Refusal("--gpus gives GPUs to processes, and the run has containers.", "Use --runtime process.")
+
+
+def check_account(options: RunOptions, manifest: ModelManifest) -> None:
+    """Raise Refusal for a hosted model on a cluster: its account of what was spent is a file of one machine."""
+    if options.cluster is not None and NETWORK in manifest.needs:
+        raise Refusal(
+            f"{manifest.name} costs money, and its account is a file of one machine.", "Use --executor local."
+        )
 
 
 def batching_stamps(options: RunOptions, manifest: ModelManifest, batch_invariant: bool) -> tuple[str, ...]:
@@ -219,7 +244,7 @@ def again_words(
         value = manifest.settings.get(short)
         if needs_word(short, value, manifest):
             found.append(f"--set={key}={value if short == CODE else text}")
-    return tuple(found)
+    return (*found, *(options.cluster.words if options.cluster else ()))
 
 
 def needs_word(key: str, value: object, manifest: ModelManifest) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Optional, Sequence
@@ -12,7 +13,8 @@ from typing import Optional, Sequence
 from harness.contracts.from_source import CHECKOUT
 from harness.records.damage import write_damage
 from harness.records.episode_files import remove_leftovers
-from harness.records.folder import RunFolder
+from harness.records.folder import RECORD, RunFolder
+from harness.records.landing import land
 from harness.records.provenance import provenance
 from harness.records.roots import trajectory_root
 from harness.running.executors import Executor
@@ -65,7 +67,17 @@ def resume(
     SpecMismatch is raised when the plan asks something else than the run began with: another version of the suite,
     another world model, other images. ``retry_errors`` also plays the episodes that ended in error or timeout again.
     """
-    folder = RunFolder.open(path)
+    return go_on(RunFolder.open(path), plan, on_progress, retry_errors, shuffle)
+
+
+def go_on(
+    folder: RunFolder,
+    plan: RunPlan,
+    on_progress: ProgressCallback = _silent,
+    retry_errors: bool = False,
+    shuffle: Optional[int] = None,
+) -> RunOutcome:
+    """Do what `resume` does in a run folder that is open."""
     check_images(folder.record.provenance.images, plan.images)
     check_same(folder.identity, plan.identity)
     return play(folder, plan, on_progress, shuffle, retry_errors)
@@ -111,7 +123,24 @@ def play(
     )
 
 
+def joined(plan: RunPlan) -> RunPlan:
+    """Return a plan whose cluster, if it has one, was joined: it has no more workers than the cluster has room for.
+
+    Raises Refusal where the cluster cannot be joined or has no room at all.
+    """
+    if plan.cluster is None:
+        return plan
+    from harness.running.ray_workers import places
+
+    return replace(plan, workers=min(plan.workers, places(plan.cluster)))
+
+
 def workers_of(folder: RunFolder, plan: RunPlan, lock: int) -> Executor:
-    """Return where the workers of a run are: processes of this machine."""
+    """Return where the workers of a run are: processes of this machine, or of a cluster's nodes."""
     clean = partial(remove_leftovers, folder.episodes)
-    return LocalProcesses(Job("harness.running.worker", folder.path, encode_plan(plan), lock, folder.worker_log, clean))
+    job = Job("harness.running.worker", folder.path, encode_plan(plan), lock, folder.worker_log, clean)
+    if plan.cluster is None:
+        return LocalProcesses(job)
+    from harness.running.ray_workers import RayWorkers
+
+    return RayWorkers(job, plan.cluster, (RECORD,), partial(land, folder))

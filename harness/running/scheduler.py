@@ -209,7 +209,7 @@ class Scheduler:
     def _lost(self, member: _Member) -> None:
         """Mourn a dead worker: its task is done again, and `_fill` replaces it."""
         task, worker = member.idle(), member.worker
-        why = f"worker {worker.number} died with {_status(self._drop(member))}; see {worker.log}"
+        why = f"worker {worker.number} died with {self._drop(member)}; see {worker.log}"
         if task is not None:
             self._queue.leave(task)
             self._try_again(task, why)
@@ -227,7 +227,7 @@ class Scheduler:
         seconds = self._limits.task_s(task)
         self._book.lost(task, f"not finished after {seconds:g} s; the worker was killed (log: {log})", late=True)
 
-    def _drop(self, member: _Member) -> int:
+    def _drop(self, member: _Member) -> str:
         del self._members[member.worker.number]
         return self._executor.drop(member.worker)
 
@@ -277,7 +277,3 @@ class Scheduler:
     def _note_signal(self, number: int, frame: Optional[FrameType]) -> None:
         self._at_once = self._stopping
         self._stopping = True
-
-
-def _status(status: int) -> str:
-    return f"signal {-status}" if status < 0 else f"exit status {status}"

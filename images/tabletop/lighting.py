@@ -120,6 +120,19 @@ def edge_sums(edges, slot, x, y):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def normal_at(n, first, second, third, turn):  # type: ignore[no-untyped-def]
+    """Return the unit normal in the world where the corners' normals (the first 9 of ``n``) have these shares."""
+    lx = first * n[0] + second * n[3] + third * n[6]
+    ly = first * n[1] + second * n[4] + third * n[7]
+    lz = first * n[2] + second * n[5] + third * n[8]
+    nx = turn[0, 0] * lx + turn[0, 1] * ly + turn[0, 2] * lz
+    ny = turn[1, 0] * lx + turn[1, 1] * ly + turn[1, 2] * lz
+    nz = turn[2, 0] * lx + turn[2, 1] * ly + turn[2, 2] * lz
+    scale = 1.0 / np.sqrt(nx * nx + ny * ny + nz * nz)
+    return nx * scale, ny * scale, nz * scale
+
+
+@compiled
 def colour(  # type: ignore[no-untyped-def]
     slot, x, y, pixel, edges, slot_face, eye, rotation, skin, kinds, rotations, texels, level_start, lamp, lamp_map,
     above, above_map,
@@ -147,15 +160,7 @@ def colour(  # type: ignore[no-untyped-def]
     ry = rotation[0, 1] * x + rotation[1, 1] * y - rotation[2, 1]
     rz = rotation[0, 2] * x + rotation[1, 2] * y - rotation[2, 2]
     px, py, pz = eye[0] + distance * rx, eye[1] + distance * ry, eye[2] + distance * rz
-    lx = first * n[0] + second * n[3] + third * n[6]
-    ly = first * n[1] + second * n[4] + third * n[7]
-    lz = first * n[2] + second * n[5] + third * n[8]
-    turn = rotations[kinds[face, BODY]]
-    nx = turn[0, 0] * lx + turn[0, 1] * ly + turn[0, 2] * lz
-    ny = turn[1, 0] * lx + turn[1, 1] * ly + turn[1, 2] * lz
-    nz = turn[2, 0] * lx + turn[2, 1] * ly + turn[2, 2] * lz
-    scale = 1.0 / np.sqrt(nx * nx + ny * ny + nz * nz)
-    nx, ny, nz = nx * scale, ny * scale, nz * scale
+    nx, ny, nz = normal_at(n, first, second, third, rotations[kinds[face, BODY]])
     tx, ty, tz = px + _LIFT_M * nx, py + _LIFT_M * ny, pz + _LIFT_M * nz
     # The lamp.
     dx, dy, dz = lamp[0, 0] - px, lamp[0, 1] - py, lamp[0, 2] - pz

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from harness.leaderboard.verifying import Verification, replayed, verify
 from harness.reporting.site_pages import shown_name
 from tests.leaderboard.conftest import IMAGE, ROWS, Ready
 from tests.leaderboard.submissions import MOVIE, outcomes, write_bundle
+from tests.leaderboard.test_forged_bundles import read, signed_again, write
 from tests.reporting.chromium import dump_dom, needs_chromium
 from tests.studies.small_suite import write_small_run
 
@@ -48,6 +50,16 @@ def bundles(made: Ready, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
             "fresh": write_bundle(made, folder / "c", outcomes(0.5, 3, ROWS), "fresh", split="fresh-0" + "1" * 15),
             "hostile": write_bundle(hostile, folder / "d", outcomes(0.3, 4, ROWS), "hostile", seconds=0.5),
         }
+
+
+def with_more_pictures(bundle: Path, key: Path, out: Path) -> Path:
+    """Return a bundle with a picture of every episode, and a video far too large, signed again by who made it."""
+    files = read(bundle)
+    picture = next(data for name, data in files.items() if name.endswith("goal.jpg"))
+    trajectories = [name for name in files if name.endswith("trajectory.json")]
+    more = {name.replace("trajectory.json", "goal.jpg"): picture for name in trajectories}
+    videos = {name: MOVIE + os.urandom(9 << 20) for name in files if name.endswith("video.mp4")}
+    return write(out, signed_again({**files, **more, **videos}, key))
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +166,17 @@ def test_the_pictures_of_a_bundle_are_shown_and_something_else_in_their_place_is
     assert (folder / "video.mp4").read_bytes() == MOVIE
 
 
+def test_no_more_pictures_are_shown_than_the_root_chooses(
+    bundles: dict[str, Path], made: Ready, tmp_path: Path
+) -> None:
+    more = with_more_pictures(bundles["good"], made.key, tmp_path / "more.zip")
+    assert verify(more).holds
+    assert main(["leaderboard", "build", str(more), "--out", str(tmp_path / "site")]) == 0
+    (submission,) = (tmp_path / "site" / "submissions").iterdir()
+    assert len(list((submission / "run-1").iterdir())) == SHOWN
+    assert not list(submission.rglob("*.mp4")) and "<video" not in (submission / "index.html").read_text()
+
+
 def test_equal_bundles_make_equal_bytes_in_any_order_and_place(bundles: dict[str, Path], tmp_path: Path) -> None:
     copies = [Path(shutil.copy(path, tmp_path / f"{name}.zip")) for name, path in bundles.items() if name != "fresh"]
     for out, order in (("one", copies), ("two", copies[::-1])):
@@ -184,8 +207,10 @@ def test_a_bundle_that_does_not_hold_is_named_and_the_old_site_stays(
 def test_no_other_folder_is_replaced(bundles: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "work.txt").write_text("work")
-    for place in ("mine", "mine/work.txt"):
+    for place in ("mine", "mine/work.txt", "mine/none/.."):
         assert main(["leaderboard", "build", str(bundles["hostile"]), "--out", str(tmp_path / place)]) != 0
+    words = ["--out", str(tmp_path / "site"), "--references", str(tmp_path / "none")]
+    assert main(["leaderboard", "build", str(bundles["hostile"]), *words]) == 2
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["work.txt"]
 
 
@@ -219,10 +244,15 @@ def test_records_of_earlier_verifications_are_shown(bundles: dict[str, Path], tm
         (records / name).write_text(json.dumps({"holds": verification.holds, **to_plain(verification)}))
 
     words = ["leaderboard", "build", str(bundles["good"]), "--out", str(out), "--verified", str(records)]
-    write(replayed(found, again))
+    write(found)
     assert main(words) == 0
     (board,) = (out / "boards").iterdir()
-    assert "3 of 3 equal" in board.read_text() and data_of(out)["good"]["played_again"]
+    assert "not drawn</small>" in board.read_text() and "of 3 equal" not in board.read_text()
+    write(replace(replayed(found, again), randomness="drand 7"))
+    assert main(words) == 0
+    assert "3 of 3 equal" in board.read_text() and "not drawn</small>" not in board.read_text()
+    assert data_of(out)["good"]["fresh_drawn_with"] == "drand 7"
+    assert data_of(out)["good"]["played_again"]
     page = out / "submissions" / str(data_of(out)["good"]["submission"]) / "index.html"
     assert "drawn with <code>drand 7</code>" in page.read_text()
     before = files_of(out)

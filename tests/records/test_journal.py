@@ -13,6 +13,7 @@ from harness.records.errors import CorruptJournal, DiskFull, RecordError, journa
 from harness.records.identity import EpisodeKey
 from harness.records.journal import Journal
 from harness.records.roots import trajectory_root
+from harness.records.safe_files import parse_numbers
 
 KEYS = [EpisodeKey("t", "easy", f"e{i}", 0) for i in range(4)]
 
@@ -34,6 +35,22 @@ def test_a_committed_row_is_there_after_reopening(path: Path) -> None:
     row = Journal(path, read_only=True).rows()[2]
     assert (row.key, row.attempts, row.result) == (KEYS[2], 2, result(KEYS[2]))
     assert row.committed_at is not None
+
+
+def test_rows_are_read_by_their_states(path: Path) -> None:
+    journal = Journal(path)
+    journal.commit(KEYS[2], result(KEYS[2]), attempts=1)
+    assert [row.key for row in journal.rows("planned")] == [KEYS[0], KEYS[1], KEYS[3]]
+    assert [row.key for row in journal.rows("ok", "failed")] == [KEYS[2]]
+    assert len(journal.rows()) == 4
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1e999}', '{"a": NaN}', '{"a": true}', '{"a": "1"}', "[1]", '{"\\ud800": 1}', "{"]
+)
+def test_texts_that_are_no_numbers_by_name_are_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_numbers(text)
 
 
 def test_a_closed_journal_is_one_file_also_after_reading(path: Path) -> None:

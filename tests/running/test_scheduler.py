@@ -60,9 +60,9 @@ class InMemory:
     def wait(self, seconds: float) -> Sequence[Said]:
         return [self._said.popleft()] if self._said else []
 
-    def drop(self, worker: Worker) -> int:
+    def drop(self, worker: Worker) -> str:
         self.dropped.append(worker.number)
-        return 0
+        return "exit status 0"
 
 
 class Notes(Book):

@@ -1,0 +1,99 @@
+"""Plays 10,000 short episodes on a Ray cluster of four nodes with networks of their own, and loses two of the nodes.
+
+    PYTHONPATH=. python tests/benchmarks/ray_cluster.py [--episodes 10000] [--seconds 0.4] [--slots 3]
+
+It takes root, for the network namespaces. A third of the way one node is killed, and half of the way another one is cut
+off. The episodes sleep for most of their seconds, so that two cores can pretend to be many. The bound is what the
+episodes take together, as their workers measured it, over the slots that there are: those of all nodes, of three from
+the kill on, and of two from the cut on. No order of them can end earlier. The makespan is from the begin of the first
+episode to the last row of the journal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness.records.folder import RunFolder
+from harness.running import runs
+from tests.running import fake
+from tests.running.ray_nodes import Nodes, ray_nodes
+
+ROOT = Path(__file__).parents[2]
+VARIABLES = {"PYTHONPATH": str(ROOT)}
+
+
+def committed(root: Path) -> int:
+    """Return how many rows of the run are not planned any more."""
+    path = root / "run" / "journal.sqlite"
+    return sum(row.result.state != "planned" for row in RunFolder.open(path.parent).rows()) if path.exists() else 0
+
+
+def wait_for(process: subprocess.Popen[bytes], root: Path, episodes: int) -> None:
+    """Wait until so many episodes are committed, or the run is over."""
+    while process.poll() is None and committed(root) < episodes:
+        time.sleep(1.0)
+
+
+def play(nodes: Nodes, root: Path, episodes: int, seconds: float) -> tuple[str, list[float]]:
+    """Play them, losing two nodes on the way; return what the driver said, and when they were lost."""
+    words = [str(root), nodes.address, str(episodes), str(seconds)]
+    command = nodes.on(0, [sys.executable, "-m", "tests.running.ray_driver", *words])
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, env={**os.environ, **VARIABLES}, cwd=ROOT, stdout=output)
+        wait_for(process, root, episodes // 3)
+        lost = [time.time()]
+        nodes.kill(1)
+        wait_for(process, root, episodes // 2)
+        lost.append(time.time())
+        nodes.cut(2)
+        process.wait()
+        output.seek(0)
+        return output.read().decode(), lost
+
+
+def tell(root: Path, said: str, slots: list[int], lost: list[float]) -> None:
+    """Print makespan and bound, and what became of the episodes; a node is lost at each of the times ``lost``."""
+    rows = RunFolder.open(root / "run").rows()
+    work = sum(row.result.timings["episode"] for row in rows)
+    ends = [(row.committed_at or 0.0, row.result.timings["episode"]) for row in rows]
+    began = min(end - took for end, took in ends)
+    makespan = max(end for end, _ in ends) - began
+    bound, left = 0.0, work
+    for number, until in enumerate([*lost, float("inf")]):
+        room = sum(slots[number:])
+        took = min(until - began - bound, left / room)
+        bound, left = bound + took, left - took * room
+    again = sum(row.attempts > 1 for row in rows)
+    states = {state: sum(row.result.state == state for row in rows) for state in ("ok", "failed", "error", "timeout")}
+    print(f"{len(rows):,} episodes, {states}, {again} played again; the driver: {said.strip()}")
+    print(f"makespan {makespan:.1f} s, bound {bound:.1f} s ({work:.0f} s of episodes): {makespan / bound:.3f}")
+    print(f"over the slots of the nodes that were left, from the beginning: {work / sum(slots[len(lost) :]):.1f} s")
+
+
+def main() -> None:
+    """Measure, and compare the root with that of this machine alone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--episodes", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=0.4)
+    parser.add_argument("--slots", type=int, default=3, help="workers of each node")
+    parser.add_argument("--no-root", action="store_true", help="leave out the run on this machine alone")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="wiw-") as scratch:
+        folder = Path(scratch)
+        with ray_nodes(folder, [asked.slots] * 4, VARIABLES) as nodes:
+            said, lost = play(nodes, folder, asked.episodes, asked.seconds)
+        tell(folder, said, [asked.slots] * 4, lost)
+        if not asked.no_root:
+            alone = runs.start(fake.plan(asked.episodes, workers=2), folder / "alone").trajectory_root
+            print(f"the same root as on one machine: {alone == json.loads(said)['root']}")
+
+
+if __name__ == "__main__":
+    main()
