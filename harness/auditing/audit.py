@@ -18,7 +18,7 @@ from harness.records.banks import BANK_HASH
 from harness.records.damage import Damage, Findings, read_damage
 from harness.records.folder import RunFolder
 from harness.records.journal import JournalRow
-from harness.records.row_checks import check_plan, check_rows, planned_only
+from harness.records.row_checks import check_chain, check_plan, check_rows, planned_only
 from tasks.registry import load_task
 
 
@@ -47,6 +47,7 @@ def audit(folder: RunFolder, already: Tuple[Damage, ...] = (), with_files: bool 
     unchecked = () if with_files else ("states and metrics are the journal's: no trajectory is kept to work them out",)
     later = keys_of_later(folder.record, about.metrics, kept)
     damage = (*damage, *check_rows(folder, kept, about.judge, with_files, later))
+    damage += tuple(each for each in check_chain(folder) if each.where not in {known.where for known in damage})
     named = {each.where for each in damage}
     damage += tuple(each for each in check_bounds(kept, metrics) if each.where not in named)
     return Audited(folder, kept, about.findings + differences + Findings(damage, unchecked), metrics)

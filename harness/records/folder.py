@@ -12,7 +12,7 @@ import re
 import secrets
 import time
 from pathlib import Path
-from typing import Any, Callable, Mapping, Tuple
+from typing import Any, Callable, List, Mapping, Tuple
 
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
@@ -22,6 +22,7 @@ from harness.contracts.results import PLANNED, PLAYED, EpisodeResult
 from harness.contracts.search import search_of
 from harness.contracts.seeds import MAX_SEED
 from harness.records.atomic import write_atomic
+from harness.records.chain import Break
 from harness.records.episode_files import EpisodeRecord, check_name, read_episode, remove_leftovers
 from harness.records.errors import RecordError, disk_errors
 from harness.records.identity import FORMAT, EpisodeKey, Provenance, RunIdentity, RunRecord
@@ -160,6 +161,16 @@ class RunFolder:
         journal = Journal(self.path / JOURNAL, read_only=True)
         try:
             return journal.rows(), journal.plan_digest
+        finally:
+            journal.close()
+
+    def journal_breaks(self) -> List[Break]:
+        """Return the rows of the journal that no run wrote as they are, and what is wrong with each."""
+        if not check_kind(self.path / JOURNAL):
+            return []
+        journal = Journal(self.path / JOURNAL, read_only=True)
+        try:
+            return journal.breaks()
         finally:
             journal.close()
 

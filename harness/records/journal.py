@@ -6,12 +6,13 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterable, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from harness.contracts.results import ERROR, PLANNED, PLAYED, STATES, TIMEOUT, EpisodeResult
+from harness.records import chain
 from harness.records.atomic import TEMPORARY, sync_folder
 from harness.records.errors import RecordError, corrupt, disk_errors, journal_errors
 from harness.records.identity import EpisodeKey
@@ -95,6 +96,7 @@ class Journal:
                     self._database.execute("PRAGMA journal_mode = WAL")
                     self._database.execute("PRAGMA synchronous = FULL")
                     self._add_columns()
+                    self._begin_chain()
             except BaseException:
                 self._database.close()
                 raise
@@ -119,6 +121,7 @@ class Journal:
                 database.execute(_SCHEMA)
                 database.execute(_PLAN_SCHEMA)
                 database.execute("INSERT INTO plan (digest) VALUES (?)", (plan_digest,))
+                database.execute(chain.SCHEMA)
                 database.executemany(
                     "INSERT INTO episodes (position, task, tier, episode, seed, home, state) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -156,6 +159,43 @@ class Journal:
             self._database.execute(f"ALTER TABLE episodes ADD COLUMN {name} {kind} NOT NULL DEFAULT {default}")
         self._missing = ()
 
+    def _begin_chain(self) -> None:
+        """Give an older journal a chain of what it holds."""
+        if not self._kind(chain.TABLE):
+            with self._transaction():
+                self._database.execute(chain.SCHEMA)
+                chain.append(self._database, self._whole_rows(f"state != '{PLANNED}'"))
+
+    def breaks(self) -> List[chain.Break]:
+        """Return the rows that are not what a run wrote, and what is wrong with each; none where a journal is from
+        before they were chained."""
+        with journal_errors(self._path):
+            kind = self._kind(chain.TABLE)
+            if kind not in ("", "table"):
+                raise corrupt(self._path, f"its chain is a {kind}")
+            if not kind or self._missing:
+                return []
+            query = f"SELECT position, content, link FROM {chain.TABLE} ORDER BY number LIMIT {2 * MAX_ROWS}"
+            return chain.breaks(self._database.execute(query).fetchall(), self._whole_rows())
+
+    def _whole_rows(self, where: str = "1", values: Tuple[Any, ...] = ()) -> List[Tuple[Any, ...]]:
+        """Return rows as they are chained, in the order of the plan."""
+        columns = ", ".join(chain.COLUMNS)
+        query = f"SELECT {columns} FROM episodes WHERE {where} ORDER BY position LIMIT {MAX_ROWS + 1}"
+        return self._database.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Do several changes as one."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # a full disk has rolled it back already
+                self._database.execute("ROLLBACK")
+            raise
+
     @property
     def plan_digest(self) -> str:
         """Return whose journal this is, "" where it does not say, as those from before it was written."""
@@ -169,12 +209,10 @@ class Journal:
 
     def bind(self, plan_digest: str) -> None:
         """Make an older journal, which does not say whose it is, that of a plan."""
-        with journal_errors(self._path):
-            self._database.execute("BEGIN IMMEDIATE")
+        with journal_errors(self._path), self._transaction():
             self._database.execute("DROP TABLE IF EXISTS plan")
             self._database.execute(_PLAN_SCHEMA)
             self._database.execute("INSERT INTO plan (digest) VALUES (?)", (plan_digest,))
-            self._database.execute("COMMIT")
 
     def commit(
         self, key: EpisodeKey, result: EpisodeResult, attempts: int, record_digest: str = "", imported: bool = False
@@ -184,13 +222,17 @@ class Journal:
         timings = json.dumps(dict(result.timings), sort_keys=True, allow_nan=False)
         facts = (result.state, attempts, result.trajectory_digest, result.error, metrics, timings)
         values = (*facts, record_digest, int(imported), time.time())
-        with journal_errors(self._path):
+        place = (key.task, key.tier, key.episode, key.seed)
+        with journal_errors(self._path), self._transaction():
             done = self._database.execute(
                 "UPDATE episodes SET state = ?, attempts = ?, trajectory_digest = ?, error = ?, metrics = ?, "
                 "timings = ?, record_digest = ?, imported = ?, committed_at = ? "
                 "WHERE task = ? AND tier = ? AND episode = ? AND seed = ? AND state = ?",
-                (*values, key.task, key.tier, key.episode, key.seed, PLANNED),
+                (*values, *place, PLANNED),
             )
+            if done.rowcount == 1:
+                row = self._whole_rows("task = ? AND tier = ? AND episode = ? AND seed = ?", place)
+                chain.append(self._database, row)
         if done.rowcount != 1:
             raise RecordError(
                 f"{key} is not a planned row of {self._path}: it is unknown or already committed.",
@@ -202,12 +244,14 @@ class Journal:
 
         Their attempts stay: an episode that was played again is never told as one that was played once.
         """
-        with journal_errors(self._path):
+        with journal_errors(self._path), self._transaction():
+            broken = {row[0] for row in self._whole_rows("state IN (?, ?)", (ERROR, TIMEOUT))}
             done = self._database.execute(
                 "UPDATE episodes SET state = ?, trajectory_digest = '', error = '', metrics = '{}', "
                 "timings = '{}', record_digest = '', imported = 0, committed_at = NULL WHERE state IN (?, ?)",
                 (PLANNED, ERROR, TIMEOUT),
             )
+            chain.append(self._database, [row for row in self._whole_rows() if row[0] in broken])
         return done.rowcount
 
     def rows(self, *states: str) -> Tuple[JournalRow, ...]:

@@ -49,6 +49,11 @@ def check_plan(folder: RunFolder, rows: Sequence[JournalRow], plan_digest: str) 
     return tuple(found)
 
 
+def check_chain(folder: RunFolder) -> Tuple[Damage, ...]:
+    """Return the journal's rows that are not what a run wrote."""
+    return tuple(Damage(where or JOURNAL, what) for where, what in folder.journal_breaks())
+
+
 def planned_only(folder: RunFolder, rows: Sequence[JournalRow]) -> Tuple[JournalRow, ...]:
     """Return one row for each planned episode and seed, in the plan's order: no row counts that nobody planned."""
     by_key: Dict[object, JournalRow] = {}

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import ENVIRONMENT, FROM_HUB, NETWORK, RANDOM, ModelManifest, Setting
+from harness.contracts.manifests import ENVIRONMENT, FROM_HUB, NETWORK, PLUGIN, RANDOM, ModelManifest, Setting
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import checked
 from harness.worldmodels import cards
@@ -45,6 +45,8 @@ from harness.worldmodels.weights import (
 FACTS = ("height", "width", "frames", "steps", "guidance", "fps", "dtype", "max_batch", "context_max")
 """The fields of a manifest that may be overridden; the others say which model it is."""
 
+ACCELERATE = "accelerate"
+"""The setting that names modes which compute less than the model does; "" for none."""
 PREFIX = "settings."
 SHOWN = 60
 """Characters shown of a wrong value."""
@@ -94,7 +96,8 @@ def _own_settings(manifest: ModelManifest) -> Mapping[str, Setting]:
     """Return the settings that the harness itself reads, with their defaults."""
     if manifest.kind == ENVIRONMENT:
         return own_settings()
-    return {PROMPT_TEMPLATE: DEFAULT_TEMPLATE, PLAN_ACTIONS: 0} if manifest.conditioning == TEXT else {}
+    text: Mapping[str, Setting] = {PROMPT_TEMPLATE: DEFAULT_TEMPLATE, PLAN_ACTIONS: 0}
+    return {**({ACCELERATE: ""} if manifest.kind == PLUGIN else {}), **(text if manifest.conditioning == TEXT else {})}
 
 
 def _typed(name: str, text: str, like: Setting) -> Setting:
@@ -142,6 +145,8 @@ def _guessed(name: str, text: str) -> Setting:
 
 RANDOM_WEIGHTS = "random-weights"
 UNCARDED = "uncarded"
+APPROXIMATE = "approximate"
+"""Stamps the result of a model with such a mode."""
 UNPINNED = "unpinned"
 """Stamps the result of a model whose plugin.toml names no commit of what it loads from the hub: the run records the one
 that was there."""
@@ -199,7 +204,11 @@ def prepare(
     if PROMPT_TEMPLATE in overrides:
         template = template_of(planned)
         overrides = {**overrides, PROMPT_TEMPLATE: f"{template.name}-v{template.version} sha256:{template.sha256}"}
-    stamps = (RANDOM_WEIGHTS,) * (planned.weights == RANDOM) + (UNPINNED,) * bool(unpinned(declared))
+    stamps = (
+        *(RANDOM_WEIGHTS,) * (planned.weights == RANDOM),
+        *(UNPINNED,) * bool(unpinned(declared)),
+        *(APPROXIMATE,) * bool(planned.settings.get(ACCELERATE)),
+    )
     missing = (*without, *code_lacks(planned, container, chosen, code_from), *lacks(planned, family))
     code = str(planned.settings[CODE_SETTING]) if chosen else ""
     return Prepared(planned, overrides, stamps, missing, code)

@@ -120,6 +120,10 @@ TAMPERINGS: dict[str, Callable[[RunFolder], object]] = {
     "metrics in both": forge_metric,
     "success in both": forge_success,
     "attempts": lambda f: change(f, "UPDATE episodes SET attempts = 3 WHERE episode = ?", SECOND),
+    "fewer seconds": lambda f: change(f, "UPDATE episodes SET timings = '{}' WHERE episode = ?", SECOND),
+    "another minute": lambda f: change(
+        f, "UPDATE episodes SET committed_at = committed_at + 60 WHERE episode = ?", SECOND
+    ),
     "home": lambda f: change(f, "UPDATE episodes SET home = 'elsewhere' WHERE episode = ?", SECOND),
     "digest": lambda f: change(f, "UPDATE episodes SET trajectory_digest = ? WHERE episode = ?", "ab" * 32, SECOND),
     "record digest": lambda f: change(f, "UPDATE episodes SET record_digest = ? WHERE episode = ?", "ab" * 32, SECOND),

@@ -33,6 +33,7 @@ def written_run(root: Path, wm: str = "warp", run_id: str = "run", seeds: str = 
         for column in ("record_digest", "imported"):
             change(folder, f"ALTER TABLE episodes DROP COLUMN {column}")
         change(folder, "DROP TABLE plan")
+        change(folder, "DROP TABLE chain")
         for row in folder.rows():
             edit_trajectory(folder, row.key.folder_name, _unseal, sealed=False)
     return folder

