@@ -25,6 +25,7 @@ from harness.scoring.metrics import rate
 from harness.scoring.ranking import Standing, standings
 from harness.scoring.references import ReferenceRow
 from tasks.fresh_homes import is_fresh
+from tasks.suite import load_suite
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ class Board:
 
 
 def make_boards(entries: Sequence[Entry], errata: Mapping[str, Erratum]) -> tuple[Board, ...]:
-    """Return a board for each place that entries were played at, in the order of task, tier, view, stop rule."""
+    """Return a board for each place that entries were played at, in the order of tasks and of their suites' tiers."""
     found: dict[str, list[Row]] = {}
     for entry in entries:
         for place in sorted({result.place for result in entry.results}):
@@ -83,7 +84,16 @@ def make_boards(entries: Sequence[Entry], errata: Mapping[str, Erratum]) -> tupl
 
 def _order(board: Board) -> tuple[object, ...]:
     identity = board.identity
-    return (identity.task, identity.tier, identity.view, identity.stop, identity.seeds, board.place)
+    tiers = list(load_suite(identity.suite, identity.task).tiers)
+    return (
+        identity.task,
+        identity.suite,
+        tiers.index(identity.tier),
+        identity.view,
+        identity.stop,
+        identity.seeds,
+        board.place,
+    )
 
 
 def _row(entry: Entry, place: str) -> Row:
