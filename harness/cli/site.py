@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -10,6 +11,7 @@ import typer
 
 from harness.cli.arguments import Json, PassingGroup
 from harness.cli.console import note, print_json, say
+from harness.cli.live import SEPARATOR, LiveBar, clock
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
@@ -61,7 +63,8 @@ def build_command(
     from harness.leaderboard.verifying import Known
 
     order = Order(tuple(bundles), out, Known(tuple(signers or ())), errata, verified, title)
-    built = build(order, _surroundings(references))
+    with BundleLine() as line:
+        built = build(order, _surroundings(references), line)
     if as_json:
         names = [{"submission": entry.ident, "model": entry.manifest.model} for entry in built.entries]
         print_json({"built": not built.refused, "submissions": names, "refused": to_plain(built.refused)})
@@ -109,6 +112,19 @@ def export_command(
     write_atomic(out, text.encode())
     say(f"export  {out}  {counted(len(exported.runs), 'run')} of {exported.model}")
     return 0
+
+
+class BundleLine(LiveBar):
+    """Shows which bundle is verified, and the time left; a log file gets a line now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = time.monotonic()
+
+    def __call__(self, done: int, total: int, doing: str) -> None:
+        left = (time.monotonic() - self._began) * (total - done) / done if done else 0.0
+        time_left = [f"{clock(left)} left"] if 0 < done < total else []
+        self.show(SEPARATOR.join((f"{done}/{total} bundles", doing, *time_left)), done, total)
 
 
 def _say_refused(refused: Sequence[Verification]) -> None:

@@ -25,6 +25,7 @@ from harness.scoring.metrics import rate
 from harness.scoring.ranking import Standing, standings
 from harness.scoring.references import ReferenceRow
 from tasks.fresh_homes import is_fresh
+from tasks.suite import load_suite
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ class Board:
 
 
 def make_boards(entries: Sequence[Entry], errata: Mapping[str, Erratum]) -> tuple[Board, ...]:
-    """Return a board for each place that entries were played at, in the order of task, tier, view, stop rule."""
+    """Return a board for each place that entries were played at, in the order of tasks and of their suites' tiers."""
     found: dict[str, list[Row]] = {}
     for entry in entries:
         for place in sorted({result.place for result in entry.results}):
@@ -83,7 +84,16 @@ def make_boards(entries: Sequence[Entry], errata: Mapping[str, Erratum]) -> tupl
 
 def _order(board: Board) -> tuple[object, ...]:
     identity = board.identity
-    return (identity.task, identity.tier, identity.view, identity.stop, identity.seeds, board.place)
+    tiers = list(load_suite(identity.suite, identity.task).tiers)
+    return (
+        identity.task,
+        identity.suite,
+        tiers.index(identity.tier),
+        identity.view,
+        identity.stop,
+        identity.seeds,
+        board.place,
+    )
 
 
 def _row(entry: Entry, place: str) -> Row:
@@ -145,6 +155,8 @@ def _why_unranked(row: Row, erratum: Optional[Erratum], keys: str) -> str:
         return erratum.kind
     if row.test is None:
         return "no run on the test homes"
+    if not row.entry.verification.complete:
+        return "what was to be played again or probed could not all be"
     if row.test.keys != keys:
         return "played on other episodes than the first of this table"
     if row.excess is not None and row.excess.value > 0.0 and row.excess_p <= ALPHA:

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
@@ -32,6 +32,13 @@ from harness.scoring.summary import metric_plain
 INDEX, DATA = "index.html", "leaderboard.json"
 BOARDS, SUBMISSIONS = "boards", "submissions"
 SCHEMA = 1
+
+Told = Callable[[int, int, str], None]
+"""Called with how many bundles are done, of how many, and what is being done."""
+
+
+def untold(done: int, total: int, doing: str) -> None:
+    """Say nothing; the default of whoever builds without a person in front."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,9 @@ class Built:
     refused: tuple[Verification, ...]
 
 
-def build(order: Order, surroundings: SURROUNDINGS) -> Built:
-    """Write the site, or nothing where a bundle does not hold; ``surroundings`` knows the references of a run.
+def build(order: Order, surroundings: SURROUNDINGS, told: Told = untold) -> Built:
+    """Write the site, or nothing where a bundle does not hold; ``surroundings`` knows the references of a run, ``told``
+    hears how it goes.
 
     Raises Refusal for errata that do not fit, for a bundle that was given twice, and where something else than a site
     stands in its place.
@@ -70,10 +78,11 @@ def build(order: Order, surroundings: SURROUNDINGS) -> Built:
         tempfile.TemporaryDirectory(prefix=f".{order.out.name}.partial-", dir=order.out.parent) as scratch,
     ):
         staging = Path(scratch) / order.out.name
-        entries, refused = _entries(order, surroundings, staging / SUBMISSIONS)
+        entries, refused = _entries(order, surroundings, staging / SUBMISSIONS, told)
         if refused:
             return Built((), (), refused)
         errata = read_errata(order.errata, {entry.ident for entry in entries}) if order.errata else {}
+        told(len(entries), len(entries), "ranking")
         boards = make_boards(entries, errata)
         write_site(staging, order.title, entries, boards, errata)
         _put_in_place(staging, order.out)
@@ -81,13 +90,14 @@ def build(order: Order, surroundings: SURROUNDINGS) -> Built:
 
 
 def _entries(
-    order: Order, surroundings: SURROUNDINGS, media: Path
+    order: Order, surroundings: SURROUNDINGS, media: Path, told: Told
 ) -> tuple[tuple[Entry, ...], tuple[Verification, ...]]:
     """Return all entries by their names, and what was refused; each bundle is looked at, not only the first bad one."""
     earlier = dict(read_verified(order.verified)) if order.verified else {}
     found: dict[str, tuple[Path, Entry]] = {}
     refused: list[Verification] = []
-    for path in order.bundles:
+    for number, path in enumerate(order.bundles):
+        told(number, len(order.bundles), path.name)
         verification, entry = read_entry(path, order.known, surroundings, media)
         record = earlier.pop(verification.digest, None)
         if entry is None:

@@ -10,7 +10,6 @@ Ray decides which node has room. A worker without a place waits for one, as long
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,13 +22,11 @@ from ray._private import worker as ray_worker
 from ray.exceptions import RayActorError, RayError
 
 from harness.contracts.errors import MachineError, Refusal, SpecMismatch
-from harness.contracts.manifests import SPENDING
 from harness.running.cluster import Cluster
 from harness.running.executors import Worker
 from harness.running.local_processes import Job
 from harness.running.messages import Abort, Message, Play, Starting, decode
-from harness.running.remote_place import Ended, Facts, Heard, Place, Start, facts_here
-from harness.runtimes.interpreters import python_path
+from harness.running.remote_place import Ended, Facts, Heard, Place, Start, facts_here, variables_of
 
 _LISTEN_S = 10.0
 _END_S = 5.0
@@ -105,9 +102,8 @@ class RayWorkers:
     def start(self, number: int) -> RayWorker:
         """Ask the cluster for a place; the worker is started there when there is one."""
         log = self._job.log(number)
-        start = Start(
-            self._job.module, number, self._job.plan, self._files, _below(log, self._job.folder), _variables()
-        )
+        given = self._job.module, number, self._job.plan, self._files
+        start = Start(*given, str(log.relative_to(self._job.folder)), variables_of(self._cluster))
         worker = RayWorker(number, log, self._actor.remote(), start)
         self._workers[number] = worker
         return worker
@@ -268,13 +264,3 @@ def _words(error: RayError) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     lost = "the loss of its node or actor" if isinstance(error, RayActorError) else "an error of Ray"
     return f"{lost}: {lines[-1][:400]}" if lines else lost
-
-
-def _below(path: Path, folder: Path) -> str:
-    return str(path.relative_to(folder))
-
-
-def _variables() -> Dict[str, str]:
-    """Return the variables of the project and the folders of modules, which a worker has there as here."""
-    own = {name: value for name, value in os.environ.items() if name.startswith("WIW_") and name != SPENDING}
-    return {**own, "PYTHONPATH": python_path()}

@@ -22,13 +22,16 @@ from typing import Dict, List, Optional
 
 from harness.contracts.folders import further_tasks
 from harness.contracts.from_source import CHECKOUT, OWN
+from harness.contracts.manifests import SPENDING
 from harness.records.atomic import TEMPORARY
 from harness.records.lock import NAME as LOCK
 from harness.records.lock import FolderLock
 from harness.records.provenance import versions
+from harness.running.cluster import Cluster
 from harness.running.executors import Worker
 from harness.running.local_processes import Job, LocalProcesses
 from harness.running.messages import Message, Play, encode
+from harness.runtimes.interpreters import python_path
 
 _TICK_S = 0.2
 _EXIT_S = 5.0
@@ -80,6 +83,16 @@ def code_digest() -> str:
                 total.update(f"{number} {name} ".encode())
                 total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
+
+
+def variables_of(cluster: Cluster) -> Dict[str, str]:
+    """Return the variables that a worker has there as here: the project's, and the folders of modules.
+
+    A worker that asked for no GPU sees none: Ray would leave it all of the node's, which other workers were given.
+    """
+    own = {name: value for name, value in os.environ.items() if name.startswith("WIW_") and name != SPENDING}
+    unseen = {} if cluster.gpus else {"CUDA_VISIBLE_DEVICES": ""}
+    return {**own, **unseen, "PYTHONPATH": python_path()}
 
 
 @dataclass(frozen=True)

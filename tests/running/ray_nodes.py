@@ -21,14 +21,16 @@ STORE_BYTES = 80_000_000
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_memory_monitor_refresh_ms": "0",
-    "RAY_raylet_start_wait_time_s": "120",
     "RAY_health_check_initial_delay_ms": "2000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "3000",
     "RAY_health_check_failure_threshold": "4",
 }
 """Ray's settings of the nodes: one that is cut off counts as lost after 8 to 16 s, by default after half a minute and
-more; and a busy machine may take long to start one."""
+more."""
+
+STARTS = 3
+"""Ray gives a node 30 s to start, which a busy machine may not have."""
 
 
 def missing() -> str:
@@ -87,21 +89,25 @@ class Nodes:
 
     def start(self, number: int) -> None:
         """Start Ray on a node, and wait until it has; a head is started anew each time, at another port."""
+        for _ in range(STARTS):
+            said = self._started(number)
+            if not said:
+                return
+            self.kill(number)
+        raise RuntimeError(f"node {number} did not start in {STARTS} attempts: {said}")
+
+    def _started(self, number: int) -> str:
+        """Start Ray on a node; return the end of what it said where it did not."""
         self._heads += not number
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--node-ip-address={self.host(number)}"]
         ray += [f"--num-cpus={self.slots[number]}", f"--object-store-memory={STORE_BYTES}", "--disable-usage-stats"]
         head = ["--head", f"--port={self.address.partition(':')[2]}", "--include-dashboard=false"]
         head.append(f"--temp-dir={self._folder}/ray{self._heads}")
         ray += [f"--address={self.address}"] if number else head
-        self.run(number, ray)
-
-    def run(self, number: int, command: Sequence[str]) -> None:
-        """Run a command on a node."""
         log = self._folder / f"node-{number}.log"
         with log.open("a") as output:
-            done = subprocess.run(self.on(number, command), env=self._variables, stdout=output, stderr=output)
-        if done.returncode:
-            raise RuntimeError(f"node {number}: exit status {done.returncode}: {log.read_text()[-2000:]}")
+            done = subprocess.run(self.on(number, ray), env=self._variables, stdout=output, stderr=output)
+        return log.read_text()[-2000:] if done.returncode else ""
 
     def on(self, number: int, command: Sequence[str]) -> list[str]:
         """Return a command as it is given on a node."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import SPENDING
 from harness.records.episode_files import read_episode
 from harness.records.errors import RecordError
 from harness.records.folder import RECORD, RunFolder
@@ -17,7 +18,7 @@ from harness.running import runs
 from harness.running.cluster import Cluster, choose_cluster
 from harness.running.messages import Finished, Play, Ready, decode
 from harness.running.plan import encode_plan
-from harness.running.remote_place import Facts, Heard, Place, Start, code_digest
+from harness.running.remote_place import Facts, Heard, Place, Start, code_digest, variables_of
 from tests.running import fake
 
 FACTS = Facts("here", "/checkout", "ab" * 32, {"python": "3.11.2", "numpy": "2.1"})
@@ -139,6 +140,14 @@ def test_ray_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(Refusal, match="not installed") as refusal:
         choose_cluster("ray", "", 0.0)
     assert ".[ray]" in refusal.value.next_step
+
+
+def test_variables_of_the_project_travel_and_keys_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WIW_CACHE", "OPENAI_API_KEY", SPENDING):
+        monkeypatch.setenv(name, "x")
+    found = variables_of(Cluster("h:1", 1.0))
+    assert found["WIW_CACHE"] == "x" and set(found).isdisjoint({"OPENAI_API_KEY", SPENDING, "CUDA_VISIBLE_DEVICES"})
+    assert variables_of(Cluster("h:1"))["CUDA_VISIBLE_DEVICES"] == "", "no GPU was asked for, and Ray hides none"
 
 
 def test_a_cluster_is_named_again_where_a_run_is_continued() -> None:
