@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.cameras import Quaternion, yaw_to_quaternion
+from harness.contracts.errors import EpisodeError
 from images.tabletop import arm
 from images.tabletop.scenes import BUTTON, FREE, TABLE_M, Thing
 
@@ -63,6 +64,7 @@ class World:
         import mujoco
 
         self.engine: Any = mujoco
+        mujoco.set_mju_user_warning(lambda text: None)  # its own handler writes a file where the process runs
         self.model: Any = _model(mujoco, things)
         self.data: Any = mujoco.MjData(self.model)
         model = self.model
@@ -85,11 +87,12 @@ class World:
         self._look()
 
     def advance(self, control: Sequence[float], steps: int = TICK_STEPS) -> None:
-        """Go on by one control tick with these targets of the nine servos."""
+        """Go on by one control tick with these targets of the nine servos; EpisodeError where the physics broke."""
         self.data.ctrl[:] = steady(control)
         for _ in range(steps):
             self.engine.mj_step(self.model, self.data)
             self._settle()
+        self._check()
         self._look()
 
     def save(self) -> State:
@@ -100,6 +103,7 @@ class World:
 
     def restore(self, state: State) -> None:
         """Put a saved state back: what follows has the same bits as if nothing had happened since."""
+        self.engine.mj_resetData(self.model, self.data)  # forgets warnings too
         self.engine.mj_setState(self.model, self.data, state.numbers, self._kind)
         self._look()
 
@@ -138,6 +142,13 @@ class World:
         for numbers in (self.data.qpos, self.data.qvel, self.data.qacc_warmstart):
             np.rint(np.multiply(numbers, _STEADY, out=numbers), out=numbers)
             numbers *= 1.0 / _STEADY
+
+    def _check(self) -> None:
+        """Raise EpisodeError after a warning: MuJoCo goes on with a world that it reset, or with contacts left out."""
+        counts = np.asarray(self.data.warning.number)
+        if counts.any():
+            names = [self.engine.mjtWarning(int(kind)).name for kind in np.flatnonzero(counts)]
+            raise EpisodeError(f"MuJoCo warned of {', '.join(names)} at {self.data.time:.2f} s of its time.")
 
     def _look(self) -> None:
         """Work out where everything is, without forces."""

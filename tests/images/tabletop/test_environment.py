@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Dict, Iterator, List
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from harness.contracts.actions import Action, Candidate, Primitive, Vector
 from harness.contracts.cameras import Pose
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import Refusal
+from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.observations import Observation, ViewRequest
 from images.tabletop.environment import TabletopEnvironment
 from images.tabletop.scenes import TABLE_M, TASKS
@@ -129,6 +130,22 @@ def test_the_cameras_see_table_arm_and_every_thing(environment: TabletopEnvironm
     assert info["front.y"] == pytest.approx(1.58) and info["front.z"] == pytest.approx(-1.35)
     large = environment.step([], [ViewRequest("front_large")])
     assert large == []
+
+
+def test_physics_that_broke_end_the_episode_and_write_no_file(
+    environment: TabletopEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MuJoCo itself would reset its world, write a file into the working folder, and go on."""
+    monkeypatch.chdir(tmp_path)
+    environment.reset(episode(BUTTONS), 0, [])
+    play = environment._play
+    assert play is not None
+    play.world.data.qvel[0] = 1e11
+    with pytest.raises(EpisodeError, match="BADQVEL"):
+        environment.step(solution(BUTTONS)[:1], [])
+    assert not list(tmp_path.iterdir())
+    assert environment.reset(episode(BUTTONS), 0, []).info["success"] == 0.0
+    assert not environment.step(solution(BUTTONS)[:1], [])[0].collided
 
 
 def test_a_missing_package_is_named(environment: TabletopEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
