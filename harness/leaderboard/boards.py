@@ -155,6 +155,8 @@ def _why_unranked(row: Row, erratum: Optional[Erratum], keys: str) -> str:
         return erratum.kind
     if row.test is None:
         return "no run on the test homes"
+    if not row.entry.verification.complete:
+        return "what was to be played again or probed could not all be"
     if row.test.keys != keys:
         return "played on other episodes than the first of this table"
     if row.excess is not None and row.excess.value > 0.0 and row.excess_p <= ALPHA:

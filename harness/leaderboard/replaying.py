@@ -21,7 +21,8 @@ from harness.leaderboard.drawing import drawn_rows
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.journal import JournalRow
-from harness.records.provenance import device, hardware
+from harness.records.provenance import GPUS, device, hardware
+from harness.records.resuming import WM_GPU, needed
 from harness.running import runs
 from harness.running.continuing import Continuation, plan_again
 from harness.running.plan import RunPlan
@@ -94,9 +95,16 @@ def _parts(drawn: Sequence[tuple[Audited, JournalRow]]) -> Iterator[_Part]:
 
 
 def _is_exact(run: Audited) -> bool:
-    """Say whether a run's records have to be found again to the last bit: its model promises it, on such a device."""
+    """Say whether a run's records have to be found again to the last bit: its model promises it, on such a device.
+
+    Where a GPU was used, and machines do not say that they have this one kind of GPU, nobody knows which it was.
+    """
     recorded = device(run.folder.record.provenance.hardware)
-    return bool(run.folder.identity.wm_manifest.get("deterministic")) and recorded == device(hardware()) is not None
+    if recorded is None or not run.folder.identity.wm_manifest.get("deterministic"):
+        return False
+    if WM_GPU in needed(run.folder.record) and len(set(recorded[GPUS])) != 1:
+        return False
+    return recorded == device(hardware())
 
 
 def _played(asked: Asked, part: _Part, image: str, telling: Telling) -> tuple[dict[str, EpisodeResult], str]:

@@ -54,6 +54,10 @@ def hardware() -> Dict[str, Any]:
     }
 
 
+GPUS = slice(2, None)
+"""Where the GPUs stand in a `device`."""
+
+
 def device(hardware: Mapping[str, Any]) -> Optional[Tuple[str, ...]]:
     """Return what may decide the bits of a learnt model: CPU, machine and GPUs; None where not all of it is known."""
     words = (hardware.get("cpu"), hardware.get("machine"))

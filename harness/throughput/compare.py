@@ -91,7 +91,9 @@ def compare_results(old: Result, new: Result) -> Comparison:
     changes += [Change("valid", 1.0, None, math.inf)] if remarks else []
     if old.output != new.output:
         remarks.append("the output differs: it is not the same model, or not computed the same way")
-    if old.machine.hardware != new.machine.hardware or old.resources.gpus != new.resources.gpus:
+    before, now = old.machine.hardware, new.machine.hardware  # an older result may not say everything
+    other_machine = any(before[name] != now[name] for name in before.keys() & now.keys())
+    if other_machine or old.resources.gpus != new.resources.gpus:
         remarks.append("they were measured on two machines")
     return Comparison(tuple(changes), tuple(remarks))
 

@@ -139,6 +139,7 @@ def test_the_last_stage_has_no_compiler_and_installs_nothing_with_pip(image: Dec
 
 IMPORTED_AS = {
     "grpcio": "grpc", "grpcio-health-checking": "grpc_health.v1", "pillow": "PIL", "protobuf": "google.protobuf",
+    "gymnasium-robotics": "images.tabletop.arm",  # only its files are read, by this module
 }  # fmt: skip
 BESIDE_THE_LOCK = {
     "habitat_eval": {"habitat_sim"},

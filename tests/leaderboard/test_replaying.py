@@ -25,6 +25,7 @@ from harness.leaderboard.verifying import verify
 from harness.records.episode_files import read_episode
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord, RunIdentity
+from harness.records.resuming import WM_GPU
 from harness.running import runs
 from harness.running.continuing import Continuation
 from harness.running.make_plan import make_plan
@@ -260,6 +261,20 @@ def test_another_device_is_compared_by_success(
     monkeypatch.setattr(replaying, "hardware", lambda: {"cpu": "another", "machine": "x86_64", "gpus": []})
     found = again(verifier, recorded, tmp_path, count=2)
     assert not any(each.exact for each in found.pairs) and found.p == 1.0 and found.equal == 2
+
+
+@pytest.mark.parametrize(
+    ("gpus", "exact"), [([], False), (["A", "B"], False), (["A", "A"], True), (None, False), (7, False), ([{}], False)]
+)
+def test_bits_are_asked_of_a_gpu_only_where_it_is_known_which_it_was(
+    verifier: Verifier, recorded: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: Any, exact: bool
+) -> None:
+    here = {"cpu": "a", "machine": "x86_64", **({} if gpus is None else {"gpus": gpus})}
+    monkeypatch.setattr(replaying, "hardware", lambda: here)
+    record = recorded.folder.record
+    record = replace(record, provenance=replace(record.provenance, hardware=here), execution={"again": [WM_GPU]})
+    run = replace(recorded, folder=RunFolder(recorded.folder.path, record, ""))
+    assert [each.exact for each in again(verifier, run, tmp_path, count=1).pairs] == [exact]
 
 
 NO_REPLAY = ["--workers", "2", "--wm-gpu", "0"]

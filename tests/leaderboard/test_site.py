@@ -16,7 +16,7 @@ import pytest
 
 from harness.cli.app import main
 from harness.contracts.digest import to_plain
-from harness.contracts.results import OK, EpisodeResult
+from harness.contracts.results import OK, TIMEOUT, EpisodeResult
 from harness.leaderboard import admission
 from harness.leaderboard.admission import Reason
 from harness.leaderboard.comparing import pair, summed
@@ -255,6 +255,9 @@ def test_records_of_earlier_verifications_are_shown(bundles: dict[str, Path], tm
     assert data_of(out)["good"]["played_again"]
     page = out / "submissions" / str(data_of(out)["good"]["submission"]) / "index.html"
     assert "drawn with <code>drand 7</code>" in page.read_text()
+    slow = replace(record, state=TIMEOUT, error="it did not answer")
+    write(replayed(found, summed([pair("one", record, slow, True)], ROWS, "drand 7", False)))
+    assert main(words) == 0 and "could not all be" in str(data_of(out)["good"]["unranked"])
     before = files_of(out)
     write(replace(found, reasons=(Reason("other-trajectory", "one", "it differs.", ""),)))
     assert main(words) == 1, "who was refuted is not listed"

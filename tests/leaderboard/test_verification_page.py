@@ -53,4 +53,5 @@ def test_what_was_played_again_is_told(ready: Ready, tmp_path: Path) -> None:
     page = " ".join(verification_html({"holds": True, **to_plain(verification)}).split())
     assert "3 of 12 episodes were drawn with <code>drand 7</code>" in page
     assert "Of 2 that could be compared, 1 are equal to the last bit" in page
+    assert "could not all be" in page and "Holds:" not in page
     assert "Not played again: 1 ×" in page and "&lt;/td&gt;&lt;script&gt;" in page and "<script" not in page

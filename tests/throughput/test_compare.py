@@ -95,6 +95,18 @@ def test_an_answer_that_failed_or_a_result_that_does_not_count_is_worse(
     assert main([written("old", broken), written("new", RESULT)]) == USAGE
 
 
+@pytest.mark.parametrize(("hardware", "said"), [({"cpu": "c", "gpus": []}, False), ({"cpu": "d", "gpus": []}, True)])
+def test_a_machine_is_another_one_by_what_both_results_say(
+    written: Callable[[str, Result], str],
+    capsys: pytest.CaptureFixture[str],
+    hardware: dict[str, object],
+    said: bool,
+) -> None:
+    newer = replace(RESULT, machine=replace(RESULT.machine, hardware=hardware))
+    main([written("old", RESULT), written("new", newer)])
+    assert ("two machines" in capsys.readouterr().out) is said
+
+
 def test_what_did_not_measure_the_same_is_refused(
     written: Callable[[str, Result], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,53 @@
+"""What a task is here: the things of a scene, when it is solved, and sub-goals that solve it.
+
+Progress is a frozen value beside the physics, so that it is saved and restored with them.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Dict, FrozenSet, Tuple
+
+from images.tabletop.physics import World
+from images.tabletop.scenes import SubGoal, Thing
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What has happened so far. ``succeeded`` stays once it is true.
+
+    ``met`` counts the parts of the goal that were met in order, ``spoiled`` says that the goal cannot be met any more,
+    ``down`` are the buttons that are down now.
+    """
+
+    met: int = 0
+    spoiled: bool = False
+    succeeded: bool = False
+    down: FrozenSet[str] = frozenset()
+
+
+class Puzzle(ABC):
+    """One scene of a task."""
+
+    things: Tuple[Thing, ...]
+    words: str
+    """What is to be done, in one English sentence."""
+
+    @abstractmethod
+    def after(self, progress: Progress, world: World, gripper_open: bool) -> Progress:
+        """Return the progress once the world is as it is now."""
+
+    @abstractmethod
+    def distances(self, progress: Progress, world: World) -> Dict[str, float]:
+        """Return how far each part of the goal is from being met, in metres, by name."""
+
+    @abstractmethod
+    def sub_goals(self) -> Tuple[SubGoal, ...]:
+        """Return poses that solve the scene from its beginning."""
+
+
+def apart(a: Tuple[float, float, float], b: Tuple[float, float, float]) -> float:
+    """Return the horizontal distance of two places in metres."""
+    return math.sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]))
