@@ -173,8 +173,10 @@ class Journal:
             kind = self._kind(chain.TABLE)
             if kind not in ("", "table"):
                 raise corrupt(self._path, f"its chain is a {kind}")
-            if not kind or self._missing:
+            if not kind:
                 return []
+            if self._missing:
+                return [("", f"the journal was edited: its column {self._missing[0]} is gone")]
             query = f"SELECT position, content, link FROM {chain.TABLE} ORDER BY number LIMIT {2 * MAX_ROWS}"
             return chain.breaks(self._database.execute(query).fetchall(), self._whole_rows())
 

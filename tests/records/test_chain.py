@@ -55,6 +55,7 @@ EDITS = {
     "fewer seconds": ("UPDATE episodes SET timings = '{\"play\": 0.5}' WHERE position = 0", "e0-s0"),
     "a row that nobody played": ("UPDATE episodes SET state = 'failed', attempts = 1 WHERE position = 3", "e3-s0"),
     "a row gone": ("DELETE FROM episodes WHERE position = 1", ""),
+    "a column gone": ("ALTER TABLE episodes DROP COLUMN imported", ""),
     "an entry gone": ("DELETE FROM chain WHERE number = 2", ""),
     "an entry edited": ("UPDATE chain SET content = 'ok' WHERE number = 1", ""),
     "entries exchanged": ("UPDATE chain SET number = 10 - number", ""),
