@@ -77,7 +77,7 @@ def code_digest() -> str:
     folders += [task.parent for folder in further_tasks() for task in sorted(folder.glob("*/task.py"))]
     total = hashlib.sha256()
     for number, folder in enumerate(folders):
-        for file in sorted(folder.rglob("*.*")):
+        for file in sorted(folder.rglob("*")):
             name = file.relative_to(folder)
             if file.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in name.parts):
                 total.update(f"{number} {name} ".encode())

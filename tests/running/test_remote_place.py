@@ -111,7 +111,10 @@ def test_the_digest_of_code_knows_the_user_s_tasks(tmp_path: Path, monkeypatch: 
     (tmp_path / "runs" / "x.txt").write_text("no code")
     assert code_digest() == first
     (tmp_path / "mine" / "task.py").write_text("other")
-    assert code_digest() != first
+    second = code_digest()
+    assert second != first
+    (tmp_path / "mine" / "Dockerfile").write_text("FROM scratch")
+    assert code_digest() != second
 
 
 @pytest.mark.parametrize(
