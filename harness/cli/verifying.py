@@ -28,7 +28,8 @@ INCOMPLETE = 3
 """The exit code where an episode could not be played again, and nothing else speaks against the bundle."""
 
 _OF_REPLAYS = {
-    "as_process": "--as-process", "retry_errors": "--retry-errors", "workers": "--workers", "wm_gpu": "--wm-gpu",
+    "replay_randomness": "--replay-randomness", "as_process": "--as-process", "retry_errors": "--retry-errors",
+    "workers": "--workers", "wm_gpu": "--wm-gpu",
     "env_gpu": "--env-gpu", "env_python": "--env-python", "scenes": "--scenes", "assignments": "--set",
     "timeout": "--timeout", "start_timeout": "--start-timeout",
 }  # fmt: skip
@@ -55,8 +56,11 @@ class VerifyArguments:
     tier: Annotated[str, typer.Option("--tier", help="With --draw --image: the tier. [the suite's]")] = ""
     probe: Annotated[bool, typer.Option("--probe", help="Ask the image what only a cheat answers otherwise.")] = False
     replay: Annotated[
-        int, typer.Option("--replay", min=0, help="Play so many episodes again, drawn with --randomness.")
+        int, typer.Option("--replay", min=0, help="Play so many episodes again, drawn with --replay-randomness.")
     ] = 0
+    replay_randomness: Annotated[
+        str, typer.Option("--replay-randomness", help="Public text that was not known when the bundle was handed in.")
+    ] = ""
     as_process: Annotated[
         bool, typer.Option("--as-process", help="Replay a model of the catalog as a process instead of its image.")
     ] = False
@@ -99,9 +103,12 @@ def verify_command(asked: VerifyArguments) -> int:
 
 def _verified(asked: VerifyArguments, path: Path) -> Verification:
     """Return what was found; where the records hold, probes and the replay follow as they are asked for."""
+    from harness.leaderboard.drawing import check_randomness
     from harness.leaderboard.verifying import Known, opened
     from harness.running.run_options import default_workers
 
+    if asked.replay:
+        check_randomness(asked.replay_randomness, "--replay-randomness")
     workers = default_workers() if asked.workers is None else asked.workers
     known = Known(asked.signers or (), asked.image, asked.randomness, workers if asked.replay else 0)
     with opened(path, known) as found:
@@ -139,8 +146,10 @@ def _replayed(asked: VerifyArguments, workers: int, seen: Verification, found: S
         assignments=tuple(asked.assignments or ()),
         patience=Patience(timeout_s=asked.timeout, start_s=asked.start_timeout),
     )
-    drawn = f"{seen.digest[:16]}-{hashlib.sha256(asked.randomness.encode()).hexdigest()[:8]}-{asked.replay}"
-    how = Asked(asked.replay, asked.randomness, asked.out / drawn, continuation, asked.as_process, asked.retry_errors)
+    text = asked.replay_randomness
+    drawn = f"{seen.digest[:16]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}-{asked.replay}"
+    drawn += "-as-process" if asked.as_process else ""
+    how = Asked(asked.replay, text, asked.out / drawn, continuation, asked.as_process, asked.retry_errors)
     assert seen.manifest is not None
     return replayed(seen, replay(how, seen.manifest, seen.digest, found, _told))
 
@@ -172,10 +181,13 @@ def _check(asked: VerifyArguments) -> None:
         raise Refusal(
             f"{', '.join(ignored)}: verify takes that with --draw and --image alone.", "A bundle says it itself."
         )
-    if (asked.draw or asked.replay) and not asked.randomness:
+    if asked.draw and not asked.randomness:
+        raise Refusal("--draw needs --randomness.", "Give a text that was published after the image was registered.")
+    if asked.replay and asked.replay_randomness in ("", asked.randomness):
         raise Refusal(
-            f"{'--draw' if asked.draw else '--replay'} needs --randomness.",
-            "Give a text that was published after the submission was registered.",
+            "--replay needs a text of its own (--replay-randomness).",
+            "Give one that was published after the bundle was handed in: the text that fresh homes were drawn with "
+            "(--randomness) was known before, and a bundle can be made until its draw misses what is forged.",
         )
     if asked.draw and asked.html is not None:
         raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
@@ -184,12 +196,6 @@ def _check(asked: VerifyArguments) -> None:
     how = [name for name in _OF_REPLAYS if getattr(asked, name)]
     if how and not asked.replay:
         raise Refusal(f"{', '.join(map(_OF_REPLAYS.__getitem__, how))}: that says how --replay plays.", "Add --replay.")
-    if asked.draw and asked.html is not None:
-        raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
-    if asked.draw and asked.replay:
-        raise Refusal("--draw and --replay exclude each other.", "Draw first, play, and verify what was played.")
-    if not asked.replay and (asked.as_process or asked.retry_errors):
-        raise Refusal("--as-process and --retry-errors say how --replay plays.", "Add --replay NUMBER.")
     if asked.draw and (asked.bundle is None) == (not asked.image):
         raise Refusal("--draw is for a bundle, or for an image.", "Give one of them: BUNDLE, or --image.")
 
