@@ -188,7 +188,9 @@ class Place:
             return Ended(self._how, {})
         self._over.set()
         self._thread.join()
-        grown = self._grown()
+        grown: Dict[str, bytes] = {}
+        while more := {name: data for name, data in self._grown().items() if data}:  # the last words matter most
+            grown.update({name: grown.get(name, b"") + data for name, data in more.items()})
         shutil.rmtree(self._folder, ignore_errors=True)
         return Ended(self._how, grown)
 
