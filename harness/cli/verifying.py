@@ -116,11 +116,11 @@ def _verified(asked: VerifyArguments, path: Path) -> Verification:
         if (asked.probe or asked.replay) and not seen.holds:
             note("its image is not asked anything: its records do not hold")
             return seen
-        seen = _probed(seen) if asked.probe else seen
+        seen = _probed(seen, found.runs) if asked.probe else seen
         return _replayed(asked, workers, seen, found.runs) if asked.replay and seen.holds else seen
 
 
-def _probed(seen: Verification) -> Verification:
+def _probed(seen: Verification, found: Sequence[Audited]) -> Verification:
     from harness.cli.plugin import CheckLine
     from harness.leaderboard.probing import probe
     from harness.leaderboard.verifying import with_probes
@@ -128,7 +128,7 @@ def _probed(seen: Verification) -> Verification:
     assert seen.manifest is not None  # a bundle that holds has one
     note(f"probing {seen.manifest.image}")
     with CheckLine() as line:
-        return with_probes(seen, *probe(seen.manifest.image, seen.manifest.model, line))
+        return with_probes(seen, *probe(seen.manifest.image, found[0].folder.identity, line))
 
 
 def _replayed(asked: VerifyArguments, workers: int, seen: Verification, found: Sequence[Audited]) -> Verification:
