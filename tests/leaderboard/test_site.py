@@ -23,8 +23,9 @@ from harness.leaderboard.comparing import pair, summed
 from harness.leaderboard.drawing import fresh_seed
 from harness.leaderboard.submitting import SHOWN, Submission
 from harness.leaderboard.verifying import Verification, replayed, verify
+from harness.records.identity import ImageRecord
 from harness.reporting.site_pages import shown_name
-from tests.leaderboard.conftest import IMAGE, ROWS, Ready, write_run
+from tests.leaderboard.conftest import COMMIT, DIGEST, IMAGE, ROWS, Ready, at_commit, write_run
 from tests.leaderboard.submissions import MOVIE, outcomes, write_bundle
 from tests.leaderboard.test_forged_bundles import read, signed_again, write
 from tests.reporting.chromium import dump_dom, needs_chromium
@@ -297,6 +298,26 @@ def test_a_drawn_seed_whose_homes_nobody_looked_at_is_not_shown_as_drawn(
         assert main(words) == 0
         (row,) = data_of(tmp_path / "site").values()
         assert row["fresh"] and row["fresh_drawn_with"] == drawn
+
+
+def test_nobody_loses_a_rank_to_who_plans_the_episodes_in_another_order(
+    made: Ready, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (admission.__name__, "harness.cli.results"):
+        monkeypatch.setattr(f"{name}.load_suite", lambda name, task: made.suite)
+    episodes = made.suite.episodes("precise", "test")[:ROWS]
+    bundles = []
+    for wm, turned, solved in (("honest", episodes, 9), ("turned", episodes[::-1], 3)):
+        outcomes = tuple(episodes.index(episode) < solved for episode in turned)
+        changes = {"wm_image": ImageRecord("sized:latest", DIGEST), "episodes_subset": "all", "episodes": turned}
+        run = write_small_run(
+            tmp_path / wm, made.suite, wm, outcomes, kept=ROWS, played=ROWS, changes=changes, files=True
+        )
+        at_commit(run.path, COMMIT)
+        bundles.append(str(made.having(run.path).bundle(tmp_path / f"{wm}.zip")))
+    out = tmp_path / "site"
+    assert main(["leaderboard", "build", *bundles, "--out", str(out)]) == 0
+    assert all(row["ranks"] for row in data_of(out).values())
 
 
 def test_a_site_never_replaces_what_is_not_its_own(bundles: dict[str, Path], tmp_path: Path) -> None:
