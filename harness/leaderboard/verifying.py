@@ -127,6 +127,11 @@ def _opened(path: Path, bundle: Bundle, known: Known) -> Opened:
     runs: list[Audited] = []
     found = (*_findings(bundle, runs), *_unlike(bundle, runs, known))
     told = [f"{run.folder.record.run_id}: {said}" for run in runs for said in run.findings.unchecked]
+    told += [
+        f"{run.folder.record.run_id}: whether its rows are as a run wrote them; its journal has no chain"
+        for run in runs
+        if not run.folder.is_chained()
+    ]
     verification = Verification(
         str(path),
         bundle.manifest,

@@ -166,6 +166,12 @@ class Journal:
                 self._database.execute(chain.SCHEMA)
                 chain.append(self._database, self._whole_rows(f"state != '{PLANNED}'"))
 
+    @property
+    def is_chained(self) -> bool:
+        """Say whether its rows are chained; those of journals from before are not."""
+        with journal_errors(self._path):
+            return bool(self._kind(chain.TABLE))
+
     def breaks(self) -> List[chain.Break]:
         """Return the rows that are not what a run wrote, and what is wrong with each; none where a journal is from
         before they were chained."""

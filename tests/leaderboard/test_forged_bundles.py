@@ -230,6 +230,12 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None
             verify(path)
 
 
+def test_a_journal_whose_chain_was_dropped_is_told(made: Ready, tmp_path: Path, honest: Path) -> None:
+    assert not any("no chain" in said for said in verify(honest).unchecked)
+    forged = write(tmp_path / "forged.zip", journal_says(read(honest), made.key, tmp_path, "DROP TABLE chain"))
+    assert any("no chain" in said for said in verify(forged).unchecked)
+
+
 def test_links_and_doubles_are_refused(honest: Path, tmp_path: Path) -> None:
     files = read(honest)
     for kind in ("link", "double", "encrypted"):
