@@ -184,7 +184,12 @@ class Journal:
             if self._missing:
                 return [("", f"the journal was edited: its column {self._missing[0]} is gone")]
             query = f"SELECT position, content, link FROM {chain.TABLE} ORDER BY number LIMIT {2 * MAX_ROWS}"
-            return chain.breaks(self._database.execute(query).fetchall(), self._whole_rows())
+            self._database.execute("BEGIN")  # both as they are at one moment: a run may be writing
+            try:
+                entries, rows = self._database.execute(query).fetchall(), self._whole_rows()
+            finally:
+                self._database.execute("COMMIT")
+            return chain.breaks(entries, rows)
 
     def _whole_rows(self, where: str = "1", values: Tuple[Any, ...] = ()) -> List[Tuple[Any, ...]]:
         """Return rows as they are chained, in the order of the plan."""

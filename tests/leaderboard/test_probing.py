@@ -140,7 +140,7 @@ def test_a_model_is_probed_as_it_was_played(monkeypatch: pytest.MonkeyPatch) -> 
 
     def known(image: str, model: str, choice: Choice) -> Target:
         asked.append(choice)
-        return cast(Target, replace(find_target("copy"), entry=entry))
+        return replace(find_target("copy"), entry=entry)
 
     monkeypatch.setattr(target, "find_target", known)
     plain = {**asdict(entry.manifest), "settings": {"cheat": 1}}

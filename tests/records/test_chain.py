@@ -114,3 +114,18 @@ def test_a_commit_that_fails_leaves_row_and_chain_as_they_were(path: Path, monke
     journal.commit(KEYS[3], result(KEYS[3], "ok"), 1)
     journal.close()
     assert breaks(path) == []
+
+
+def test_who_reads_while_a_run_writes_finds_nothing_edited(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, reader = Journal(path), Journal(path, read_only=True)
+    read = reader._whole_rows
+
+    def later(*given: object) -> object:
+        writer.commit(KEYS[3], result(KEYS[3], "ok"), 1)  # after the chain was read, before the rows are
+        return read()
+
+    monkeypatch.setattr(reader, "_whole_rows", later)
+    assert reader.breaks() == []
+    reader.close()
+    writer.close()
+    assert breaks(path) == []
