@@ -146,12 +146,20 @@ def _replayed(asked: VerifyArguments, workers: int, seen: Verification, found: S
         assignments=tuple(asked.assignments or ()),
         patience=Patience(timeout_s=asked.timeout, start_s=asked.start_timeout),
     )
-    text = asked.replay_randomness
-    drawn = f"{seen.digest[:16]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}-{asked.replay}"
-    drawn += "-as-process" if asked.as_process else ""
-    how = Asked(asked.replay, text, asked.out / drawn, continuation, asked.as_process, asked.retry_errors)
+    text, place = asked.replay_randomness, asked.out / _place(asked, seen.digest)
+    how = Asked(asked.replay, text, place, continuation, asked.as_process, asked.retry_errors)
     assert seen.manifest is not None
     return replayed(seen, replay(how, seen.manifest, seen.digest, found, _told))
+
+
+def _place(asked: VerifyArguments, digest: str) -> str:
+    """Return the name of a replay's folder: what was played on another device, or as a process, is not gone on with,
+    since bits are compared with those of this one."""
+    from harness.records.provenance import device, hardware
+
+    text, here = asked.replay_randomness, repr(device(hardware()))
+    parts = (hashlib.sha256(part.encode()).hexdigest()[:8] for part in (text, here))
+    return "-".join((digest[:16], *parts, str(asked.replay), *(("as-process",) if asked.as_process else ())))
 
 
 def _write_page(found: Verification, path: Path) -> None:

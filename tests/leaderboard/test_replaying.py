@@ -13,6 +13,7 @@ import pytest
 
 from harness.auditing.audit import Audited, audit
 from harness.cli.app import main
+from harness.cli.verifying import VerifyArguments, _place
 from harness.contracts.episodes import Episode
 from harness.contracts.results import ERROR, FAILED, OK, PLANNED, TIMEOUT, EpisodeResult
 from harness.leaderboard import admission, chances, replaying
@@ -22,6 +23,7 @@ from harness.leaderboard.drawing import drawn_rows
 from harness.leaderboard.replaying import Asked, replay
 from harness.leaderboard.submitting import Submission, examine, submit
 from harness.leaderboard.verifying import verify
+from harness.records import provenance
 from harness.records.episode_files import read_episode
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord, RunIdentity
@@ -260,6 +262,14 @@ def test_what_a_process_played_is_never_taken_for_the_image(
     assert again(verifier, recorded, tmp_path, as_process=True).equal == 4
     found = again(verifier, recorded, tmp_path)
     assert found.equal == 0 and not found.complete and "wm_image was None" in found.pairs[0].error
+
+
+def test_another_device_does_not_go_on_with_a_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = set()
+    for cpu, as_process in (("one", False), ("another", False), ("one", True)):
+        monkeypatch.setattr(provenance, "hardware", lambda cpu=cpu: {"cpu": cpu, "machine": "x", "gpus": []})
+        names.add(_place(VerifyArguments(replay=3, replay_randomness=ROUND, as_process=as_process), BUNDLE))
+    assert len(names) == 3 and all(name.startswith(BUNDLE[:16]) for name in names)
 
 
 def test_a_stranger_is_never_played_as_a_process(verifier: Verifier, recorded: Audited, tmp_path: Path) -> None:
