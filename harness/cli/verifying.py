@@ -189,6 +189,10 @@ def _check(asked: VerifyArguments) -> None:
         raise Refusal(
             f"{', '.join(ignored)}: verify takes that with --draw and --image alone.", "A bundle says it itself."
         )
+    if asked.draw and (asked.replay or asked.probe):
+        raise Refusal("--draw plays nothing.", "Draw first, play what it prints, and verify the bundle of that.")
+    if asked.draw and asked.signers:
+        raise Refusal(f"--signer {asked.signers[0]}: --draw looks at no signature.", "Verify the bundle with it.")
     if asked.draw and not asked.randomness:
         raise Refusal("--draw needs --randomness.", "Give a text that was published after the image was registered.")
     if asked.replay and asked.replay_randomness in ("", asked.randomness):
@@ -199,8 +203,6 @@ def _check(asked: VerifyArguments) -> None:
         )
     if asked.draw and asked.html is not None:
         raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
-    if asked.draw and (asked.replay or asked.probe):
-        raise Refusal("--draw plays nothing.", "Draw first, play what it prints, and verify the bundle of that.")
     how = [name for name in _OF_REPLAYS if getattr(asked, name)]
     if how and not asked.replay:
         raise Refusal(f"{', '.join(map(_OF_REPLAYS.__getitem__, how))}: that says how --replay plays.", "Add --replay.")
@@ -212,6 +214,7 @@ def _draw(asked: VerifyArguments) -> int:
     """Print the drawn seed of each tier, and the command that plays its homes."""
     from harness.leaderboard.drawing import fresh_command, fresh_seed
     from harness.leaderboard.verifying import verify
+    from tasks.registry import load_task
     from tasks.suite import load_suite
 
     image, wm = asked.image, asked.wm
@@ -222,7 +225,9 @@ def _draw(asked: VerifyArguments) -> int:
         image, wm = manifest.image, manifest.model
         where = {(run.suite, run.task, run.tier, run.suite_hash, run.stop): None for run in manifest.runs}
     else:
-        suite = load_suite(asked.suite or "embedded", asked.task or FIRST_TASK)
+        task = asked.task or FIRST_TASK
+        load_task(task)  # refuses a task that is not there, by its name
+        suite = load_suite(asked.suite or "embedded", task)
         tier = suite.tier(asked.tier)
         where = {(suite.name, suite.task, tier.name, suite.hash(tier.name), ""): None}
     drawn: list[dict[str, Any]] = []
