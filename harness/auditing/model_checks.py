@@ -21,7 +21,7 @@ from harness.records.identity import RunIdentity
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
 from harness.worldmodels.conditioning import PROMPT_TEMPLATE, with_template
 from harness.worldmodels.digests import CODE, IMAGE, code_digests
-from harness.worldmodels.preparing import FACTS, RANDOM_WEIGHTS
+from harness.worldmodels.preparing import ACCELERATE, APPROXIMATE, FACTS, RANDOM_WEIGHTS
 from harness.worldmodels.strangers import OWN_FAMILIES, UNSANDBOXED, is_strangers
 from harness.worldmodels.weights import CODE_SETTING, has_weights
 
@@ -95,6 +95,10 @@ def _stamps(identity: RunIdentity, entry: CatalogEntry | None) -> List[str]:
     damage = []
     if (weights == RANDOM) != (RANDOM_WEIGHTS in stamps):
         damage.append(f"its weights are {weights!r}, its stamps {list(stamps)!r}")
+    settings = identity.wm_manifest.get("settings")
+    mode = settings.get(ACCELERATE) if isinstance(settings, dict) and identity.wm_manifest.get("kind") == PLUGIN else ""
+    if mode and APPROXIMATE not in stamps:
+        damage.append(f"its setting {ACCELERATE} is {_short(mode)}, and the stamp {APPROXIMATE!r} is missing")
     family = identity.wm_manifest.get("family")
     strange = is_strangers(entry) if entry else family not in OWN_FAMILIES
     as_process = any(not value.startswith(IMAGE) for value in _code(identity).values())

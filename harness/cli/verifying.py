@@ -28,7 +28,8 @@ INCOMPLETE = 3
 """The exit code where an episode could not be played again, and nothing else speaks against the bundle."""
 
 _OF_REPLAYS = {
-    "as_process": "--as-process", "retry_errors": "--retry-errors", "workers": "--workers", "wm_gpu": "--wm-gpu",
+    "replay_randomness": "--replay-randomness", "as_process": "--as-process", "retry_errors": "--retry-errors",
+    "workers": "--workers", "wm_gpu": "--wm-gpu",
     "env_gpu": "--env-gpu", "env_python": "--env-python", "scenes": "--scenes", "assignments": "--set",
     "timeout": "--timeout", "start_timeout": "--start-timeout",
 }  # fmt: skip
@@ -55,8 +56,11 @@ class VerifyArguments:
     tier: Annotated[str, typer.Option("--tier", help="With --draw --image: the tier. [the suite's]")] = ""
     probe: Annotated[bool, typer.Option("--probe", help="Ask the image what only a cheat answers otherwise.")] = False
     replay: Annotated[
-        int, typer.Option("--replay", min=0, help="Play so many episodes again, drawn with --randomness.")
+        int, typer.Option("--replay", min=0, help="Play so many episodes again, drawn with --replay-randomness.")
     ] = 0
+    replay_randomness: Annotated[
+        str, typer.Option("--replay-randomness", help="Public text that was not known when the bundle was handed in.")
+    ] = ""
     as_process: Annotated[
         bool, typer.Option("--as-process", help="Replay a model of the catalog as a process instead of its image.")
     ] = False
@@ -99,9 +103,12 @@ def verify_command(asked: VerifyArguments) -> int:
 
 def _verified(asked: VerifyArguments, path: Path) -> Verification:
     """Return what was found; where the records hold, probes and the replay follow as they are asked for."""
+    from harness.leaderboard.drawing import check_randomness
     from harness.leaderboard.verifying import Known, opened
     from harness.running.run_options import default_workers
 
+    if asked.replay:
+        check_randomness(asked.replay_randomness, "--replay-randomness")
     workers = default_workers() if asked.workers is None else asked.workers
     known = Known(asked.signers or (), asked.image, asked.randomness, workers if asked.replay else 0)
     with opened(path, known) as found:
@@ -109,11 +116,11 @@ def _verified(asked: VerifyArguments, path: Path) -> Verification:
         if (asked.probe or asked.replay) and not seen.holds:
             note("its image is not asked anything: its records do not hold")
             return seen
-        seen = _probed(seen) if asked.probe else seen
+        seen = _probed(seen, found.runs) if asked.probe else seen
         return _replayed(asked, workers, seen, found.runs) if asked.replay and seen.holds else seen
 
 
-def _probed(seen: Verification) -> Verification:
+def _probed(seen: Verification, found: Sequence[Audited]) -> Verification:
     from harness.cli.plugin import CheckLine
     from harness.leaderboard.probing import probe
     from harness.leaderboard.verifying import with_probes
@@ -121,7 +128,7 @@ def _probed(seen: Verification) -> Verification:
     assert seen.manifest is not None  # a bundle that holds has one
     note(f"probing {seen.manifest.image}")
     with CheckLine() as line:
-        return with_probes(seen, *probe(seen.manifest.image, seen.manifest.model, line))
+        return with_probes(seen, *probe(seen.manifest.image, found[0].folder.identity, line))
 
 
 def _replayed(asked: VerifyArguments, workers: int, seen: Verification, found: Sequence[Audited]) -> Verification:
@@ -139,10 +146,20 @@ def _replayed(asked: VerifyArguments, workers: int, seen: Verification, found: S
         assignments=tuple(asked.assignments or ()),
         patience=Patience(timeout_s=asked.timeout, start_s=asked.start_timeout),
     )
-    drawn = f"{seen.digest[:16]}-{hashlib.sha256(asked.randomness.encode()).hexdigest()[:8]}-{asked.replay}"
-    how = Asked(asked.replay, asked.randomness, asked.out / drawn, continuation, asked.as_process, asked.retry_errors)
+    text, place = asked.replay_randomness, asked.out / _place(asked, seen.digest)
+    how = Asked(asked.replay, text, place, continuation, asked.as_process, asked.retry_errors)
     assert seen.manifest is not None
     return replayed(seen, replay(how, seen.manifest, seen.digest, found, _told))
+
+
+def _place(asked: VerifyArguments, digest: str) -> str:
+    """Return the name of a replay's folder: what was played on another device, or as a process, is not gone on with,
+    since bits are compared with those of this one."""
+    from harness.records.provenance import device, hardware
+
+    text, here = asked.replay_randomness, repr(device(hardware()))
+    parts = (hashlib.sha256(part.encode()).hexdigest()[:8] for part in (text, here))
+    return "-".join((digest[:16], *parts, str(asked.replay), *(("as-process",) if asked.as_process else ())))
 
 
 def _write_page(found: Verification, path: Path) -> None:
@@ -172,24 +189,23 @@ def _check(asked: VerifyArguments) -> None:
         raise Refusal(
             f"{', '.join(ignored)}: verify takes that with --draw and --image alone.", "A bundle says it itself."
         )
-    if (asked.draw or asked.replay) and not asked.randomness:
+    if asked.draw and (asked.replay or asked.probe):
+        raise Refusal("--draw plays nothing.", "Draw first, play what it prints, and verify the bundle of that.")
+    if asked.draw and asked.signers:
+        raise Refusal(f"--signer {asked.signers[0]}: --draw looks at no signature.", "Verify the bundle with it.")
+    if asked.draw and not asked.randomness:
+        raise Refusal("--draw needs --randomness.", "Give a text that was published after the image was registered.")
+    if asked.replay and asked.replay_randomness in ("", asked.randomness):
         raise Refusal(
-            f"{'--draw' if asked.draw else '--replay'} needs --randomness.",
-            "Give a text that was published after the submission was registered.",
+            "--replay needs a text of its own (--replay-randomness).",
+            "Give one that was published after the bundle was handed in: the text that fresh homes were drawn with "
+            "(--randomness) was known before, and a bundle can be made until its draw misses what is forged.",
         )
     if asked.draw and asked.html is not None:
         raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
-    if asked.draw and (asked.replay or asked.probe):
-        raise Refusal("--draw plays nothing.", "Draw first, play what it prints, and verify the bundle of that.")
     how = [name for name in _OF_REPLAYS if getattr(asked, name)]
     if how and not asked.replay:
         raise Refusal(f"{', '.join(map(_OF_REPLAYS.__getitem__, how))}: that says how --replay plays.", "Add --replay.")
-    if asked.draw and asked.html is not None:
-        raise Refusal("--draw looks at nothing that --html could show.", "Leave out one of them.")
-    if asked.draw and asked.replay:
-        raise Refusal("--draw and --replay exclude each other.", "Draw first, play, and verify what was played.")
-    if not asked.replay and (asked.as_process or asked.retry_errors):
-        raise Refusal("--as-process and --retry-errors say how --replay plays.", "Add --replay NUMBER.")
     if asked.draw and (asked.bundle is None) == (not asked.image):
         raise Refusal("--draw is for a bundle, or for an image.", "Give one of them: BUNDLE, or --image.")
 
@@ -198,6 +214,7 @@ def _draw(asked: VerifyArguments) -> int:
     """Print the drawn seed of each tier, and the command that plays its homes."""
     from harness.leaderboard.drawing import fresh_command, fresh_seed
     from harness.leaderboard.verifying import verify
+    from tasks.registry import load_task
     from tasks.suite import load_suite
 
     image, wm = asked.image, asked.wm
@@ -208,7 +225,9 @@ def _draw(asked: VerifyArguments) -> int:
         image, wm = manifest.image, manifest.model
         where = {(run.suite, run.task, run.tier, run.suite_hash, run.stop): None for run in manifest.runs}
     else:
-        suite = load_suite(asked.suite or "embedded", asked.task or FIRST_TASK)
+        task = asked.task or FIRST_TASK
+        load_task(task)  # refuses a task that is not there, by its name
+        suite = load_suite(asked.suite or "embedded", task)
         tier = suite.tier(asked.tier)
         where = {(suite.name, suite.task, tier.name, suite.hash(tier.name), ""): None}
     drawn: list[dict[str, Any]] = []

@@ -15,13 +15,16 @@ from harness.contracts.results import PLANNED
 from harness.records.banks import BANK_HASH
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.scoring.data import stamps_of
-from tasks.fresh_homes import TEST, is_fresh
+from tasks.fresh_homes import FRESH, TEST, is_fresh
 from tasks.subsets import ALL
 from tasks.suite import load_suite
 
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,200}@sha256:[0-9a-f]{64}")
 HARMLESS = frozenset({"retried", "ignores-actions", "approximate"})
 """Stamps that a submitted result may carry: they are shown beside it."""
+
+SPECS = frozenset({"rig", "action_space", "loop", FRESH})
+"""What a run of the whole search declares: with anything else it would have a table of its own."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,13 @@ def _of_identity(identity: RunIdentity) -> _Found:
     if BANK_HASH in identity.specs:
         yield "no-run", "it is a measurement on a decision bank.", "Submit runs."
         return
+    present: Optional[str] = None
     try:
-        present: Optional[str] = load_suite(identity.suite, identity.task).hash(identity.tier)
+        suite = load_suite(identity.suite, identity.task)
+        present = suite.hash(identity.tier)
+        if suite.name != identity.suite:  # another name of it would have a table of its own
+            yield "other-suite", f"its suite is called {identity.suite}, and that is {suite.name}.", "Play it again."
     except Refusal as refusal:
-        present = None
         yield "other-suite", f"{refusal.what}", "Play it on a suite of this version."
     if present is not None and present != identity.suite_hash:
         hashes = f"suite hash {identity.suite_hash[:12]}, and that of {identity.tier} is {present[:12]}."
@@ -88,6 +94,9 @@ def _of_identity(identity: RunIdentity) -> _Found:
     if identity.episodes_subset != ALL:
         played = f"it plans {len(identity.episodes)} episodes of the split ({identity.episodes_subset or 'unnamed'})."
         yield "partial", played, "Play --episodes all."
+    strange = sorted(set(identity.specs) - SPECS)
+    if strange and not identity.search.given:
+        yield "other-loop", f"its specs hold {strange[0][:60]!r}, which no such run has.", "Play it again."
     if identity.search.given:
         yield "other-loop", f"it was played with {' '.join(identity.search.words)}.", "Play the whole search."
 

@@ -13,6 +13,7 @@ made of known parts, and never larger than is allowed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -155,6 +156,8 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     Raises `BadBundle` for whatever is not as `write_bundle` wrote it; nothing is written outside ``folder``.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise Refusal(f"{path} is no file.", "Give the file that `submit` wrote.")
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             entries = _entries(archive)
             if ENVELOPE not in entries:
@@ -175,6 +178,12 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         raise BadBundle("no-zip", f"{path.name} cannot be read as a zip file: {error}.") from error
     except FileNotFoundError:
         raise Refusal(f"there is no bundle {path}.", "Give the file that `submit` wrote.") from None
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # an entry that begins before the file does
+            raise BadBundle("no-zip", f"{path.name} cannot be read as a zip file: {error}.") from error
+        raise Refusal(
+            f"cannot read {path}: {error.strerror}.", "Look at the file, and at the space in /tmp."
+        ) from error
     return Bundle(manifest, signed, folder)
 
 
@@ -191,6 +200,8 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or entry.flag_bits & 0x1:
             raise BadBundle("bad-name", f"{name} is a link, no plain file, or encrypted.")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise BadBundle("no-zip", f"{name} is packed in another way than `submit` packs.")
         total += entry.file_size
         if entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
             raise BadBundle("too-large", f"{name} unpacks to more than {MAX_RATIO} times its size.")

@@ -29,11 +29,11 @@ _TEXT = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?")
 _BEACON = "Give what was published after the submission was registered, such as the value of a round of a beacon."
 
 
-def check_randomness(text: str) -> None:
+def check_randomness(text: str, option: str = "--randomness") -> None:
     """Raise Refusal for a text that two people could write differently: 1 to 1,000 ASCII characters, none of control,
     no space at an end."""
     if not _TEXT.fullmatch(text):
-        raise Refusal(f"--randomness {text[:80]!r} is not 1 to 1,000 printable ASCII characters in one line.", _BEACON)
+        raise Refusal(f"{option} {text[:80]!r} is not 1 to 1,000 printable ASCII characters in one line.", _BEACON)
 
 
 def image_digest(image: str) -> str:
@@ -86,6 +86,19 @@ def make_drawn_homes(manifest: Manifest, randomness: str, workers: int) -> None:
             fresh_homes.make(suite, tier, drawn, workers)
 
 
+def are_made(runs: Sequence[Audited]) -> bool:
+    """Say whether all fresh homes that runs name are here, so that their episodes were looked at."""
+    return all(_is_made(run.folder.identity) for run in runs if is_fresh(run.folder.identity.split))
+
+
+def _is_made(identity: RunIdentity) -> bool:
+    try:
+        suite = load_suite(identity.suite, identity.task)
+        return fresh_homes.is_made(suite, suite.tier(identity.tier), identity.split)
+    except Refusal:
+        return False
+
+
 def undrawn(runs: Sequence[Audited], randomness: str) -> Iterator[str]:
     """Yield a sentence for each run whose homes no draw decided, as far as ``randomness`` ("": not given) tells."""
     tiers = {_tier(run.folder.identity) for run in runs if is_fresh(run.folder.identity.split)}
@@ -104,7 +117,7 @@ def drawn_rows(
 
     Neither the order of files nor that of runs matters. Refusal where there are fewer rows.
     """
-    check_randomness(randomness)
+    check_randomness(randomness, "--replay-randomness")
     ranked = sorted(
         (_digest(randomness, bundle_digest, run.folder.record.run_id, row.key.folder_name), number, run, row)
         for number, run in enumerate(runs)

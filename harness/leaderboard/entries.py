@@ -154,13 +154,14 @@ def _result(run: Audited, verification: Verification, surroundings: SURROUNDINGS
     if identity.wm in (context.baseline, CEILING):  # it would be taken for an end of its own scale
         context = replace(context, reference_runs={}, frozen_references={})
     summary = summarise(unread, context)
+    rows = sorted(run.rows, key=lambda row: (row.key.episode, row.key.seed))  # in whatever order they were planned
     image = verification.manifest.image if verification.manifest else ""
     return Result(
         summary=replace(summary, identity=replace(identity, episodes=())),
         place=place_of(identity),
-        keys=digest([(row.key.episode, row.key.seed) for row in run.rows]),
-        solved=np.array([row.result.state == OK for row in run.rows]),
-        homes=tuple(f"{identity.split} {row.result.home}" for row in run.rows),
+        keys=digest([(row.key.episode, row.key.seed) for row in rows]),
+        solved=np.array([row.result.state == OK for row in rows]),
+        homes=tuple(f"{identity.split} {row.result.home}" for row in rows),
         seconds=_seconds(data),
         command=command("--wm-image", image, *identity_words(identity, identity.split, identity.episodes_subset)),
         shown=tuple(_shown(run, media, name)),

@@ -24,6 +24,7 @@ from harness.records.identity import RunIdentity
 from harness.scoring.data import checked_run, no_trajectory
 from harness.scoring.intervals import CONFIDENCE
 from harness.scoring.summary import NO_CONTEXT, Summary, summarise
+from tasks.subsets import ALL
 
 EVERY_EVAL_EVER = "0.3.0"
 """The version of the schema that records are written in."""
@@ -66,6 +67,12 @@ def _exported(runs: Sequence[Audited]) -> Exported:
         summary = summarise(data, NO_CONTEXT)
         if summary.episodes["pending"]:
             raise Refusal(f"{name} has {summary.episodes['pending']} episodes to play.", "Resume it to its end.")
+        planned = run.folder.identity.episodes_subset
+        if planned not in ("", ALL):
+            raise Refusal(
+                f"{name} plans {len(run.folder.identity.episodes)} episodes of its split ({planned}).",
+                "Another format has no word for that: play --episodes all.",
+            )
         read.append((summary, run.metrics))
     first = runs[0].folder.record
     image = first.identity.wm_image

@@ -7,14 +7,17 @@ answer at all (it died, it was late) refutes nothing, and is told.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from harness.conformance.results import FAILED, CheckResult
-from harness.contracts.errors import WiwError
+from harness.contracts.digest import to_plain
+from harness.contracts.errors import Refusal, SpecMismatch, WiwError
 from harness.leaderboard.admission import Reason
+from harness.records.identity import RunIdentity
 
 if TYPE_CHECKING:
     from harness.conformance.run_checks import Progress
+    from harness.worldmodels.preparing import Choice
 
 CHECKS = (
     "handshake", "shapes", "values", "live frames", "start view", "view used", "chosen frames", "determinism", "seed",
@@ -37,16 +40,45 @@ class Probed:
         return not self.failures
 
 
-def probe(image: str, model: str, progress: Progress) -> tuple[Probed, tuple[Reason, ...]]:
-    """Probe the ``model`` of an image in the sandbox; what keeps it from being asked at all is a failure of all."""
+def probe(image: str, identity: RunIdentity, progress: Progress) -> tuple[Probed, tuple[Reason, ...]]:
+    """Probe the model of an image in the sandbox, as the run of ``identity`` played it: with what was set for it.
+
+    What keeps it from being asked at all is a failure of all.
+    """
     from harness.conformance.run_checks import check_plugin  # loads gRPC, which no reader of a bundle waits for
     from harness.conformance.target import find_target
 
     try:
-        report = check_plugin(find_target(image, model), progress, only=CHECKS)
+        target = find_target(image, identity.wm, choice=_choice(identity))
+        _check_asked(identity, to_plain(target.entry.manifest))
+        report = check_plugin(target, progress, only=CHECKS)
     except WiwError as error:
         return Probed(image, {}, {name: str(error) for name in CHECKS}), ()
     return found_by(image, report.results)
+
+
+def _choice(identity: RunIdentity) -> Choice:
+    """Return what was set for a run; Refusal for code of this machine, which no bundle may name."""
+    from harness.running.continuing import assignment
+    from harness.worldmodels.preparing import Choice
+    from harness.worldmodels.weights import CODE_SETTING
+
+    if CODE_SETTING in identity.wm_overrides:
+        raise Refusal(f"the run was played with --set {CODE_SETTING}=...", "Only what is in the image can be probed.")
+    return Choice(tuple(assignment(key, value, identity) for key, value in identity.wm_overrides.items()))
+
+
+def _check_asked(identity: RunIdentity, manifest: Mapping[str, Any]) -> None:
+    """Raise SpecMismatch where the image's model would be asked otherwise than the run says that it was."""
+    from harness.worldmodels.preparing import FACTS
+
+    for name in ("settings", *FACTS):
+        played = identity.wm_manifest.get(name, manifest[name])
+        if played != manifest[name]:
+            raise SpecMismatch(
+                f"the run was played with {name} {str(played)[:80]}, and the image has {str(manifest[name])[:80]}.",
+                "The image is another model than its records say.",
+            )
 
 
 def found_by(image: str, results: Sequence[CheckResult]) -> tuple[Probed, tuple[Reason, ...]]:

@@ -108,9 +108,11 @@ def _is_exact(run: Audited) -> bool:
 
 
 def _played(asked: Asked, part: _Part, image: str, telling: Telling) -> tuple[dict[str, EpisodeResult], str]:
-    """Play a part, or what is left of it; return its results by episode, and why those that are planned still are."""
+    """Play a part, or what is left of it; return its results by episode, and why those that are planned still are.
+
+    Nothing counts of a folder that could not be continued: it may hold what another image, or a process, played.
+    """
     path = asked.out / part.name
-    why = ""
     try:
         plan = _plan(asked, part, image)
         folder = RunFolder.open(path) if path.exists() else runs.create(plan, asked.out, part.name)
@@ -118,15 +120,12 @@ def _played(asked: Asked, part: _Part, image: str, telling: Telling) -> tuple[di
             outcome = runs.resume(path, plan, progress, asked.retry_errors)
         if outcome.interrupted and not outcome.stopped:
             raise KeyboardInterrupt
-        why = outcome.stopped
     except WiwError as error:
-        why = str(error)
-    if not path.exists():
-        return {}, why
+        return {}, str(error)
     done = audit(RunFolder.open(path))
     if done.findings.damage:
         return {}, f"the replay's own folder {path} is damaged: {done.findings.damage[0]}"
-    return {row.key.episode: row.result for row in done.rows}, why
+    return {row.key.episode: row.result for row in done.rows}, outcome.stopped
 
 
 def _plan(asked: Asked, part: _Part, image: str) -> RunPlan:

@@ -191,12 +191,16 @@ def _replay_data(verification: Verification) -> Optional[dict[str, Any]]:
 
 
 def _check_place(out: Path) -> None:
-    """Raise Refusal unless ``out`` is free, an empty folder, or a site that this wrote."""
+    """Raise Refusal unless ``out`` is free, an empty folder, or a site that this wrote, which would go with all that
+    somebody put beside it."""
     if not check_kind(out, folder=True):
         return
-    if any(out.iterdir()) and not (out / DATA).is_file():
+    found = {entry.name for entry in out.iterdir()}
+    others = sorted(found - {INDEX, DATA, BOARDS, SUBMISSIONS}) or ([] if DATA in found else sorted(found))
+    if others:
         raise Refusal(
-            f"{out} is a folder with other files.", "Name a new folder with --out; a site replaces itself alone."
+            f"{out} is a folder with other files ({', '.join(others[:3])}).",
+            "Name a new folder with --out, and copy the site from there; a site replaces itself alone.",
         )
 
 

@@ -8,7 +8,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 from harness.auditing.audit import Audited, audit
 from harness.contracts.errors import Refusal
@@ -88,17 +88,24 @@ def submit(asked: Submission, examined: Examined, key: Path, out: Path) -> Manif
 
 
 def _manifest(asked: Submission, runs: Sequence[Audited], facts: dict[str, FileFact]) -> Manifest:
-    provenances = [run.folder.record.provenance for run in runs]
     return Manifest(
         schema=SCHEMA,
         model=runs[0].folder.identity.wm,
         image=asked.image,
-        code=provenances[0].git_commit,
-        created_at=max(provenance.created_at for provenance in provenances),
-        hardware=provenances[0].hardware,
         runs=tuple(run_fact(run) for run in runs),
         files=facts,
+        **provenance_facts(runs),
     )
+
+
+def provenance_facts(runs: Sequence[Audited]) -> dict[str, Any]:
+    """Return what a manifest says of code, time and hardware: code and hardware of the first run, the latest time."""
+    provenances = [run.folder.record.provenance for run in runs]
+    return {
+        "code": provenances[0].git_commit,
+        "created_at": max(provenance.created_at for provenance in provenances),
+        "hardware": provenances[0].hardware,
+    }
 
 
 def run_fact(run: Audited) -> RunFact:

@@ -18,9 +18,9 @@ from harness.contracts.errors import Refusal, WiwError
 from harness.leaderboard.admission import Reason, image_reasons, reasons, together
 from harness.leaderboard.bundle import CARD, RUNS, BadBundle, Bundle, Manifest, RunFact, read_bundle
 from harness.leaderboard.comparing import Replay, refutations
-from harness.leaderboard.drawing import check_randomness, image_digest, make_drawn_homes, other_homes, undrawn
+from harness.leaderboard.drawing import are_made, check_randomness, image_digest, make_drawn_homes, other_homes, undrawn
 from harness.leaderboard.probing import Probed
-from harness.leaderboard.submitting import run_fact
+from harness.leaderboard.submitting import provenance_facts, run_fact
 from harness.records.folder import RunFolder
 from harness.worldmodels.cards import read_card
 
@@ -33,7 +33,7 @@ class Known:
     """What the verifier knows beside the bundle; empty: nothing.
 
     ``signers`` are the ids of the keys whose bundles are taken, ``image`` is the one that was registered
-    (``NAME@sha256:...``), ``randomness`` the public text that fresh homes and episodes are drawn with. ``workers``
+    (``NAME@sha256:...``), ``randomness`` the public text that fresh homes are drawn with. ``workers``
     processes make the drawn homes where they are not here yet, so that they can be looked at; 0: nobody does.
     """
 
@@ -54,7 +54,8 @@ class Verification:
     such as fresh homes that were not made on this machine; ``trusted`` says whether its signer is one of those that the
     verifier named, None where none was named. ``digest`` is the SHA-256 of what was signed, "" where that was not read.
     ``replay`` is what playing drawn episodes again found, ``probed`` what probing the image did; None where that was
-    not asked for. ``randomness`` is what fresh homes were compared with the draw of, "" where they were not.
+    not asked for. ``randomness`` is what fresh homes were compared with the draw of, "" where they were not, or
+    where the episodes of those homes could not be looked at: whoever names a drawn seed has not played its homes.
     """
 
     bundle: str
@@ -126,6 +127,11 @@ def _opened(path: Path, bundle: Bundle, known: Known) -> Opened:
     runs: list[Audited] = []
     found = (*_findings(bundle, runs), *_unlike(bundle, runs, known))
     told = [f"{run.folder.record.run_id}: {said}" for run in runs for said in run.findings.unchecked]
+    told += [
+        f"{run.folder.record.run_id}: whether its rows are as a run wrote them; its journal has no chain"
+        for run in runs
+        if not run.folder.is_chained()
+    ]
     verification = Verification(
         str(path),
         bundle.manifest,
@@ -134,7 +140,7 @@ def _opened(path: Path, bundle: Bundle, known: Known) -> Opened:
         found,
         (*told, *undrawn(runs, known.randomness)),
         hashlib.sha256(bundle.signed.payload).hexdigest(),
-        randomness=known.randomness,
+        randomness=known.randomness if are_made(runs) else "",
     )
     return Opened(verification, tuple(runs))
 
@@ -164,6 +170,8 @@ def _findings(bundle: Bundle, runs: list[Audited]) -> Iterator[Reason]:
         yield from _differences(fact, again)
         yield from reasons(run, manifest.image)
     yield from together(runs)
+    if len(runs) == len(manifest.runs):
+        yield from _provenance(manifest, runs)
     names = {run.folder.identity.wm for run in runs}
     if names - {manifest.model}:
         yield Reason("false-claim", "manifest", f"it names {manifest.model}, its runs {', '.join(sorted(names))}.", "")
@@ -176,6 +184,15 @@ def _differences(claimed: RunFact, found: RunFact) -> Iterator[Reason]:
         equal = abs(said - value) <= TOLERANCE if isinstance(value, float) else said == value
         if not equal:
             yield Reason("false-claim", claimed.run_id, f"{name} is {value!r}, and the manifest says {said!r}.", "")
+
+
+def _provenance(manifest: Manifest, runs: Sequence[Audited]) -> Iterator[Reason]:
+    """Yield what the manifest says of code, hardware and time that its runs do not say."""
+    facts = provenance_facts(runs)
+    for name, value in facts.items():
+        if getattr(manifest, name) != value:
+            what = f"its {name} is not that of its runs ({str(value)[:60]})."
+            yield Reason("false-claim", "manifest", what, "")
 
 
 def _card(bundle: Bundle) -> Iterator[Reason]:

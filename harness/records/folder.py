@@ -174,6 +174,16 @@ class RunFolder:
         finally:
             journal.close()
 
+    def is_chained(self) -> bool:
+        """Say whether what was edited in the journal's rows would be found; False without a journal."""
+        if not check_kind(self.path / JOURNAL):
+            return False
+        journal = Journal(self.path / JOURNAL, read_only=True)
+        try:
+            return journal.is_chained
+        finally:
+            journal.close()
+
     def planned_rows(self) -> Tuple[JournalRow, ...]:
         """Return a planned row for each episode and seed, as a journal holds them before anything is played."""
         return tuple(

@@ -166,6 +166,12 @@ class Journal:
                 self._database.execute(chain.SCHEMA)
                 chain.append(self._database, self._whole_rows(f"state != '{PLANNED}'"))
 
+    @property
+    def is_chained(self) -> bool:
+        """Say whether its rows are chained; those of journals from before are not."""
+        with journal_errors(self._path):
+            return bool(self._kind(chain.TABLE))
+
     def breaks(self) -> List[chain.Break]:
         """Return the rows that are not what a run wrote, and what is wrong with each; none where a journal is from
         before they were chained."""
@@ -173,10 +179,17 @@ class Journal:
             kind = self._kind(chain.TABLE)
             if kind not in ("", "table"):
                 raise corrupt(self._path, f"its chain is a {kind}")
-            if not kind or self._missing:
+            if not kind:
                 return []
+            if self._missing:
+                return [("", f"the journal was edited: its column {self._missing[0]} is gone")]
             query = f"SELECT position, content, link FROM {chain.TABLE} ORDER BY number LIMIT {2 * MAX_ROWS}"
-            return chain.breaks(self._database.execute(query).fetchall(), self._whole_rows())
+            self._database.execute("BEGIN")  # both as they are at one moment: a run may be writing
+            try:
+                entries, rows = self._database.execute(query).fetchall(), self._whole_rows()
+            finally:
+                self._database.execute("COMMIT")
+            return chain.breaks(entries, rows)
 
     def _whole_rows(self, where: str = "1", values: Tuple[Any, ...] = ()) -> List[Tuple[Any, ...]]:
         """Return rows as they are chained, in the order of the plan."""

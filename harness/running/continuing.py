@@ -161,7 +161,7 @@ def _choice(folder: RunFolder, given: Continuation) -> Choice:
             f"the run was begun with {', '.join(lacking)}, and a run folder is not believed about what is executed.",
             "Give that again, as it was (run.json keeps the command that began the run).",
         )
-    kept = [_assignment(key, value, identity) for key, value in identity.wm_overrides.items() if key not in wanted]
+    kept = [assignment(key, value, identity) for key, value in identity.wm_overrides.items() if key not in wanted]
     weights = given.weights if chosen else str(identity.wm_manifest.get("weights", ""))
     commits = commits_of(identity.wm_digests)  # of hub references, which may have moved since
     return Choice((*kept, *told.values()), weights, UNCARDED in identity.stamps, commits)
@@ -180,7 +180,7 @@ def _declared(identity: RunIdentity, plugins: Sequence[Path]) -> ModelManifest:
     return catalog.find(identity.wm).manifest
 
 
-def _assignment(key: str, value: Any, identity: RunIdentity) -> str:
+def assignment(key: str, value: Any, identity: RunIdentity) -> str:
     """Return an override as ``--set`` takes it; of a prompt template the text, which the run keeps, not a file."""
     if key == PROMPT_TEMPLATE:
         settings = identity.wm_manifest.get("settings")

@@ -26,7 +26,7 @@ pytest.importorskip("securesystemslib")
 pytestmark = pytest.mark.slow
 
 BASE = own_reference("wiw-bench/wm_base")
-TEXT = "round 5000000 of a beacon"
+TEXT, TEXT2 = "round 5000000 of a beacon", "round 5000900 of a beacon"
 MODEL = """
 import numpy as np
 from harness.contracts.rollouts import Rollout, RolloutRequest
@@ -180,7 +180,7 @@ def test_from_a_folder_to_a_verified_submission(image: str, tasks: Path, tmp_pat
     found = json.loads(verifier.benchmark(*checking))
     assert found["holds"], found["reasons"]
 
-    replaying = ("verify", bundle, "--replay", "6", "--randomness", TEXT, "--json")
+    replaying = ("verify", bundle, "--randomness", TEXT, "--replay", "6", "--replay-randomness", TEXT2, "--json")
     again = json.loads(verifier.benchmark(*replaying))["replay"]
     assert (again["drawn"], again["equal"], again["of"], again["technical"]) == (6, 6, 16, {})
     assert all(pair["exact"] for pair in again["pairs"])

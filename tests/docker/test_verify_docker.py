@@ -105,7 +105,7 @@ def test_a_bundle_is_played_again_in_the_sandbox(
     signing.new_key(key)
     asked = Submission((run,), image, checkpoint(tmp_path / "weights"))
     submit(asked, examine(asked), key, bundle)
-    words = ["--replay", "1", "--randomness", TEXT, "--image", image, "--out", str(tmp_path / "out")]
+    words = ["--replay", "1", "--replay-randomness", TEXT, "--image", image, "--out", str(tmp_path / "out")]
     assert main(["verify", str(bundle), *words, "--workers", "1", "--json"]) == 0
     replay = json.loads(capsys.readouterr().out)["replay"]
     assert (replay["equal"], replay["technical"], replay["as_process"]) == (1, {}, False)

@@ -106,6 +106,8 @@ def test_the_command_prints_what_plays_the_drawn_homes(
         ["b.zip", "--draw", "--image", IMAGE, "--randomness", ROUND],
         ["b.zip", "--tier", "easy"],
         ["b.zip", "--draw", "--probe", "--randomness", ROUND],
+        ["--draw", "--image", IMAGE, "--signer", "ab", "--randomness", ROUND],
+        ["--draw", "--image", IMAGE, "--task", "ignva", "--randomness", ROUND],
         ["--draw", "--image", "sized:latest", "--randomness", ROUND],
         ["--draw", "--image", IMAGE, "--tier", "none", "--randomness", ROUND],
         [],

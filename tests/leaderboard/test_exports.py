@@ -69,7 +69,8 @@ def test_what_is_not_whole_is_not_exported(ready: Ready, tmp_path: Path) -> None
     out = tmp_path / "r.json"
     part = write_run(tmp_path / "runs", ready.suite, "part", played=ROWS - 1)
     (tmp_path / "bad.zip").write_bytes(b"no zip")
-    for source in (part, tmp_path / "bad.zip", tmp_path / "none.zip"):
+    few = write_run(tmp_path / "runs", ready.suite, "few", episodes_subset="12")
+    for source in (few, part, tmp_path / "bad.zip", tmp_path / "none.zip"):
         assert main(["leaderboard", "export", str(source), "--out", str(out), "--every-eval-ever", "Lab"]) == 2
     run = str(ready.run)
     for words in (

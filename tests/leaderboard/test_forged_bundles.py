@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sqlite3
 import stat
 import zipfile
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from harness.contracts.errors import Refusal
 from harness.leaderboard import bundle, signing
 from harness.leaderboard.verifying import verify
 from tests.leaderboard.conftest import COMMIT, Ready
@@ -141,6 +143,8 @@ FORGED: dict[str, tuple[str, Forge]] = {
     "another root": ("false-claim", lambda f, k, d: claims(f, k, trajectory_root="0" * 64)),
     "another tier": ("false-claim", lambda f, k, d: claims(f, k, tier="detour")),
     "another model's name": ("false-claim", lambda f, k, d: signed_again(f, k, lambda p: p.update(model="gtsim"))),
+    "another commit": ("false-claim", lambda f, k, d: signed_again(f, k, lambda p: p.update(code="f" * 40))),
+    "better hardware": ("false-claim", lambda f, k, d: signed_again(f, k, lambda p: p.update(hardware={"cpu": "x"}))),
     "a tag": ("no-digest", lambda f, k, d: signed_again(f, k, lambda p: p.update(image="sized:latest"))),
     "another image": (
         "other-image", lambda f, k, d: signed_again(f, k, lambda p: p.update(image=f"sized@sha256:{'0' * 64}")),
@@ -196,6 +200,40 @@ def test_what_is_no_zip_file_is_refused(tmp_path: Path) -> None:
         file = tmp_path / "no.zip"
         file.write_bytes(content)
         assert [reason.code for reason in verify(file).reasons] == ["no-zip"]
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_an_entry_packed_otherwise_is_refused_before_it_is_unpacked(tmp_path: Path, kind: int) -> None:
+    file = tmp_path / "packed.zip"
+    with zipfile.ZipFile(file, "w", kind) as archive:
+        archive.writestr("envelope.json", os.urandom(1000))
+    data = bytearray(file.read_bytes())
+    data[100:120] = bytes(20)
+    file.write_bytes(data)
+    assert [reason.code for reason in verify(file).reasons] == ["no-zip"]
+
+
+def test_an_entry_that_begins_before_the_file_is_refused(honest: Path, tmp_path: Path) -> None:
+    data = bytearray(honest.read_bytes())
+    at = data.rindex(b"PK\x05\x06")
+    begin = int.from_bytes(data[at + 16 : at + 20], "little")
+    data[at + 16 : at + 20] = (begin + 50_000_000).to_bytes(4, "little")
+    forged = tmp_path / "forged.zip"
+    forged.write_bytes(data)
+    assert [reason.code for reason in verify(forged).reasons] == ["no-zip"]
+
+
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.zip")
+    for path in (tmp_path, tmp_path / "pipe.zip", tmp_path / "no.zip", Path(__file__) / "x", tmp_path / ("x" * 300)):
+        with pytest.raises(Refusal):
+            verify(path)
+
+
+def test_a_journal_whose_chain_was_dropped_is_told(made: Ready, tmp_path: Path, honest: Path) -> None:
+    assert not any("no chain" in said for said in verify(honest).unchecked)
+    forged = write(tmp_path / "forged.zip", journal_says(read(honest), made.key, tmp_path, "DROP TABLE chain"))
+    assert any("no chain" in said for said in verify(forged).unchecked)
 
 
 def test_links_and_doubles_are_refused(honest: Path, tmp_path: Path) -> None:

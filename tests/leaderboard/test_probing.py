@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,11 +22,13 @@ from harness.leaderboard.admission import Reason
 from harness.leaderboard.probing import CHECKS, Probed, found_by, probe
 from harness.wire.sdk import WorldModel
 from harness.worldmodels.catalog import read_family
+from harness.worldmodels.preparing import Choice
 from harness.worldmodels.probe import Place, Probe
 from tests.conformance.cheats import cheats
 from tests.conformance.toy_places import toy_places
 from tests.leaderboard import cheating_models as cheating
 from tests.leaderboard.conftest import IMAGE, Ready
+from tests.running import fake
 
 FAMILY = Path(cheats.__file__).with_name("plugin.toml")
 
@@ -124,12 +126,30 @@ def test_a_model_that_does_not_answer_is_refuted_by_nothing_and_complete_in_noth
 
 
 def test_an_image_that_is_not_here_is_a_failure_of_every_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*given: object) -> Target:
+    def refused(*given: object, choice: Choice) -> Target:
         raise ServiceError("there is no engine.")
 
     monkeypatch.setattr(target, "find_target", refused)
-    found, reasons = probe("sized@sha256:00", "sized", lambda done, total, doing: None)
+    found, reasons = probe("sized@sha256:00", fake.plan(1).identity, lambda done, total, doing: None)
     assert reasons == () and set(found.failures) == set(CHECKS)
+
+
+def test_a_model_is_probed_as_it_was_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    (entry,) = (one for one in read_family(FAMILY) if one.manifest.name == "honest")
+    asked: list[Choice] = []
+
+    def known(image: str, model: str, choice: Choice) -> Target:
+        asked.append(choice)
+        return replace(find_target("copy"), entry=entry)
+
+    monkeypatch.setattr(target, "find_target", known)
+    plain = {**asdict(entry.manifest), "settings": {"cheat": 1}}
+    identity = replace(fake.plan(1).identity, wm="honest", wm_manifest=plain, wm_overrides={"cheat": 1})
+    found, _ = probe(IMAGE, identity, lambda done, total, doing: None)
+    assert asked[0].assignments == ("settings.cheat=1",)
+    assert set(found.failures) == set(CHECKS) and "another model" in found.failures["clock"]
+    probe(IMAGE, replace(identity, wm_overrides={"code": "/etc"}), lambda done, total, doing: None)
+    assert len(asked) == 1
 
 
 @pytest.mark.slow
@@ -149,7 +169,7 @@ def test_the_command_says_what_probes_found(
 ) -> None:  # fmt: skip
     reasons = tuple(Reason(f"probe-{name}", IMAGE, "1 grey level apart.", "") for name in states)
     found = Probed(IMAGE, states, failures)
-    monkeypatch.setattr(probing, "probe", lambda image, model, progress: (found, reasons))
+    monkeypatch.setattr(probing, "probe", lambda image, identity, progress: (found, reasons))
     bundle = ready.bundle(tmp_path / "bundle.zip")
     assert main(["verify", str(bundle), "--probe"]) == code
     said = capsys.readouterr().out

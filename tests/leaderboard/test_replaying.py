@@ -13,6 +13,7 @@ import pytest
 
 from harness.auditing.audit import Audited, audit
 from harness.cli.app import main
+from harness.cli.verifying import VerifyArguments, _place
 from harness.contracts.episodes import Episode
 from harness.contracts.results import ERROR, FAILED, OK, PLANNED, TIMEOUT, EpisodeResult
 from harness.leaderboard import admission, chances, replaying
@@ -22,6 +23,7 @@ from harness.leaderboard.drawing import drawn_rows
 from harness.leaderboard.replaying import Asked, replay
 from harness.leaderboard.submitting import Submission, examine, submit
 from harness.leaderboard.verifying import verify
+from harness.records import provenance
 from harness.records.episode_files import read_episode
 from harness.records.folder import RunFolder
 from harness.records.identity import ImageRecord, RunIdentity
@@ -32,6 +34,7 @@ from harness.running.make_plan import make_plan
 from harness.running.plan import RunPlan
 from harness.running.progress import ProgressCallback, RunOutcome
 from harness.running.run_options import RunOptions
+from harness.running.sameness import check_same
 from harness.worldmodels.catalog import load_catalog
 from tasks.suite import load_suite
 from tests.leaderboard.conftest import DIGEST, IMAGE, ROWS, Ready
@@ -248,6 +251,27 @@ def test_an_image_that_is_another_model_than_the_run_says_is_not_played(
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_process_played_is_never_taken_for_the_image(
+    verifier: Verifier, recorded: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resume(path: Path, plan: RunPlan, on_progress: ProgressCallback, retry_errors: bool) -> RunOutcome:
+        check_same(RunFolder.open(path).identity, plan.identity)
+        return verifier.resume(path, plan, on_progress, retry_errors)
+
+    monkeypatch.setattr(runs, "resume", resume)
+    assert again(verifier, recorded, tmp_path, as_process=True).equal == 4
+    found = again(verifier, recorded, tmp_path)
+    assert found.equal == 0 and not found.complete and "wm_image was None" in found.pairs[0].error
+
+
+def test_another_device_does_not_go_on_with_a_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = set()
+    for cpu, as_process in (("one", False), ("another", False), ("one", True)):
+        monkeypatch.setattr(provenance, "hardware", lambda cpu=cpu: {"cpu": cpu, "machine": "x", "gpus": []})
+        names.add(_place(VerifyArguments(replay=3, replay_randomness=ROUND, as_process=as_process), BUNDLE))
+    assert len(names) == 3 and all(name.startswith(BUNDLE[:16]) for name in names)
+
+
 def test_a_stranger_is_never_played_as_a_process(verifier: Verifier, recorded: Audited, tmp_path: Path) -> None:
     identity: RunIdentity = replace(recorded.folder.identity, wm="somebodys")
     folder = RunFolder(recorded.folder.path, replace(recorded.folder.record, identity=identity), "")
@@ -284,9 +308,13 @@ def test_a_replay_that_cannot_be_asked_for_costs_a_sentence(
     ready: Ready, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = str(ready.bundle(tmp_path / "bundle.zip"))
-    with_text = ["--randomness", ROUND, "--out", str(tmp_path / "out")]
+    with_text = ["--replay-randomness", ROUND, "--out", str(tmp_path / "out")]
     for words in (
         ["--replay", "3"],
+        ["--replay", "3", "--randomness", ROUND],
+        ["--replay", "3", "--randomness", ROUND, *with_text],
+        ["--replay", "3", "--replay-randomness", "two\nlines"],
+        with_text,
         ["--replay", str(ROWS + 1), *with_text],
         ["--as-process"],
         ["--replay", "-1"],
@@ -315,7 +343,17 @@ def test_a_real_episode_is_equal_to_the_last_bit_and_a_forged_one_is_refuted(
     bundle = tmp_path / "bundle.zip"
     submit(asked, examine(asked), made.key, bundle)
     assert verify(bundle).holds  # its records agree with each other
-    words = ["--replay", "2", "--randomness", ROUND, "--as-process", "--out", str(tmp_path / "out"), "--workers", "1"]
+    words = [
+        "--replay",
+        "2",
+        "--replay-randomness",
+        ROUND,
+        "--as-process",
+        "--out",
+        str(tmp_path / "out"),
+        "--workers",
+        "1",
+    ]
     assert main(["verify", str(bundle), *words]) == 1
     said = capsys.readouterr().out
     assert "1 equal to the last bit" in said and "other-trajectory: one" in said and "(1 of 2 drawn)" in said

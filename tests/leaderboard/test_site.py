@@ -20,10 +20,12 @@ from harness.contracts.results import OK, TIMEOUT, EpisodeResult
 from harness.leaderboard import admission
 from harness.leaderboard.admission import Reason
 from harness.leaderboard.comparing import pair, summed
+from harness.leaderboard.drawing import fresh_seed
 from harness.leaderboard.submitting import SHOWN, Submission
 from harness.leaderboard.verifying import Verification, replayed, verify
+from harness.records.identity import ImageRecord
 from harness.reporting.site_pages import shown_name
-from tests.leaderboard.conftest import IMAGE, ROWS, Ready
+from tests.leaderboard.conftest import COMMIT, DIGEST, IMAGE, ROWS, Ready, at_commit, write_run
 from tests.leaderboard.submissions import MOVIE, outcomes, write_bundle
 from tests.leaderboard.test_forged_bundles import read, signed_again, write
 from tests.reporting.chromium import dump_dom, needs_chromium
@@ -270,6 +272,59 @@ def test_records_of_earlier_verifications_are_shown(bundles: dict[str, Path], tm
         (records / "more.json").write_text(text)
         assert main(words) == 2
     assert files_of(out) == before
+
+
+def test_a_drawn_seed_whose_homes_nobody_looked_at_is_not_shown_as_drawn(
+    ready: Ready, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = fresh_seed("drand 6", IMAGE, ready.suite.hash("precise"))
+    run = write_run(tmp_path / "chosen", ready.suite, "two", split=f"fresh-{seed}")
+    bundle = ready.having(ready.run, run).bundle(tmp_path / "bundle.zip")
+    (tmp_path / "records").mkdir()
+    words = [
+        "leaderboard",
+        "build",
+        str(bundle),
+        "--out",
+        str(tmp_path / "site"),
+        "--verified",
+        str(tmp_path / "records"),
+    ]
+    for made, drawn in ((False, None), (True, "drand 6")):
+        monkeypatch.setattr("tasks.fresh_homes.is_made", lambda suite, tier, split, made=made: made)
+        capsys.readouterr()
+        assert main(["verify", str(bundle), "--randomness", "drand 6", "--json"]) == 0
+        (tmp_path / "records" / "b.json").write_text(capsys.readouterr().out)
+        assert main(words) == 0
+        (row,) = data_of(tmp_path / "site").values()
+        assert row["fresh"] and row["fresh_drawn_with"] == drawn
+
+
+def test_nobody_loses_a_rank_to_who_plans_the_episodes_in_another_order(
+    made: Ready, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (admission.__name__, "harness.cli.results"):
+        monkeypatch.setattr(f"{name}.load_suite", lambda name, task: made.suite)
+    episodes = made.suite.episodes("precise", "test")[:ROWS]
+    bundles = []
+    for wm, turned, solved in (("honest", episodes, 9), ("turned", episodes[::-1], 3)):
+        outcomes = tuple(episodes.index(episode) < solved for episode in turned)
+        changes = {"wm_image": ImageRecord("sized:latest", DIGEST), "episodes_subset": "all", "episodes": turned}
+        run = write_small_run(
+            tmp_path / wm, made.suite, wm, outcomes, kept=ROWS, played=ROWS, changes=changes, files=True
+        )
+        at_commit(run.path, COMMIT)
+        bundles.append(str(made.having(run.path).bundle(tmp_path / f"{wm}.zip")))
+    out = tmp_path / "site"
+    assert main(["leaderboard", "build", *bundles, "--out", str(out)]) == 0
+    assert all(row["ranks"] for row in data_of(out).values())
+
+
+def test_a_site_never_replaces_what_is_not_its_own(bundles: dict[str, Path], tmp_path: Path) -> None:
+    words = ["leaderboard", "build", str(bundles["hostile"]), "--out", str(tmp_path / "site")]
+    assert main(words) == 0 and main(words) == 0
+    (tmp_path / "site" / ".git").mkdir()
+    assert main(words) == 2 and (tmp_path / "site" / ".git").is_dir()
 
 
 @needs_chromium

@@ -70,6 +70,13 @@ def edited(run: Path) -> None:
     file.write_text(file.read_text().replace('"state":"failed"', '"state":"ok"'))
 
 
+def called_otherwise(run: Path) -> None:
+    """Let a run name its suite by another of the suite's names."""
+    record = json.loads((run / "run.json").read_text())
+    record["identity"]["suite"] = "embedded"
+    (run / "run.json").write_text(json.dumps(record))
+
+
 def with_another_model(ready: Ready, folder: Path) -> Ready:
     return ready.having(ready.run, write_run(folder / "others", ready.suite, "other", wm="copy"))
 
@@ -84,6 +91,9 @@ REFUSED: dict[str, Change] = {
     "stamped  ": another(stamps=("unsandboxed",)),
     "other-suite": another(suite_hash="0" * 64),
     "other-loop": another(specs={"search": {"candidates": 4}}),
+    "other-loop ": another(specs={"rig": {}, "note": "a table of its own"}),
+    "other-loop  ": another(specs={"search": {}}),
+    "other-suite ": in_place(called_otherwise),
     "damaged": in_place(edited),
     "dirty-tree": in_place(lambda run: at_commit(run, f"{COMMIT}+")),
     "dirty-tree ": in_place(lambda run: at_commit(run, "")),

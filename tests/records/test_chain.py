@@ -55,6 +55,7 @@ EDITS = {
     "fewer seconds": ("UPDATE episodes SET timings = '{\"play\": 0.5}' WHERE position = 0", "e0-s0"),
     "a row that nobody played": ("UPDATE episodes SET state = 'failed', attempts = 1 WHERE position = 3", "e3-s0"),
     "a row gone": ("DELETE FROM episodes WHERE position = 1", ""),
+    "a column gone": ("ALTER TABLE episodes DROP COLUMN imported", ""),
     "an entry gone": ("DELETE FROM chain WHERE number = 2", ""),
     "an entry edited": ("UPDATE chain SET content = 'ok' WHERE number = 1", ""),
     "entries exchanged": ("UPDATE chain SET number = 10 - number", ""),
@@ -112,4 +113,19 @@ def test_a_commit_that_fails_leaves_row_and_chain_as_they_were(path: Path, monke
     assert journal.counts()["planned"] == 1
     journal.commit(KEYS[3], result(KEYS[3], "ok"), 1)
     journal.close()
+    assert breaks(path) == []
+
+
+def test_who_reads_while_a_run_writes_finds_nothing_edited(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, reader = Journal(path), Journal(path, read_only=True)
+    read = reader._whole_rows
+
+    def later(*given: object) -> object:
+        writer.commit(KEYS[3], result(KEYS[3], "ok"), 1)  # after the chain was read, before the rows are
+        return read()
+
+    monkeypatch.setattr(reader, "_whole_rows", later)
+    assert reader.breaks() == []
+    reader.close()
+    writer.close()
     assert breaks(path) == []

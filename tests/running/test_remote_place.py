@@ -70,6 +70,17 @@ def test_a_worker_that_dies_says_how(tmp_path: Path) -> None:
     assert place.end().how in ("signal 9", "exit status 1")
 
 
+def test_the_end_of_a_long_log_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.running.remote_place._MOST_GROWN", 4)
+    folder = runs.create(fake.plan(1), tmp_path)
+    place = Place()
+    files = {RECORD: (folder.path / RECORD).read_bytes()}
+    place.begin(Start("harness.nothing", 0, b"", files, "logs/worker-0.log", {}))
+    while place.listen(1.0) is not None:
+        pass
+    assert place.end().grown["logs/worker-0.log"].endswith(b"No module named harness.nothing\n")
+
+
 @pytest.mark.parametrize("name", ["run.json", "../x", "episodes/e/../../x", "episodes/e", "logs/x.log", "/etc/x"])
 def test_files_of_another_name_are_refused(tmp_path: Path, name: str) -> None:
     folder = runs.create(fake.plan(1), tmp_path)
@@ -111,7 +122,10 @@ def test_the_digest_of_code_knows_the_user_s_tasks(tmp_path: Path, monkeypatch: 
     (tmp_path / "runs" / "x.txt").write_text("no code")
     assert code_digest() == first
     (tmp_path / "mine" / "task.py").write_text("other")
-    assert code_digest() != first
+    second = code_digest()
+    assert second != first
+    (tmp_path / "mine" / "Dockerfile").write_text("FROM scratch")
+    assert code_digest() != second
 
 
 @pytest.mark.parametrize(
