@@ -132,7 +132,7 @@ def test_a_preflight_plays_unscored_episodes_of_an_image(bench: Bench, ids: dict
     assert found["passed"] and found["cause"] == "" and found["hours"] > 0.0
     assert len(found["episodes"]) == 3 and not any(each["cause"] for each in found["episodes"])
     assert "success" not in json.dumps(found)
-    assert "no model 'other'" in bench.run(*asked, "--wm", "other", code=2)
+    assert "no world model 'other'" in bench.run(*asked, "--wm", "other", code=2)
 
 
 def test_dry_run_shows_the_ids_and_starts_nothing(bench: Bench, ids: dict[str, str]) -> None:
