@@ -47,6 +47,8 @@ WmPython = Annotated[str, typer.Option("--wm-python", help="Interpreter of the w
 Runtime = Annotated[str, typer.Option("--runtime", help="Where services run: process or docker.")]
 WmImage = Annotated[str, typer.Option("--wm-image", help="Plugin image with the world model.")]
 WmGpu = Annotated[str, typer.Option("--wm-gpu", help="GPU of the world model: index or UUID.")]
+EnvPython = Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")]
+EnvGpu = Annotated[str, typer.Option("--env-gpu", help="GPU of the environment: index or UUID.")]
 Weights = Annotated[str, typer.Option("--weights", help="Weights: hub, random, or a path. [hub]")]
 Assignments = Annotated[
     Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change a fact of the model (repeatable).")
@@ -97,14 +99,14 @@ class PlayArguments:
             help="One model for all workers: batch across episodes, waiting MS ms for more.",
         ),
     ] = None
-    env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = ""
+    env_python: EnvPython = ""
     environment: Annotated[str, typer.Option("--environment", help="embedded or habitat; default: the suite's.")] = ""
     scenes: Annotated[str, typer.Option("--scenes", help="Habitat: folder of the scenes (homes are exported).")] = ""
     wm_python: WmPython = ""
     plugins: Plugins = None
     runtime: Runtime = "process"
     wm_image: WmImage = ""
-    env_gpu: Annotated[str, typer.Option("--env-gpu", help="GPU of the environment: index or UUID.")] = ""
+    env_gpu: EnvGpu = ""
     wm_gpu: WmGpu = ""
     weights: Weights = ""
     assignments: Assignments = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from harness.cli.arguments import Assignments, Json, StartTimeout, Timeout, WmGpu, Workers, taking
+from harness.cli.arguments import Assignments, EnvGpu, EnvPython, Json, StartTimeout, Timeout, WmGpu, Workers, taking
 from harness.cli.console import note, print_json, say
 from harness.cli.leaderboard import REFUTED
 from harness.contracts.commands import FIRST_TASK
@@ -69,8 +69,8 @@ class VerifyArguments:
     ] = False
     workers: Workers = None
     wm_gpu: WmGpu = ""
-    env_gpu: Annotated[str, typer.Option("--env-gpu", help="GPU of the environment: index or UUID.")] = ""
-    env_python: Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")] = ""
+    env_gpu: EnvGpu = ""
+    env_python: EnvPython = ""
     scenes: Annotated[str, typer.Option("--scenes", help="Habitat: folder of the scenes.")] = ""
     assignments: Assignments = None
     timeout: Timeout = None

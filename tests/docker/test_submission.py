@@ -20,6 +20,7 @@ from harness.contracts.errors import Refusal
 from harness.runtimes.docker_engine import Engine, image_id
 from harness.runtimes.images.declared import own_reference
 from tests.e2e.conftest import ROOT
+from tests.records.test_provenance import git
 from tests.worldmodels.hub_folder import checkpoint
 
 pytest.importorskip("securesystemslib")
@@ -103,12 +104,6 @@ class User:
     def benchmark(self, *words: str, code: int = 0) -> str:
         """Run a command of the README."""
         return self.python(str(self.checkout / "benchmark.py"), *words, code=code)
-
-
-def git(folder: Path, *words: str) -> str:
-    person = ("-c", "user.name=a", "-c", "user.email=a@b")
-    done = subprocess.run(("git", *person, *words), cwd=folder, capture_output=True, check=True, text=True)
-    return done.stdout.strip()
 
 
 def changed(file: Path, words: dict[str, str]) -> str:
