@@ -28,15 +28,19 @@ from harness.worldmodels.hub_cache import is_hub_id
 from harness.worldmodels.weights import declared_lacks, has_weights
 
 SMOKE_STATES = 1
+WORKERS_AT_THE_END = 16
+"""At most so many workers ask the bank when training is over; beside it, fewer."""
 
 Tell = Callable[[str, int, int], None]
 
 
-def bank_job(plan: TrainingPlan, wm: str, weights: str, out: Path, states: int = 0, episodes: int = 0) -> Job:
+def bank_job(
+    plan: TrainingPlan, wm: str, weights: str, out: Path, states: int = 0, episodes: int = 0, most_workers: int = 4
+) -> Job:
     """Return how a world model is asked; by one worker where several would share a GPU."""
     plugins = tuple(str(folder) for folder in plan.question.plugins)
     on_gpu = torch.cuda.is_available() and "torch" in load_catalog(plan.question.plugins).find(wm).packages
-    workers = 1 if on_gpu else default_workers()
+    workers = 1 if on_gpu else default_workers(most_workers)
     return Job(wm, weights, plugins, str(out), states, workers, episodes)
 
 
@@ -56,7 +60,8 @@ def bank_findings(plan: TrainingPlan, weights: Path, folder: Path, tell: Tell) -
     found: dict[str, Regrets] = {}
     for number, (name, chosen) in enumerate(models.items()):
         tell("asking the decision bank", number, len(models))
-        job = bank_job(plan, name, chosen, folder / "runs", SMOKE_STATES if plan.question.smoke else 0)
+        states = SMOKE_STATES if plan.question.smoke else 0
+        job = bank_job(plan, name, chosen, folder / "runs", states, most_workers=WORKERS_AT_THE_END)
         try:
             found[name] = Measuring(job, folder, name).result()
         except Refusal as refusal:

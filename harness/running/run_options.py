@@ -102,9 +102,9 @@ class RunOptions:
         return self.runtime == DOCKER or bool(self.wm_image)
 
 
-def default_workers() -> int:
-    """Return one worker a usable core, at most 4: the outcome is the same whatever the number."""
-    return min(len(os.sched_getaffinity(0)), 4)
+def default_workers(most: int = 4) -> int:
+    """Return one worker a usable core, at most ``most``: the outcome is the same whatever the number."""
+    return min(len(os.sched_getaffinity(0)), most)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
