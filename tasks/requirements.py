@@ -19,6 +19,8 @@ IMAGE = "image"
 METRIC_LPIPS = "metric:lpips"
 IMAGES_FOLDER = Path(__file__).resolve().parent.parent / "images"
 _DOCKER_TIMEOUT_S = 5.0
+_EXTRAS = {"mujoco": "embedded,tabletop", "gymnasium_robotics": "embedded,tabletop"}
+"""What is installed for a package, where that is more than the extra embedded."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def _missing_package(name: str) -> Optional[Missing]:
     if find_spec(name) is not None:
         return None
     return Missing(
-        f"the Python package {name!r} is not installed", "Run `pip install -c constraints.txt -e '.[embedded]'`."
+        f"the Python package {name!r} is not installed",
+        f"Run `pip install -c constraints.txt -e '.[{_EXTRAS.get(name, 'embedded')}]'`.",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Dict, List, Literal, Mapping, Optional, Seque
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from harness.contracts.actions import ActionSpace, navigation_space
+from harness.contracts.actions import DISCRETE7, ActionSpace, discrete7_space, ee_pose8_space, navigation_space
 from harness.contracts.cameras import Camera, Pose, Rig
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
@@ -102,6 +102,12 @@ class ActionData(_File):
     turn_deg: float = Field(gt=0.0, le=180.0)
 
 
+class VectorData(_File):
+    """A space of vectors, by its name."""
+
+    space: Literal["discrete7", "ee_pose8"]
+
+
 class ElsewhereData(_File):
     """What a suite fixes for play in another environment than its own: the settings of its walkable area."""
 
@@ -119,7 +125,7 @@ class SuiteData(_File):
     default_tier: Name
     default_split: Name
     baseline: Name
-    action_space: ActionData
+    action_space: Union[ActionData, VectorData]
     rig: Tuple[Camera, ...] = Field(min_length=1)
     references: Tuple[Reference, ...]
     tiers: Dict[str, TierData] = Field(min_length=1)
@@ -128,8 +134,9 @@ class SuiteData(_File):
     @model_validator(mode="after")
     def _names_exist(self) -> SuiteData:
         cameras = {camera.name for camera in self.rig}
+        on_a_body = isinstance(self.action_space, ActionData)  # others look at an arm from where they stand
         for seen_by in self.rig:
-            if seen_by.misfit() or seen_by.height_m <= 0.0:
+            if seen_by.misfit() or (on_a_body and seen_by.height_m <= 0.0):
                 raise ValueError(f"rig: {seen_by.name}: {seen_by.misfit() or f'height_m is {seen_by.height_m}'}")
         if self.cameras().misfit():
             raise ValueError(f"rig: {self.cameras().misfit()}")
@@ -161,6 +168,8 @@ class SuiteData(_File):
 
     def space(self) -> ActionSpace:
         """Return the action space."""
+        if isinstance(self.action_space, VectorData):
+            return discrete7_space() if self.action_space.space == DISCRETE7 else ee_pose8_space()
         return navigation_space(self.action_space.forward_m, self.action_space.turn_deg)
 
 

@@ -50,7 +50,8 @@ class Task:
     """A task.
 
     ``name`` is its folder's; ``summary`` one line of what is asked; ``needs`` are the capabilities that an environment
-    must have (`harness.wire.sdk.CAPABILITIES`). ``payload`` is the frozen dataclass of what its
+    must have (`harness.wire.sdk.CAPABILITIES`), ``oracle_needs`` those that its truth needs beside them to tell what
+    follows each end. ``payload`` is the frozen dataclass of what its
     episodes hold beside what every episode has, ``constants`` that of what its tiers do. ``length`` is the number of
     the payload that says how long an episode is (its metres), by which subsets are spread. ``draw_fresh`` makes the
     episodes of a fresh split (`tasks.fresh`), where the task can.
@@ -65,6 +66,7 @@ class Task:
     length: str
     own_metrics: Tuple[MetricSpec, ...] = ()
     needs: Tuple[str, ...] = ()
+    oracle_needs: Tuple[str, ...] = ()
     constants: Type[Any] = NoConstants
     draw_fresh: Optional[DrawFresh] = None
 
@@ -99,7 +101,7 @@ class Task:
         of its choices. ``search`` is what the run limits of the tier's search.
         """
         tier.check_stop(stop)
-        parts = self.parts_of(tier, wm)
+        parts = self.parts_of(tier, wm).of(episode)
         timings: Dict[str, float] = {}
         started = time.perf_counter()
         further = None if imaginer is None else imaginer.further_view

@@ -71,6 +71,8 @@ ALLOWED = {
 AUTHORING = {
     "tasks/ignav/make_bank.py": {"images"},
     "tasks/ignav/make_episodes.py": {"images"},
+    "tasks/manip/make_episodes.py": {"images"},
+    "tasks/manip/mistakes.py": {"images"},
     "harness/collecting/in_process.py": {"images"},
     "harness/studies/constant_depth.py": {"images", "wm_plugins"},
     "harness/studies/learnt_score/make_data.py": {"images"},

@@ -192,6 +192,7 @@ def examine_machine(root: Path, folders: Mapping[str, tuple[Path, str]]) -> Iter
     """Yield the findings of the machine; ``folders`` are (path, how to choose another) by name."""
     yield check_python()
     yield check_extra("embedded", ("numba", "skimage", "trimesh"), "the embedded suite", needed=True)
+    yield check_extra("tabletop", ("mujoco", "gymnasium_robotics"), "the tabletop", needed=False)
     yield check_extra("docker", ("docker",), "--runtime docker", needed=False)
     yield check_extra("models", ("torch", "diffusers"), "learnt world models", needed=False)
     yield check_versions(root / "pyproject.toml", root / "constraints.txt")

@@ -72,7 +72,7 @@ def decision_states(
     From one to the next leads an end that is drawn uniformly, so that no world model chose where the others are
     asked. The candidates are those that an agent with the same seed would have.
     """
-    config = parts.config
+    config, parts = parts.config, parts.of(episode)
     seeds = EpisodeSeeds(seed, episode.id)
     look = [ViewRequest(config.agent_camera)]
     begun = begin(environment, episode, seed, look, config)

@@ -11,12 +11,13 @@ from importlib import import_module
 from typing import Any, Callable, Mapping, Optional, Protocol, Sequence, Tuple
 
 from harness.contracts.actions import Action, ActionSpace
+from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
 from harness.contracts.names import nearest
 from harness.contracts.observations import View
 from harness.planning.config import LoopConfig, PartConfig
 from harness.planning.evidence import EndScorer
-from harness.planning.proposals import End, Proposal, Proposer
+from harness.planning.proposals import End, EpisodesOwn, Proposal, Proposer
 from harness.planning.revisers import Reviser
 from harness.planning.score_protocol import Score
 
@@ -42,6 +43,11 @@ class Parts:
     reviser: Reviser
     memory: Memory
     scorer: Optional[Callable[[Score, View], EndScorer]] = None
+
+    def of(self, episode: Episode) -> Parts:
+        """Return the parts that play ``episode``: its own proposer where its data hold the candidates."""
+        proposer = self.proposer
+        return replace(self, proposer=proposer.of(episode)) if isinstance(proposer, EpisodesOwn) else self
 
 
 @dataclass(frozen=True)

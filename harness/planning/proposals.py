@@ -7,9 +7,10 @@ under- or overshoot, so a proposer has to say both together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Sequence, Tuple
+from typing import Protocol, Sequence, Tuple, runtime_checkable
 
 from harness.contracts.actions import Action, Candidate
+from harness.contracts.episodes import Episode
 from harness.planning.seeding import EpisodeSeeds
 
 
@@ -42,3 +43,14 @@ class Proposer(Protocol):
 
     def propose(self, decision: int, history: Sequence[Action], seeds: EpisodeSeeds) -> Proposal:
         """Return the proposal of decision number ``decision``; ``history`` are all actions executed so far."""
+
+
+@runtime_checkable
+class EpisodesOwn(Protocol):
+    """A proposer whose candidates stand in each episode's data: the caller of a loop has it made for one of them.
+
+    What it is made for never reaches the rest of the agent.
+    """
+
+    def of(self, episode: Episode) -> Proposer:
+        """Return what proposes in ``episode``."""

@@ -102,6 +102,9 @@ def _runs(cells: npt.NDArray[np.bool_]) -> List[Run]:
 
 
 POSITION_DIGITS = 2
+UPRIGHT = 1e-6
+"""A rotation about y has no more of x and z than this."""
+
 SCORE_DIGITS = 4
 GAP_DIGITS = 3
 
@@ -202,8 +205,11 @@ def _decision(decision: DecisionRecord, distance_after: float) -> Dict[str, Any]
 
 
 def _placed(pose: Pose) -> List[float]:
+    """Return x, z and the heading, which is 0 for what does not stand upright, such as a robot's hand."""
     x, _, z = pose.position
-    return [round(x, POSITION_DIGITS), round(z, POSITION_DIGITS), round(quaternion_to_yaw(pose.rotation), 1)]
+    _, i, _, k = pose.rotation
+    heading = quaternion_to_yaw(pose.rotation) if abs(i) < UPRIGHT and abs(k) < UPRIGHT else 0.0
+    return [round(x, POSITION_DIGITS), round(z, POSITION_DIGITS), round(heading, 1)]
 
 
 LIMIT_BYTES = 20_000_000

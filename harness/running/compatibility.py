@@ -26,15 +26,19 @@ from harness.worldmodels.preparing import Choice, prepare
 from tasks.registry import load_task
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
 
+UNTOLD = "none"
+"""The conditioning of a model that is told nothing of the actions."""
+
 
 def check_actions(manifest: ModelManifest, suite: Suite, alone: str = "") -> None:
     """Raise Refusal where the model was made for other actions than the suite's, and say which suites have those.
 
     ``alone`` is the command that tries the model alone; by default it names the model as the catalog does.
     A model that says nothing moves the camera. It would refuse each candidate when it is asked, so the run is refused.
+    What is told nothing of the actions imagines the same for any; the simulator imagines what it can execute.
     """
     own = manifest.settings.get(ACTION_SPACE, NAVIGATION)
-    if own == suite.action_space.name:
+    if own == suite.action_space.name or manifest.kind != PLUGIN or manifest.conditioning == UNTOLD:
         return
     home = ", its home suite," if suite.family == manifest.home_suite else ""
     others = [load_suite(name, suite.task) for name in list_suites(suite.task)]
@@ -60,10 +64,11 @@ def check_view(manifest: ModelManifest, suite: Suite, tier: Tier, alone: str = "
             f"{'front views' if tier.view == PERSPECTIVE else 'panoramas'} (score {tier.loop.score.name!r}).",
             _able(manifest, suite, alone or command("plugin", "check", manifest.name)),
         )
-    if manifest.kind == PLUGIN and not any(camera.kind == EQUIRECT for camera in suite.rig.cameras):
+    turns = suite.action_space.name == NAVIGATION
+    if manifest.kind == PLUGIN and turns and not any(camera.kind == EQUIRECT for camera in suite.rig.cameras):
         raise Refusal(
-            f"{manifest.name} cannot be asked in {suite.name}: every world model sets out from a panorama, and none of "
-            f"its cameras is equirect.",
+            f"{manifest.name} cannot be asked in {suite.name}: where a body turns, every world model sets out from a "
+            f"panorama, and none of its cameras is equirect.",
             "Give the suite's rig an equirect camera; gtsim, none and look need none.",
         )
     camera = suite.rig.camera(tier.loop.agent_camera)
@@ -155,7 +160,7 @@ def capabilities_for(manifest: ModelManifest, tier: Tier) -> tuple[str, ...]:
     if manifest.kind == ENVIRONMENT:
         names.append("imagining" if planted_errors(manifest).motion == NO_ERROR else "motion_errors")
     if tier.loop_for(manifest.name).reviser.name == ORACLE:
-        names.append("lookahead")
+        names += load_task(tier.task).oracle_needs
     return tuple(names)
 
 

@@ -135,7 +135,8 @@ class PluginImaginer:
     to the size of the agent's view, so that all models are compared with the same real views. Perspective models see a
     front crop of their own size and answer with pinhole views; so are the real views in their results, since the two
     kinds are never compared with each other. Where the agent looks through a pinhole itself, their views too are
-    brought to the size of its own. ``further_view`` is what `conditioning.view_request` chose. ``most_a_call`` is how
+    brought to the size of its own. Where there is no panorama at all and nothing turns, they see the pinhole's whole
+    view. ``further_view`` is what `conditioning.view_request` chose. ``most_a_call`` is how
     many requests ``model`` takes at once, 0 for as many as the manifest's ``max_batch``.
     """
 
@@ -212,7 +213,8 @@ class PluginImaginer:
 
     def _check_view(self, view: View) -> None:
         camera = view.camera
-        if camera.kind != EQUIRECT:
+        turns = self._action_space.vector_width == 0
+        if camera.kind != EQUIRECT and (self._panorama or turns):
             raise Refusal(
                 f"world model {self._manifest.name!r} needs an equirect view; camera {camera.name!r} is {camera.kind}."
             )
@@ -221,6 +223,8 @@ class PluginImaginer:
         """Return the real view after a turn, as the model's kind of camera sees it."""
         if self._panorama:
             return _rolled(view, yaw_left_deg)
+        if view.camera.kind != EQUIRECT:  # `_check_view`: then nothing turns
+            return self._sized(view)
         height = self._manifest.height or PERSPECTIVE_SIZE[0]
         width = self._manifest.width or PERSPECTIVE_SIZE[1]
         return front_crop(view, (height, width), PERSPECTIVE_HFOV_DEG, yaw_left_deg)
@@ -233,8 +237,10 @@ class PluginImaginer:
     def _conditioning_view(self, source: View, yaw_left_deg: float) -> View:
         """Return what the model starts from: the real view after the leading turns, at the size it works at."""
         turned = self._turned(source, yaw_left_deg)
-        if not self._panorama:
-            return turned
+        return self._sized(turned) if self._panorama else turned
+
+    def _sized(self, turned: View) -> View:
+        """Return a view at the size that the model works at."""
         camera = turned.camera
         size = (self._manifest.height or camera.height, self._manifest.width or camera.width)
         if size == (camera.height, camera.width):

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.episodes import Episode
-from harness.contracts.errors import Refusal
+from harness.contracts.errors import Refusal, SpecMismatch
 from harness.contracts.observations import EnvironmentSpec, Observation, ViewRequest
 from harness.contracts.rollouts import Rollout, check_wanted
 from harness.wire.sdk import Environment, Imagining
@@ -23,6 +23,7 @@ from images.rlbench.frames import gripper_pose, numbers_of
 from images.tabletop import arm
 from images.tabletop.play import Play
 from images.tabletop.stage import RIG, eye_of, pose_of
+from images.tabletop.tasks.all import scene_digest
 from images.tabletop.warm_up import compile_kernels
 
 _PARTS = ("ee.x", "ee.y", "ee.z", "ee.qw", "ee.qx", "ee.qy", "ee.qz")
@@ -31,8 +32,10 @@ _PARTS = ("ee.x", "ee.y", "ee.z", "ee.qw", "ee.qx", "ee.qy", "ee.qz")
 class TabletopEnvironment(Environment, Imagining):
     """Plays scenes that are made of their names (``push_buttons/variation3/episode7``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, scene_digests: Optional[Mapping[str, str]] = None) -> None:
+        """Make an environment; ``scene_digests`` are a suite's own, and a scene made of other things is refused."""
         self._play: Optional[Play] = None
+        self._digests = dict(scene_digests or {})
 
     def prepare(self, report: Callable[[str], None]) -> None:
         """Compile the kernels by drawing one scene; Refusal where MuJoCo or the arm's files are missing."""
@@ -54,7 +57,7 @@ class TabletopEnvironment(Environment, Imagining):
         """Put the scene back to its beginning, or make it. There is no noise, so ``seed`` changes nothing."""
         wanted = _wanted(views)
         if self._play is None or self._play.scene != episode.scene:
-            self._play = Play(episode.scene)
+            self._play = self._made(episode.scene)
         else:
             self._play.restore(self._play.beginning)
         return self._observe(self._play, wanted)
@@ -95,6 +98,16 @@ class TabletopEnvironment(Environment, Imagining):
     def close(self) -> None:
         """Forget the scene."""
         self._play = None
+
+    def _made(self, scene: str) -> Play:
+        play = Play(scene)
+        expected = self._digests.get(scene)
+        if expected is not None and scene_digest(play.puzzle) != expected:
+            raise SpecMismatch(
+                f"scene {scene!r} is made of other things than those that the suite names (digest {expected}).",
+                "Use the version of images/tabletop that belongs to the suite.",
+            )
+        return play
 
     def _playing(self) -> Play:
         if self._play is None:

@@ -48,6 +48,7 @@ TASK = Task(
     judge=judge,
     own_metrics=METRICS,
     needs=NEEDS,
+    oracle_needs=("lookahead",),
     length="geodesic_m",
     draw_fresh=draw_fresh,
 )

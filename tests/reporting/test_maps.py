@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from harness.contracts.cameras import Pose, yaw_to_quaternion
 from harness.contracts.observations import TopDownMap
+from harness.contracts.trajectories import Trajectory
 from harness.records.episode_files import MapInfo
 from harness.records.pictures import map_png
-from harness.reporting.details import map_shape, rectangles_path
+from harness.reporting.details import map_shape, rectangles_path, trajectory_details
+from tests.planning.toy import toy_episode
 from tests.reporting.synthetic_folder import home_map
 
 RECTANGLE = re.compile(r"M(\d+) (\d+)h(\d+)v(\d+)h-(\d+)z")
@@ -40,3 +43,10 @@ def test_a_home_takes_few_bytes_and_survives_its_png() -> None:
     shape = map_shape(map_png(top_down), MapInfo(top_down.origin, top_down.cell_m, 200, 200))
     assert shape is not None and len(shape.path) < 500
     assert np.array_equal(painted(shape.path, (200, 200)), top_down.walkable.astype(np.int_))
+
+
+def test_what_stands_upright_has_a_heading_and_a_hand_that_points_down_has_none() -> None:
+    for rotation, heading in ((yaw_to_quaternion(90.0), 90.0), ((0.5, 0.5, 0.5, -0.5), 0.0)):
+        start = Pose((1.0, 0.9, 2.0), rotation)
+        trajectory = Trajectory("e", 0, "none", "oracle", start, "", (), "budget", 1.0, False)
+        assert trajectory_details(trajectory, toy_episode(0))["start"] == [1.0, 2.0, heading]

@@ -12,7 +12,7 @@ from harness.cli.app import main
 from harness.conformance.target import find_target
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
-from harness.running.compatibility import check_view, choose_tier, tier_for
+from harness.running.compatibility import capabilities_for, check_actions, check_view, choose_tier, tier_for
 from harness.worldmodels.catalog import load_catalog
 from tasks.suite import PANORAMA, PERSPECTIVE, load_suite
 
@@ -68,6 +68,24 @@ def test_a_rig_without_a_panorama_is_refused_when_it_is_planned(wm: str) -> None
     with pytest.raises(Refusal, match="none of its cameras is equirect"):
         check_view(CATALOG.find(wm).manifest, front, SUITE.tier("easy-front"))
     check_view(CATALOG.find("gtsim").manifest, front, SUITE.tier("easy-front"))
+
+
+def test_an_arm_s_suite_plays_the_simulator_and_what_is_told_no_actions_and_no_model_that_walks() -> None:
+    suite = load_suite("embedded", "manip")
+    for wm in ("none", "oracle", "copy-front", "gtsim"):
+        manifest = CATALOG.find(wm).manifest
+        check_actions(manifest, suite)
+        check_view(manifest, suite, suite.tier())
+    with pytest.raises(Refusal, match=r"imagines actions of the space 'navigation'.*'discrete7'"):
+        check_actions(CATALOG.find("warp-front").manifest, suite)
+    with pytest.raises(Refusal, match="compares front views"):
+        check_view(CATALOG.find("copy").manifest, suite, suite.tier())
+
+
+def test_what_the_oracle_needs_of_an_environment_is_its_task_s_to_say() -> None:
+    oracle, table = CATALOG.find("oracle").manifest, load_suite("embedded", "manip")
+    assert capabilities_for(oracle, SUITE.tier()) == ("lookahead",)
+    assert capabilities_for(oracle, table.tier()) == ()
 
 
 def test_references_of_a_tier_are_of_its_views() -> None:

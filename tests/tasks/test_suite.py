@@ -170,10 +170,13 @@ def test_the_published_suite_says_that_torch_is_missing_before_anything_starts(m
         PARTS.check_score(load_suite("wiw").tier().loop.score)
 
 
-def test_requirements_name_what_is_missing() -> None:
+def test_requirements_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert requirements.missing_requirement("package:json") is None
     missing = requirements.missing_requirement("package:surely_not_installed")
     assert missing is not None and "surely_not_installed" in missing.reason and "pip install" in missing.remedy
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
+    missing = requirements.missing_requirement("package:mujoco")
+    assert missing is not None and "[embedded,tabletop]" in missing.remedy
     with pytest.raises(Refusal, match="no known kind"):
         requirements.missing_requirement("gpu:8")
 
@@ -190,6 +193,7 @@ def test_requirements_name_what_is_missing() -> None:
         (lambda text: text.replace('kind = "pinhole"', 'kind = "fisheye"', 1), r"rig\.0\.kind: .*found 'fisheye'"),
         (lambda text: text.replace("hfov_deg = 90.0", "hfov_deg = 190.0", 1), "rig: front: hfov_deg is 190"),
         (lambda text: text.replace("height_m = 1.25", "height_m = 0.0", 1), "rig: front: height_m is 0"),
+        (lambda text: text.replace("forward_m = 0.20", 'space = "discrete7"', 1), "action_space"),
         (lambda text: text.replace('name = "front"', 'name = "pano"', 1), "two cameras of one name"),
         (lambda text: text.replace('baseline = "homing"', 'baseline = "nil"'), "baseline 'nil' is not a reference"),
         (lambda text: text.replace('default_tier = "easy"', 'default_tier = "mild"'), "default_tier 'mild'"),
@@ -241,7 +245,7 @@ def test_missing_episodes_name_the_command_that_makes_them(tmp_path: Path) -> No
 
 
 def test_tasks_load_by_name() -> None:
-    assert list_tasks() == ("ignav",)
+    assert list_tasks() == ("ignav", "manip")
     task = load_task("ignav")
     assert task.name == "ignav" and "goal" in task.summary and callable(task.play_episode)
 
@@ -266,7 +270,7 @@ def test_a_task_of_the_user_that_cannot_be_loaded_is_named(tmp_path: Path, monke
     (tmp_path / "broken" / "task.py").write_text("raise ValueError('oops')\n")
     monkeypatch.setenv("WIW_TASKS", str(tmp_path))
     monkeypatch.setattr("sys.path", [*sys.path])
-    assert list_tasks() == ("broken", "ignav")
+    assert list_tasks() == ("broken", "ignav", "manip")
     with pytest.raises(Refusal, match=r"broken/task\.py cannot be loaded: ValueError: oops"):
         load_task("broken")
     monkeypatch.setenv("WIW_TASKS", str(tmp_path / "missing"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.contracts.actions import Candidate, Primitive, navigation_space
+from harness.contracts.actions import Candidate, Primitive, Vector, discrete7_space, navigation_space
 from harness.contracts.cameras import PINHOLE, Camera, quaternion_to_yaw
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.manifests import ModelManifest
@@ -176,6 +176,22 @@ def test_wrong_questions_are_refused() -> None:
     front = View(Camera("front", PINHOLE, 8, 8, 90.0, 1.25), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(Refusal, match="needs an equirect view; camera 'front' is pinhole"):
         imaginer.imagine(front, [forwards((), 1)], [[1]], [0])
+
+
+def test_where_nothing_turns_a_perspective_model_sees_the_whole_pinhole_view_at_its_own_size() -> None:
+    view = View(Camera("front", PINHOLE, 8, 8, 40.0, 0.0), np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
+    plan = Candidate((Vector("discrete7", (50.0, 50.0, 30.0, 120.0, 60.0, 60.0, 1.0)),) * 2)
+    arm = replace(MANIFEST, view="perspective", conditioning="none")
+    model = EchoModel()
+    (seen,) = PluginImaginer(model, arm, discrete7_space()).imagine(view, [plan], [[1, 2]], [0])
+    assert model.requests[0].camera == view.camera and model.requests[0].candidate == plan
+    assert all(np.array_equal(seen[number].rgb, view.rgb) for number in (1, 2))
+    model = EchoModel()
+    imaginer = PluginImaginer(model, replace(arm, height=16, width=16), discrete7_space())
+    (seen,) = imaginer.imagine(view, [plan], [[2]], [0])
+    assert model.requests[0].view.shape == (16, 16, 3) and seen[2].rgb.shape == view.rgb.shape
+    with pytest.raises(Refusal, match="needs an equirect view"):
+        PluginImaginer(EchoModel(), MANIFEST, discrete7_space()).imagine(view, [plan], [[1]], [0])
 
 
 class EchoModel:

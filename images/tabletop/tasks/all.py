@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
+from harness.contracts.digest import array_digest, digest
 from images.tabletop.scenes import SceneName, parse_scene
 from images.tabletop.tasks.insert_peg import InsertPeg
 from images.tabletop.tasks.push_buttons import PushButtons
@@ -23,3 +24,23 @@ def make_puzzle(scene: str) -> Puzzle:
     """Return the scene of this name; Refusal for a name that no scene has."""
     name = parse_scene(scene)
     return PUZZLES[name.task](name)
+
+
+def scene_digest(puzzle: Puzzle) -> str:
+    """Return the SHA-256 of all that a scene is made of: its things as they are simulated and drawn."""
+    things = [
+        {
+            "name": thing.name,
+            "kind": thing.kind,
+            "position": thing.position,
+            "heading_deg": thing.heading_deg,
+            "friction": thing.friction,
+            "solids": thing.solids,
+            "looks": [
+                (array_digest(look.mesh.corners), array_digest(look.mesh.normals), look.tint, look.texture, look.gloss)
+                for look in thing.looks
+            ],
+        }
+        for thing in puzzle.things
+    ]
+    return digest(things)

@@ -23,7 +23,7 @@ from images.tabletop.scenes import (
     scattered,
     standing,
 )
-from images.tabletop.tasks.puzzle import Progress, Puzzle, apart
+from images.tabletop.tasks.puzzle import Progress, Puzzle, Stage, apart
 
 OVER_M, DOWN_M = 0.012, 0.06
 """The ring is on the peg where it is this near to it, and its middle this low above the table."""
@@ -69,10 +69,19 @@ class InsertPeg(Puzzle):
 
     def sub_goals(self) -> Tuple[SubGoal, ...]:
         """Grasp the handle, carry the ring above the peg, lower and release it."""
+        return self._to_peg(self._goal)
+
+    def last_stage(self) -> Stage:
+        """Everything from where the open hand is above the handle; the others go to the other pegs."""
+        above, *plan = self.sub_goals()
+        others = tuple(self._to_peg(peg)[1:] for peg in range(len(self._pegs)) if peg != self._goal)
+        return Stage((above,), tuple(plan), others, low=(0,), carried=(2, 3, 4), release=3)
+
+    def _to_peg(self, peg: int) -> Tuple[SubGoal, ...]:
         dx, dy = ((_GRASP, 0), (0, _GRASP), (-_GRASP, 0), (0, -_GRASP))[self._side]
         heading = 30 if self._side % 2 else 0
         x, y = self._ring[0] + dx, self._ring[1] + dy
-        peg_x, peg_y = self._pegs[self._goal]
+        peg_x, peg_y = self._pegs[peg]
         over = (peg_x + dx, peg_y + dy)
         return (
             SubGoal(x, y, _CARRY, heading, True),

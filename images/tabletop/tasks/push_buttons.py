@@ -22,7 +22,7 @@ from images.tabletop.scenes import (
     scattered,
     standing,
 )
-from images.tabletop.tasks.puzzle import Progress, Puzzle
+from images.tabletop.tasks.puzzle import Progress, Puzzle, Stage
 
 _SPACING = 13
 _CAP_M, _CAP_RADIUS_M = 0.031, 0.024
@@ -68,12 +68,22 @@ class PushButtons(Puzzle):
     def sub_goals(self) -> Tuple[SubGoal, ...]:
         """Go above each wanted button, press it, and go up again."""
         goals: List[SubGoal] = []
-        for x, y in self._places[: self._wanted]:
-            goals += [SubGoal(x, y, z, 0, False) for z in (_ABOVE, _PRESS, _ABOVE)]
+        for place in self._places[: self._wanted]:
+            goals += [*_press(place), SubGoal(*place, _ABOVE, 0, False)]
         return tuple(goals)
+
+    def last_stage(self) -> Stage:
+        """Press the last button; the hand stays there, since a button that was let go looks as before."""
+        last = self._wanted - 1
+        others = tuple(_press(place) for index, place in enumerate(self._places) if index != last)
+        return Stage(self.sub_goals()[: 3 * last], _press(self._places[last]), others, low=(1,), carried=(0, 1))
 
     def _caps(self) -> Tuple[str, ...]:
         return tuple(_cap(index) for index in range(len(self._colours)))
+
+
+def _press(place: Voxel) -> Tuple[SubGoal, ...]:
+    return tuple(SubGoal(*place, z, 0, False) for z in (_ABOVE, _PRESS))
 
 
 def _cap(index: int) -> str:

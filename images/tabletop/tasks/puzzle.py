@@ -28,6 +28,24 @@ class Progress:
     down: FrozenSet[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class Stage:
+    """The last part of what solves a scene, as one plan of at most five sub-goals.
+
+    ``before`` leads there from the scene's beginning. ``others`` are the same with another thing or place than the
+    named one. The numbers are those of sub-goals in ``plan``: ``low`` are those whose height decides whether the thing
+    is taken, pressed or pushed, ``carried`` those that bring it to its place, and at ``release`` it is let go (-1: it
+    never is).
+    """
+
+    before: Tuple[SubGoal, ...]
+    plan: Tuple[SubGoal, ...]
+    others: Tuple[Tuple[SubGoal, ...], ...]
+    low: Tuple[int, ...]
+    carried: Tuple[int, ...]
+    release: int = -1
+
+
 class Puzzle(ABC):
     """One scene of a task."""
 
@@ -46,6 +64,10 @@ class Puzzle(ABC):
     @abstractmethod
     def sub_goals(self) -> Tuple[SubGoal, ...]:
         """Return poses that solve the scene from its beginning."""
+
+    @abstractmethod
+    def last_stage(self) -> Stage:
+        """Return the last part of what solves the scene."""
 
 
 def apart(a: Tuple[float, float, float], b: Tuple[float, float, float]) -> float:

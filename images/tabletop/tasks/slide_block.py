@@ -24,7 +24,7 @@ from images.tabletop.scenes import (
     nearest_voxel,
     standing,
 )
-from images.tabletop.tasks.puzzle import Progress, Puzzle, apart
+from images.tabletop.tasks.puzzle import Progress, Puzzle, Stage, apart
 
 ON_TARGET_M = 0.025
 """The block is on its target where their middles are this near."""
@@ -74,11 +74,19 @@ class SlideBlock(Puzzle):
 
     def sub_goals(self) -> Tuple[SubGoal, ...]:
         """Go behind the block with open fingers, and push it by both of them."""
-        angle = self._pushes[0]
+        return self._push(0)
+
+    def last_stage(self) -> Stage:
+        """Push the block; the others push it to the other squares."""
+        others = tuple(self._push(index) for index in range(1, len(self._targets)))
+        return Stage((), self._push(0), others, low=(1, 2), carried=(2,))
+
+    def _push(self, target: int) -> Tuple[SubGoal, ...]:
+        angle = self._pushes[target]
         bins = round(angle / 3.0) % 60
         heading = bins - 60 if bins > 30 else bins
         behind = nearest_voxel(_along(self._block, angle, -_BEHIND_M))
-        end = nearest_voxel(_along(self._targets[0], angle, -(_HALF_M + _FINGER_M)))
+        end = nearest_voxel(_along(self._targets[target], angle, -(_HALF_M + _FINGER_M)))
         return (
             SubGoal(*behind, _HIGH, heading, True),
             SubGoal(*behind, _LOW, heading, True),

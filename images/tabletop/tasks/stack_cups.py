@@ -22,7 +22,7 @@ from images.tabletop.scenes import (
     scattered,
     standing,
 )
-from images.tabletop.tasks.puzzle import Progress, Puzzle, apart
+from images.tabletop.tasks.puzzle import Progress, Puzzle, Stage, apart
 
 IN_CUP_M, LEAST_RISE_M, MOST_RISE_M, UPRIGHT = 0.015, 0.01, 0.09, 0.95
 """A cup is in another where their axes are this near, it stands this much higher, and is this upright (a cosine)."""
@@ -44,6 +44,7 @@ class StackCups(Puzzle):
         self._colours = colours[:3]
         places = scattered(name.draws(of_episode=True), [_SPACING] * 3 + [_SPACING - 3] * blocks, (40, 26), (62, 74))
         self._places = places[:3]
+        self._others = places[3:]
         self.things = (
             *(_cup(f"cup{index}", places[index], colours[index]) for index in range(3)),
             *(_block(f"block{index}", places[3 + index], colours[3 + index]) for index in range(blocks)),
@@ -62,23 +63,35 @@ class StackCups(Puzzle):
     def sub_goals(self) -> Tuple[SubGoal, ...]:
         """Grasp each cup below its rim, carry it above the stack, lower and release it."""
         goals: List[SubGoal] = []
-        x0, y0 = self._places[0]
-        for (x, y), release in zip(self._places[1:], _RELEASE):
-            goals += [
-                SubGoal(x, y, _CARRY, 0, True),
-                SubGoal(x, y, _GRASP, 0, False),
-                SubGoal(x, y, _CARRY, 0, False),
-                SubGoal(x0, y0, _CARRY, 0, False),
-                SubGoal(x0, y0, release, 0, True),
-                SubGoal(x0, y0, _CARRY, 0, True),
-            ]
+        for place, release in zip(self._places[1:], _RELEASE):
+            goals += _carry(place, self._places[0], release)
         return tuple(goals)
+
+    def last_stage(self) -> Stage:
+        """Put the second cup in, from where the open hand is above it.
+
+        The others put it where the first one stood, or onto a block.
+        """
+        goals = self.sub_goals()
+        others = tuple(_carry(self._places[2], place, _RELEASE[1])[1:] for place in (self._places[1], *self._others))
+        return Stage(goals[:7], goals[7:], others, low=(0,), carried=(2, 3, 4), release=3)
 
     def _stacked(self, world: World, name: str) -> bool:
         here, below = world.place(name), world.place("cup0")
         rise = here[2] - below[2]
         upright = world.upright(name) >= UPRIGHT and world.upright("cup0") >= UPRIGHT
         return apart(here, below) <= IN_CUP_M and LEAST_RISE_M <= rise <= MOST_RISE_M and upright
+
+
+def _carry(start: Voxel, end: Voxel, release: int) -> Tuple[SubGoal, ...]:
+    return (
+        SubGoal(*start, _CARRY, 0, True),
+        SubGoal(*start, _GRASP, 0, False),
+        SubGoal(*start, _CARRY, 0, False),
+        SubGoal(*end, _CARRY, 0, False),
+        SubGoal(*end, release, 0, True),
+        SubGoal(*end, _CARRY, 0, True),
+    )
 
 
 def _cup(name: str, place: Voxel, colour: str) -> Thing:

@@ -1,0 +1,1 @@
+"""How imagined views are judged."""

@@ -1,0 +1,55 @@
+"""Manipulation: bring the things on a table to where a picture shows them.
+
+The agent is shown the end of an imagined solution and chooses one of several plans of a robot's hand.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from harness.contracts.actions import Candidate
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import EpisodeError
+from harness.contracts.observations import View, ViewRequest
+from harness.planning.config import LoopConfig
+from harness.planning.episode_start import Begun
+from harness.wire.sdk import Environment, Imagining, require
+from tasks.manip.episodes import SubGoals, TableScene, TierConstants, actions_of
+from tasks.manip.outcome import METRICS, judge
+from tasks.manip.parts import PARTS
+from tasks.manip.truth import TableTruth
+from tasks.task import Task, payload_of
+
+
+def begin(
+    environment: Environment, episode: Episode, seed: int, views: Sequence[ViewRequest], config: LoopConfig
+) -> Begun:
+    """Bring the scene to where the agent is asked, and show the picture of the goal."""
+    scene = payload_of(TableScene, episode)
+    truth = TableTruth(environment, episode, seed, actions_of(scene.before))
+    observation = truth.put_back(views)
+    return Begun(observation, picture_of_goal(environment, scene.solution, config.goal_camera), truth)
+
+
+def picture_of_goal(environment: Environment, solution: SubGoals, camera: str) -> View:
+    """Return what the camera sees at the end of the solution, which the environment imagines: nothing moves."""
+    last = len(solution)
+    for rollout in require(environment, Imagining).imagine([Candidate(actions_of(solution))], camera, [[last]]):
+        if not rollout.error:
+            return View(rollout.camera, rollout.rgb[0])
+        raise EpisodeError(f"the picture of the goal could not be made: {rollout.error}.")
+    raise EpisodeError("the environment imagined no picture of the goal.", "Fix its imagine.")
+
+
+TASK = Task(
+    name="manip",
+    summary="Manipulation: bring the things on a table to where a picture shows them.",
+    payload=TableScene,
+    constants=TierConstants,
+    parts=PARTS,
+    begin=begin,
+    judge=judge,
+    own_metrics=METRICS,
+    needs=("imagining",),
+    length="sub_goals",
+)
