@@ -13,11 +13,10 @@ from harness.contracts.cameras import EQUIRECT
 from harness.contracts.commands import FIRST_TASK, command
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import ENVIRONMENT, NONE, PLUGIN, ModelManifest
-from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.names import nearest
 from harness.running.run_options import TRIAL_SUITE
 from harness.runtimes.environments import declared_environments
-from harness.wire.sdk import CAPABILITIES
+from harness.wire.sdk import CAPABILITIES, capability_of
 from harness.worldmodels.catalog import CatalogEntry
 from harness.worldmodels.conditioning import ACTION_SPACE
 from harness.worldmodels.packages import package_lacks
@@ -158,7 +157,8 @@ def capabilities_for(manifest: ModelManifest, tier: Tier) -> tuple[str, ...]:
     """Return what an environment has to be capable of for a world model or reference: the simulator imagines itself."""
     names = []
     if manifest.kind == ENVIRONMENT:
-        names.append("imagining" if planted_errors(manifest).motion == NO_ERROR else "motion_errors")
+        wrong = planted_errors(manifest).world
+        names.append("imagining" if wrong is None else capability_of(wrong))
     if tier.loop_for(manifest.name).reviser.name == ORACLE:
         names += load_task(tier.task).oracle_needs
     return tuple(names)

@@ -19,7 +19,6 @@ from harness.contracts.actions import Action, Candidate, Primitive, signed_turn
 from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import DeadFrame
-from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     RGB,
     EnvironmentSpec,
@@ -34,12 +33,15 @@ from harness.contracts.rollouts import Rollout
 from harness.running.second_look import Look, SecondLook, believed, open_and_plain
 from harness.wire.sdk import (
     Environment,
+    HandlingErrors,
     Imagining,
     Lookahead,
     MotionErrors,
     Navigation,
     ObjectBoxes,
+    PlantedError,
     Rendering,
+    imagine_wrongly,
     require,
 )
 
@@ -136,7 +138,7 @@ class _Memory:
         return place if place is not None and place.scene != scene else None
 
 
-class LivenessGate(Environment, Rendering, Imagining, MotionErrors, Lookahead, Navigation, ObjectBoxes):
+class LivenessGate(Environment, Rendering, Imagining, MotionErrors, HandlingErrors, Lookahead, Navigation, ObjectBoxes):
     """An environment whose every frame is looked at before anybody sees it; a dead one raises DeadFrame.
 
     *Black* and *constant* are doubted for the frame alone. *Frozen* (the bytes of the frame before, the pose changed)
@@ -221,11 +223,11 @@ class LivenessGate(Environment, Rendering, Imagining, MotionErrors, Lookahead, N
         candidates: Sequence[Candidate],
         camera: str,
         frames: Sequence[Sequence[int]],
-        error: MotionError,
+        error: PlantedError,
         seeds: Sequence[int],
     ) -> Iterator[Rollout]:
         """Yield the wrong rollouts as they are: a camera inside a wall may well see one colour."""
-        return require(self._environment, MotionErrors).imagine_wrongly(candidates, camera, frames, error, seeds)
+        return imagine_wrongly(self._environment, candidates, camera, frames, error, seeds)
 
     def rollout_poses(
         self, candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]

@@ -16,7 +16,6 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import ServiceError
 from harness.contracts.field_limits import Few, Word
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
     EnvironmentSpec,
     ObjectBox,
@@ -47,12 +46,15 @@ from harness.wire.replies import (
 from harness.wire.sdk import (
     CAPABILITIES,
     Environment,
+    HandlingErrors,
     Imagining,
     Lookahead,
     MotionErrors,
     Navigation,
     ObjectBoxes,
+    PlantedError,
     Rendering,
+    capability_of,
     refuse,
 )
 
@@ -63,7 +65,9 @@ _CAPABILITY, _CAPABILITIES = Word(tuple(CAPABILITIES)), Few(len(CAPABILITIES))
 Socket = Union[str, "os.PathLike[str]"]
 
 
-class EnvironmentClient(Environment, Rendering, Imagining, MotionErrors, Lookahead, Navigation, ObjectBoxes):
+class EnvironmentClient(
+    Environment, Rendering, Imagining, MotionErrors, HandlingErrors, Lookahead, Navigation, ObjectBoxes
+):
     """The environment behind ``socket``. It has every method; what the service has not declared is refused by name.
 
     ``expected`` is the spec that the run was planned with: another one raises SpecMismatch at the first call.
@@ -149,10 +153,10 @@ class EnvironmentClient(Environment, Rendering, Imagining, MotionErrors, Lookahe
         candidates: Sequence[Candidate],
         camera: str,
         frames: Sequence[Sequence[int]],
-        error: MotionError,
+        error: PlantedError,
         seeds: Sequence[int],
     ) -> Iterator[Rollout]:
-        """Yield the rollout of each candidate with ``error`` planted in its motion."""
+        """Yield the rollout of each candidate with ``error`` planted in it."""
         yield from self._imagined(candidates, camera, frames, (error, list(seeds)))
 
     def rollout_poses(
@@ -203,7 +207,7 @@ class EnvironmentClient(Environment, Rendering, Imagining, MotionErrors, Lookahe
         frames: Sequence[Sequence[int]],
         planted: Optional[queries.Planted],
     ) -> Iterator[Rollout]:
-        spec = self._declaring("imagining" if planted is None else "motion_errors")
+        spec = self._declaring("imagining" if planted is None else capability_of(planted[0]))
         seen_by = (spec.rig.camera(camera),)
         request = wiw_pb2.EnvironmentImagineRequest()
         queries.write_candidates(candidates, camera, frames, request)

@@ -8,12 +8,13 @@ sockets or messages.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Callable, Iterator, List, Mapping, NamedTuple, NoReturn, Sequence, Tuple, Type, TypeVar
+from typing import Callable, Iterator, List, Mapping, NamedTuple, NoReturn, Sequence, Tuple, Type, TypeVar, Union
 
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.cameras import Pose, Vec3
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal
+from harness.contracts.handling_errors import HandlingError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import (
@@ -127,6 +128,27 @@ class MotionErrors(ABC):
         """
 
 
+class HandlingErrors(ABC):
+    """A capability: imagines with errors of a robot's hand and of the things that it moves."""
+
+    @abstractmethod
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: HandlingError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]:
+        """Yield rollouts as `Imagining.imagine` does, with ``error`` planted in the handling.
+
+        ``seeds`` holds one uint64 a candidate: the same seed draws the same displacement.
+        """
+
+
+PlantedError = Union[MotionError, HandlingError]
+
+
 class Lookahead(ABC):
     """A capability: tells where candidates lead. For references and banks; an agent never holds it."""
 
@@ -183,6 +205,11 @@ CAPABILITIES: Mapping[str, Capability] = {
         "cannot plant errors of motion in what it imagines.",
         "Play world models with planted errors in an environment that can.",
     ),
+    "handling_errors": Capability(
+        HandlingErrors,
+        "cannot plant errors of a hand in what it imagines.",
+        "Play world models with planted errors in an environment that can.",
+    ),
     "lookahead": Capability(
         Lookahead, "does not say where candidates lead.", "Play the reference oracle in an environment that does."
     ),
@@ -190,6 +217,26 @@ CAPABILITIES: Mapping[str, Capability] = {
     "object_boxes": Capability(ObjectBoxes, "does not offer object boxes.", "Use an environment that does."),
 }
 """The capabilities by the names that a service declares at the handshake, and ``environment.toml`` before it."""
+
+
+def capability_of(error: PlantedError) -> str:
+    """Return the capability that an environment needs to imagine with this error."""
+    return "motion_errors" if isinstance(error, MotionError) else "handling_errors"
+
+
+def imagine_wrongly(
+    environment: Environment,
+    candidates: Sequence[Candidate],
+    camera: str,
+    frames: Sequence[Sequence[int]],
+    error: PlantedError,
+    seeds: Sequence[int],
+) -> Iterator[Rollout]:
+    """Have an environment imagine with an error of either kind; Refusal where it has not declared that it can."""
+    if isinstance(error, MotionError):
+        return require(environment, MotionErrors).imagine_wrongly(candidates, camera, frames, error, seeds)
+    return require(environment, HandlingErrors).imagine_wrongly(candidates, camera, frames, error, seeds)
+
 
 Wanted = TypeVar("Wanted")
 

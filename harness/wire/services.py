@@ -29,11 +29,11 @@ from harness.wire.sdk import (
     Environment,
     Imagining,
     Lookahead,
-    MotionErrors,
     Navigation,
     ObjectBoxes,
     Rendering,
     WorldModel,
+    imagine_wrongly,
     require,
 )
 
@@ -126,7 +126,7 @@ class EnvironmentMethods:
         if planted is None:
             rollouts = require(self._open(), Imagining).imagine(candidates, camera, frames)
         else:
-            rollouts = require(self._open(), MotionErrors).imagine_wrongly(candidates, camera, frames, *planted)
+            rollouts = imagine_wrongly(self._open(), candidates, camera, frames, *planted)
         for rollout in rollouts:
             yield from _parts(rollout)
 

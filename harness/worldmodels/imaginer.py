@@ -13,10 +13,9 @@ from harness.contracts.actions import Action, ActionSpace, Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, Camera
 from harness.contracts.errors import EpisodeError, Refusal, RolloutError
 from harness.contracts.manifests import ModelManifest
-from harness.contracts.motion_errors import NO_ERROR
 from harness.contracts.observations import View, ViewRequest
 from harness.contracts.rollouts import ContextView, Rollout, RolloutRequest, check_wanted
-from harness.wire.sdk import Environment, Imagining, MotionErrors, require
+from harness.wire.sdk import Environment, Imagining, imagine_wrongly, require
 from harness.worldmodels.conditioning import Conditioning, conditioning_of, pose_before
 from harness.worldmodels.folding import FoldedCandidate, FrameSource, PlannedRollout, SharedRollouts, fold, share
 from harness.worldmodels.merging import as_many_as_fit
@@ -115,13 +114,12 @@ class EnvironmentImaginer:
         _check_asked(candidates, frames, seeds)
         if not candidates:
             return []
-        motion, image, answered = self._errors.motion, self._errors.image, self._errors.answers
+        wrong, image, answered = self._errors.world, self._errors.image, self._errors.answers
         wanted = answered.asked(candidates, frames)
-        if motion == NO_ERROR:
+        if wrong is None:
             answers = require(self._environment, Imagining).imagine(candidates, view.camera.name, wanted)
         else:
-            wrong = require(self._environment, MotionErrors)
-            answers = wrong.imagine_wrongly(candidates, view.camera.name, wanted, motion, seeds)
+            answers = imagine_wrongly(self._environment, candidates, view.camera.name, wanted, wrong, seeds)
         self.rollouts += len(candidates)
         by_id = _collect(self._name, answers, dict(enumerate(wanted)), view.camera)
         rollouts = answered.answered(candidates, frames, [by_id[index] for index in range(len(candidates))])

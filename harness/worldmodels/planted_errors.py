@@ -7,14 +7,16 @@ are the unit in which a benchmark's resolution, and other models' errors, can be
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from harness.contracts.actions import Candidate, signed_turn
 from harness.contracts.errors import Refusal
+from harness.contracts.handling_errors import NO_HANDLING_ERROR, HandlingError
 from harness.contracts.manifests import ENVIRONMENT, ModelManifest, Setting
 from harness.contracts.motion_errors import NO_ERROR, MotionError
 from harness.contracts.names import nearest
 from harness.contracts.observations import RGB, View
+from harness.wire.sdk import PlantedError
 from harness.worldmodels.image_errors import blur, coarse, mirrored, pitched, stretched, turn_hue, with_ghost
 
 
@@ -132,11 +134,26 @@ class ImageError:
 
 @dataclass(frozen=True)
 class PlantedErrors:
-    """All that is wrong with a simulator's imagination; the defaults are nothing."""
+    """All that is wrong with a simulator's imagination; the defaults are nothing.
+
+    A body either walks or is a hand, so that there is an error of motion or one of handling: Refusal for both.
+    """
 
     motion: MotionError = NO_ERROR
     image: ImageError = ImageError()
     answers: AnswerError = NO_ANSWER_ERROR
+    handling: HandlingError = NO_HANDLING_ERROR
+
+    def __post_init__(self) -> None:
+        if self.motion != NO_ERROR and self.handling != NO_HANDLING_ERROR:
+            raise Refusal("errors of motion and of handling are planted together.", "Plant one of them.")
+
+    @property
+    def world(self) -> Optional[PlantedError]:
+        """Return what the environment itself has to get wrong, None for nothing."""
+        if self.motion != NO_ERROR:
+            return self.motion
+        return None if self.handling == NO_HANDLING_ERROR else self.handling
 
 
 NOTHING = PlantedErrors()
@@ -144,7 +161,7 @@ NOTHING = PlantedErrors()
 
 def own_settings() -> Dict[str, Setting]:
     """Return every setting of a model of kind ``environment`` with its default."""
-    parts = (NOTHING.motion, NOTHING.image, NOTHING.answers)
+    parts = (NOTHING.motion, NOTHING.image, NOTHING.answers, NOTHING.handling)
     return {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
 
 
@@ -164,6 +181,7 @@ def planted_errors(manifest: ModelManifest) -> PlantedErrors:
         MotionError(**_chosen(manifest.settings, MotionError)),  # type: ignore[arg-type]
         ImageError(**_chosen(manifest.settings, ImageError)),  # type: ignore[arg-type]
         AnswerError(**_chosen(manifest.settings, AnswerError)),  # type: ignore[arg-type]
+        HandlingError(**_chosen(manifest.settings, HandlingError)),  # type: ignore[arg-type]
     )
 
 

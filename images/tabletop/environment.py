@@ -6,6 +6,7 @@ gripper's command and the task's progress) is saved and restored, so that imagin
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
@@ -15,21 +16,23 @@ import numpy as np
 from harness.contracts.actions import Action, Candidate
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, SpecMismatch
-from harness.contracts.observations import EnvironmentSpec, Observation, ViewRequest
+from harness.contracts.handling_errors import HandlingError
+from harness.contracts.observations import RGB, EnvironmentSpec, Observation, ViewRequest
 from harness.contracts.rollouts import Rollout, check_wanted
-from harness.wire.sdk import Environment, Imagining
-from images.rlbench.actions import SPACES, target_of, to_xyzw
+from harness.wire.sdk import Environment, HandlingErrors, Imagining
+from images.rlbench.actions import SPACES, GripperPose, target_of, to_xyzw
 from images.rlbench.frames import gripper_pose, numbers_of
 from images.tabletop import arm
 from images.tabletop.play import Play
 from images.tabletop.stage import RIG, eye_of, pose_of
 from images.tabletop.tasks.all import scene_digest
 from images.tabletop.warm_up import compile_kernels
+from images.tabletop.wrong_handling import seen_by, seen_with_things_at, wrong_targets
 
 _PARTS = ("ee.x", "ee.y", "ee.z", "ee.qw", "ee.qx", "ee.qy", "ee.qz")
 
 
-class TabletopEnvironment(Environment, Imagining):
+class TabletopEnvironment(Environment, Imagining, HandlingErrors):
     """Plays scenes that are made of their names (``push_buttons/variation3/episode7``)."""
 
     def __init__(self, scene_digests: Optional[Mapping[str, str]] = None) -> None:
@@ -78,26 +81,56 @@ class TabletopEnvironment(Environment, Imagining):
         self, candidates: Sequence[Candidate], camera: str, frames: Sequence[Sequence[int]]
     ) -> Iterator[Rollout]:
         """Yield the real rollout of each candidate; nothing is simulated after its last wanted frame."""
+        play = self._playing()
+        yield from self._imagined(_targets(candidates, frames), camera, frames, partial(seen_by, play))
+
+    def imagine_wrongly(
+        self,
+        candidates: Sequence[Candidate],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        error: HandlingError,
+        seeds: Sequence[int],
+    ) -> Iterator[Rollout]:
+        """Yield the rollout of each candidate with ``error`` planted in its handling."""
+        play, right = self._playing(), _targets(candidates, frames)
+        if len(seeds) != len(candidates):
+            raise Refusal(f"{len(candidates)} candidates came with {len(seeds)} seeds.", "Give one a candidate.")
+        is_open = play.controller.gripper_open
+        targets = [wrong_targets(goals, error, seed, is_open) for goals, seed in zip(right, seeds)]
+        see = partial(seen_with_things_at, play, play.world.things()) if error.things_stay else partial(seen_by, play)
+        play.world.let_things_through(error.through_things)
+        try:
+            yield from self._imagined(targets, camera, frames, see)
+        finally:
+            play.world.let_things_through(False)
+
+    def close(self) -> None:
+        """Forget the scene."""
+        self._play = None
+
+    def _imagined(
+        self,
+        targets: Sequence[Sequence[GripperPose]],
+        camera: str,
+        frames: Sequence[Sequence[int]],
+        see: Callable[[str], RGB],
+    ) -> Iterator[Rollout]:
+        """Yield what is seen at the wanted frames of each list of targets, from the present moment."""
         play, rig_camera = self._playing(), RIG.camera(camera)
-        check_wanted(candidates, frames)
-        targets = [[target_of(action) for action in candidate.actions] for candidate in candidates]
         present = play.save()
         for index, (candidate, wanted) in enumerate(zip(targets, frames)):
-            images: List[np.ndarray] = []  # type: ignore[type-arg]
+            images: List[RGB] = []
             try:
                 for frame in range(max(wanted, default=-1) + 1):
                     if frame:
                         play.act(candidate[frame - 1])
                     if frame in wanted:
-                        images.append(play.stage.views(play.world, {camera: (False, False)})[camera].rgb)
+                        images.append(see(camera))
             finally:
                 play.restore(present)
             empty = np.zeros((0, rig_camera.height, rig_camera.width, 3), np.uint8)
             yield Rollout(index, np.stack(images) if images else empty, rig_camera)
-
-    def close(self) -> None:
-        """Forget the scene."""
-        self._play = None
 
     def _made(self, scene: str) -> Play:
         play = Play(scene)
@@ -135,6 +168,11 @@ class TabletopEnvironment(Environment, Imagining):
 
 def _wanted(requests: Sequence[ViewRequest]) -> Dict[str, Tuple[bool, bool]]:
     return {RIG.camera(request.camera).name: (request.depth, request.ids) for request in requests}
+
+
+def _targets(candidates: Sequence[Candidate], frames: Sequence[Sequence[int]]) -> List[List[GripperPose]]:
+    check_wanted(candidates, frames)
+    return [[target_of(action) for action in candidate.actions] for candidate in candidates]
 
 
 def _version(package: str) -> str:

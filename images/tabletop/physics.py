@@ -78,6 +78,9 @@ class World:
         self._buttons = {
             thing.name: int(model.joint(thing.name).qposadr[0]) for thing in things if thing.kind == BUTTON
         }
+        self._thing_geoms = [
+            index for index in range(model.ngeom) if int(model.geom_conaffinity[index]) == _THING_TOUCHES
+        ]
         self._kind = mujoco.mjtState.mjSTATE_INTEGRATION
         self.data.qpos[self.arm_qpos] = arm.HOME
         self.data.qpos[self.finger_qpos] = arm.FINGER_OPEN_M
@@ -106,6 +109,21 @@ class World:
         self.engine.mj_resetData(self.model, self.data)  # forgets warnings too
         self.engine.mj_setState(self.model, self.data, state.numbers, self._kind)
         self._look()
+
+    def things(self) -> Floats:
+        """Return where all that can be moved is: its joints' positions."""
+        return np.delete(self.data.qpos, np.concatenate((self.arm_qpos, self.finger_qpos)))
+
+    def put_things(self, places: Floats) -> None:
+        """Show the things where `things` had them, while the arm stays; `restore` is what goes on from a state."""
+        others = np.ones(len(self.data.qpos), bool)
+        others[self.arm_qpos] = others[self.finger_qpos] = False
+        self.data.qpos[others] = places
+        self._look()
+
+    def let_things_through(self, through: bool) -> None:
+        """Have loose things touch the table and the arm alone, or all again."""
+        self.model.geom_contype[self._thing_geoms] = 0 if through else 1
 
     def poses(self, bodies: Sequence[str]) -> Tuple[Floats, Floats]:
         """Return positions [B, 3] and rotations [B, 3, 3] of bodies, rounded."""

@@ -33,8 +33,10 @@ class TableScene:
     """The payload of an episode.
 
     ``words`` say what is to be done. ``before`` was carried out before the agent is asked. ``solution`` solves the
-    episode from there: the picture that the agent is asked with shows its end. ``sub_goals`` is its length. ``plans``
-    are what the agent chooses among; it is shown their actions and not their names.
+    episode from there, in so many ``sub_goals``. ``plans`` are what the agent chooses among; it is given their actions
+    and not their names. ``after`` follows on every plan: the hand goes home, so that what it did is seen. At the end of
+    ``shown`` the picture is taken that the agent is asked with: it solves the episode too, and comes to the same
+    end by another way, so that no arm stands in the picture as a plan leaves it.
     """
 
     words: Annotated[str, Field(min_length=1, max_length=500)]
@@ -42,6 +44,12 @@ class TableScene:
     solution: SubGoals
     sub_goals: Annotated[int, Field(ge=1)]
     plans: Annotated[Tuple[Plan, ...], Field(min_length=2, max_length=64)]
+    after: Annotated[Tuple[Pose, ...], Field(max_length=1)]
+    shown: Annotated[Tuple[Pose, ...], Field(min_length=1, max_length=64)]
+
+    def actions(self, goals: SubGoals) -> Tuple[Action, ...]:
+        """Return the actions of a plan with what follows on it."""
+        return actions_of((*goals, *self.after))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Make the episode files of a tier: ``python -m tasks.manip.make_episodes --suite embedded-v1 --tier easy``.
 
-Needs the extra ``tabletop``: each episode's solution is played once, and a scene that it does not solve is left out. No
-run's outcome enters. Splits share no variation of a scene (its colours, counts and order), so no episode either.
+Needs the extra ``tabletop``: each episode's solution is played, and a scene that it does not solve is left out.
+``--unplayed`` trusts all solutions and needs no simulator; where none fails it makes the same files. No run's outcome
+enters. Splits share no variation of a scene (its colours, counts and order), so no episode either.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import itertools
 import sys
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from harness.contracts.errors import Refusal, WiwError
 from images.rlbench.actions import LAST_VOXEL, discrete_target
 from images.tabletop.play import Play
 from images.tabletop.scenes import SubGoal
-from images.tabletop.tasks.all import scene_digest
+from images.tabletop.tasks.all import make_puzzle, scene_digest
 from images.tabletop.tasks.puzzle import Stage
 from tasks.fresh_homes import TEST
 from tasks.manip.episodes import RIGHT, Plan, TableScene
@@ -36,6 +37,9 @@ VARIATIONS: Mapping[str, range] = {"validation": range(20), TEST: range(20, 60)}
 _OF_A_TIER = 100
 """How many episodes of one variation a tier may have: those of another tier have other numbers."""
 
+HOME, ASIDE = (35, 50, 70), (40, 70, 75)
+"""Voxels: where the hand goes after a plan, and where else the one goes that makes the picture of the goal."""
+
 _ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
 """Where an episode starts is the scene's to say: the arm is where the simulator puts it."""
 
@@ -48,17 +52,16 @@ class Drawn:
     digest: str
 
 
-def make_split(suite: Suite, tier: Tier, split: str) -> Tuple[List[Drawn], List[str]]:
+def make_split(suite: Suite, tier: Tier, split: str, played: bool) -> Tuple[List[Drawn], List[str]]:
     """Return a split's episodes, and the scenes that were left out because their solution did not solve them."""
     wanted = tier.splits[split].episodes
     kept: List[Drawn] = []
     left_out: List[str] = []
     for scene in scenes_of(suite, tier, split):
-        drawn = draw(tier, split, scene)
-        if drawn is None:
+        if played and not is_solved(scene):
             left_out.append(scene)
             continue
-        kept.append(drawn)
+        kept.append(draw(tier, split, scene))
         print(f"{tier.name} {split}: {len(kept)}/{wanted} ({scene})", file=sys.stderr)
         if len(kept) == wanted:
             break
@@ -78,21 +81,53 @@ def scenes_of(suite: Suite, tier: Tier, split: str) -> Iterator[str]:
         yield f"{kind}/variation{variation}/episode{first + number}"
 
 
-def draw(tier: Tier, split: str, scene: str) -> Optional[Drawn]:
-    """Return the episode of a scene, None where its solution does not solve it."""
+def is_solved(scene: str) -> bool:
+    """Say whether the solution of a scene's last stage solves it, by both ways, and nothing before does."""
     play = Play(scene)
     stage = play.puzzle.last_stage()
-    for goal in stage.before:
+    _carry_out(play, stage.before)
+    early, begins = play.progress.succeeded, play.save()
+    after = _after(stage)
+    for solution in ((*stage.plan, *after), _shown(stage, after)):
+        play.restore(begins)
+        _carry_out(play, solution)
+        if early or play.blocked or not play.progress.succeeded:
+            return False
+    return True
+
+
+def _carry_out(play: Play, goals: Sequence[SubGoal]) -> None:
+    for goal in goals:
         play.act(discrete_target(goal.values()))
-    early = play.progress.succeeded
-    for goal in stage.plan:
-        play.act(discrete_target(goal.values()))
-    if early or not play.progress.succeeded:
-        return None
+
+
+def _after(stage: Stage) -> Tuple[SubGoal, ...]:
+    """Return what follows on every plan."""
+    return (SubGoal(*HOME, 0, stage.plan[-1].open),) if stage.shows else ()
+
+
+def _shown(stage: Stage, after: Tuple[SubGoal, ...]) -> Tuple[SubGoal, ...]:
+    """Return what the picture of the goal shows the end of."""
+    aside = SubGoal(*ASIDE, 0, stage.plan[-1].open)
+    return (*stage.plan, aside, *after) if after else (aside, *stage.plan)
+
+
+def draw(tier: Tier, split: str, scene: str) -> Drawn:
+    """Return the episode of a scene."""
+    puzzle = make_puzzle(scene)
+    stage = puzzle.last_stage()
+    after = _after(stage)
     kind, variation, number = scene.split("/")
     plans = draw_plans(stage, tier.constants.mistakes[kind], seeds.generator(0, scene, -1, -1, tier.name))
-    solution = _numbers(stage.plan)
-    payload = TableScene(play.puzzle.words, _numbers(stage.before), solution, len(solution), tuple(plans))
+    payload = TableScene(
+        words=puzzle.words,
+        before=_numbers(stage.before),
+        solution=_numbers(stage.plan),
+        sub_goals=len(stage.plan),
+        plans=tuple(plans),
+        after=_numbers(after),
+        shown=_numbers(_shown(stage, after)),
+    )
     episode = Episode(
         id=f"{tier.name}-{split}-{kind}-{variation.removeprefix('variation')}-{number.removeprefix('episode')}",
         task=TASK,
@@ -101,10 +136,10 @@ def draw(tier: Tier, split: str, scene: str) -> Optional[Drawn]:
         scene=scene,
         home=f"{kind}/{variation}",
         start=_ORIGIN,
-        reference_actions=len(solution),
+        reference_actions=len(stage.plan) + len(after),
         payload=to_plain(payload),
     )
-    return Drawn(episode, scene_digest(play.puzzle))
+    return Drawn(episode, scene_digest(puzzle))
 
 
 def draw_plans(stage: Stage, mistakes: Mapping[str, int], draws: np.random.Generator) -> List[Plan]:
@@ -142,17 +177,18 @@ def _numbers(goals: Sequence[SubGoal]) -> Tuple[Tuple[int, ...], ...]:
     return tuple(tuple(int(value) for value in goal.values()) for goal in goals)
 
 
-def make_tier(suite: Suite, tier: Tier, splits: Sequence[str]) -> Dict[str, object]:
+def make_tier(suite: Suite, tier: Tier, splits: Sequence[str], played: bool = True) -> Dict[str, object]:
     """Write the episodes of ``splits``, the scene digests and the statistics; return the statistics."""
-    homes = suite.folder / "homes.json"
-    digests = dict(read_homes(homes, TASK, suite.name)) if homes.exists() else {}
+    digests: Dict[str, str] = {}
     statistics: Dict[str, object] = {}
     for split in splits:
-        kept, left_out = make_split(suite, tier, split)
+        kept, left_out = make_split(suite, tier, split, played)
         write_episodes(suite.episode_path(tier.name, split), [drawn.episode for drawn in kept])
         digests.update({drawn.episode.scene: drawn.digest for drawn in kept})
         statistics[split] = {"episodes": len(kept), "scenes left out": left_out, "mistakes": _counts(kept)}
-    write_json(homes, digests)
+    homes = suite.folder / "homes.json"
+    known = read_homes(homes, TASK, suite.name) if homes.exists() else {}
+    write_json(homes, {**known, **digests})
     return statistics
 
 
@@ -171,11 +207,13 @@ def main() -> int:
     parser.add_argument("--suite", default="embedded-v1")
     parser.add_argument("--tier", default="easy")
     parser.add_argument("--split", choices=tuple(VARIATIONS), help="one split alone (default: all)")
+    parser.add_argument("--unplayed", action="store_true", help="trust all solutions")
     given = parser.parse_args()
     try:
         suite = load_suite(given.suite, TASK)
         tier = suite.tier(given.tier)
-        for name, value in make_tier(suite, tier, [given.split] if given.split else sorted(tier.splits)).items():
+        splits = [given.split] if given.split else sorted(tier.splits)
+        for name, value in make_tier(suite, tier, splits, not given.unplayed).items():
             print(f"{name}: {value}")
     except WiwError as error:
         print(error, file=sys.stderr)

@@ -10,7 +10,7 @@ from harness.contracts.judgements import Judgement
 from harness.contracts.metrics import HIGHER, LOWER, NOT_NEGATIVE, OVER_PLANNED, PERCENT, SHARE, Column, MetricSpec
 from harness.contracts.trajectories import Trajectory
 from harness.planning import common_metrics
-from tasks.manip.episodes import TableScene, actions_of
+from tasks.manip.episodes import TableScene
 from tasks.task import payload_of
 
 METRICS = (
@@ -33,7 +33,7 @@ def judge(episode: Episode, trajectory: Trajectory) -> Judgement:
     scene = payload_of(TableScene, episode)
     metrics: Dict[str, float] = {
         "success": float(trajectory.solved),
-        "right_plan": float(any(actions == actions_of(scene.solution) for actions in _carried_out(trajectory))),
+        "right_plan": float(any(actions == scene.actions(scene.solution) for actions in _carried_out(trajectory))),
         "final_distance_m": trajectory.final_distance_m,
         **common_metrics.measure(trajectory),
     }
@@ -47,7 +47,7 @@ def _contradictions(scene: TableScene, trajectory: Trajectory) -> List[str]:
         found.append(f"it counts as {'' if trajectory.solved else 'not '}solved with {left_m:g} m left")
     if any(decision.distance_m == 0.0 for decision in trajectory.decisions):
         found.append("a decision was made in a scene that was solved already")
-    plans = [actions_of(plan.goals) for plan in scene.plans]
+    plans = [scene.actions(plan.goals) for plan in scene.plans]
     for decision, actions in zip(trajectory.decisions, _carried_out(trajectory)):
         if not 0 <= decision.chosen < decision.ends:
             found.append(f"decision {decision.index} chose {decision.chosen} of {decision.ends} ends")

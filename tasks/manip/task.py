@@ -5,7 +5,7 @@ The agent is shown the end of an imagined solution and chooses one of several pl
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Sequence, Tuple
 
 from harness.contracts.actions import Candidate
 from harness.contracts.episodes import Episode
@@ -14,7 +14,7 @@ from harness.contracts.observations import View, ViewRequest
 from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
 from harness.wire.sdk import Environment, Imagining, require
-from tasks.manip.episodes import SubGoals, TableScene, TierConstants, actions_of
+from tasks.manip.episodes import TableScene, TierConstants, actions_of
 from tasks.manip.outcome import METRICS, judge
 from tasks.manip.parts import PARTS
 from tasks.manip.truth import TableTruth
@@ -28,13 +28,13 @@ def begin(
     scene = payload_of(TableScene, episode)
     truth = TableTruth(environment, episode, seed, actions_of(scene.before))
     observation = truth.put_back(views)
-    return Begun(observation, picture_of_goal(environment, scene.solution, config.goal_camera), truth)
+    return Begun(observation, picture_of_goal(environment, scene.shown, config.goal_camera), truth)
 
 
-def picture_of_goal(environment: Environment, solution: SubGoals, camera: str) -> View:
-    """Return what the camera sees at the end of the solution, which the environment imagines: nothing moves."""
-    last = len(solution)
-    for rollout in require(environment, Imagining).imagine([Candidate(actions_of(solution))], camera, [[last]]):
+def picture_of_goal(environment: Environment, shown: Tuple[Tuple[int, ...], ...], camera: str) -> View:
+    """Return what the camera sees at the end of a solution, which the environment imagines: nothing moves."""
+    last = len(shown)
+    for rollout in require(environment, Imagining).imagine([Candidate(actions_of(shown))], camera, [[last]]):
         if not rollout.error:
             return View(rollout.camera, rollout.rgb[0])
         raise EpisodeError(f"the picture of the goal could not be made: {rollout.error}.")

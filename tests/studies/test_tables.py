@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -263,12 +264,16 @@ def test_the_command_writes_the_files_and_refuses_an_empty_folder(
     assert "holds no run folder" in capsys.readouterr().err
 
 
-def test_the_shipped_declaration_names_planted_errors_of_the_catalog_once_each() -> None:
-    declared = read_declared(load_suite("embedded-v1"))
+def test_the_shipped_declarations_name_planted_errors_of_the_catalog_once_each_and_together_all() -> None:
     manifest = (ROOT / "wm_plugins" / "reference" / "plugin.toml").read_text()
-    named = {error.wm for error in declared.errors}
-    assert len(named) == len(declared.errors) == manifest.count('name = "gtsim-')
-    assert all(f'name = "{name}"' in manifest for name in named)
+    named: set[str] = set()
+    for task in ("ignav", "manip"):
+        suite = load_suite("embedded-v1", task)
+        declared = read_declared(suite)
+        own = {error.wm for error in declared.errors}
+        assert len(own) == len(declared.errors) and {error.tier for error in declared.errors} <= set(suite.tiers)
+        named |= own
+    assert named == set(re.findall('name = "(gtsim-[^"]+)"', manifest))
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,13 @@ from harness.contracts.observations import (
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.wire.sdk import (
     Environment,
+    HandlingErrors,
     Imagining,
     Lookahead,
     MotionErrors,
     Navigation,
     ObjectBoxes,
+    PlantedError,
     Rendering,
     WorldModel,
 )
@@ -61,7 +63,9 @@ def example_manifest(name: str = "paint", **fields: object) -> ModelManifest:
     return ModelManifest(name, "tests", "plugin", settings={"depth_m": 2.5}, needs=("numpy",), **fields)  # type: ignore[arg-type]
 
 
-class GridEnvironment(Environment, Rendering, Imagining, MotionErrors, Lookahead, Navigation, ObjectBoxes):
+class GridEnvironment(
+    Environment, Rendering, Imagining, MotionErrors, HandlingErrors, Lookahead, Navigation, ObjectBoxes
+):
     """A body on an endless floor: every action moves it one metre to the right; images count the moves.
 
     The scene of an episode names what goes wrong from then on.
@@ -168,14 +172,14 @@ class GridEnvironment(Environment, Rendering, Imagining, MotionErrors, Lookahead
         candidates: Sequence[Candidate],
         camera: str,
         frames: Sequence[Sequence[int]],
-        error: MotionError,
+        error: PlantedError,
         seeds: Sequence[int],
     ) -> Iterator[Rollout]:
-        """Show what it was told: the seed, and 100 times the scale of motion."""
+        """Show what it was told: the seed, and 100 times the scale of motion or the offset of a hand."""
         seen_by = self.rig.camera(camera)
         for index, (wanted, seed) in enumerate(zip(frames, seeds)):
             rgb = np.full((len(wanted), seen_by.height, seen_by.width, 3), seed % 256, np.uint8)
-            rgb[..., 1] = round(100 * error.motion_scale)
+            rgb[..., 1] = round(100 * (error.motion_scale if isinstance(error, MotionError) else error.offset_m))
             yield Rollout(index, rgb, seen_by)
 
     def rollout_poses(

@@ -16,6 +16,7 @@ from harness.contracts.digest import digest
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import LimitExceeded, Refusal
 from harness.contracts.field_limits import Count
+from harness.contracts.handling_errors import HandlingError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import EnvironmentSpec, Observation, ShortestPath, View, ViewRequest
@@ -67,7 +68,12 @@ SMALL = [
     ("ShortestPath", ShortestPath, some.paths),
 ]
 
-OTHERS = [("Episode", Episode), ("MotionError", MotionError), ("ViewRequest", ViewRequest)]
+OTHERS = [
+    ("Episode", Episode),
+    ("MotionError", MotionError),
+    ("HandlingError", HandlingError),
+    ("ViewRequest", ViewRequest),
+]
 
 LARGE = [
     ("TopDownMap", observation_codec.write_top_down_map, observation_codec.read_top_down_map, some.maps()),

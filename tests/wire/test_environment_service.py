@@ -19,6 +19,7 @@ from harness.contracts.errors import (
     ServiceError,
     SpecMismatch,
 )
+from harness.contracts.handling_errors import HandlingError
 from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import ViewRequest
 from harness.wire import client as client_module
@@ -73,10 +74,10 @@ def test_the_client_answers_like_the_object(environment: EnvironmentClient) -> N
     assert same(environment.top_down_map(), local.top_down_map())
     assert environment.object_boxes() == local.object_boxes()
     assert environment.rollout_poses([WALK] * 3, frames) == local.rollout_poses([WALK] * 3, frames)
-    wrong = MotionError(0.5, -11.25, True, 0.4)
     seeds = [0, 2**64 - 1, 7]
-    ours, theirs = (e.imagine_wrongly([WALK] * 3, "pano", frames, wrong, seeds) for e in (local, environment))
-    assert same(list(theirs), list(ours))
+    for wrong in (MotionError(0.5, -11.25, True, 0.4), HandlingError(0.25, True, True, True)):
+        ours, theirs = (e.imagine_wrongly([WALK] * 3, "pano", frames, wrong, seeds) for e in (local, environment))
+        assert same(list(theirs), list(ours))
     assert environment.step([], ALL) == []
 
 
@@ -93,6 +94,10 @@ REFUSED: Mapping[str, Tuple[str, Callable[[EnvironmentClient], object]]] = {
     "motion_errors": (
         "cannot plant errors of motion",
         lambda e: list(e.imagine_wrongly([WALK], "pano", [(1,)], MotionError(0.5), [0])),
+    ),
+    "handling_errors": (
+        "cannot plant errors of a hand",
+        lambda e: list(e.imagine_wrongly([WALK], "pano", [(1,)], HandlingError(0.01), [0])),
     ),
     "lookahead": ("does not say where candidates lead", lambda e: e.rollout_poses([WALK], [(1,)])),
     "navigation": ("has no walkable area", lambda e: e.top_down_map()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from harness.contracts.actions import FORWARD, Candidate, Primitive
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import Refusal
+from harness.contracts.handling_errors import HandlingError
 from harness.contracts.manifests import ENVIRONMENT
 from harness.contracts.motion_errors import NO_ERROR, MotionError
 from harness.contracts.observations import View
@@ -47,6 +49,10 @@ def test_the_planted_models_of_the_suite_are_there() -> None:
         "gtsim-half-resolution": {"resolution": 0.5}, "gtsim-stretch-110": {"row_stretch": 1.1},
         "gtsim-mirror-half": {"mirrored": 0.5}, "gtsim-ghost-box": {"ghost_box": 0.25},
         "gtsim-frozen": {"frozen": True}, "gtsim-swapped": {"swapped": True},
+        "gtsim-offset-1mm": {"offset_m": 0.001}, "gtsim-offset-1cm": {"offset_m": 0.01},
+        "gtsim-offset-2cm": {"offset_m": 0.02}, "gtsim-offset-4cm": {"offset_m": 0.04},
+        "gtsim-things-stay": {"things_stay": True}, "gtsim-gripper-late": {"gripper_late": True},
+        "gtsim-through-things": {"through_things": True},
     }  # fmt: skip
     for manifest in PLANTED:
         assert planted_errors(manifest) != NOTHING
@@ -72,6 +78,7 @@ def test_gtsim_takes_every_error_by_set_and_its_own_manifest_stays() -> None:
      ("swapped=1", "not true or false"), ("jitter=0.4", "no fact or setting 'jitter'"),
      ("settings.jiter_m=1", "no setting 'jiter_m'"),
      ("jitter_m=-1", "jitter_m -1 is not in"), ("blur_px=99", "blur_px 99 is not in"),
+     ("offset_m=0.6", "offset_m 0.6 is not in"),
      ("through_obstacles=0.5", "not true or false"), ("motion_scale=nan", "not a number")],
 )  # fmt: skip
 def test_wrong_errors_are_refused_before_a_run(assignment: str, match: str) -> None:
@@ -153,3 +160,14 @@ def test_the_imaginer_plants_motion_in_the_environment_and_errors_of_images_itse
     shifted = imagined(PlantedErrors(MotionError(0.5), ImageError(hue_deg=120.0)))
     assert tuple(shifted[0, 0]) == (200, 200, 50)
     assert MotionError() == NO_ERROR
+
+
+def test_a_hand_errs_by_its_own_kind_and_never_by_both() -> None:
+    assert PlantedErrors(handling=HandlingError(0.01)).world == HandlingError(0.01)
+    assert PlantedErrors(MotionError(0.5)).world == MotionError(0.5) and NOTHING.world is None
+    with pytest.raises(Refusal, match="motion and of handling are planted together"):
+        PlantedErrors(MotionError(0.5), handling=HandlingError(0.01))
+    for seed in (0, 7, 2**64 - 1):
+        x, y = HandlingError(0.02).displacement(seed)
+        assert math.hypot(x, y) == pytest.approx(0.02) and (x, y) == HandlingError(0.02).displacement(seed)
+    assert HandlingError(0.02).displacement(1) != HandlingError(0.02).displacement(2)

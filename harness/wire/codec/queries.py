@@ -20,6 +20,7 @@ from harness.contracts.field_limits import (
     Text,
     Whole,
 )
+from harness.contracts.handling_errors import HandlingError
 from harness.contracts.motion_errors import MotionError
 from harness.contracts.observations import ObjectBox, ShortestPath, TopDownMap, ViewRequest
 from harness.wire.codec import mapper
@@ -39,8 +40,10 @@ ROLLOUT_POSES = "rollout_poses"
 
 Answer = Union[float, bool, ShortestPath, TopDownMap, Tuple[ObjectBox, ...], Tuple[Tuple[Pose, ...], ...]]
 Frames = Sequence[Sequence[int]]
-Planted = Tuple[MotionError, List[int]]
+Planted = Tuple[Union[MotionError, HandlingError], List[int]]
 """An error and one seed a candidate."""
+
+_PLANTED: Tuple[Tuple[str, Any], ...] = (("error", MotionError), ("handling", HandlingError))
 
 _SEED = Whole(0, MAX_UINT64)
 _NAME = Text()
@@ -170,21 +173,25 @@ def _check_wanted(candidates: Sequence[Candidate], frames: Frames) -> None:
         ascending(wanted, f"request.frames[{index}]", 0, len(candidate))
 
 
-def write_planted(error: MotionError, seeds: Sequence[int], message: Any) -> None:
-    """Fill ``error`` and ``seeds`` of an EnvironmentImagineRequest message that has its candidates."""
+def write_planted(error: Union[MotionError, HandlingError], seeds: Sequence[int], message: Any) -> None:
+    """Fill ``error`` or ``handling``, and ``seeds`` of an EnvironmentImagineRequest message that has its candidates."""
     _check_seeds(len(seeds), len(message.candidates))
-    message.error.SetInParent()
-    mapper.write(MotionError, error, message.error, "error")
+    field, kind = next((field, kind) for field, kind in _PLANTED if isinstance(error, kind))
+    getattr(message, field).SetInParent()
+    mapper.write(kind, error, getattr(message, field), field)
     message.seeds.extend(_SEED.check(seed, "seeds") for seed in seeds)
 
 
 def read_planted(message: Any) -> Optional[Planted]:
     """Return the planted error and the seeds of an EnvironmentImagineRequest message; None where it has none."""
-    if not message.HasField("error"):
-        _check_seeds(len(message.seeds), 0)
+    planted = [(field, kind) for field, kind in _PLANTED if message.HasField(field)]
+    if len(planted) > 1:
+        raise Refusal("an error of motion and one of handling were planted together.", "Plant one of them.")
+    _check_seeds(len(message.seeds), len(message.candidates) if planted else 0)
+    if not planted:
         return None
-    _check_seeds(len(message.seeds), len(message.candidates))
-    return mapper.read(MotionError, message.error, "error"), [int(seed) for seed in message.seeds]
+    field, kind = planted[0]
+    return mapper.read(kind, getattr(message, field), field), [int(seed) for seed in message.seeds]
 
 
 def _check_seeds(seeds: int, wanted: int) -> None:

@@ -73,10 +73,11 @@ class PushButtons(Puzzle):
         return tuple(goals)
 
     def last_stage(self) -> Stage:
-        """Press the last button; the hand stays there, since a button that was let go looks as before."""
+        """Press the last button; once it is let go it looks as before."""
         last = self._wanted - 1
         others = tuple(_press(place) for index, place in enumerate(self._places) if index != last)
-        return Stage(self.sub_goals()[: 3 * last], _press(self._places[last]), others, low=(1,), carried=(0, 1))
+        before = self.sub_goals()[: 3 * last]
+        return Stage(before, _press(self._places[last]), others, low=(1,), carried=(0, 1), shows=False)
 
     def _caps(self) -> Tuple[str, ...]:
         return tuple(_cap(index) for index in range(len(self._colours)))

@@ -35,7 +35,7 @@ class Stage:
     ``before`` leads there from the scene's beginning. ``others`` are the same with another thing or place than the
     named one. The numbers are those of sub-goals in ``plan``: ``low`` are those whose height decides whether the thing
     is taken, pressed or pushed, ``carried`` those that bring it to its place, and at ``release`` it is let go (-1: it
-    never is).
+    never is). ``shows`` says that what was done is seen when the hand is gone.
     """
 
     before: Tuple[SubGoal, ...]
@@ -44,6 +44,7 @@ class Stage:
     low: Tuple[int, ...]
     carried: Tuple[int, ...]
     release: int = -1
+    shows: bool = True
 
 
 class Puzzle(ABC):

@@ -8,7 +8,7 @@ from harness.contracts.actions import Action, ActionSpace, Candidate, Vector
 from harness.contracts.episodes import Episode
 from harness.planning.proposals import End, Proposal
 from harness.planning.seeding import EpisodeSeeds
-from tasks.manip.episodes import TableScene, actions_of
+from tasks.manip.episodes import TableScene
 from tasks.task import payload_of
 
 
@@ -24,7 +24,7 @@ class Scripted:
     def of(self, episode: Episode) -> OfEpisode:
         """Return the proposer of one episode, which knows the actions of its plans and no more."""
         scene = payload_of(TableScene, episode)
-        return OfEpisode(tuple(Candidate(actions_of(plan.goals)) for plan in scene.plans))
+        return OfEpisode(tuple(Candidate(scene.actions(plan.goals)) for plan in scene.plans))
 
     def propose(self, decision: int, history: Sequence[Action], seeds: EpisodeSeeds) -> Proposal:
         """Return as many plans as an episode has, none of which moves anything: there is no episode."""

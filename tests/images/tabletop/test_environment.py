@@ -12,6 +12,7 @@ from harness.contracts.actions import Action, Candidate, Primitive, Vector
 from harness.contracts.cameras import Pose
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError, Refusal
+from harness.contracts.handling_errors import HandlingError
 from harness.contracts.observations import Observation, ViewRequest
 from images.tabletop.environment import TabletopEnvironment
 from images.tabletop.scenes import TABLE_M, TASKS
@@ -24,6 +25,7 @@ from tests.images.tabletop.needs import needs_the_arm
 pytestmark = needs_the_arm
 
 CUPS, BUTTONS = "stack_cups/variation0/episode0", "push_buttons/variation1/episode0"
+BLOCK = "slide_block_to_color_target/variation1/episode0"
 ALL = [ViewRequest(name, depth=True, ids=True) for name in ("front", "overhead", "wrist")]
 
 
@@ -34,6 +36,10 @@ def episode(scene: str) -> Episode:
 
 def solution(scene: str) -> List[Action]:
     return [Vector("discrete7", goal.values()) for goal in make_puzzle(scene).sub_goals()]
+
+
+PLANS = {CUPS: solution(CUPS)[:6], BLOCK: solution(BLOCK)}
+"""What moves a thing: a cup is put into another, and a block is pushed to its square."""
 
 
 @pytest.fixture
@@ -154,3 +160,43 @@ def test_a_missing_package_is_named(environment: TabletopEnvironment, monkeypatc
     monkeypatch.setattr(arm, "find_spec", lambda name: None)
     with pytest.raises(Refusal, match="gymnasium-robotics"):
         environment.prepare(lambda words: None)
+
+
+@pytest.mark.parametrize(
+    ("scene", "error"),
+    [
+        (CUPS, HandlingError(offset_m=0.04)),
+        (CUPS, HandlingError(things_stay=True)),
+        (CUPS, HandlingError(gripper_late=True)),
+        (CUPS, HandlingError(through_things=True)),
+    ],
+)
+def test_an_error_of_handling_changes_what_is_imagined_and_nothing_else(
+    environment: TabletopEnvironment, scene: str, error: HandlingError
+) -> None:
+    environment.reset(episode(scene), 0, [])
+    plan = [Candidate(tuple(PLANS[scene]))]
+    last = [[len(plan[0])]]
+    (right,) = environment.imagine(plan, "front", last)
+    (none,) = environment.imagine_wrongly(plan, "front", last, HandlingError(), [3])
+    (wrong,) = environment.imagine_wrongly(plan, "front", last, error, [3])
+    (again,) = environment.imagine(plan, "front", last)
+    assert np.array_equal(right.rgb, none.rgb) and np.array_equal(right.rgb, again.rgb)
+    assert not np.array_equal(right.rgb, wrong.rgb)
+    with pytest.raises(Refusal, match="1 candidates came with 2 seeds"):
+        list(environment.imagine_wrongly(plan, "front", last, error, [3, 4]))
+
+
+def test_things_that_stay_are_seen_where_they_were_behind_a_hand_that_moved(environment: TabletopEnvironment) -> None:
+    before = environment.reset(episode(BLOCK), 0, [ViewRequest("front", ids=True)])
+    ids = before.views["front"].ids
+    assert ids is not None
+    plan = [Candidate(tuple(PLANS[BLOCK]))]
+    (stay,) = environment.imagine_wrongly(plan, "front", [[len(plan[0])]], HandlingError(things_stay=True), [0])
+    after = environment.step(plan[0].actions, [ViewRequest("front", ids=True)])[-1].views["front"]
+    assert after.ids is not None
+    block = FIRST_THING_ID
+    seen = (ids == block) & (after.ids != ARM_ID)
+    changed = np.abs(before.views["front"].rgb.astype(int) - after.rgb.astype(int)).max(axis=2)[seen].mean()
+    kept = np.abs(before.views["front"].rgb.astype(int) - stay.rgb[0].astype(int)).max(axis=2)[seen].mean()
+    assert kept < 0.5 * changed
