@@ -20,6 +20,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 from PIL import Image
 
+from harness.contracts.actions import DISCRETE7, Action, Vector
 from harness.contracts.cameras import Pose, quaternion_to_yaw
 from harness.contracts.episodes import Episode
 from harness.contracts.results import PLAYED, DecisionRecord
@@ -101,6 +102,9 @@ def _runs(cells: npt.NDArray[np.bool_]) -> List[Run]:
     return [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
+MOST_TEXT = 500
+"""Characters of a payload's text that are shown."""
+
 POSITION_DIGITS = 2
 UPRIGHT = 1e-6
 """A rotation about y has no more of x and z than this."""
@@ -171,7 +175,8 @@ def trajectory_details(trajectory: Trajectory, episode: Episode) -> Dict[str, An
         "stopped": trajectory.stopped,
         "start": _placed(trajectory.start),
         **_asked(episode),
-        "decisions": [_decision(d, a) for d, a in zip(trajectory.decisions, after)],
+        "words": _text(episode.payload.get("words")),
+        "decisions": [_decision(d, a, _named_plans(episode)) for d, a in zip(trajectory.decisions, after)],
     }
 
 
@@ -185,7 +190,33 @@ def _asked(episode: Episode) -> Dict[str, Any]:
     }
 
 
-def _decision(decision: DecisionRecord, distance_after: float) -> Dict[str, Any]:
+def _named_plans(episode: Episode) -> List[str]:
+    """Return what the plans that a task's payload holds are called, none where it has no such plans."""
+    plans = episode.payload.get("plans")
+    if not isinstance(plans, (list, tuple)) or not all(isinstance(plan, dict) for plan in plans):
+        return []
+    return [f"{_text(plan.get('mistake'))}{_sized(plan.get('size_cm'))}" for plan in plans]
+
+
+def _sized(size_cm: Any) -> str:
+    return f" {size_cm} cm" if isinstance(size_cm, int) and size_cm else ""
+
+
+def _text(value: Any) -> str:
+    return value[:MOST_TEXT] if isinstance(value, str) else ""
+
+
+def _in_words(action: Action) -> str:
+    """Return what a pose of a hand says, "" for other actions."""
+    if not isinstance(action, Vector):
+        return ""
+    if action.space != DISCRETE7 or len(action.values) != 7:
+        return " ".join(f"{value:g}" for value in action.values)
+    x, y, z, _, _, yaw, fingers = (f"{value:g}" for value in action.values)
+    return f"to {x} {y} {z}, turned {yaw}, {'open' if fingers == '1' else 'closed'}"
+
+
+def _decision(decision: DecisionRecord, distance_after: float, plans: List[str]) -> Dict[str, Any]:
     names = sorted({name for step in decision.steps for name in step.gap})
     return {
         "candidates": decision.candidates,
@@ -195,6 +226,8 @@ def _decision(decision: DecisionRecord, distance_after: float) -> Dict[str, Any]
         "before": round(decision.distance_m, POSITION_DIGITS),
         "after": round(distance_after, POSITION_DIGITS),
         "rollouts": decision.rollouts,
+        "plans": plans if len(plans) == decision.ends else [],
+        "words": [words for words in (_in_words(step.action) for step in decision.steps) if words],
         "shown": list(shown_steps(len(decision.steps))),
         "steps": [[*_placed(step.pose), int(step.collided)] for step in decision.steps],
         "gap": {

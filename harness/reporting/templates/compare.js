@@ -82,8 +82,10 @@ function episodeNodes(row) {
 function pairHead(row, found) {
   const played = found.findIndex((detail) => detail !== null);
   const goal = picture(place(row, Math.max(0, played)), "goal.jpg", "what the agent looks for", "picture goal-picture");
+  const words = played >= 0 && found[played].words;
+  const walks = played < 0 ? ["–"] : [drawWalks(found), mapMarks(...pairMarks())];
   return element("div", { class: "pair-head" },
-    element("div", {}, element("h3", {}, "From above"), ...(played < 0 ? ["–"] : [drawWalks(found), mapMarks(...pairMarks())])),
+    words ? asked(found[played]) : element("div", {}, element("h3", {}, "From above"), ...walks),
     element("div", {}, element("h3", {}, "Goal"), goal), pairNumbers(row, found));
 }
 

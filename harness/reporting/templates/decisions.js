@@ -26,7 +26,23 @@ function decisionCard(place, decision, index) {
   if (bumps) notes.push(`${bumps} ${bumps === 1 ? "step" : "steps"} in contact`);
   return element("section", { class: "decision" },
     element("header", {}, element("h3", {}, `Decision ${index + 1}`), element("span", { class: "muted" }, notes.join(" · ")), moved),
-    decision.scores.length ? drawScores(decision) : null, decisionStrip(place, decision, index));
+    decision.scores.length ? drawScores(decision) : null, planList(decision), decisionStrip(place, decision, index),
+    stepList(decision));
+}
+
+// The plans that an episode names, each with its score; null where it names none.
+function planList(decision) {
+  if (!decision.plans.length) return null;
+  return element("ol", { class: "plans" }, ...decision.plans.map((name, i) => element("li", {},
+    element(i === decision.chosen ? "b" : "span", {}, name),
+    decision.scores.length ? ` ${fixed(decision.scores[i], 4)}` : "", i === decision.chosen ? " chosen" : "")));
+}
+
+// What was carried out, in words, and where something was in the way; null where steps have none.
+function stepList(decision) {
+  if (!decision.words.length) return null;
+  return element("ol", { class: "steps" }, ...decision.words.map((words, i) =>
+    element("li", {}, words, decision.steps[i][3] ? " (blocked)" : "")));
 }
 
 // What the marks of the line of scores mean, once for all decisions of an episode.
@@ -75,4 +91,9 @@ function decisionStrip(place, decision, index) {
       line(["", ...shown.map((number) => fixed(values[number - 1], digits))]));
   }
   return strip;
+}
+
+// What an episode asks for in words, where its task says so: such a task has no floor to draw.
+function asked(detail) {
+  return element("div", {}, element("h3", {}, "Asked"), element("p", {}, detail.words));
 }

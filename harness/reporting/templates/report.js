@@ -56,15 +56,18 @@ function episodeWithoutDetails(row) {
 
 function episodeBody(row, detail) {
   const cards = detail.decisions.map((decision, i) => decisionCard(place(row), decision, i));
+  return element("div", { class: "two" },
+    element("div", { class: "side" }, detail.words ? asked(detail) : mapOf(detail, cards), goalPicture(row), facts(row, detail), video(row)),
+    element("div", { class: "decisions" }, detail.decisions.some((d) => d.scores.length) ? scoreMarks() : null, ...cards));
+}
+
+function mapOf(detail, cards) {
   const map = drawMap(detail, cards);
   cards.forEach((card, i) => {
     card.addEventListener("pointerenter", () => map.light(i));
     card.addEventListener("pointerleave", () => map.light(-1));
   });
-  return element("div", { class: "two" },
-    element("div", { class: "side" }, element("div", {}, element("h3", {}, "From above"), map.node, mapMarks(...walkMarks())),
-      goalPicture(row), facts(row, detail), video(row)),
-    element("div", { class: "decisions" }, detail.decisions.some((d) => d.scores.length) ? scoreMarks() : null, ...cards));
+  return element("div", {}, element("h3", {}, "From above"), map.node, mapMarks(...walkMarks()));
 }
 
 function facts(row, detail) {
