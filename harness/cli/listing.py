@@ -47,8 +47,9 @@ def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
 def wm_rows(plugins: Sequence[Path]) -> list[dict[str, str]]:
     """Return one row a world model; installed plugins that cannot be used are named on stderr.
 
-    ``options`` are those that its command needs here beside ``--wm`` and ``--task``, ``lacks`` what is missing for that
-    ("" where it runs), and ``refused`` why no suite plays it ("" where one does).
+    ``task`` is the first that can ask it, ``options`` are those that its command needs here beside ``--wm`` and
+    ``--task``, ``lacks`` what is missing for that ("" where it runs), and ``refused`` why no suite plays it ("" where
+    one does).
     """
     catalog = load_catalog(plugins)
     for plugin in catalog.broken:
@@ -62,6 +63,7 @@ def _wm_row(entry: CatalogEntry) -> dict[str, str]:
         "name": manifest.name,
         "family": manifest.family,
         "kind": manifest.kind,
+        "task": place.task,
         "suite": manifest.home_suite,
         "conditioning": manifest.conditioning,
         "view": manifest.view,
@@ -79,7 +81,10 @@ def wm_lines(rows: Sequence[dict[str, str]], width: int) -> list[str]:
     Those that run here come first, and of these the ones that run on their home suite.
     """
     groups: dict[str, list[dict[str, str]]] = {}
-    for row in sorted(rows, key=lambda row: (bool(row["refused"]), bool(row["lacks"]), bool(row["options"]))):
+    for row in sorted(
+        rows,
+        key=lambda row: (bool(row["refused"]), bool(row["lacks"]), row["task"] != FIRST_TASK, bool(row["options"])),
+    ):
         groups.setdefault(_heading(row), []).append(row)
     names = max((len(row["name"]) for row in rows), default=0) + GAP
     lines: list[str] = []
@@ -104,7 +109,7 @@ def _heading(row: dict[str, str]) -> str:
     words = row["options"].split()
     own = f" (not on {row['suite']}, their home suite)" if "--suite" in words else ""
     start = f"Lack {row['lacks']}; with that they run here" if row["lacks"] else "Run here"
-    return f"{start}{own}: {command('--wm', 'NAME', '--task', FIRST_TASK, *words)}"
+    return f"{start}{own}: {command('--wm', 'NAME', '--task', row['task'], *words)}"
 
 
 def task_rows() -> list[dict[str, str]]:

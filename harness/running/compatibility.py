@@ -22,7 +22,7 @@ from harness.worldmodels.conditioning import ACTION_SPACE
 from harness.worldmodels.packages import package_lacks
 from harness.worldmodels.planted_errors import planted_errors
 from harness.worldmodels.preparing import Choice, prepare
-from tasks.registry import load_task
+from tasks.registry import list_tasks, load_task
 from tasks.suite import PANORAMA, PERSPECTIVE, Suite, Tier, list_suites, load_suite
 
 UNTOLD = "none"
@@ -168,22 +168,37 @@ def _check_capabilities(who: str, names: tuple[str, ...], suite: Suite) -> None:
     """Raise Refusal where the suite's environment does not declare what a task or world model needs; say which do."""
     missing = [name for name in names if name not in suite.played_by.capabilities]
     if missing:
-        able = [environment for environment in declared_environments() if {*names} <= {*environment.capabilities}]
         raise Refusal(
             f"{who} cannot be played in {suite.environment}: it {CAPABILITIES[missing[0]].missing}",
-            "\n".join(f"Play it in {environment.title}: --suite {environment.name}." for environment in able),
+            "\n".join(f"Play it in {title}: {words}." for title, words in _able_suites(names)),
         )
+
+
+def _able_suites(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the environments with all of these capabilities, and the options of a suite that is played in each."""
+    able = {each.name: each.title for each in declared_environments() if {*names} <= {*each.capabilities}}
+    found: dict[str, str] = {}
+    for task in _tasks():
+        for suite in (load_suite(name, task) for name in list_suites(task)):
+            words = f"--task {task} --suite {suite.family}"
+            found.setdefault(suite.environment, words)
+    return [(title, found[name]) for name, title in able.items() if name in found]
+
+
+def _tasks() -> list[str]:
+    return [FIRST_TASK, *(task for task in list_tasks() if task != FIRST_TASK)]
 
 
 @dataclass(frozen=True)
 class Place:
     """Where a world model is best tried here.
 
-    ``words`` are what the command needs beside ``--wm`` and ``--task``: none on its home suite, another suite and its
-    tier where the home suite cannot run here. ``lacks`` is what is missing there, and ``refused`` why no suite plays
-    the model at all ("" where one does).
+    ``task`` is the first one that can ask it. ``words`` are what the command needs beside ``--wm`` and ``--task``: none
+    on its home suite, another suite and its tier where the home suite cannot run here. ``lacks`` is what is missing
+    there, and ``refused`` why no suite plays the model at all ("" where one does).
     """
 
+    task: str = FIRST_TASK
     words: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     refused: str = ""
@@ -194,36 +209,46 @@ def place_of(entry: CatalogEntry) -> Place:
 
     No weights are read and no service is started: a model that runs here by this answer may still break.
     """
+    first = _place_of(entry, FIRST_TASK)
+    others = (_place_of(entry, task) for task in _tasks()[1:])
+    return next((place for place in others if not place.refused), first) if first.refused else first
+
+
+def _place_of(entry: CatalogEntry, task: str) -> Place:
     home = entry.manifest.home_suite
-    if not _is_here(home) and home != TRIAL_SUITE:
-        trial = _place_on(entry, TRIAL_SUITE)
+    if home != TRIAL_SUITE and not _is_here(home, task):
+        trial = _place_on(entry, TRIAL_SUITE, task)
         if not trial.refused:
             return trial
-    return _place_on(entry, home)
+    return _place_on(entry, home, task)
 
 
-def _place_on(entry: CatalogEntry, family: str) -> Place:
+def _place_on(entry: CatalogEntry, family: str, task: str) -> Place:
     manifest = entry.manifest
     try:
         prepared = prepare(manifest, Choice(), code_from=entry.code_from, family=entry.folder)
-        suite = load_suite(family, FIRST_TASK)
+        suite = load_suite(family, task)
         tier = choose_tier(manifest, suite, "")
         check_actions(manifest, suite)
         check_view(manifest, suite, tier)
+        _check_capabilities(manifest.name, capabilities_for(manifest, tier), suite)
     except Refusal as refusal:
         return Place(refused=refusal.what)
     words: tuple[str, ...] = () if suite.family == manifest.home_suite else ("--suite", suite.family)
     if words and tier.name != suite.default_tier:
         words = (*words, "--tier", tier.name)
-    lacks = [] if _is_here(family) else [f"suite {suite.name}"]
+    lacks = [] if _is_here(family, task) else [f"suite {suite.name}"]
     if any(not lack.learnt for lack in prepared.lacks):
         lacks.append("its authors' code")
     if any(lack.learnt for lack in prepared.lacks):
         lacks.append("weights")
     lacks += [f"the extra {entry.extra}" if entry.extra else "packages" for _ in package_lacks(entry)]
-    return Place(words, tuple(lacks))
+    return Place(task, words, tuple(lacks))
 
 
 @functools.cache
-def _is_here(family: str) -> bool:
-    return not load_suite(family, FIRST_TASK).missing()
+def _is_here(family: str, task: str) -> bool:
+    try:
+        return not load_suite(family, task).missing()
+    except Refusal:  # the task has no such suite
+        return False

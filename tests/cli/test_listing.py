@@ -9,7 +9,7 @@ ROWS = {row["name"]: row for row in wm_rows(())}
 
 def row(name: str, options: str = "", lacks: str = "", refused: str = "") -> dict[str, str]:
     facts = {"family": "f", "view": "panorama", "conditioning": "none", "description": "d.", "suite": "wiw"}
-    return {"name": name, "options": options, "lacks": lacks, "refused": refused, **facts}
+    return {"name": name, "task": "ignav", "options": options, "lacks": lacks, "refused": refused, **facts}
 
 
 def test_a_perspective_model_runs_here_on_the_tier_that_is_for_it() -> None:
@@ -40,6 +40,10 @@ def test_headings_are_commands_and_a_refusal_stands_with_its_model() -> None:
     ]
     assert "  big     d. (f · panorama)" in lines and "  arm     d. (f · panorama) arm moves an arm." in lines
     assert any("(not on wiw, their home suite): python benchmark.py" in line for line in lines)
+
+
+def test_what_only_an_arm_can_be_asked_stands_under_its_task() -> None:
+    assert ROWS["gtsim-offset-1cm"]["task"] == "manip" and ROWS["gtsim-walls"]["task"] == "ignav"
 
 
 def test_no_line_is_wider_than_the_terminal() -> None:

@@ -12,7 +12,15 @@ from harness.cli.app import main
 from harness.conformance.target import find_target
 from harness.contracts.cameras import Rig
 from harness.contracts.errors import Refusal
-from harness.running.compatibility import capabilities_for, check_actions, check_view, choose_tier, tier_for
+from harness.running.compatibility import (
+    capabilities_for,
+    check_actions,
+    check_reference,
+    check_view,
+    choose_tier,
+    place_of,
+    tier_for,
+)
 from harness.worldmodels.catalog import load_catalog
 from tasks.suite import PANORAMA, PERSPECTIVE, load_suite
 
@@ -130,3 +138,16 @@ def test_the_hint_finds_a_model_of_a_folder_of_its_own(tmp_path: Path, capsys: p
         hint = capsys.readouterr().err.split("python benchmark.py ")[1].splitlines()[0]
         name, plugins = shlex.split(hint)[2], shlex.split(hint)[4]
         assert find_target(name, plugins=[Path(plugins)]).entry.manifest.name == wm
+
+
+def test_an_error_of_a_hand_is_listed_under_the_task_that_has_one() -> None:
+    place = place_of(CATALOG.find("gtsim-things-stay"))
+    assert (place.task, place.refused) == ("manip", "")
+    assert place_of(CATALOG.find("gtsim-walls")).task == "ignav"
+
+
+def test_a_model_that_the_environment_is_not_capable_of_is_sent_to_the_task_that_is() -> None:
+    manifest = CATALOG.find("gtsim-things-stay").manifest
+    with pytest.raises(Refusal) as raised:
+        check_reference(manifest, SUITE, SUITE.tier("easy"))
+    assert raised.value.next_step.endswith("--task manip --suite embedded.")
