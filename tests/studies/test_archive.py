@@ -25,8 +25,8 @@ def test_an_archive_is_read_as_the_runs_are(tmp_path: Path, suite: Suite, capsys
     first = out.read_bytes()
     assert main([str(runs), "--out", str(out)]) == 0 and out.read_bytes() == first
     with tarfile.open(out) as archive:
-        archive.extractall(tmp_path / "again", filter="data")
         assert len(archive.getnames()) == 2
+        archive.extractall(tmp_path / "again")
     found = find_runs([tmp_path / "again"], suite)
     assert found.passed_over == () and folder.record.run_id == found.runs["precise", "self", "warp"].record.run_id
     before = find_runs([runs], suite).runs["precise", "self", "warp"].results
