@@ -23,11 +23,10 @@ from harness.contracts.printing import one_line, printable
 from harness.records.atomic import write_atomic
 from harness.records.chain import TABLE
 from harness.records.errors import disk_errors
-from harness.records.folder import RunFolder
+from harness.records.folder import JOURNAL, RECORD, RunFolder
 from harness.studies.all_tables import EPISODE
 from harness.studies.run_selection import incomplete, run_folders
 
-JOURNAL, RECORD = "journal.sqlite", "run.json"
 WHEN = 1_767_225_600  # 2026-01-01: an archive does not say when it was packed
 
 

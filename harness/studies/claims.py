@@ -34,7 +34,7 @@ from harness.studies.paired_differences import success_by_episode
 from harness.studies.run_selection import Found, find_runs
 from tasks.suite import load_suite
 
-MORE, EQUIVALENT = "solves more", "is equivalent"
+EQUIVALENT = "is equivalent"
 ALPHA = {"primary": 0.01}
 """Level of a family of claims; 0.05 where none is named."""
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.studies.claims import EQUIVALENT, MORE, Claim, judge, main, page, read_claims
+from harness.studies.claims import EQUIVALENT, Claim, judge, main, page, read_claims
 from harness.studies.run_selection import find_runs
 from tasks.suite import Suite
 from tests.studies.small_suite import solved_by, write_small_run
 
+MORE = "solves more"
 DECLARED = Path(__file__).parents[2] / "docs" / "science" / "claims.toml"
 
 
