@@ -22,7 +22,7 @@ from harness.posttraining.page import write_page
 from harness.posttraining.plan import TrainingPlan
 from harness.posttraining.workplace import LAST, PAGE, TRAINING, Workplace, copy_files, plain_bytes
 from harness.records.provenance import git_commit, hardware, versions
-from harness.running.run_options import default_workers
+from harness.running.run_options import MOST_WORKERS, default_workers
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.hub_cache import is_hub_id
 from harness.worldmodels.weights import declared_lacks, has_weights
@@ -35,7 +35,13 @@ Tell = Callable[[str, int, int], None]
 
 
 def bank_job(
-    plan: TrainingPlan, wm: str, weights: str, out: Path, states: int = 0, episodes: int = 0, most_workers: int = 4
+    plan: TrainingPlan,
+    wm: str,
+    weights: str,
+    out: Path,
+    states: int = 0,
+    episodes: int = 0,
+    most_workers: int = MOST_WORKERS,
 ) -> Job:
     """Return how a world model is asked; by one worker where several would share a GPU."""
     plugins = tuple(str(folder) for folder in plan.question.plugins)

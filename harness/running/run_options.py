@@ -102,7 +102,11 @@ class RunOptions:
         return self.runtime == DOCKER or bool(self.wm_image)
 
 
-def default_workers(most: int = 4) -> int:
+MOST_WORKERS = 4
+"""Workers that a command takes by itself at most, however many cores there are."""
+
+
+def default_workers(most: int = MOST_WORKERS) -> int:
     """Return one worker a usable core, at most ``most``: the outcome is the same whatever the number."""
     return min(len(os.sched_getaffinity(0)), most)
 

@@ -77,9 +77,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     given = parser.parse_args(arguments)
     try:
         folders, unread = run_folders(given.runs)
-        left_out = [(folder.record.run_id, reason) for folder in folders if (reason := incomplete(folder))]
-        named = {name for name, _ in left_out}
-        kept = [folder for folder in folders if folder.record.run_id not in named]
+        reasons = [(folder, incomplete(folder)) for folder in folders]
+        kept = [folder for folder, reason in reasons if not reason]
         content = pack(kept)
         with disk_errors(given.out):
             write_atomic(given.out, content)
@@ -87,6 +86,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print(printable(f"error: {error.what}\n{error.next_step}".rstrip()), file=sys.stderr)
         return 2
     print(f"{given.out}: {len(kept)} runs, {len(content)} bytes")
+    left_out = [(folder.record.run_id, reason) for folder, reason in reasons if reason]
     for name, reason in [*left_out, *((passed.path.name, passed.why) for passed in unread)]:
         print(one_line(f"left out {name}: {reason}"), file=sys.stderr)
     return 0

@@ -25,12 +25,11 @@ from harness.contracts.results import Metric
 from harness.contracts.wrong_fields import wrong_fields
 from harness.scoring.comparing_effect import Effect, equivalence_test, success_effect
 from harness.scoring.comparing_tests import holm, sign_flip_test
-from harness.scoring.data import RunData
 from harness.scoring.intervals import Sample, mean_variance
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import CEILING
-from harness.studies.markdown_sections import columns, grid, p_value, percent
-from harness.studies.paired_differences import success_by_episode
+from harness.studies.markdown_sections import NOTHING, columns, grid, p_value, percent
+from harness.studies.paired_differences import episode_differences
 from harness.studies.run_selection import Found, find_runs
 from tasks.suite import load_suite
 
@@ -110,7 +109,7 @@ def _test(claim: Claim, found: Found) -> Tested:
     if model is None or len(played) < len(others):
         return Tested(claim, "", None, 1.0)
     name, other = max(played, key=lambda pair: rate(success_sample(pair[1].results)).value)
-    sample = differences(model, other)
+    sample = episode_differences(model, other)
     effect = effect_of(sample)
     difference = Metric(effect.value, *effect.interval(), len(sample))
     if claim.says == EQUIVALENT:
@@ -126,17 +125,6 @@ def _whole_sums(sample: Sample, claim: Claim) -> npt.NDArray[np.int64]:
             "Play both with the same --seeds.",
         )
     return np.rint(sums).astype(np.int64)
-
-
-def differences(model: RunData, other: RunData) -> Sample:
-    """Return model − other by episode, a mean over its seeds each; Refusal where the episodes are not the same."""
-    first, second = success_by_episode(model.results), success_by_episode(other.results)
-    homes = {result.episode: result.home for result in model.results}
-    if set(first) != set(second):
-        raise Refusal(
-            f"{model.record.run_id} and {other.record.run_id} are of other episodes.", "Play both on the same ones."
-        )
-    return Sample.of([first[name] - second[name] for name in homes], list(homes.values()))
 
 
 def effect_of(sample: Sample) -> Effect:
@@ -163,8 +151,8 @@ def page(tested: Sequence[Tested], found: Found) -> str:
         ("beside", lambda one: " or ".join(f"`{name}`" for name in ([one.other] if one.other else one.claim.than))),
         ("tier", lambda one: f"`{one.claim.tier}`"),
         ("difference, points", lambda one: percent(one.difference)),
-        ("p", lambda one: p_value(one.p) if one.difference else "–"),
-        ("p (Holm)", lambda one: p_value(one.holm_p) if one.difference else "–"),
+        ("p", lambda one: p_value(one.p) if one.difference else NOTHING),
+        ("p (Holm)", lambda one: p_value(one.holm_p) if one.difference else NOTHING),
         ("verdict", lambda one: one.verdict),
     )
     return "\n".join([grid(["success, %", *(f"`{tier}`" for tier in ordered)], rows), "", claims])
@@ -172,7 +160,7 @@ def page(tested: Sequence[Tested], found: Found) -> str:
 
 def _success(found: Found, name: str, tier: str) -> str:
     run = found.run(name, tier)
-    return percent(rate(success_sample(run.results))) if run else "–"
+    return percent(rate(success_sample(run.results)) if run else None)
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

@@ -55,10 +55,15 @@ def lead(better: RunData, other: RunData) -> Metric:
     Runs of several seeds are averaged by episode first: a reference that draws lots is pooled over its draws, while
     one that does not is played once. Both runs were played on the same episodes.
     """
+    sample = episode_differences(better, other)
+    return Metric(float(sample.values.mean()), *mean_interval(sample, (-1.0, 1.0)), len(sample))
+
+
+def episode_differences(better: RunData, other: RunData) -> Sample:
+    """Return what ``better`` solves more of each of its episodes: a mean over the seeds of either, with the home."""
     first, second = success_by_episode(better.results), success_by_episode(other.results)
     homes = {result.episode: result.home for result in better.results}
-    sample = Sample.of([first[name] - second[name] for name in homes], list(homes.values()))
-    return Metric(float(sample.values.mean()), *mean_interval(sample, (-1.0, 1.0)), len(sample))
+    return Sample.of([first[name] - second[name] for name in homes], list(homes.values()))
 
 
 def success_by_episode(results: Sequence[EpisodeResult]) -> Dict[str, float]:
