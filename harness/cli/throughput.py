@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from harness.cli.arguments import RUNS, Assignments, Json, Plugins, Weights, Wm, WmPython, taking
+from harness.cli.arguments import RUNS, Assignments, Json, Plugins, Weights, Wm, WmGpu, WmPython, taking
 from harness.cli.console import note, print_json, print_table, say
 from harness.cli.live import LiveBar
 from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import Refusal
 
 if TYPE_CHECKING:
-    from harness.conformance.target import Target
+    from harness.contracts.manifests import ModelManifest
+    from harness.runtimes.service import ServiceSpec
     from harness.throughput.decisions import Situation
     from harness.throughput.results import Machine, Result
     from harness.throughput.scenarios import Settings
@@ -64,6 +65,7 @@ class ThroughputArguments:
         bool, typer.Option("--allow-uncarded", help="Measure weights without a complete card.")
     ] = False
     wm_python: WmPython = ""
+    wm_gpu: WmGpu = ""
     plugins: Plugins = None
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that one call may take.")] = 600.0
     start_timeout: Annotated[
@@ -83,17 +85,22 @@ def throughput_command(asked: ThroughputArguments) -> int:
         raise Refusal("--wm missing.", EXAMPLE)
     from harness.conformance.target import find_target
     from harness.running.run_options import interpreter
+    from harness.running.services import find_gpus
     from harness.throughput.results import RESULT_FILE, as_plain
+    from harness.throughput.scenarios import check_replicas
     from harness.worldmodels.preparing import Choice
 
     settings = settings_of(asked)
+    gpus = find_gpus(asked.wm_gpu)
+    check_replicas(settings, len(gpus))
     choice = Choice(tuple(asked.assignments or ()), asked.weights, asked.allow_uncarded)
     python = interpreter(asked.wm_python, "--wm-python")
     target = find_target(asked.wm, "", python, tuple(asked.plugins or ()), choice)
     out = asked.out or RUNS / f"throughput-{target.entry.manifest.name}-{asked.scenario}-{time.strftime(STAMP)}"
     if (out / RESULT_FILE).exists():
         raise Refusal(f"{out} holds a result already.", "Give another --out.")
-    result = measured(target, settings, choice.assignments, out)
+    plans = [target.plan.on_gpu(gpu) for gpu in gpus] or [target.plan]
+    result = measured(plans, target.entry.manifest, settings, choice.assignments, out)
     if asked.as_json:
         print_json(as_plain(result))
     else:
@@ -121,8 +128,10 @@ def settings_of(asked: ThroughputArguments) -> Settings:
     )
 
 
-def measured(target: Target, settings: Settings, overrides: Sequence[str], out: Path) -> Result:
-    """Measure, write the result into ``out``, and return it."""
+def measured(
+    plans: Sequence[ServiceSpec], manifest: ModelManifest, settings: Settings, overrides: Sequence[str], out: Path
+) -> Result:
+    """Measure with a replica a plan, write the result into ``out``, and return it."""
     from harness.records.atomic import write_atomic
     from harness.reporting.throughput_page import page_html
     from harness.throughput.measuring import measure_model
@@ -131,16 +140,15 @@ def measured(target: Target, settings: Settings, overrides: Sequence[str], out: 
     from harness.throughput.serving import serving
     from harness.throughput.texts import findings, rows, title
 
-    manifest = target.entry.manifest
     out.mkdir(parents=True, exist_ok=True)
     with Line() as line:
         line("real views", 0, 0)
         situations = banked_situations(manifest.name)
         line(f"starting {manifest.name}", 0, 0)
-        with serving(target.plan, manifest, settings, out / "service.log") as session:
+        with serving(plans, manifest, settings, out / "service.log") as session:
             found = measure_model(session, manifest, situations, settings, line)
         line("counting operations", 0, 0)
-        roofline = roofline_of(target.plan, manifest, situations, settings, found)
+        roofline = roofline_of(plans[0], manifest, situations, settings, found)
     parts = {field.name: getattr(found, field.name) for field in fields(found)}
     model = Model(manifest.name, manifest.digest(), manifest.weights, tuple(overrides))
     result = Result(model=model, settings=settings, roofline=roofline, machine=machine(), **parts)

@@ -62,6 +62,19 @@ class Placement:
     gpu: str = ""
 
 
+def find_gpus(wanted: str) -> Tuple[str, ...]:
+    """Return the UUIDs of the GPUs that ``wanted`` names (index or UUID, commas between), in its order; none for "".
+
+    One that is named twice has two replicas. Refusal lists those present.
+    """
+    if not wanted:
+        return ()
+    from harness.runtimes import gpus
+
+    present = gpus.list_gpus()
+    return tuple(gpus.find_gpu(word.strip(), present).uuid for word in wanted.split(","))
+
+
 def find_gpu(wanted: str) -> str:
     """Return the UUID of the GPU that ``wanted`` (index or UUID) names, "" for none; Refusal lists those present."""
     if not wanted:
@@ -107,8 +120,7 @@ def environment_service(
     """Return how to start an environment: in a container of ``image`` that sees ``mounts``, else as a process."""
     spec = ServiceSpec(ENVIRONMENT, environment.name, entry_point, options=dict(options))
     if image is None:
-        variables = _gpu_variables(where.gpu)
-        return replace(spec, path=environment.path, python=where.python, environment_variables=variables)
+        return replace(spec, path=environment.path, python=where.python).on_gpu(where.gpu)
     box = ContainerSpec(image.reference, image.id, mounts, where.gpu)
     return replace(spec, environment_variables=_container_variables(), container=box)
 
@@ -154,10 +166,8 @@ def plan_world_model(
     if manifest.kind != PLUGIN:
         return None, None
     if image is None and not where.container:
-        variables = _gpu_variables(where.gpu)
-        if is_strangers(entry):
-            variables[BYTECODE] = str(bytecode_folder(entry))
-        return replace(entry.service_spec(where.python), environment_variables=variables), None
+        variables = {BYTECODE: str(bytecode_folder(entry))} if is_strangers(entry) else {}
+        return replace(entry.service_spec(where.python), environment_variables=variables).on_gpu(where.gpu), None
     reference, folders = (image.reference, (PLUGIN_FOLDER, *entry.shared)) if image else _catalog_image(entry)
     found = image or find_image(reference)
     mounts, hub = _weights_mounts(manifest)
@@ -255,10 +265,6 @@ def _container_homes(homes: Path) -> Path:
 def _container_variables() -> Dict[str, str]:
     """Return what a container does not inherit: one thread a library, as every process gets, and numba's folder."""
     return {**dict.fromkeys(ONE_THREAD, "1"), "NUMBA_CACHE_DIR": COMPILED}
-
-
-def _gpu_variables(gpu: str) -> Dict[str, str]:
-    return {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
 
 
 def check_interpreters(plan: RunPlan) -> None:

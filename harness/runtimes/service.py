@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Mapping, Optional, Protocol
@@ -77,6 +77,14 @@ class ServiceSpec:
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     container: Optional[ContainerSpec] = None
     start_s: float = 0.0
+
+    def on_gpu(self, uuid: str) -> ServiceSpec:
+        """Return the service with the GPU of that UUID and no other; with "" as it is."""
+        if not uuid:
+            return self
+        if self.container is not None:
+            return replace(self, container=replace(self.container, gpu_uuid=uuid))
+        return replace(self, environment_variables={**self.environment_variables, "CUDA_VISIBLE_DEVICES": uuid})
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def compare_results(old: Result, new: Result) -> Comparison:
         ("scenario", old.settings.scenario, new.settings.scenario),
         ("arrivals a second", old.settings.rate, new.settings.rate),
         ("candidates", old.candidates, new.candidates),
+        ("number of replicas", old.replicas, new.replicas),
     ):
         if one != other:
             raise Refusal(f"the {name} of the old result is {one}, of the new one {other}.", "Measure the same.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Sequence
+from functools import partial
+from typing import Optional, Sequence
 
 from harness.contracts.digest import merkle_root
 from harness.contracts.manifests import ModelManifest
@@ -13,6 +14,7 @@ from harness.runtimes.service import Service
 from harness.throughput.asking import DIED, FAILED, LATE, Answer, Asker
 from harness.throughput.caching import FASTER, CacheCheck, Paired, check_caching
 from harness.throughput.decisions import Decisions, Purpose, Situation
+from harness.throughput.replicas import Progress, Tally, together
 from harness.throughput.resources import Gpus, Meter, Resources
 from harness.throughput.results import Counts, Finding, Output, Rates, WarmUp
 from harness.throughput.sampling import PERCENTILES, Percentile, kept_bound, needed, percentile_of
@@ -23,6 +25,7 @@ from harness.throughput.scenarios import (
     Measured,
     Query,
     Settings,
+    check_replicas,
     measure,
 )
 from harness.worldmodels.imaginer import ImaginingModel
@@ -33,19 +36,19 @@ ACCURACY_SEED = 0
 
 PREPARE, TRANSPORT, UNSPLIT = "prepare", "transport", "unsplit"
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is (0: nobody knows)."""
+REPLICAS_DIFFER = "replicas-differ"
 
 
 @dataclass(frozen=True)
 class Session:
-    """A model that can be asked. ``service`` is None for one in this process; ``start_s`` is what its start took.
+    """A model that can be asked, once a replica. ``services`` are those behind ``models``, none where these are in this
+    process; ``start_s`` is what the start of all took.
 
     ``gpus`` was made before that.
     """
 
-    model: ImaginingModel
-    service: Optional[Service] = None
+    models: tuple[ImaginingModel, ...]
+    services: tuple[Service, ...] = ()
     start_s: float = 0.0
     gpus: Gpus = field(default_factory=Gpus)
 
@@ -55,6 +58,7 @@ class Findings:
     """What was measured; the parts of a `Result` that the model itself is the cause of."""
 
     candidates: int
+    replicas: int
     counts: Counts
     seconds: float
     rates: Rates
@@ -75,59 +79,75 @@ def measure_model(
     settings: Settings,
     progress: Progress,
 ) -> Findings:
-    """Measure the model of a session. A failure of the model is a finding, whatever it is; nothing is raised for it."""
+    """Measure the model of a session. A failure of the model is a finding, whatever it is; nothing is raised for it.
+
+    Refusal where the scenario asks no more than one replica, and the session has several.
+    """
+    check_replicas(settings, len(session.models))
     decisions = Decisions(manifest, situations, settings.seed, settings.candidates)
-    ask = Asker(session.model, manifest)
-    warm = _warm_up(ask, decisions, progress)
-    seconds = tuple(answer.seconds for answer in warm)
-    measured, meter = Measured((), 0.0), Meter(session.service, session.gpus)
-    cache, output = CacheCheck(failure="the model does not answer"), None
-    if not warm[-1].failure:
+    asks = [Asker(model, manifest) for model in session.models]
+    tally = Tally(progress, "warming up", len(asks) * WARM_UP_DECISIONS)
+    warm = together([partial(_warm_up, ask, decisions, tally) for ask in asks])
+    measured, meter = Measured((), 0.0), Meter(session.services, session.gpus)
+    cache = CacheCheck(failure="the model does not answer")
+    outputs: list[Optional[Output]] = [None]
+    if not any(answers[-1].failure for answers in warm):
         with meter:
             measured = measure(
                 lambda number: decisions(Purpose.MEASURE, number),
-                ask,
+                asks,
                 settings,
-                seconds[-1],
+                1.0 / sum(1.0 / answers[-1].seconds for answers in warm),
                 lambda done, total: progress("measuring", done, total),
             )
         if not any(answer.lost for query in measured.queries for answer in query.answers):
             progress("asking again", 0, 0)
-            cache = check_caching(ask, Decisions(manifest, situations, settings.seed), manifest.steps > 0)
-            output = _output(ask, Decisions(manifest, situations, ACCURACY_SEED, settings.candidates), progress)
+            cache = check_caching(asks[0], Decisions(manifest, situations, settings.seed), manifest.steps > 0)
+            outputs = _outputs(asks, Decisions(manifest, situations, ACCURACY_SEED, settings.candidates), progress)
     answers = [answer for query in measured.queries for answer in query.answers]
     return Findings(
         candidates=decisions.candidates,
+        replicas=len(asks),
         counts=_counts(measured.queries, answers),
         seconds=measured.seconds,
         rates=_rates(answers, measured.seconds),
         latency=tuple(percentile_of([query.seconds for query in measured.queries], p) for p in PERCENTILES),
         latencies_s=tuple(q.seconds if math.isfinite(q.seconds) else None for q in measured.queries),
         split_s=split(answers),
-        warm_up=WarmUp(session.start_s, ask.warm_up_s, seconds),
+        warm_up=WarmUp(session.start_s, max(ask.warm_up_s for ask in asks), _seconds(warm)),
         resources=meter.found,
         cache=cache,
-        output=output,
-        findings=tuple(_found(warm, measured.queries, settings, cache)),
+        output=outputs[0],
+        findings=(*_found(warm, measured.queries, settings, cache), *_differing(outputs, manifest.deterministic)),
     )
 
 
-def _warm_up(ask: Asker, decisions: Decisions, progress: Progress) -> list[Answer]:
+def _warm_up(ask: Asker, decisions: Decisions, tally: Tally) -> list[Answer]:
     """Ask what is not counted: the first calls compile. It ends at the first failure."""
     answers: list[Answer] = []
     for number in range(WARM_UP_DECISIONS):
-        progress("warming up", number, WARM_UP_DECISIONS)
         answers.append(ask(decisions(Purpose.WARM_UP, number)))
+        tally.one_more()
         if answers[-1].failure:
             break
     return answers
 
 
-def _output(ask: Asker, decisions: Decisions, progress: Progress) -> Optional[Output]:
+def _seconds(warm: Sequence[Sequence[Answer]]) -> tuple[float, ...]:
+    return tuple(answer.seconds for answers in warm for answer in answers)
+
+
+def _outputs(asks: Sequence[Asker], decisions: Decisions, progress: Progress) -> list[Optional[Output]]:
+    """Return the output of each replica, None of one that fails."""
+    tally = Tally(progress, "accuracy pass", len(asks) * ACCURACY_DECISIONS)
+    return together([partial(_output, ask, decisions, tally) for ask in asks])
+
+
+def _output(ask: Asker, decisions: Decisions, tally: Tally) -> Optional[Output]:
     digests: list[str] = []
     for number in range(ACCURACY_DECISIONS):
-        progress("accuracy pass", number, ACCURACY_DECISIONS)
         answer = ask(decisions(Purpose.MEASURE, number), True)
+        tally.one_more()
         if answer.failure:
             return None
         digests += answer.digests
@@ -171,11 +191,17 @@ WORDS = {
 }
 
 
-def _found(warm: Sequence[Answer], queries: Sequence[Query], settings: Settings, cache: CacheCheck) -> list[Finding]:
+def _found(
+    warm: Sequence[Sequence[Answer]], queries: Sequence[Query], settings: Settings, cache: CacheCheck
+) -> list[Finding]:
     found = []
-    if warm[-1].failure:
-        text = f"{_in_line(warm[-1].error)} (decision {len(warm)} of the warm-up: nothing was measured)"
-        return [Finding(warm[-1].failure, text, True)]
+    for number, answers in enumerate(warm):
+        last, whose = answers[-1], f" of replica {number}" if len(warm) > 1 else ""
+        if last.failure:
+            text = f"{_in_line(last.error)} (decision {len(answers)} of the warm-up{whose}: nothing was measured)"
+            found.append(Finding(last.failure, text, True))
+    if found:
+        return found
     kinds = Counter(query.failure for query in queries if query.failure)
     for kind, count in sorted(kinds.items()):
         error = next((a.error for q in queries for a in q.answers if a.failure == kind), "")
@@ -213,6 +239,16 @@ def _kept(cache: CacheCheck) -> list[Finding]:
     if cache.same_seeds:
         found.append(Finding("same-seeds", "two seeds had the same frames, though it declares sampling steps", True))
     return found
+
+
+def _differing(outputs: Sequence[Optional[Output]], deterministic: bool) -> list[Finding]:
+    """Return what is to be said where replicas' outputs differ: it breaks the result unless that was to be expected."""
+    roots = ["none" if output is None else output.root[:16] for output in outputs]
+    if len(set(roots)) == 1:
+        return []
+    text = f"the replicas' outputs differ: {', '.join(f'{root} of replica {n}' for n, root in enumerate(roots))}"
+    note = "" if deterministic else "; the model does not declare that it is deterministic"
+    return [Finding(REPLICAS_DIFFER, text + note, deterministic or None in outputs)]
 
 
 def _share(found: Paired) -> str:

@@ -1,8 +1,8 @@
-"""What a service uses: processor time, its memory, that of its GPU, and the energy that the GPU takes."""
+"""What services use: processor time, their memory, that of their GPUs, and the energy that the GPUs take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Optional, Self, TypeVar
@@ -23,10 +23,11 @@ Number = TypeVar("Number", int, float)
 class Resources:
     """What was used while it was measured; what could not be measured is None, and ``reasons`` says why by field.
 
-    ``cpu_s`` are the processor seconds of the service's processes, whatever else the machine did (a service that waits
-    for a GPU may spend them waiting), ``rss_bytes`` the most resident bytes of its processes. ``gpu_bytes`` is by how
-    much the memory in use on GPUs is more than before the service started (an allocator keeps what it once had; process
-    ids mean nothing here, since a container has others), ``energy_j`` the joules of these GPUs, whoever used them.
+    All are those of all replicas together. ``cpu_s`` are the processor seconds of the services' processes, whatever
+    else the machine did (a service that waits for a GPU may spend them waiting), ``rss_bytes`` the most resident bytes
+    of these processes. ``gpu_bytes`` is by how much the memory in use on GPUs is more than before the services started
+    (an allocator keeps what it once had; process ids mean nothing here, since a container has others), ``energy_j`` the
+    joules of these GPUs, whoever used them.
     """
 
     cpu_s: Optional[float] = None
@@ -75,13 +76,13 @@ class Gpus:
 
 
 class Meter:
-    """Meters a service from the beginning of a block to its end; ``found`` says then what it used.
+    """Meters services from the beginning of a block to its end; ``found`` says then what they used in all.
 
-    ``gpus`` was made before the service was started.
+    ``gpus`` was made before they were started.
     """
 
-    def __init__(self, service: Optional[Service], gpus: Gpus) -> None:
-        self._service = service
+    def __init__(self, services: Sequence[Service], gpus: Gpus) -> None:
+        self._services = services
         self._gpus = gpus
         self.found = Resources()
 
@@ -117,12 +118,12 @@ class Meter:
         return spent if held else None
 
     def _read(self, number: Callable[[Service], Number], reasons: dict[str, str], name: str = "") -> Optional[Number]:
-        """Return a number of the service's processes; where there are none, note why under ``name``."""
-        if self._service is None:
+        """Return a number of the services' processes; where there are none, note why under ``name``."""
+        if not self._services:
             reasons[name] = "the model has no process of its own"
             return None
         try:
-            return number(self._service)
+            return sum(number(service) for service in self._services)
         except ServiceError as missing:
             reasons[name] = missing.what
             return None

@@ -105,6 +105,7 @@ class Machine:
 class Result:
     """The whole of a measurement.
 
+    ``replicas`` is how many services answered side by side: rates and resources are those of all of them.
     ``latencies_s`` are the seconds of each query in the order of arrival, None where it failed. ``split_s`` are mean
     seconds of a decision by part: ``prepare`` (the harness, before and after its calls), the phases that the plugin
     reports, and ``transport``, the rest of the calls; ``unsplit`` in its place where nobody reports a phase.
@@ -126,6 +127,7 @@ class Result:
     output: Optional[Output]
     findings: tuple[Finding, ...]
     machine: Machine
+    replicas: int = 1
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -44,6 +44,8 @@ def roofline_of(
         return Roofline(reason=found.resources.reasons.get("gpu_bytes", "no GPU is used"))
     if plan.container is not None:
         return Roofline(reason="the operations of a model in a container are not counted")
+    if found.replicas > len(found.resources.gpus):
+        return Roofline(reason="several replicas share a GPU, so that a decision's seconds are not its alone")
     decision = Decisions(manifest, situations, settings.seed, settings.candidates)(Purpose.MEASURE, 0)
     counted = count_apart(plan, manifest, decision)
     decision_s = sum(found.split_s.values())

@@ -1,15 +1,18 @@
 """The four scenarios: when a query is asked, and when enough were asked.
 
 They are LoadGen's, with a decision in the place of a sample. A measurement ends when it had both its queries and its
-seconds, or at its longest duration; what was not answered by then stays in the count. One question is answered after
-another, as by a service: a query that arrives while another one is answered waits, and its waiting is latency.
+seconds, or at its longest duration; what was not answered by then stays in the count. A replica answers one question
+after another: a query that arrives while all of them answer waits for the first that is free, and its waiting is
+latency.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, Iterator, Optional, Sequence
 
 import numpy as np
@@ -18,10 +21,13 @@ from harness.contracts.errors import Refusal
 from harness.contracts.seeds import generator
 from harness.throughput.asking import Answer
 from harness.throughput.decisions import Decision
+from harness.throughput.replicas import together
 from harness.throughput.sampling import needed
 
 OFFLINE, SINGLE_STREAM, MULTI_STREAM, SERVER = "offline", "single-stream", "multi-stream", "server"
 SCENARIOS = (OFFLINE, SINGLE_STREAM, MULTI_STREAM, SERVER)
+SPREAD = (OFFLINE, SERVER)
+"""The scenarios whose queries wait for nobody's answer, so that several replicas share them."""
 
 PERCENTILE = {SINGLE_STREAM: 0.9, MULTI_STREAM: 0.99, SERVER: 0.99}
 """The percentile of latency that each scenario is about; offline is about the rate alone."""
@@ -107,15 +113,32 @@ Told = Callable[[int, int], None]
 """Called with how many queries are answered and how many are planned, 0 where nobody knows."""
 
 
-def measure(make: Make, ask: Ask, settings: Settings, expected_s: float, told: Told) -> Measured:
-    """Ask as the scenario says; ``expected_s`` is what one decision took so far."""
+def check_replicas(settings: Settings, replicas: int) -> None:
+    """Raise Refusal for a scenario that has nothing to ask of so many replicas at once."""
+    if replicas > 1 and settings.scenario not in SPREAD:
+        raise Refusal(
+            f"--scenario {settings.scenario} asks one query after another, and {replicas} GPUs are given.",
+            f"Give one GPU, or one of the scenarios that spread queries: {', '.join(SPREAD)}.",
+        )
+
+
+def measure(make: Make, asks: Sequence[Ask], settings: Settings, expected_s: float, told: Told) -> Measured:
+    """Ask as the scenario says, each replica through its own of ``asks``.
+
+    ``expected_s`` are the seconds from one answer to the next so far, whoever gave them.
+    """
     clock = Clock()
-    if settings.scenario in (OFFLINE, SERVER):
+    if settings.scenario in SPREAD:
         at_once = [0.0] * _offline_queries(settings, expected_s)
         arrivals = arrival_times(settings) if settings.scenario == SERVER else at_once
-        queries = list(_arriving(make, ask, arrivals, settings, clock, told))
+        arriving = _Arriving(make, arrivals, settings, clock, told)
+        try:
+            together([partial(arriving.answer, ask) for ask in asks])
+        finally:
+            arriving.end()
+        queries = arriving.queries
     else:
-        queries = list(_one_by_one(make, ask, settings, clock, told))
+        queries = list(_one_by_one(make, asks[0], settings, clock, told))
     return Measured(tuple(queries), clock.now())
 
 
@@ -151,21 +174,47 @@ def _offline_queries(settings: Settings, expected_s: float) -> int:
     return max(settings.queries, min(MOST_QUERIES, int(MARGIN * settings.duration_s / expected_s)))
 
 
-def _arriving(
-    make: Make, ask: Ask, arrivals: Sequence[float], settings: Settings, clock: Clock, told: Told
-) -> Iterator[Query]:
-    """Yield a query for each arrival."""
-    failure = ""
-    for number, at in enumerate(arrivals):
-        if failure or max(at, clock.now()) >= settings.longest_s:
-            yield Query(float("inf"), (), UNANSWERED)
-            continue
-        decision = make(number)
-        clock.wait_until(at)
-        answer = ask(decision)
-        failure = answer.failure if answer.lost else ""
-        yield _query((answer,), clock.now() - at)
-        told(number + 1, len(arrivals))
+class _Arriving:
+    """A query for each arrival, taken in their order by whichever replica is free.
+
+    Where a replica is lost nobody takes another one. What nobody took or answered is `UNANSWERED`.
+    """
+
+    def __init__(self, make: Make, arrivals: Sequence[float], settings: Settings, clock: Clock, told: Told) -> None:
+        self._make = make
+        self._arrivals = arrivals
+        self._longest_s = settings.longest_s
+        self._clock = clock
+        self._told = told
+        self._lock = threading.Lock()
+        self._numbers = iter(range(len(arrivals)))
+        self._answered = 0
+        self._ended = False
+        self.queries = [Query(float("inf"), (), UNANSWERED)] * len(arrivals)
+
+    def answer(self, ask: Ask) -> None:
+        """Answer queries through one replica until none is left for it."""
+        for number in iter(self._next, None):
+            decision, at = self._make(number), self._arrivals[number]
+            self._clock.wait_until(at)
+            if self._ended:  # while this one waited
+                return
+            answer = ask(decision)
+            query = _query((answer,), self._clock.now() - at)
+            with self._lock:
+                self.queries[number] = query
+                self._ended = self._ended or answer.lost
+                self._answered += 1
+                self._told(self._answered, len(self._arrivals))
+
+    def end(self) -> None:
+        """Let no replica take another query."""
+        self._ended = True
+
+    def _next(self) -> Optional[int]:
+        with self._lock:
+            over = self._ended or self._clock.now() >= self._longest_s
+            return None if over else next(self._numbers, None)
 
 
 def _one_by_one(make: Make, ask: Ask, settings: Settings, clock: Clock, told: Told) -> Iterator[Query]:

@@ -1,17 +1,21 @@
-"""The model as a service, started as runs start it, and its failures with their causes."""
+"""The model as a service, started as runs start it, once a replica, and its failures with their causes."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from harness.contracts.errors import DeadlineExceeded, ServiceError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.runtimes.service import Service, ServiceLimits, ServiceSpec, start_service, with_stack
 from harness.throughput.measuring import Session
+from harness.throughput.replicas import together
 from harness.throughput.resources import Gpus, find_nvml
 from harness.throughput.scenarios import Settings
 from harness.wire.client import Deadlines, WorldModelClient
@@ -20,18 +24,54 @@ DEADLINE_OPTION = "--timeout"
 
 
 @contextmanager
-def serving(plan: ServiceSpec, manifest: ModelManifest, settings: Settings, log: Path) -> Iterator[Session]:
-    """Start the service and stop it afterwards; ``log`` gets its output. ServiceError where it does not start."""
+def serving(plans: Sequence[ServiceSpec], manifest: ModelManifest, settings: Settings, log: Path) -> Iterator[Session]:
+    """Start a service a plan, all at once, and stop them afterwards; ServiceError where one does not start.
+
+    ``log`` gets the output of a single one; of several, each has a log of its own beside it, with its number.
+    """
+    logs = [log] if len(plans) == 1 else [log.with_stem(f"{log.stem}-{number}") for number in range(len(plans))]
     gpus = Gpus(find_nvml())
     began = time.perf_counter()
-    with start_service(plan, ServiceLimits(start_s=settings.start_s), log) as service:
+    with ExitStack() as stack:
+        services = stack.enter_context(_started(plans, ServiceLimits(start_s=settings.start_s), logs))
         deadlines = Deadlines(imagine_s=settings.deadline_s, imagine_option=DEADLINE_OPTION)
-        client = WorldModelClient(service.socket, deadlines, manifest)
-        try:
+        models = []
+        for service in services:
+            client = WorldModelClient(service.socket, deadlines, manifest)
+            stack.callback(client.close)
             client.describe()
-            yield Session(_Explaining(client, service), service, time.perf_counter() - began, gpus)
-        finally:
-            client.close()
+            models.append(_Explaining(client, service))
+        yield Session(tuple(models), tuple(services), time.perf_counter() - began, gpus)
+
+
+@contextmanager
+def _started(plans: Sequence[ServiceSpec], limits: ServiceLimits, logs: Sequence[Path]) -> Iterator[list[Service]]:
+    """Start services together. The first that does not start ends it; one that is ready only later is stopped then."""
+    begun: SimpleQueue[Service] = SimpleQueue()
+    over = threading.Event()
+
+    def start(plan: ServiceSpec, log: Path) -> Service:
+        service = start_service(plan, limits, log)
+        begun.put(service)
+        if over.is_set():  # asked after the service stands in the queue, so that one of the two threads stops it
+            _stop(begun)
+        return service
+
+    try:
+        yield together([partial(start, plan, log) for plan, log in zip(plans, logs, strict=True)])
+    finally:
+        over.set()
+        _stop(begun)
+
+
+def _stop(services: SimpleQueue[Service]) -> None:
+    """Stop all that stand in a queue, whatever happens to one of them."""
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.callback(services.get_nowait().stop)
+            except Empty:
+                return
 
 
 class _Explaining:

@@ -57,7 +57,9 @@ def _grouped(results: Sequence[Result]) -> dict[tuple[str, str, int], list[Resul
         weights = f", weights {result.model.weights}" if result.model.weights else ""
         changed = "".join(f", {each}" for each in result.model.overrides)
         rate = f" {result.settings.rate:g}/s" if result.settings.rate else ""
-        key = (f"`{result.model.name}`{weights}{changed}", f"{result.settings.scenario}{rate}", result.candidates)
+        replicas = f", {result.replicas} replicas" if result.replicas > 1 else ""
+        scenario = f"{result.settings.scenario}{rate}{replicas}"
+        key = (f"`{result.model.name}`{weights}{changed}", scenario, result.candidates)
         found.setdefault(key, []).append(result)
     return found
 

@@ -20,7 +20,8 @@ def title(result: Result) -> str:
     kind = settings.scenario
     kind += f" at {settings.rate:g}/s" if kind == SERVER else ""
     kind += f" of {settings.per_query} decisions" if kind == MULTI_STREAM else ""
-    return f"{model.name}{changed}{weights}: {kind}, {result.candidates} candidates a decision"
+    replicas = f", {result.replicas} replicas" if result.replicas > 1 else ""
+    return f"{model.name}{changed}{weights}: {kind}, {result.candidates} candidates a decision{replicas}"
 
 
 def rows(result: Result) -> Iterator[tuple[str, str, str]]:
@@ -28,6 +29,8 @@ def rows(result: Result) -> Iterator[tuple[str, str, str]]:
     counts, rates = result.counts, result.rates
     failed = ", ".join(f"{count} {kind}" for kind, count in counts.failed.items()) or "none failed"
     yield "queries", str(counts.queries), f"{counts.decisions} decisions in {result.seconds:.1f} s; {failed}"
+    if result.replicas > 1:
+        yield "replicas", str(result.replicas), "services side by side: rates and resources are those of all"
     yield "decisions/s", f"{rates.decisions_per_s:.3g}", "answered ones over the whole time"
     yield "rollouts/s", f"{rates.rollouts_per_s:.3g}", ""
     yield "frames/s", f"{rates.frames_per_s:.3g}", ""

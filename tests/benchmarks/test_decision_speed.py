@@ -41,8 +41,8 @@ def asked(benchmark: Any, name: str, rounds: int, log: Path, weights: str, candi
     manifest = target.entry.manifest
     decisions = Decisions(manifest, banked_situations(name), settings.seed, settings.candidates)
     answers: list[Answer] = []
-    with serving(target.plan, manifest, settings, log) as session:
-        ask = Asker(session.model, manifest)
+    with serving([target.plan], manifest, settings, log) as session:
+        ask = Asker(session.models[0], manifest)
         benchmark.pedantic(
             lambda decision: answers.append(ask(decision)),
             setup=lambda: ((decisions(Purpose.MEASURE, len(answers)),), {}),

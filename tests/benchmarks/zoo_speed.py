@@ -190,8 +190,8 @@ def through_service(entry: CatalogEntry, manifest: ModelManifest, requests: list
     """Return what the same model costs as a service of its own process."""
     plan = replace(entry, manifest=manifest).service_spec(sys.executable)
     patient = Settings(OFFLINE, deadline_s=1800.0, start_s=1800.0)
-    with serving(plan, manifest, patient, Path(f"/tmp/zoo_speed-{manifest.name}.log")) as session:
-        return median_run(lambda: ask(session.model, requests), repeats)
+    with serving([plan], manifest, patient, Path(f"/tmp/zoo_speed-{manifest.name}.log")) as session:
+        return median_run(lambda: ask(session.models[0], requests), repeats)
 
 
 def main() -> None:

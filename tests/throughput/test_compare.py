@@ -113,6 +113,8 @@ def test_what_did_not_measure_the_same_is_refused(
     old = written("old", RESULT)
     assert main([old, written("new", replace(RESULT, candidates=3))]) == USAGE
     assert "candidates" in capsys.readouterr().err
+    assert main([old, written("new", replace(RESULT, replicas=2))]) == USAGE
+    assert "number of replicas of the old result is 1, of the new one 2" in capsys.readouterr().err
     (tmp_path / "other").write_text('{"schema_version": 99}')
     assert main([old, str(tmp_path / "other")]) == USAGE
     assert main([old, str(tmp_path / "missing")]) == USAGE
@@ -140,5 +142,10 @@ def test_a_table_holds_the_medians_of_what_counts(
     head, _, row = capsys.readouterr().out.splitlines()
     cells = dict(zip(head.split("|"), row.split("|"), strict=True))
     assert cells[" decisions/s "] == " 5 " and cells[" runs "] == " 3 " and cells[" GPU memory (GB) "] == " – "
+    assert table_of([*files, written("two", replace(RESULT, replicas=2))]) == 0
+    assert [row.split("|")[2].strip() for row in capsys.readouterr().out.splitlines()[2:]] == [
+        "single-stream",
+        "single-stream, 2 replicas",
+    ]
     broken = replace(RESULT, findings=(Finding(FAILED, "the world model failed", True),))
     assert table_of([written("broken", broken)]) == USAGE

@@ -54,7 +54,7 @@ def test_memory_and_energy_are_those_of_the_cards_that_the_service_uses(card: in
     nvml.used[card] += 5 * 10**9
     nvml.used[1 - card] += 10**6
     service: Any = SimpleNamespace(name="toy", pid=os.getpgid(0))
-    with Meter(service, gpus) as meter:
+    with Meter([service], gpus) as meter:
         pass
     found = meter.found
     assert (found.gpus, found.gpu_bytes, found.energy_j) == ((f"card {card}",), 5 * 10**9, joules)
@@ -64,7 +64,7 @@ def test_memory_and_energy_are_those_of_the_cards_that_the_service_uses(card: in
 def test_processor_seconds_are_those_of_the_measurement() -> None:
     service: Any = SimpleNamespace(name="toy", pid=os.getpgid(0))
     began = time.process_time()
-    with Meter(service, Gpus()) as meter:
+    with Meter([service], Gpus()) as meter:
         while time.process_time() - began < 0.1:
             pass
     assert meter.found.cpu_s is not None and meter.found.cpu_s >= 0.08
@@ -72,7 +72,7 @@ def test_processor_seconds_are_those_of_the_measurement() -> None:
 
 def test_without_a_gpu_every_number_has_its_reason() -> None:
     settings = Settings(OFFLINE, duration_s=0.0)
-    found = measure_model(Session(Honest()), toy_manifest(), toy_situations(), settings, lambda *_: None)
+    found = measure_model(Session((Honest(),)), toy_manifest(), toy_situations(), settings, lambda *_: None)
     assert found.resources.reasons.keys() == {"cpu_s", "rss_bytes", "gpu_bytes", "energy_j"}
     plan = ServiceSpec(WORLD_MODEL, "toy", "x:Y")
     roofline = roofline_of(plan, toy_manifest(), toy_situations(), settings, found)

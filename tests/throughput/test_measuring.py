@@ -44,7 +44,7 @@ def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def measured(model: Any, scenario: str = SINGLE_STREAM, steps: int = 0, **settings: Any) -> Findings:
     few = {"duration_s": 0.0, "min_queries": 8, **settings}
     found = Settings(scenario, **few)
-    return measure_model(Session(model), toy_manifest(steps=steps), toy_situations(), found, lambda *_: None)
+    return measure_model(Session((model,)), toy_manifest(steps=steps), toy_situations(), found, lambda *_: None)
 
 
 def kinds(found: Findings) -> set[str]:
