@@ -46,7 +46,12 @@ Workers = Annotated[
 WmPython = Annotated[str, typer.Option("--wm-python", help="Interpreter of the world model.")]
 Runtime = Annotated[str, typer.Option("--runtime", help="Where services run: process or docker.")]
 WmImage = Annotated[str, typer.Option("--wm-image", help="Plugin image with the world model.")]
-WmGpu = Annotated[str, typer.Option("--wm-gpu", help="GPU of the world model: index or UUID.")]
+WmGpu = Annotated[
+    str,
+    typer.Option(
+        "--wm-gpu", help="GPU of the world model: index or UUID; several, as 0,1: a replica on each (0,0: two)."
+    ),
+]
 EnvPython = Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")]
 EnvGpu = Annotated[str, typer.Option("--env-gpu", help="GPU of the environment: index or UUID.")]
 Weights = Annotated[str, typer.Option("--weights", help="Weights: hub, random, or a path. [hub]")]

@@ -90,7 +90,7 @@ class PlanServices:
             return EnvironmentImaginer(environment, manifest.name, planted_errors(manifest))
         if self._plan.world_model is None:
             raise Refusal(f"the plan does not say how to start {manifest.name!r}.", "Plan the run again.")
-        shared = bool(self._plan.model_socket)
+        shared = bool(self._plan.model_sockets)
         with self._disks_told(), starting_model():
             model = self._shared_model(manifest) if shared else self._own_model(self._plan.world_model, manifest)
         further = view_request(manifest, self._suite.rig, self._suite.tier(identity.tier).loop.agent_camera)
@@ -105,9 +105,9 @@ class PlanServices:
         return SubmittedModel(client, service)
 
     def _shared_model(self, manifest: ModelManifest) -> SubmittedModel:
-        """Return the one service of all workers, which the main process starts, watches and starts again."""
+        """Return the service that workers share, which the main process starts, watches and starts again."""
         self._starting(manifest.name)
-        client = WorldModelClient(self._plan.model_socket, waiting_deadlines(self._plan), expected=manifest)
+        client = WorldModelClient(self._plan.model_sockets[0], waiting_deadlines(self._plan), expected=manifest)
         self._stack.callback(client.close)
         client.describe()
         return SubmittedModel(client)

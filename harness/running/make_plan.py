@@ -24,6 +24,7 @@ from harness.running.run_options import (
     again_words,
     batching_stamps,
     check_account,
+    check_gpus,
     check_placement,
     check_rows,
     choose_episodes,
@@ -32,7 +33,7 @@ from harness.running.run_options import (
     parse_seeds,
 )
 from harness.running.scenes import choose_scenes
-from harness.running.services import Placement, find_gpu, plan_environment, plan_world_model
+from harness.running.services import Placement, find_gpu, find_gpus, plan_environment, plan_world_model
 from harness.runtimes.environments import FILES, has_module, titles_of
 from harness.runtimes.service import ServiceSpec
 from harness.worldmodels import plugin_images
@@ -175,9 +176,9 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     environment = Placement(
         options.env_container, interpreter(options.env_python, "--env-python"), find_gpu(options.env_gpu)
     )
-    world_model = Placement(
-        options.wm_container, interpreter(options.wm_python, "--wm-python"), find_gpu(options.wm_gpu)
-    )
+    world_model = Placement(options.wm_container, interpreter(options.wm_python, "--wm-python"))
+    model_gpus = find_gpus(options.wm_gpu)
+    check_gpus(model_gpus, options.workers)
     parse_seeds(options.seeds)
     catalog = load_catalog(options.plugins)
     image = find_image(options.wm_image) if options.wm_image else None
@@ -199,8 +200,9 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
         world_model=model_plan,
         workers=options.workers,
         images={kind: image for kind, image in images.items() if image is not None},
-        again=again_words(options, environment, world_model, entry.manifest),
+        again=again_words(options, environment, world_model, model_gpus, entry.manifest),
         metrics=task.metrics,
+        model_gpus=model_gpus,
         cluster=options.cluster,
     ).with_patience(options.patience)
     return with_digests(plan, reading)

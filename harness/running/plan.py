@@ -82,9 +82,10 @@ class RunPlan:
     service in a container which image was found when the plan was made; the run's provenance keeps it. ``again`` are
     the words of the command line, ``--option=value``, that a resume of the run needs once more: a run folder never
     says itself what is to be executed. ``model_files`` holds by part of the world model's code the digest of each file,
-    so that those which change can be named. ``metrics`` are what its rows are measured in. ``model_socket`` is where
-    workers find the one world model of a run that batches across episodes, "" until it is played. ``cluster`` is where
-    the workers are, None: on this machine.
+    so that those which change can be named. ``metrics`` are what its rows are measured in. ``model_gpus`` are the
+    UUIDs of the GPUs that the world models take in turn, none where nobody chose one. ``model_sockets`` are where
+    workers find the world models of a run that batches across episodes, one a GPU; none until it is played. ``cluster``
+    is where the workers are, None: on this machine.
     """
 
     identity: RunIdentity
@@ -100,7 +101,8 @@ class RunPlan:
     again: Tuple[str, ...] = ()
     model_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: Tuple[MetricSpec, ...] = ()
-    model_socket: str = ""
+    model_gpus: Tuple[str, ...] = ()
+    model_sockets: Tuple[str, ...] = ()
     cluster: Optional[Cluster] = None
 
     def __post_init__(self) -> None:
@@ -137,9 +139,23 @@ class RunPlan:
         return sum(map(self.start_s, services)) + batch_s + PYTHON_START_S
 
     @property
+    def replicas(self) -> int:
+        """Return how many world models a run has that batches across episodes: one a GPU."""
+        return max(1, len(self.model_gpus))
+
+    @property
     def sharers(self) -> int:
         """Return how many workers one world model answers: each may wait for all others; its death fails as many."""
-        return 1 if self.identity.batch_wait_ms is None else self.workers
+        return 1 if self.identity.batch_wait_ms is None else -(-self.workers // self.replicas)
+
+    def of_worker(self, number: int) -> RunPlan:
+        """Return the plan of one worker: its world model's GPU and socket are those of its turn."""
+        model, gpus, sockets = self.world_model, self.model_gpus, self.model_sockets
+        return replace(
+            self,
+            world_model=model.on_gpu(gpus[number % len(gpus)]) if model is not None and gpus else model,
+            model_sockets=(sockets[number % len(sockets)],) if sockets else (),
+        )
 
     def episode_s(self) -> float:
         """Return how long an episode may take, the time in which it waits for others included."""

@@ -222,15 +222,28 @@ def batching_stamps(options: RunOptions, manifest: ModelManifest, batch_invarian
     return () if batch_invariant else (BATCH_DEPENDENT,)
 
 
+def check_gpus(gpus: Sequence[str], workers: int) -> None:
+    """Raise Refusal where a GPU of the world models would have no worker that asks it."""
+    if len(gpus) > workers:
+        raise Refusal(
+            f"--wm-gpu names {len(gpus)} GPUs, and --workers {workers} would leave some without work.",
+            f"Give --workers {len(gpus)} or more, or fewer GPUs.",
+        )
+
+
 def again_words(
-    options: RunOptions, environment: Placement, world_model: Placement, manifest: ModelManifest
+    options: RunOptions,
+    environment: Placement,
+    world_model: Placement,
+    model_gpus: Sequence[str],
+    manifest: ModelManifest,
 ) -> tuple[str, ...]:
     """Return what a resume of a run with these options needs, as ``--option=value``, with paths that hold anywhere."""
     given = {
         ENV_PYTHON: environment.python,
         WM_PYTHON: world_model.python,
         ENV_GPU: environment.gpu,
-        WM_GPU: world_model.gpu,
+        WM_GPU: ",".join(model_gpus),
         SCENES: str(absolute(options.scenes)) if options.scenes else "",
         WEIGHTS: manifest.weights if is_path(manifest.weights) else "",
     }

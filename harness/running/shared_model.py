@@ -1,4 +1,4 @@
-"""The one world-model service of a run that batches across episodes, and the socket at which its workers find it.
+"""The world-model service of a run that batches across episodes, one a GPU, and the socket at which workers find it.
 
 It lives in the main process, so that nothing has to be watched that is not watched already: workers die with the main
 process, whoever kills it, and a run that was killed is resumed. A worker speaks to it as to a service of its own, and
@@ -12,8 +12,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Optional
 
 from harness.contracts.errors import ServiceError, WiwError
@@ -37,32 +38,51 @@ from harness.wire.services import Service as Methods
 from harness.worldmodels.merging import MergeQueue, Merger
 
 SHARED = "services-shared"
-"""The folder of the service's log, among those of the workers' own services."""
+"""The folder of the service's log, among those of the workers' own services; of several with its number."""
 
 _END_S = 5.0
 
 
 @contextmanager
 def model_of_all(folder: RunFolder, plan: RunPlan) -> Iterator[RunPlan]:
-    """Yield the plan for the workers of a run: one that batches across episodes names a socket, open until the end."""
+    """Yield the plan for the workers of a run: one that batches across episodes names sockets, open until the end."""
     wait_ms = plan.identity.batch_wait_ms
     if wait_ms is None or plan.world_model is None:
         yield plan
         return
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(_replica(folder, plan, number, wait_ms / 1000.0)) for number in range(plan.replicas)
+        ]
+        yield replace(plan, model_sockets=tuple(sockets))
+
+
+def shared_logs(folder: RunFolder, plan: RunPlan, worker: int) -> Path:
+    """Return the folder of the log of the service that a worker shares with others."""
+    return folder.logs / (SHARED if plan.replicas == 1 else f"{SHARED}-{worker % plan.replicas}")
+
+
+@contextmanager
+def _replica(folder: RunFolder, plan: RunPlan, number: int, wait_s: float) -> Iterator[str]:
+    """Yield the socket of the service that is shared by worker ``number`` and every n-th after it."""
+    own = plan.of_worker(number)
+    assert own.world_model is not None  # a run without one shares none
+    workers = len(range(number, plan.workers, plan.replicas))
     manifest = from_plain(ModelManifest, dict(plan.identity.wm_manifest))
-    service = RestartedService(plan, plan.world_model, manifest, folder)
-    merger = Merger(service, MergeQueue(manifest.max_batch, wait_ms / 1000.0, plan.workers))
-    (folder.logs / SHARED).mkdir(parents=True, exist_ok=True)
+    logs = shared_logs(folder, plan, number)
+    logs.mkdir(parents=True, exist_ok=True)
+    service = RestartedService(own, own.world_model, manifest, folder, logs)
+    merger = Merger(service, MergeQueue(manifest.max_batch, wait_s, workers))
     sockets = make_socket_folder()
     # A worker that was killed occupies one until its call is answered, its successor another.
-    threads = ThreadPoolExecutor(2 * plan.workers, thread_name_prefix="shared model")
+    threads = ThreadPoolExecutor(2 * workers, thread_name_prefix="shared model")
     server = start_server(
-        _methods(merger, manifest), sockets / SOCKET_NAME, threads, max(MAX_WAITING_CALLS, 4 * plan.workers)
+        _methods(merger, manifest), sockets / SOCKET_NAME, threads, max(MAX_WAITING_CALLS, 4 * workers)
     )
     asking = threading.Thread(target=merger.work, name="world model", daemon=True)
     asking.start()
     try:
-        yield replace(plan, model_socket=str(sockets / SOCKET_NAME))
+        yield str(sockets / SOCKET_NAME)
     finally:
         merger.close()
         service.close()
@@ -93,11 +113,13 @@ class RestartedService:
     `prepare` and `imagine_batch` are for one thread, `close` for any other, at any time.
     """
 
-    def __init__(self, plan: RunPlan, spec: ServiceSpec, manifest: ModelManifest, folder: RunFolder) -> None:
+    def __init__(
+        self, plan: RunPlan, spec: ServiceSpec, manifest: ModelManifest, folder: RunFolder, logs: Path
+    ) -> None:
         self._plan = plan
         self._spec = replace(spec, environment_variables={**_variables(spec, manifest, folder)})
         self._manifest = manifest
-        self._log = folder.logs / SHARED / f"{spec.kind}.log"
+        self._log = logs / f"{spec.kind}.log"
         self._lock = threading.Lock()
         self._service: Optional[Service] = None
         self._client: Optional[WorldModelClient] = None
@@ -107,7 +129,7 @@ class RestartedService:
         """Start the service unless it runs; raise why it cannot."""
         if self._client is not None:
             return
-        service = start(self._spec, self._plan.start_s(self._spec), self._log, RUN_LOG_BYTES)
+        service = start(self._spec, self._plan.start_s(self._spec), self._log, RUN_LOG_BYTES // self._plan.replicas)
         with self._lock:
             self._service = service
             closed = self._closed

@@ -33,7 +33,7 @@ from harness.records.notes import add_notes
 from harness.running.messages import Abort, Again, Finished, Message, Play, Ready, StartFailed, Starting
 from harness.running.plan import RunPlan, decode_plan
 from harness.running.player import Player, make_player
-from harness.running.shared_model import SHARED
+from harness.running.shared_model import shared_logs
 from harness.running.worker_loop import abort, log_traceback, sentence, serve
 from harness.runtimes.service import ENVIRONMENT, WORLD_MODEL
 
@@ -44,7 +44,7 @@ class Worker:
     def __init__(self, folder: RunFolder, plan: RunPlan, number: int, say: Callable[[Message], None]) -> None:
         self._folder = folder
         self._say = say
-        self._plan = plan
+        self._plan = plan.of_worker(number)
         self._number = number
         self._logs = folder.logs / f"services-{number}"
         self._player: Optional[Player] = None
@@ -159,7 +159,8 @@ class Worker:
         """Return an error in words, with the log that says more, below the run folder."""
         told = sentence(error)
         failed = _failed_service(error)
-        logs = self._folder.logs / SHARED if failed == WORLD_MODEL and self._plan.model_socket else self._logs
+        shared = failed == WORLD_MODEL and self._plan.model_sockets
+        logs = shared_logs(self._folder, self._plan, self._number) if shared else self._logs
         log = logs / f"{failed}.log"
         log = log if log.exists() else self._folder.worker_log(self._number)
         return told if str(log) in told else f"{told} (log: {log.relative_to(self._folder.path)})"

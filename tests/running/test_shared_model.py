@@ -59,7 +59,7 @@ class Shared:
     def ask(self, *seeds: int, patience_s: float = 60.0) -> list[Rollout]:
         manifest = from_plain(ModelManifest, dict(self.plan.identity.wm_manifest))
         deadlines = replace(waiting_deadlines(self.plan), imagine_s=patience_s)
-        client = WorldModelClient(self.plan.model_socket, deadlines, expected=manifest)
+        client = WorldModelClient(self.plan.model_sockets[0], deadlines, expected=manifest)
         try:
             return list(SubmittedModel(client).imagine_batch([request(n, seed) for n, seed in enumerate(seeds)]))
         finally:
@@ -86,7 +86,7 @@ def shared(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     folder = runs.create(plan, tmp_path_factory.mktemp("runs"))
     with model_of_all(folder, plan) as told:
         yield Shared(folder, told)
-    assert not processes_naming(Path(told.model_socket).parent)
+    assert not processes_naming(Path(told.model_sockets[0]).parent)
 
 
 def together(shared: Shared, *calls: tuple[int, ...]) -> list[list[Rollout] | Exception]:
