@@ -42,7 +42,8 @@ class _WithTaskFields(_File):
     def _set_apart(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        named = {name: value for name, value in data.items() if name in cls.model_fields and name != "own"}
+        fields = cls.model_fields
+        named = {name: value for name, value in data.items() if name in fields and name != "own"}
         return {**named, "own": {name: value for name, value in data.items() if name not in named}}
 
 

@@ -15,7 +15,7 @@ from typing import Any, Iterable, List, Mapping, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-_SCALARS = (float, str, int, bool, type(None))
+_SCALARS = frozenset((float, str, int, bool, type(None)))
 
 FLAT: Mapping[str, Any] = {"flat": True}
 """Metadata of a dataclass's field whose items stand among the other fields in plain form; one field a class at most."""
@@ -47,12 +47,13 @@ def to_plain(value: Any) -> Any:
         return value
     names = _field_names(kind)
     if names is not None:
-        plain = {name: to_plain(getattr(value, name)) for name in names[0]}
+        items = [(name, getattr(value, name)) for name in names[0]]
+        plain = {name: item if type(item) in _SCALARS else to_plain(item) for name, item in items}
         return {**to_plain(getattr(value, names[1])), **plain} if names[1] else plain
     if isinstance(value, dict):
-        return {str(k): to_plain(v) for k, v in value.items()}
+        return {str(k): v if type(v) in _SCALARS else to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [to_plain(v) for v in value]
+        return [v if type(v) in _SCALARS else to_plain(v) for v in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"{type(value).__name__} has no canonical form; hash arrays with array_digest")
@@ -60,12 +61,21 @@ def to_plain(value: Any) -> Any:
 
 def canonical_json(value: Any) -> bytes:
     """Return the one JSON encoding of ``value``: sorted keys, no spaces, shortest float form, no NaN."""
-    return json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _encoded(to_plain(value))
 
 
 def digest(value: Any) -> str:
     """Return the SHA-256 of the canonical JSON of ``value`` as 64 hex digits."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def digest_of_json(value: Any) -> str:
+    """Return the `digest` of a value that was read from JSON, which is plain already: a run's plan is megabytes."""
+    return hashlib.sha256(_encoded(value)).hexdigest()
+
+
+def _encoded(plain: Any) -> bytes:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def array_digest(array: npt.NDArray[Any]) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import secrets
 import time
 from pathlib import Path
 from typing import Any, Callable, List, Mapping, Tuple
 
-from harness.contracts.digest import digest, to_plain
+from harness.contracts.digest import digest_of_json, to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.from_plain import from_plain
 from harness.contracts.metrics import MetricSpec, check_metrics
@@ -246,17 +247,18 @@ class RunFolder:
         return EpisodeKey(self.identity.task, self.identity.tier, trajectory.episode, trajectory.seed)
 
     def _import_finished(self, journal: Journal) -> None:
-        for row in journal.rows(PLANNED):
-            if not self.episode_folder(row.key).exists():
+        there = set(os.listdir(self.episodes))
+        for key in journal.planned_keys():
+            if key.folder_name not in there:
                 continue
             try:
-                record = read_episode(self.episode_folder(row.key))
+                record = read_episode(self.episode_folder(key))
             except RecordError:
                 continue  # it is planned, so it is played again and its folder replaced
             played = record.result.state in PLAYED and record.attempts > 0
-            mine = record.key == row.key == self._key_of(record) and record.plan_digest in ("", self.plan_digest)
+            mine = record.key == key == self._key_of(record) and record.plan_digest in ("", self.plan_digest)
             if played and mine:
-                journal.commit(row.key, record.result, record.attempts, record.record_digest, imported=True)
+                journal.commit(key, record.result, record.attempts, record.record_digest, imported=True)
 
 
 def new_run_id(identity: RunIdentity, created_at: float) -> str:
@@ -292,7 +294,7 @@ def _no_run(path: Path) -> Refusal:
 
 def _plan_digest(value: Mapping[str, Any]) -> str:
     """Return the hash of run id and identity in a `run.json`, as read: versions may know more fields of them."""
-    return digest([value["run_id"], value["identity"]])
+    return digest_of_json([value["run_id"], value["identity"]])
 
 
 def _check_record(record: RunRecord) -> None:

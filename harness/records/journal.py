@@ -282,6 +282,12 @@ class Journal:
         except ValueError as error:
             raise corrupt(self._path, str(error)) from error
 
+    def planned_keys(self) -> Tuple[EpisodeKey, ...]:
+        """Return the keys of the planned rows, in the order of the plan; `rows` checks what is in them."""
+        query = f"SELECT task, tier, episode, seed FROM episodes WHERE state = ? ORDER BY position LIMIT {MAX_ROWS}"
+        with journal_errors(self._path):
+            return tuple(EpisodeKey(*values) for values in self._database.execute(query, (PLANNED,)).fetchall())
+
     def counts(self) -> Dict[str, int]:
         """Return the number of rows in each state, every state named."""
         with journal_errors(self._path):

@@ -83,7 +83,8 @@ def parse_numbers(text: str) -> Dict[str, float]:
 
 def _decoded(data: bytes | str) -> Any:
     try:
-        return json.loads(data, parse_constant=_no_constant)
+        text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
 
@@ -133,6 +134,10 @@ def _kind(mode: int) -> str:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+"""Made once: a journal has thousands of texts."""
 
 
 def _check_values(value: Any) -> None:

@@ -143,7 +143,7 @@ class Account:
     """The rows of a run as its scheduler knows them: those that it found, and those that it committed since."""
 
     def __init__(self, rows: Sequence[JournalRow]) -> None:
-        self._rows: Dict[EpisodeKey, JournalRow] = {row.key: _timeless(row) for row in rows}
+        self._rows: Dict[EpisodeKey, JournalRow] = {row.key: row for row in rows}
         self._committed: List[EpisodeKey] = []
 
     @property
@@ -153,7 +153,7 @@ class Account:
 
     def commit(self, row: JournalRow) -> None:
         """Note a row as it is written into the journal."""
-        self._rows[row.key] = _timeless(row)
+        self._rows[row.key] = _as_kept(row)
         self._committed.append(row.key)
 
     def compare(self, folder: RunFolder) -> Tuple[Damage, ...]:
@@ -168,11 +168,11 @@ class Account:
             found, plan_digest = folder.account()
         except (Refusal, RecordError) as error:
             return (Damage(JOURNAL, f"it cannot be read any more: {error.what.rstrip('.')}"),)
-        rows = {row.key: _timeless(row) for row in found}
+        rows = {row.key: row for row in found}
         damage = [
             Damage(key.folder_name, "the journal was changed by somebody else while the run was played")
             for key in dict.fromkeys((*self._rows, *rows))
-            if self._rows.get(key) != rows.get(key)
+            if not _same(self._rows.get(key), rows.get(key))
         ]
         if len(found) != len(rows) or plan_digest != folder.plan_digest:
             damage.append(Damage(JOURNAL, "it was changed by somebody else while the run was played"))
@@ -197,10 +197,16 @@ class Account:
         return tuple(damage)
 
 
-def _timeless(row: JournalRow) -> JournalRow:
-    """Return a row without the time at which the journal says it was committed, and its numbers as JSON keeps them."""
-    result = replace(row.result, metrics=dict(row.result.metrics), timings=dict(row.result.timings))
-    return replace(row, result=result, committed_at=None)
+def _as_kept(row: JournalRow) -> JournalRow:
+    """Return a row with its numbers as JSON keeps them."""
+    return replace(row, result=replace(row.result, metrics=dict(row.result.metrics), timings=dict(row.result.timings)))
+
+
+def _same(known: Optional[JournalRow], found: Optional[JournalRow]) -> bool:
+    """Say whether a row is what it was; when it was committed, the journal alone knows of those committed since."""
+    if known is None or found is None or known.committed_at is not None:
+        return known == found
+    return known == replace(found, committed_at=None)
 
 
 def _record_damage(folder: RunFolder) -> Tuple[Damage, ...]:

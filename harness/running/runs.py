@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -94,9 +95,6 @@ def play(
 
     MachineError where a disk fails: the run can be resumed.
     """
-
-    from harness.running.shared_model import model_of_all  # loads gRPC, which no refusal waits for
-
     began = time.monotonic()
     with folder.lock() as lock:
         journal = folder.journal_to_write()
@@ -110,7 +108,7 @@ def play(
                 random.Random(shuffle).shuffle(tasks)
             limits = Limits(plan.workers, plan.worker_start_s(), lambda task: plan.episode_s(), plan.max_attempts)
             try:
-                with model_of_all(folder, plan) as told:
+                with _told(folder, plan) as told:
                     complete = Scheduler(workers_of(folder, told, lock.descriptor), limits, book).run(tasks)
             finally:
                 damage = (*book.account.compare(folder), *model_files.damage())
@@ -133,6 +131,15 @@ def joined(plan: RunPlan) -> RunPlan:
     from harness.running.ray_workers import places
 
     return replace(plan, workers=min(plan.workers, places(plan.cluster)))
+
+
+def _told(folder: RunFolder, plan: RunPlan) -> AbstractContextManager[RunPlan]:
+    """Return the plan for the workers: where they share one world model, with the socket of that."""
+    if plan.identity.batch_wait_ms is None:
+        return nullcontext(plan)
+    from harness.running.shared_model import model_of_all  # loads gRPC, which no other run needs here
+
+    return model_of_all(folder, plan)
 
 
 def workers_of(folder: RunFolder, plan: RunPlan, lock: int) -> Executor:
