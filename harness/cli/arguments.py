@@ -54,6 +54,11 @@ WmGpu = Annotated[
 ]
 EnvPython = Annotated[str, typer.Option("--env-python", help="Interpreter of the environment.")]
 EnvGpu = Annotated[str, typer.Option("--env-gpu", help="GPU of the environment: index or UUID.")]
+ExecutorName = Annotated[str, typer.Option("--executor", help="Where workers are: local, or ray for a cluster.")]
+Address = Annotated[
+    str, typer.Option("--address", help="With --executor ray: auto, or HOST:PORT of the cluster's head. [auto]")
+]
+Gpus = Annotated[float, typer.Option("--gpus", help="With --executor ray: GPUs of each worker; 0.5: two share one.")]
 Weights = Annotated[str, typer.Option("--weights", help="Weights: hub, random, or a path. [hub]")]
 Assignments = Annotated[
     Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Change a fact of the model (repeatable).")
@@ -89,13 +94,9 @@ class PlayArguments:
         Optional[float], typer.Option("--step-seconds", help="With --decision-seconds: seconds in which a step passes.")
     ] = None
     workers: Workers = None
-    executor: Annotated[str, typer.Option("--executor", help="Where workers are: local, or ray for a cluster.")] = LOCAL
-    address: Annotated[
-        str, typer.Option("--address", help="With --executor ray: auto, or HOST:PORT of the cluster's head. [auto]")
-    ] = ""
-    gpus: Annotated[
-        float, typer.Option("--gpus", help="With --executor ray: GPUs of each worker; 0.5: two share one.")
-    ] = 0.0
+    executor: ExecutorName = LOCAL
+    address: Address = ""
+    gpus: Gpus = 0.0
     batch_episodes: Annotated[
         Optional[float],
         typer.Option(
@@ -211,6 +212,9 @@ class CollectArguments:
     runtime: Annotated[
         str, typer.Option("--runtime", help="Habitat, RLBench: process, or docker with the project's image.")
     ] = "process"
+    executor: ExecutorName = LOCAL
+    address: Address = ""
+    gpus: Gpus = 0.0
     check: Annotated[Optional[Path], typer.Option("--check", help="Check a data set and name its first bad clip.")] = (
         None
     )

@@ -13,6 +13,7 @@ from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 from harness.contracts.published_rigs import COLLECTION_FACE_PIXELS
+from harness.running.cluster import Cluster, choose_cluster
 
 if TYPE_CHECKING:
     from harness.collecting.config import Question
@@ -31,27 +32,34 @@ def collect_command(asked: CollectArguments) -> int:
         return check_data(asked.check, asked.as_json)
     if asked.exp_id is None or asked.output_dir is None or asked.num_processes is None:
         raise Refusal("collect needs EXP_ID, OUTPUT_DIR and NUM_PROCESSES.", EXAMPLE)
-    if not 1 <= asked.num_processes <= MAX_PROCESSES:
-        raise Refusal(
-            f"NUM_PROCESSES {asked.num_processes} is not in 1..{MAX_PROCESSES}.", "One a core is a good choice."
-        )
+    cluster = choose_cluster(asked.executor, asked.address, asked.gpus)
+    _check_processes(asked.num_processes, cluster)
     from harness.cli.failures import telling_how_on
     from harness.collecting.pipeline import collect
     from harness.collecting.sources import Given, choose_rig, find_source, prepare
     from harness.running.progress import PARTIAL_CODE
 
     source = choose_rig(find_source(asked.suite), asked.rig)
-    given = Given(asked.scenes_dir, asked.env_python, asked.env_gpu, asked.runtime)
+    given = Given(asked.scenes_dir, asked.env_python, asked.env_gpu, asked.runtime, cluster)
     machine, plan = prepare(_question(asked, asked.exp_id, source), source, given, note)
     folder = asked.output_dir / asked.exp_id
     begun = time.monotonic()
     again = command("collect", *words_of(asked))
     with telling_how_on(lambda ended: again), CollectLine() as line:
-        outcome = collect(folder, plan, machine, asked.num_processes, line)
+        outcome = collect(folder, plan, machine, asked.num_processes, line, cluster)
     if outcome.interrupted:
         note(f"PARTIAL: {outcome.clips}/{plan.clips} clips are recorded; continue with  {again}")
         return PARTIAL_CODE
     return _told(folder, plan, outcome.fresh, time.monotonic() - begun, asked.as_json)
+
+
+def _check_processes(number: int, cluster: Cluster | None) -> None:
+    """Raise Refusal for more processes than there may be; a cluster has as many workers as for a run."""
+    from harness.running.run_options import MAX_WORKERS
+
+    most = MAX_PROCESSES if cluster is None else MAX_WORKERS
+    if not 1 <= number <= most:
+        raise Refusal(f"NUM_PROCESSES {number} is not in 1..{most}.", "One a core is a good choice.")
 
 
 def _question(asked: CollectArguments, name: str, source: Source) -> Question:

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, FrozenSet, List
 
 from harness.collecting.plan import CHUNK_FILES, LEROBOT, CollectPlan, Unit
 from harness.collecting.recording import DEPTH_NAME, Clip, write_depth
@@ -48,7 +48,9 @@ def write_unit(folder: Path, plan: CollectPlan, unit: Unit, clips: Sequence[Clip
     write = _write_lerobot if plan.layout == LEROBOT else _write_folders
     files = write(folder, plan, unit, clips)
     record = {"unit": unit.number, "files": files, "episodes": [episode_row(plan, clip) for clip in clips]}
-    write_atomic(unit_record_path(folder, unit.number), json.dumps(record, sort_keys=True).encode())
+    path = unit_record_path(folder, unit.number)
+    path.parent.mkdir(parents=True, exist_ok=True)  # on another machine it goes with each record that is sent
+    write_atomic(path, json.dumps(record, sort_keys=True).encode())
 
 
 def episode_row(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
@@ -131,24 +133,44 @@ def _write_folders(folder: Path, plan: CollectPlan, unit: Unit, clips: Sequence[
 
     files: Dict[str, str] = {}
     for clip in clips:
-        name = clip_folder(unit.scene, unit.trajectory, clip.number)
-        aside = folder / WORK / f"part-{os.getpid()}-{clip.number}"
-        with disk_errors(folder / name):
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
+
+        def write(aside: Path, clip: Clip = clip) -> None:
             for step, rgb in enumerate(clip.frames):
                 Image.fromarray(rgb).save(aside / STEP_NAME.format(step=step), compress_level=6)
             for step, picture in enumerate(() if clip.depth is None else clip.depth):
                 write_depth(aside / DEPTH_NAME.format(step=step), picture)
             metadata = json.dumps(_metadata(plan, clip), indent=1, sort_keys=True).encode()
             write_synced(aside / METADATA, metadata)
-            target = folder / name
-            shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            aside.replace(target)
-            sync_folder(target.parent)
-        files.update({f"{name}/{file.name}": file_digest(file) for file in sorted(target.iterdir())})
+
+        files.update(placed_folder(folder, clip_folder(unit.scene, unit.trajectory, clip.number), write))
     return files
+
+
+def placed_folder(folder: Path, name: str, write: Callable[[Path], None]) -> Dict[str, str]:
+    """Fill a folder aside and rename it into place; return path -> SHA-256 of its files."""
+    target = folder / name
+    aside = folder / WORK / f"part-{os.getpid()}-{target.name}"
+    with disk_errors(target):
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        write(aside)
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside.replace(target)
+        sync_folder(target.parent)
+    return {f"{name}/{file.name}": file_digest(file) for file in sorted(target.iterdir())}
+
+
+def file_names(plan: CollectPlan, unit: Unit) -> FrozenSet[str]:
+    """Return the paths of all files of a trajectory, below the data set's folder."""
+    if plan.layout == LEROBOT:
+        from harness.collecting import tables
+
+        return frozenset((tables.video_path(plan.camera_key, unit.number), tables.data_path(unit.number)))
+    kinds = (STEP_NAME, DEPTH_NAME) if plan.recorded.depth else (STEP_NAME,)
+    names = [METADATA, *(kind.format(step=step) for kind in kinds for step in range(plan.clip_frames))]
+    folders = [clip_folder(unit.scene, unit.trajectory, clip) for clip in range(unit.clips)]
+    return frozenset(f"{folder}/{name}" for folder in folders for name in names)
 
 
 def _metadata(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
@@ -193,6 +215,14 @@ def check_ground(folder: Path, scene: str, walkable: Walkable) -> None:
             ) from None
     finally:
         aside.unlink()
+
+
+def check_recorded_ground(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Do what `check_ground` does with what the rows of a trajectory's record say, if they say anything."""
+    for row in rows[:1]:
+        walkable = read_row(row)
+        if walkable is not None:
+            check_ground(folder, str(row["scene"]), walkable)
 
 
 def walkable_by_scene(rows: Sequence[Mapping[str, Any]]) -> Dict[str, Dict[str, Any]]:

@@ -17,18 +17,21 @@ from typing import List, Optional, Set, Tuple
 
 from harness.collecting.dataset_writer import CHECKSUMS, finish, remove_work
 from harness.collecting.demonstrations import DEMONSTRATION_S, SCENES_TRIED
+from harness.collecting.landing import Landing
 from harness.collecting.layouts import UNITS, WORK, unit_record_path
 from harness.collecting.plan import CollectPlan, differing, plan_from_plain, plan_to_plain, read_plan
-from harness.collecting.services import START_S, Machine
+from harness.collecting.services import START_S, Machine, on_node
 from harness.collecting.worker import MODULE, job_of
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.folders import require_writable
 from harness.records.atomic import write_atomic
 from harness.records.identity import EpisodeKey
 from harness.records.lock import FolderLock
+from harness.running.cluster import Cluster
 from harness.running.episode_queue import Task
+from harness.running.executors import Executor
 from harness.running.local_processes import Job, LocalProcesses
-from harness.running.messages import Message, Written
+from harness.running.messages import Message, Starting, Written
 from harness.running.plan import PYTHON_START_S, PhaseDeadlines
 from harness.running.scheduler import Book, Limits, Scheduler
 
@@ -74,11 +77,14 @@ class CollectOutcome:
     interrupted: bool
 
 
-def collect(folder: Path, plan: CollectPlan, machine: Machine, processes: int, report: Report) -> CollectOutcome:
-    """Collect ``plan`` in ``folder``, going on where an interrupted one stopped."""
+def collect(
+    folder: Path, plan: CollectPlan, machine: Machine, processes: int, report: Report, cluster: Optional[Cluster] = None
+) -> CollectOutcome:
+    """Collect ``plan`` in ``folder``, going on where an interrupted one stopped; with ``cluster`` on its nodes."""
     complete = CollectOutcome(plan.clips, False, False)
     if check_folder(folder, plan):
         return complete
+    processes = processes if cluster is None else min(processes, room(cluster))
     work = folder / WORK
     try:
         (work / UNITS).mkdir(parents=True, exist_ok=True)
@@ -91,11 +97,28 @@ def collect(folder: Path, plan: CollectPlan, machine: Machine, processes: int, r
         write_atomic(work / PLAN, json.dumps(plan_to_plain(plan), sort_keys=True).encode())
         book = CollectBook(folder, plan, processes, report)
         limits = Limits(processes, START_S + PYTHON_START_S, lambda task: unit_s(plan), MAX_ATTEMPTS)
-        job = Job(MODULE, folder, job_of(plan, machine), lock.descriptor, partial(worker_log, folder), lambda pid: None)
-        if not Scheduler(LocalProcesses(job), limits, book).run(book.tasks()):
+        told = job_of(plan, on_node(machine, cluster))
+        job = Job(MODULE, folder, told, lock.descriptor, partial(worker_log, folder), lambda pid: None)
+        if not Scheduler(workers_of(job, plan, cluster), limits, book).run(book.tasks()):
             return CollectOutcome(book.clips, True, True)
         finish(folder, plan)
     return CollectOutcome(plan.clips, True, False)
+
+
+def room(cluster: Cluster) -> int:
+    """Join a cluster and return how many workers have room there; Refusal as of `ray_workers.places`."""
+    from harness.running.ray_workers import places
+
+    return places(cluster)
+
+
+def workers_of(job: Job, plan: CollectPlan, cluster: Optional[Cluster]) -> Executor:
+    """Return where the workers of a collection are: processes of this machine, or of a cluster's nodes."""
+    if cluster is None:
+        return LocalProcesses(job)
+    from harness.running.ray_workers import RayWorkers
+
+    return RayWorkers(job, cluster, (), Landing(job.folder, plan))
 
 
 def worker_log(folder: Path, number: int) -> Path:
@@ -131,6 +154,10 @@ class CollectBook(Book):
         """Return the trajectories that are not recorded, those of a scene beside each other."""
         self._tell()
         return [Task(EpisodeKey("collect", "", str(unit.number), self._plan.seed), unit.scene) for unit in self._left]
+
+    def starting(self, message: Starting) -> None:
+        """Say how far it is: a worker of a cluster says every second that it waits for a place."""
+        self._tell()
 
     def keep(self, task: Task, answer: Message) -> None:
         """Count a trajectory, and pass on what is to be said of its scene, once."""

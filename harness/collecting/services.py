@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from harness.contracts.errors import DeadlineExceeded, ServiceError
 from harness.records.identity import ImageRecord
+from harness.running.cluster import Cluster
 from harness.running.services import SCENES_IN_CONTAINER, Placement, environment_service
 from harness.runtimes.environments import DeclaredEnvironment
 from harness.runtimes.exits import ServiceLog
@@ -44,6 +45,15 @@ class Machine:
     image_id: str = ""
 
 
+GIVEN = "given"
+"""The GPU of a simulator that sees no other than that of its worker's place in a cluster."""
+
+
+def on_node(machine: Machine, cluster: Optional[Cluster]) -> Machine:
+    """Return where things are for the workers: those of a cluster that gives them GPUs draw on these."""
+    return replace(machine, gpu=GIVEN) if cluster is not None and cluster.gpus else machine
+
+
 START_S = 180.0
 _DEATH_WAIT_S = 5.0
 """How long a process is waited for that may be ending: aborting native code first writes its stack."""
@@ -56,7 +66,7 @@ def service_spec(
 
     A container sees the folder of scenes read-only, and the one GPU that was chosen.
     """
-    where = Placement(bool(machine.image_id), machine.python, machine.gpu)
+    where = Placement(bool(machine.image_id), machine.python, "" if machine.gpu == GIVEN else machine.gpu)
     image = ImageRecord(machine.image, machine.image_id) if machine.image_id else None
     mounts = (Mount(machine.scenes_dir, SCENES_IN_CONTAINER),) if machine.scenes_dir else ()
     return environment_service(environment, entry_point, options, where, image, mounts)

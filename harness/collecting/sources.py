@@ -21,8 +21,9 @@ from harness.contracts.names import nearest
 from harness.contracts.published_rigs import COLLECTION_RIG
 from harness.contracts.scene_names import list_scenes
 from harness.running import run_images
+from harness.running.cluster import Cluster
 from harness.running.run_images import DOCKER, PROCESS
-from harness.running.run_options import check_runtime, interpreter
+from harness.running.run_options import check_places, check_runtime, interpreter
 from harness.running.scenes import choose_scenes
 from harness.running.services import check_python, find_gpu
 from harness.runtimes.environments import (
@@ -63,6 +64,7 @@ class Given:
     python: str
     gpu: str
     runtime: str = PROCESS
+    cluster: Optional[Cluster] = None
 
 
 def find_source(name: str) -> Source:
@@ -98,6 +100,8 @@ def prepare(
     """
     environment = find_environment(source.environment)
     profile = collection_of(environment)
+    if given.cluster is not None:
+        _check_cluster(environment, given, given.cluster)
     if question.recorded.keep_roofs and not _knows_roofs(environment):
         raise Refusal(f"--keep-roofs is for {titles_of(_knows_roofs)}.", "Leave it out.")
     if profile.in_process:
@@ -125,6 +129,13 @@ def prepare(
 
         export_scenes(plan.scenes, machine.cache_dir, homes, say)
     return machine, make_plan(question, _version(plan, machine), found)
+
+
+def _check_cluster(environment: DeclaredEnvironment, given: Given, cluster: Cluster) -> None:
+    """Raise Refusal for what is of one machine alone, and for GPUs that nothing would use."""
+    check_places(cluster, {"--env-gpu": given.gpu}, given.runtime == DOCKER)
+    if cluster.gpus and not environment.draws_on_gpu:
+        raise Refusal(f"--gpus {cluster.gpus:g}: nothing of {environment.title} uses a GPU.", "Leave it out.")
 
 
 def _knows_roofs(environment: DeclaredEnvironment) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from harness.collecting.recording import record_unit
 from harness.collecting.services import Machine
 from harness.collecting.simulators import Backend, Demonstrator, backend_of
 from harness.collecting.split_guard import check_scene
-from harness.contracts.errors import ServiceError, WiwError
+from harness.contracts.errors import ServiceError, SpecMismatch, WiwError
 from harness.running.messages import Abort, Again, Message, Play, Ready, StartFailed, Written
 from harness.running.worker_loop import abort, log_traceback, sentence, serve
 
@@ -94,6 +95,12 @@ class Collector:
     def _started(self) -> Union[Backend, Demonstrator]:
         if self._backend is None:
             self._backend = backend_of(self._plan, self._machine, self._log)
+            if self._backend.simulator != self._plan.simulator:
+                raise SpecMismatch(
+                    f"the simulator of {socket.gethostname()} is {self._backend.simulator!r}, "
+                    f"and the data are recorded with {self._plan.simulator!r}.",
+                    "Make both the same, then go on.",
+                )
         return self._backend
 
 

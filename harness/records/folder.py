@@ -247,7 +247,8 @@ class RunFolder:
         return EpisodeKey(self.identity.task, self.identity.tier, trajectory.episode, trajectory.seed)
 
     def _import_finished(self, journal: Journal) -> None:
-        there = set(os.listdir(self.episodes))
+        with os.scandir(self.episodes) as found:
+            there = {entry.name for entry in found}
         for key in journal.planned_keys():
             if key.folder_name not in there:
                 continue

@@ -170,9 +170,7 @@ class RayWorkers:
         difference = self._here.difference(facts)
         if difference:
             what = f"node {facts.host} of the cluster cannot take part: {difference}."
-            return [
-                Abort(SpecMismatch.__name__, what, "Make both the same (docs/many-machines.md), then resume the run.")
-            ]
+            return [Abort(SpecMismatch.__name__, what, "Make both the same (docs/many-machines.md), then go on.")]
         worker.placed = True
         worker.heard = worker.actor.begin.remote(worker.start)
         return [Starting(f"a worker on {facts.host}")]
@@ -197,7 +195,7 @@ class RayWorkers:
         if now - self._placed_at > PLACE_S:
             raise MachineError(
                 f"no node of the cluster at {self._cluster.address} had room for a worker in {PLACE_S:g} s.",
-                "See `ray status`. Resume the run when there is room.",
+                "See `ray status`. Go on when there is room.",
             )
         if now - self._looked < _LOOK_S:
             return
@@ -210,7 +208,7 @@ class RayWorkers:
     def _headless(self) -> MachineError:
         return MachineError(
             f"the head of the cluster at {self._cluster.address} has not answered for {_HEAD_S:g} s.",
-            "Start the cluster again, then resume the run.",
+            "Start the cluster again, then go on.",
         )
 
 

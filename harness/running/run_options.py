@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -189,14 +189,20 @@ def check_placement(options: RunOptions) -> None:
 
 def _check_cluster(options: RunOptions, cluster: Cluster) -> None:
     """Raise Refusal for what is of one machine alone."""
-    of_one = {ENV_GPU: options.env_gpu, WM_GPU: options.wm_gpu}
-    for option, given in of_one.items():
-        if given:
-            raise Refusal(f"{option} {given} is a GPU of one machine.", "Give --gpus: every worker gets as many.")
+    gpus = {ENV_GPU: options.env_gpu, WM_GPU: options.wm_gpu}
+    check_places(cluster, gpus, options.wm_container or options.env_container)
     if options.batch_episodes is not None:
         raise Refusal("--batch-episodes has one world model for all workers, on one machine.", "Leave one of them out.")
-    if cluster.gpus and (options.wm_container or options.env_container):
-        raise Refusal("--gpus gives GPUs to processes, and the run has containers.", "Use --runtime process.")
+
+
+def check_places(cluster: Cluster, gpus: Mapping[str, str], containers: bool) -> None:
+    """Raise Refusal for a GPU that an option names (option -> GPU, "" for none), and for GPUs of a cluster that would
+    be given to ``containers``."""
+    for option, given in gpus.items():
+        if given:
+            raise Refusal(f"{option} {given} is a GPU of one machine.", "Give --gpus: every worker gets as many.")
+    if cluster.gpus and containers:
+        raise Refusal("--gpus gives GPUs to processes, and here are containers.", "Use --runtime process.")
 
 
 def check_account(options: RunOptions, manifest: ModelManifest) -> None:
