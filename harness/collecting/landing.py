@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Dict
 
@@ -68,22 +68,21 @@ class Landing:
     def _written(self, unit: Unit, files: Mapping[str, bytes]) -> Dict[str, Any]:
         """Write the files of a trajectory; return path -> SHA-256."""
         if self._plan.layout == LEROBOT:
-            return {name: placed(self._folder, name, lambda path, data=data: _write(path, data))
-                    for name, data in files.items()}  # fmt: skip
+            return {name: placed(self._folder, name, _writing(data)) for name, data in files.items()}
         digests: Dict[str, str] = {}
         for folder in sorted({name.rpartition("/")[0] for name in files}):
 
             def write(aside: Path, folder: str = folder) -> None:
                 for name, data in files.items():
                     if name.rpartition("/")[0] == folder:
-                        _write(aside / name.rpartition("/")[2], data)
+                        (aside / name.rpartition("/")[2]).write_bytes(data)
 
             digests.update(placed_folder(self._folder, folder, write))
         return digests
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+def _writing(data: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(data)
 
 
 def _strange(what: str) -> RecordError:

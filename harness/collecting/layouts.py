@@ -110,7 +110,7 @@ def _write_lerobot(folder: Path, plan: CollectPlan, unit: Unit, clips: Sequence[
     return {path: placed(folder, path, write) for path, write in writers.items()}
 
 
-def placed(folder: Path, path: str, write: Callable[[Path], None]) -> str:
+def placed(folder: Path, path: str, write: Callable[[Path], object]) -> str:
     """Write a file aside, force it to the disk, and rename it into place; return its SHA-256."""
     target = folder / path
     aside = folder / WORK / f"part-{os.getpid()}-{target.name}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from harness.collecting import worker
+from unittest.mock import patch
+
+from harness.collecting.worker import make_collector
 from harness.running.worker_loop import serve
 from tests.collecting.toy import ToyBackend
 
 if __name__ == "__main__":
-    worker.backend_of = lambda plan, machine, log: ToyBackend()
-    serve(worker.make_collector)
+    with patch("harness.collecting.worker.backend_of", lambda plan, machine, log: ToyBackend()):
+        serve(make_collector)
