@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -13,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from safetensors import SafetensorError
+from torch.distributed.fsdp import MixedPrecisionPolicy
 
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
@@ -195,11 +196,18 @@ class _Session:
 def make_accelerator(plan: TrainingPlan) -> Any:
     """Return what places and wraps the model: on the GPU where there is one, in as many processes as were launched."""
     training = plan.recipe.training
-    return Accelerator(
+    accelerator = Accelerator(
         cpu=not torch.cuda.is_available(),
         mixed_precision="bf16" if training.precision == BF16 and torch.cuda.is_available() else "no",
         gradient_accumulation_steps=training.accumulate,
     )
+    sharding = accelerator.state.fsdp_plugin if accelerator.distributed_type == DistributedType.FSDP else None
+    if sharding is not None and isinstance(sharding.mixed_precision_policy, MixedPrecisionPolicy):
+        # FSDP casts a block's inputs when it is called, but not when gradient checkpointing computes it again; autocast
+        # does both alike.
+        policy = replace(sharding.mixed_precision_policy, cast_forward_inputs=False)
+        sharding.mixed_precision_policy = policy
+    return accelerator
 
 
 def make_trainee(plan: TrainingPlan, device: Any) -> Trainee:

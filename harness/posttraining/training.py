@@ -208,7 +208,8 @@ class Trainer:
         for micro in range(training.accumulate):
             rows = share(self._batches.rows(self.step, micro), accelerator.process_index, accelerator.num_processes)
             with accelerator.accumulate(self._model):
-                losses = self._model(self._clips.batch(rows), ActionUse.CORRECT, self._draws(micro))
+                with accelerator.autocast():  # of FSDP's wrappers none does it
+                    losses = self._model(self._clips.batch(rows), ActionUse.CORRECT, self._draws(micro))
                 check_losses(losses, self._trainee)
                 accelerator.backward(losses[LOSS])
                 if accelerator.sync_gradients:
