@@ -38,6 +38,9 @@ _HEAD_S = 25.0
 PLACE_S = 300.0
 """Seconds for which no worker at all has a place, after which the work ends."""
 
+MOVES = 3
+"""How often a worker asks for another place when it loses one before it was started there."""
+
 _CALLS = 4
 """Of a place at once: it is listened to while it is given an order or ended."""
 
@@ -151,6 +154,9 @@ class RayWorkers:
         try:
             answer: Any = ray.get(worker.heard)
         except RayError as error:
+            if isinstance(error, RayActorError) and worker.may_move and self._cluster.answers():
+                worker.move(self._actor.remote())
+                return []
             worker.gone, worker.how = True, _words(error)
             return None
         if isinstance(answer, Facts):
@@ -182,7 +188,8 @@ class RayWorkers:
     def _waiting(self) -> List[RayWorker]:
         """Return the workers that nobody was told of for a second and that have no place."""
         now = time.monotonic()
-        found = [worker for worker in self._workers.values() if not worker.placed and now - worker.told > _TOLD_S]
+        placeless = [worker for worker in self._workers.values() if not (worker.placed or worker.gone)]
+        found = [worker for worker in placeless if now - worker.told > _TOLD_S]
         for worker in found:
             worker.told = now
         return found
@@ -231,6 +238,18 @@ class RayWorker:
     def __post_init__(self) -> None:
         self.told = time.monotonic()
         self.heard = self.actor.facts.remote()
+        self._moved = 0
+
+    @property
+    def may_move(self) -> bool:
+        """Say whether it can ask for another place. Ray gives out places of a node that is lost and that it does not
+        miss yet: no worker has failed there."""
+        return not self.placed and self._moved < MOVES
+
+    def move(self, actor: Any) -> None:
+        """Wait for another place."""
+        self._moved += 1
+        self.actor, self.heard = actor, actor.facts.remote()
 
     def send(self, order: Play) -> None:
         """Give the worker an order."""

@@ -108,11 +108,15 @@ def measured(
 
 def committed(folder: Path, wm: str) -> int:
     """Return how many episodes of the only run of ``wm`` are in its journal."""
-    for journal in folder.glob(f"runs/*-{wm}-*/journal.sqlite"):
-        with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as database:
-            query = "SELECT COUNT(*) FROM episodes WHERE state != 'planned'"
-            return int(database.execute(query).fetchone()[0])
-    return 0
+    return sum(rows_done(journal) for journal in folder.glob(f"runs/*-{wm}-*/journal.sqlite"))
+
+
+def rows_done(journal: Path) -> int:
+    """Return how many rows of a journal are not planned any more, 0 where there is none yet."""
+    if not journal.exists():
+        return 0
+    with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as database:
+        return int(database.execute("SELECT COUNT(*) FROM episodes WHERE state != 'planned'").fetchone()[0])
 
 
 def interrupt_half(folder: Path, wm: str, episodes: int) -> Meanwhile:

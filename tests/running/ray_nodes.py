@@ -115,13 +115,14 @@ class Nodes:
 
     def kill(self, number: int) -> None:
         """Kill every process of a node, and wait until they are gone."""
-        while pids := self._processes(number):
+        while pids := self.processes(number):
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.1)
 
-    def _processes(self, number: int) -> list[int]:
+    def processes(self, number: int) -> list[int]:
+        """Return the processes of a node."""
         words = ["ip", "netns", "pids", f"{self._name}n{number}"]
         return [int(pid) for pid in subprocess.run(words, capture_output=True, text=True).stdout.split()]
 

@@ -20,6 +20,26 @@ from tests.running.ray_nodes import Nodes, missing, ray_nodes
 
 ROOT = Path(__file__).parents[2]
 COUNT, PLAY_S = 80, 0.5
+PLACELESS = """
+import sys, time
+import ray
+from pathlib import Path
+from harness.running.cluster import Cluster
+from harness.running.local_processes import Job
+from harness.running.ray_workers import MOVES, RayWorkers
+job = Job("none", Path(sys.argv[1]), b"", 0, lambda number: Path(sys.argv[1]) / "log", lambda pid: None)
+workers = RayWorkers(job, Cluster(sys.argv[2]), (), lambda files, grown: None)
+worker = workers.start(0)
+for lost in range(MOVES + 1):
+    time.sleep(1.2)  # so that it is told of as waiting as well
+    ray.kill(worker.actor)
+    said = []
+    while not any(messages is None for _, messages in said) and len(said) < 3:
+        batch = workers.wait(0.5)
+        assert batch == batch[:1] or batch[0][1] is not None, f"told of after its loss: {batch}"
+        said += batch
+    print(lost, any(messages is None for _, messages in said), flush=True)
+"""
 VARIABLES = {"PYTHONPATH": str(ROOT)}
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -84,3 +104,11 @@ def test_a_node_is_killed_another_cut_off_and_then_the_head(nodes: Nodes, tmp_pa
     check_whole(tmp_path, said)
     assert 60 <= len(before) < COUNT
     assert (tmp_path / "run" / "logs" / "worker-0.log").is_file()
+
+
+def test_a_worker_whose_place_is_lost_before_it_has_it_asks_again(tmp_path: Path) -> None:
+    """It waits on a head without room; each loss is told once, and the last one alone is the worker's."""
+    with tempfile.TemporaryDirectory(prefix="wiw-") as folder, ray_nodes(Path(folder), (0,), VARIABLES) as nodes:
+        command = nodes.on(0, [sys.executable, "-c", PLACELESS, str(tmp_path), nodes.address])
+        done = subprocess.run(command, env={**os.environ, **VARIABLES}, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["0 False", "1 False", "2 False", "3 True"], done.stderr
