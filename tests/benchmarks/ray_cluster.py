@@ -1,6 +1,6 @@
 """Plays 10,000 short episodes on a Ray cluster of four nodes with networks of their own, and loses two of the nodes.
 
-    PYTHONPATH=. python tests/benchmarks/ray_cluster.py [--episodes 10000] [--seconds 0.4] [--slots 3]
+    PYTHONPATH=. python tests/benchmarks/ray_cluster.py [--episodes 10000] [--seconds 0.7] [--slots 4]
 
 It takes root, for the network namespaces. A third of the way one node is killed, and half of the way another one is cut
 off. The episodes sleep for most of their seconds, so that two cores can pretend to be many. The bound is what the
@@ -106,8 +106,8 @@ def main() -> None:
     """Measure, and compare the root with that of this machine alone."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, default=10_000)
-    parser.add_argument("--seconds", type=float, default=0.4)
-    parser.add_argument("--slots", type=int, default=3, help="workers of each node")
+    parser.add_argument("--seconds", type=float, default=0.7)
+    parser.add_argument("--slots", type=int, default=4, help="workers of each node")
     parser.add_argument("--no-root", action="store_true", help="leave out the run on this machine alone")
     asked, peak = parser.parse_args(), Peak()
     with tempfile.TemporaryDirectory(prefix="wiw-") as scratch:
