@@ -50,7 +50,7 @@ REFUSED = 2
 @dataclass(frozen=True)
 class Job:
     """What is measured: a world model with its weights, in the first ``states`` states of every home (0: in all), and
-    in closed loop in ``episodes`` validation episodes, spread over homes."""
+    in closed loop in ``episodes`` validation episodes, spread over homes. ``assignments`` are settings of the model."""
 
     wm: str
     weights: str
@@ -59,6 +59,7 @@ class Job:
     states: int = 0
     workers: int = 1
     episodes: int = 0
+    assignments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def check_asked(wm: str, plugins: Sequence[Path]) -> None:
 
 
 def _options(job: Job) -> RunOptions:
-    choice = Choice(weights=job.weights, allow_uncarded=True)
+    choice = Choice(job.assignments, job.weights, allow_uncarded=True)
     return RunOptions(
         wm=job.wm, task=FIRST_TASK, suite=TRIAL_SUITE, split="validation", episodes="all", stop="oracle",
         workers=job.workers, plugins=tuple(map(Path, job.plugins)), choice=choice,

@@ -132,7 +132,7 @@ class Meter:
 def find_nvml() -> Any:
     """Return `pynvml`, initialised, or None where it is not installed or finds no driver."""
     try:
-        import pynvml  # type: ignore[import-not-found, unused-ignore]
+        import pynvml  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         return None
     try:

@@ -27,6 +27,8 @@ MAX_BYTES = 262144
 HELP = "docs/worldmodels.md (Cards) shows one; --allow-uncarded plays without and stamps the result."
 IGNORES_ACTIONS = "ignores-actions"
 """Stamps results of a checkpoint whose loss on held-out clips was no lower with the right actions than with others."""
+SETTINGS = "settings."
+"""Begins the names of hyperparameters that are settings of the trainee."""
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -98,6 +100,15 @@ class Card:
     weights: Mapping[str, str]
     clips: int = 0
     stamps: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the recipe that trained the checkpoint, by their names without the table's."""
+        return {
+            name.removeprefix(SETTINGS): value
+            for name, value in self.hyperparameters.items()
+            if name.startswith(SETTINGS)
+        }
 
 
 def read_card(folder: Path) -> Card:

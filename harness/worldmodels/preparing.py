@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Mapping, Optional, Sequence
+from typing import Collection, Mapping, Optional, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -227,7 +227,8 @@ def check(prepared: Prepared, choice: Choice, progress: Progress = quiet, family
     """Return ``prepared`` with the hash of the user's own or post-trained weights, after their card was checked.
 
     Published models are named by source and revision and need no card of ours; weights in the ``family``'s own folder
-    have one. ``progress`` is told how much of the weights has been read.
+    have one. A setting that the model declares and the card names has the value that the weights were trained with,
+    unless the user set it. ``progress`` is told how much of the weights has been read.
     """
     manifest = prepared.manifest
     checkpoint = own_folder(manifest, family)
@@ -238,6 +239,7 @@ def check(prepared: Prepared, choice: Choice, progress: Progress = quiet, family
     try:
         card = cards.check_card(checkpoint, progress)
         hashes, stamps = dict(card.weights), (*stamps, *card.stamps)
+        manifest = as_trained(manifest, card.settings, prepared.overrides)
     except Refusal:
         if not choice.allow_uncarded:
             raise
@@ -245,7 +247,7 @@ def check(prepared: Prepared, choice: Choice, progress: Progress = quiet, family
     if not hashes:
         raise Refusal(f"{checkpoint} holds no file of weights.", "Give the folder of a checkpoint, or a file.")
     sha256 = cards.weights_digest(hashes)
-    declared = prepared.manifest.checkpoint.sha256
+    declared = manifest.checkpoint.sha256
     if manifest.weights == FROM_HUB and declared not in ("", sha256):
         raise Refusal(
             f"the weights of {manifest.name!r} in {checkpoint} have the digest {sha256}, declared is {declared}.",
@@ -253,3 +255,19 @@ def check(prepared: Prepared, choice: Choice, progress: Progress = quiet, family
         )
     hashed = replace(manifest.checkpoint, sha256=sha256)
     return replace(prepared, manifest=replace(manifest, checkpoint=hashed), stamps=stamps)
+
+
+def as_trained(manifest: ModelManifest, trained: Mapping[str, Setting], chosen: Collection[str] = ()) -> ModelManifest:
+    """Return the manifest with the settings that its weights were ``trained`` with, but for those that were ``chosen``.
+
+    A recipe's settings that the manifest does not declare say nothing about the model in use.
+    """
+    common = [name for name in sorted(trained) if name in manifest.settings and name not in chosen]
+    try:
+        return override(manifest, [f"{name}={trained[name]}" for name in common])[0]
+    except Refusal as wrong:
+        raise Refusal(
+            f"the card of these weights of {manifest.name!r} has a setting that the model cannot have: "
+            f"{wrong.what.removeprefix('--set ')}",
+            "Fix the card, or set it with --set.",
+        ) from wrong

@@ -23,8 +23,10 @@ class Asked:
 
     fails: ClassVar[set[str]] = set()
     slow: ClassVar[bool] = False
+    assignments: ClassVar[set[tuple[str, ...]]] = set()
 
     def __init__(self, job: Any, folder: Path, name: str) -> None:
+        Asked.assignments.add(job.assignments)
         self._step = int(name.rpartition("-")[2])
         self._name = name
 
@@ -55,6 +57,12 @@ MORE = ("--validate-every", "10", "--set", "training.steps=30")
 
 def steps(out: Path) -> list[int]:
     return [entry["step"] for entry in record(out)["validation"]["curve"]]
+
+
+def test_candidates_are_asked_with_the_settings_that_they_are_trained_with(walks: Path, tmp_path: Path) -> None:
+    Asked.assignments.clear()
+    assert main(words(walks, tmp_path / "ck", *MORE)) == 0
+    assert Asked.assignments == {("noise=0.01",)}
 
 
 @pytest.mark.parametrize("slow", [False, True])

@@ -95,6 +95,23 @@ def test_the_hash_of_the_weights_is_in_the_manifest(tmp_path: Path) -> None:
     assert checked.stamps == ()
 
 
+def test_a_checkpoint_plays_with_the_settings_that_it_was_trained_with(tmp_path: Path) -> None:
+    trained = "batch_size: 8, settings.blocked: false, settings.dropout: 0.1"
+    folder = checkpoint(tmp_path / "c", card=CARD.replace("batch_size: 8", trained))
+    declared = replace(TRAINED, settings={"blocked": True, "height_m": 1.25})
+    choice = Choice(weights=str(folder))
+    assert check(prepare(declared, choice), choice).manifest.settings == {"blocked": False, "height_m": 1.25}
+    chosen = replace(choice, assignments=("blocked=true",))
+    assert check(prepare(declared, chosen), chosen).manifest.settings == declared.settings
+
+
+def test_a_card_with_a_setting_of_another_kind_is_refused(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "c", card=CARD.replace("batch_size: 8", "settings.blocked: often"))
+    choice = Choice(weights=str(folder))
+    with pytest.raises(Refusal, match=r"card of .*FTbase.* blocked=often is not true or false"):
+        check(prepare(replace(TRAINED, settings={"blocked": True}), choice), choice)
+
+
 def test_without_a_card_a_run_is_refused_or_stamped(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path / "c", card="")
     choice = Choice(weights=str(folder))
