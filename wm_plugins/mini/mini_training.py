@@ -17,7 +17,8 @@ import mini_network as net
 import numpy as np
 import torch
 from mini_checkpoint import read_checkpoint, write_checkpoint
-from mini_shapes import CONTEXT_WEIGHT, FARTHEST_M, FLOOR_CELLS, FRAMES, MOTION_SCALE, NEAREST_M
+from mini_losses import depth_loss, image_loss, rows_weighted, spread_loss, unlike
+from mini_shapes import CONTEXT_WEIGHT, FLOOR_CELLS, FRAMES, MOTION_SCALE
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,9 +35,6 @@ STEPS_LEARNT = 6
 
 OUT_OF_SIGHT_M = 1000.0
 """Where the points of an earlier view go that a pair does not use: on no floor plan, and behind everything."""
-LEAST_ERROR = 0.01
-"""Errors of colours (of 1) below this one are not told apart."""
-
 Cloud = Tuple[Tensor, Tensor, Tensor]
 """Points (ahead, left, up) [B, N] around the first views."""
 
@@ -47,11 +45,13 @@ DEFAULTS: Mapping[str, Setting] = {
     "context": 0.5,
     "targets": 2,
     "photometric": 0.2,
+    "colours": 0.0,
 }
 """`actions`: learn what actions do; off, only where bodies are on average. `depth_supervision`: compare depth with the
 data's; off, it is learnt from how views resemble one another when moved. `blocked_steps`: learn where forwards are
 blocked. `context`: share of the batches in which an earlier view is given too. `targets`: views imagined from one.
-`photometric`: weight of the likeness of moved views, by which depth is learnt without data of it."""
+`photometric`: weight of the likeness of moved views, by which depth is learnt without data of it. `colours`: how far
+the colours of a walk are changed (0: as they are; 1: any hue), so that a room is known by its shape."""
 
 
 class MiniTrainee(Trainee):
@@ -103,6 +103,8 @@ class MiniTrainee(Trainee):
     def loss(self, batch: Mapping[str, Any], use: ActionUse, draws: Any) -> Mapping[str, Any]:
         """Return the loss of one pair of views a clip (and target), and its parts."""
         pairs = _Pairs(batch, draws, int(self._set["targets"]), float(self._set["context"]))
+        if self._model.training and self._set["colours"]:
+            pairs.recolour(recolouring(pairs.batch, float(self._set["colours"]), draws))
         told = batch["motions"].roll(1, 0) if use is ActionUse.SHUFFLED else batch["motions"]
         metres, weight, features = net.seen(self._model, pairs.sources)
         parts: Dict[str, Tensor] = {}
@@ -246,6 +248,12 @@ class _Pairs:
         self.sources = _floats(first)
         self.metres = metres
 
+    def recolour(self, change: Tensor) -> None:
+        """Give every view of a clip, and what is imagined of it, the colours that its ``change`` [B, 3, 4] makes."""
+        given = change if self.context is None else torch.cat((change, change))
+        self.sources = recoloured(self.sources, given)
+        self.target_views = recoloured(self.target_views, change.repeat_interleave(self.targets, 0))
+
     def beside(self, part: Tensor, along: int) -> Tensor:
         """Return [2 B, ...] of first and earlier views as [B, ...], the earlier ones after the first along an axis."""
         return torch.cat((part[: self.batch], part[self.batch :]), along)
@@ -302,6 +310,32 @@ def _floats(views: Tensor) -> Tensor:
     return (views.float() / 255.0).contiguous(memory_format=torch.channels_last)
 
 
+def recolouring(count: int, strength: float, draws: torch.Generator) -> Tensor:
+    """Return ``count`` random changes of colours [count, 3, 4], the last column added.
+
+    The hue is turned by up to ``strength`` times 180 degrees; saturation becomes up to e^strength times as high or low,
+    contrast e^(strength / 2) times, and all is brighter or darker by up to 0.15 ``strength``.
+    """
+    device = draws.device
+    drawn = torch.rand(count, 4, generator=draws, device=device) * 2.0 - 1.0
+    angle, spread, contrast = math.pi * strength * drawn[:, 0], torch.exp(strength * drawn[:, 1]), drawn[:, 2]
+    contrast = torch.exp(0.5 * strength * contrast)
+    grey = torch.full((3, 3), 1.0 / 3.0, device=device)
+    root = 1.0 / math.sqrt(3.0)
+    cross = root * torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=device)
+    across = torch.eye(3, device=device) - grey
+    turned = torch.cos(angle)[:, None, None] * across + torch.sin(angle)[:, None, None] * cross
+    change = contrast[:, None, None] * (grey + spread[:, None, None] * turned)
+    shift = 0.5 - 0.5 * change.sum(2) + 0.15 * strength * drawn[:, 3:]
+    return torch.cat((change, shift[:, :, None]), 2)
+
+
+def recoloured(views: Tensor, change: Tensor) -> Tensor:
+    """Return views [N, 3, H, W] in 0..1 after changes of their colours [N, 3, 4]."""
+    mixed = torch.einsum("nij,njhw->nihw", change[:, :, :3], views) + change[:, :, 3, None, None]
+    return mixed.clamp(0.0, 1.0).contiguous(memory_format=torch.channels_last)
+
+
 def finished(model: net.Mini, sums: Tensor, cover: Tensor) -> Tuple[Tensor, Tensor]:
     """Return (views, logarithm of their expected error) of splatted values: holes filled, then refined."""
     base = net.filled(sums, cover)
@@ -309,50 +343,6 @@ def finished(model: net.Mini, sums: Tensor, cover: Tensor) -> Tuple[Tensor, Tens
     given = torch.cat((colours - 0.5, rest, cover.clamp(max=1.0), net.row_sines(base)), 1)
     out = model.refine(given.contiguous(memory_format=torch.channels_last))
     return colours + out[:, :3], out[:, 3:]
-
-
-def _rows_weighted(error: Tensor) -> Tensor:
-    """Return the mean of [N, C, H, W], rows counting by the solid angle that they see."""
-    weight = torch.cos(net.elevations(error.shape[-2], error.device)).view(1, 1, -1, 1)
-    return (error * weight).mean() / weight.mean()
-
-
-def depth_loss(metres: Tensor, true: Tensor) -> Tensor:
-    """Return the mean absolute error of the logarithm of distances and of its differences to the neighbours."""
-    known = (true > 0.05).float()
-    error = (torch.log(metres) - torch.log(true.clamp(NEAREST_M, FARTHEST_M))) * known
-    across, down = error - error.roll(1, 2), error[:, 1:] - error[:, :-1]
-    edges = _rows_weighted(across.abs()[:, None]) + down.abs().mean()
-    return _rows_weighted(error.abs()[:, None]) + 0.5 * edges
-
-
-def image_loss(image: Tensor, true: Tensor) -> Tensor:
-    """Return absolute error + that of differences to neighbours + (1 - SSIM) / 2 of views [N, 3, H, W] in 0..1."""
-    image = image.float()
-    error = image - true
-    edges = (error - error.roll(1, 3)).abs().mean() + (error[:, :, 1:] - error[:, :, :-1]).abs().mean()
-    return _rows_weighted(error.abs()) + 0.5 * edges + 0.25 * _rows_weighted(unlike(image, true))
-
-
-def spread_loss(image: Tensor, true: Tensor, spread: Tensor) -> Tensor:
-    """Return how far ``spread`` is from the logarithm of the errors of colours: its gradient is bounded."""
-    error = (image - true).abs().mean(1, keepdim=True)
-    return _rows_weighted((spread.float() - torch.log(error + LEAST_ERROR)).abs())
-
-
-def unlike(a: Tensor, b: Tensor) -> Tensor:
-    """Return (1 - SSIM) / 2 of each pixel, over windows of 5 x 5."""
-
-    def mean(x: Tensor) -> Tensor:
-        return functional.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
-
-    mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
-    both = mean(a * b) - mean_a * mean_b
-    likeness = ((2 * mean_a * mean_b + 1e-4) * (2 * both + 9e-4)) / (
-        (mean_a**2 + mean_b**2 + 1e-4) * (var_a + var_b + 9e-4)
-    )
-    return (1.0 - likeness).clamp(0.0, 2.0) / 2.0
 
 
 def photometric_loss(pairs: _Pairs, metres: Tensor) -> Tensor:
@@ -373,4 +363,4 @@ def photometric_loss(pairs: _Pairs, metres: Tensor) -> Tensor:
     found = functional.grid_sample(padded, grid, align_corners=False, padding_mode="border")
     true = pairs.sources[: pairs.batch].repeat_interleave(repeat, 0)
     error = (found - true).abs().mean(1, keepdim=True) + 0.5 * unlike(found, true).mean(1, keepdim=True)
-    return _rows_weighted(error.clamp(max=0.4))
+    return rows_weighted(error.clamp(max=0.4))

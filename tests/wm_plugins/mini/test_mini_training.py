@@ -15,9 +15,10 @@ torch = pytest.importorskip("torch", reason="training needs torch (the extra 'mo
 import mini_kernels as kernels  # noqa: E402
 import mini_network as net  # noqa: E402
 import mini_numbers as numbers  # noqa: E402
+import mini_training  # noqa: E402
 from mini_checkpoint import WEIGHTS_FILE, read_tensors  # noqa: E402
 from mini_shapes import FLOOR_CELLS, NEAREST_M, tensor_shapes  # noqa: E402
-from mini_training import MiniTrainee, finished, relative  # noqa: E402
+from mini_training import MiniTrainee, finished, recoloured, recolouring, relative  # noqa: E402
 
 from harness.contracts.actions import Primitive  # noqa: E402
 from harness.contracts.cameras import EQUIRECT, Camera, Pose, yaw_to_quaternion  # noqa: E402
@@ -218,3 +219,43 @@ def test_distances_have_a_floor_and_a_ceiling() -> None:
     with torch.no_grad():
         metres, _, _ = net.seen(model, torch.zeros(1, 3, HEIGHT, WIDTH))
     assert metres.min() >= NEAREST_M
+
+
+def test_colours_are_changed_by_clip_and_greys_stay_grey() -> None:
+    draws = torch.Generator().manual_seed(3)
+    change = recolouring(64, 1.0, draws)
+    grey = torch.linspace(0.0, 1.0, 5).view(1, 1, 1, 5).expand(64, 3, 1, 5)
+    assert torch.allclose(recoloured(grey, change)[:, 0], recoloured(grey, change)[:, 2], atol=1e-5)
+    red = torch.tensor([0.7, 0.3, 0.3]).view(1, 3, 1, 1).expand(64, 3, 1, 1)
+    found = recoloured(red, change)
+    assert found.min() >= 0.0 and found.max() <= 1.0
+    assert {int(found[n].flatten().argmax()) for n in range(64)} == {0, 1, 2}, "any hue comes"
+    assert torch.allclose(recoloured(red, recolouring(64, 0.0, draws)), red, atol=1e-6)
+
+
+def test_a_training_with_other_colours_sees_views_and_what_is_imagined_of_them_alike() -> None:
+    """A walk in a world of one colour each: whatever the colours become, view and imagined view agree."""
+    model = trainee(colours=1.0, targets=1)
+    views = torch.full((4, 3, 3, HEIGHT, WIDTH), 0, dtype=torch.uint8)
+    views[:] = torch.tensor([200, 40, 90], dtype=torch.uint8).view(3, 1, 1)
+    poses = torch.zeros(4, 3, 3)  # stands still
+    batch = {
+        "views": views, "metres": torch.full((4, 3, HEIGHT, WIDTH), 2.0).half(), "poses": poses,
+        "motions": torch.tensor([0.2, 0.0]).expand(4, 2, 2), "blocked": torch.ones(4, 2, dtype=torch.bool),
+    }  # fmt: skip
+    seen = []
+    pairs_of = mini_training._Pairs.recolour
+
+    def kept(pairs: Any, change: Any) -> None:
+        pairs_of(pairs, change)
+        seen.append((pairs.sources[:4].amax((2, 3)), pairs.target_views.amax((2, 3))))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mini_training._Pairs, "recolour", kept)
+        model.module().train()
+        model.loss(batch, ActionUse.CORRECT, torch.Generator().manual_seed(0))
+        model.module().eval()
+        model.loss(batch, ActionUse.CORRECT, torch.Generator().manual_seed(0))
+    assert len(seen) == 1, "a model that is judged sees the views as they are"
+    first, second = seen[0]
+    assert torch.allclose(first, second) and not torch.allclose(first[0], first[1])
