@@ -1,7 +1,8 @@
 """Tests claims about world models that were written down before: ``python -m harness.studies.claims CLAIMS RUNS``.
 
-Prints success by tier of every world model that a claim names, and for each claim the paired difference with its
-interval over homes, its p-value, and Holm's over the claims of its family. A claim whose runs are missing counts as
+Prints success by tier of every world model that a claim names; the normalised gain, from the tier's baseline to
+`gtsim`, of those that something is claimed of; and for each claim the paired difference with its interval over homes,
+its p-value, and Holm's over the claims of its family. A claim whose runs are missing counts as
 p = 1, so that leaving runs out never helps the others. Nothing is played.
 """
 
@@ -25,6 +26,7 @@ from harness.contracts.results import Metric
 from harness.contracts.wrong_fields import wrong_fields
 from harness.scoring.comparing_effect import Effect, equivalence_test, success_effect
 from harness.scoring.comparing_tests import holm, sign_flip_test
+from harness.scoring.gains import gain_of
 from harness.scoring.intervals import Sample, mean_variance
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import CEILING
@@ -144,6 +146,10 @@ def page(tested: Sequence[Tested], found: Found) -> str:
     tiers = list(dict.fromkeys(one.claim.tier for one in tested))
     ordered = [tier for tier in found.suite.tiers if tier in tiers]
     rows = [[f"`{name}`", *(_success(found, name, tier) for tier in ordered)] for name in dict.fromkeys(names)]
+    rows += [
+        [f"`{name}`, gain, %", *(percent(_gain(found, name, tier)) for tier in ordered)]
+        for name in dict.fromkeys(one.claim.model for one in tested)
+    ]
     claims = columns(
         tested,
         ("family", lambda one: one.claim.family),
@@ -161,6 +167,14 @@ def page(tested: Sequence[Tested], found: Found) -> str:
 def _success(found: Found, name: str, tier: str) -> str:
     run = found.run(name, tier)
     return percent(rate(success_sample(run.results)) if run else None)
+
+
+def _gain(found: Found, name: str, tier: str) -> Optional[Metric]:
+    ends = (found.suite.tier(tier).baseline, CEILING)
+    runs = {each: found.run(each, tier) for each in (name, *ends)}
+    played = {each: run.results for each, run in runs.items() if run is not None}
+    points = {each: rate(success_sample(results)) for each, results in played.items()}
+    return gain_of(name, points, played, ends) if name in points else None
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

@@ -39,8 +39,9 @@ def test_claims_are_judged_by_pairs_with_holm_over_their_family(tmp_path: Path, 
     assert same.verdict == "shown" and apart.verdict == "not shown" and apart.p > 0.9
     assert missing.verdict == "not played" and missing.p == 1.0
     assert same.holm_p > same.p  # one of four
-    text = page((more, missing), found)
+    text = page((more, fewer, missing), found)
     assert "| `homing` | 70.0 [" in text and "| not played |" in text
+    assert "| `warp`, gain, % | −150.0 [" in text, "0.3 below homing, the baseline, which is 0.2 below gtsim"
 
 
 def test_runs_of_several_seeds_are_averaged_by_episode(tmp_path: Path, suite: Suite) -> None:
