@@ -15,6 +15,7 @@ WORLD_MODEL = "world_model"
 
 
 GIB = 1024**3
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,12 @@ class ServiceSpec:
             return self
         if self.container is not None:
             return replace(self, container=replace(self.container, gpu_uuid=uuid))
-        return replace(self, environment_variables={**self.environment_variables, "CUDA_VISIBLE_DEVICES": uuid})
+        return replace(self, environment_variables={**self.environment_variables, _VISIBLE: uuid})
+
+    @property
+    def gpu_uuid(self) -> str:
+        """The UUID of the service's own GPU, "" where none was chosen."""
+        return self.environment_variables.get(_VISIBLE, "") if self.container is None else self.container.gpu_uuid
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Optional, Self, TypeVar
@@ -39,15 +39,17 @@ class Resources:
 
 
 class Gpus:
-    """The GPUs of this machine through NVML: which of them hold more than when this object was made, and what they use.
+    """GPUs of this machine through NVML: which of them hold more than when this object was made, and what they use.
 
-    ``nvml`` is the module `pynvml`, initialised, or None where there is none.
+    ``nvml`` is the module `pynvml`, initialised, or None where there is none. ``uuids`` are those of the GPUs that are
+    looked at, since others may be used by somebody else; without any it is all of them.
     """
 
-    def __init__(self, nvml: Any = None) -> None:
+    def __init__(self, nvml: Any = None, uuids: Collection[str] = ()) -> None:
         self._nvml = nvml
         count = nvml.nvmlDeviceGetCount() if nvml is not None else 0
-        self._handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
+        every = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
+        self._handles = [handle for handle in every if not uuids or nvml.nvmlDeviceGetUUID(handle) in uuids]
         self._first = [self._used(handle) for handle in self._handles]
 
     @property

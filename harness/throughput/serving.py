@@ -30,7 +30,7 @@ def serving(plans: Sequence[ServiceSpec], manifest: ModelManifest, settings: Set
     ``log`` gets the output of a single one; of several, each has a log of its own beside it, with its number.
     """
     logs = [log] if len(plans) == 1 else [log.with_stem(f"{log.stem}-{number}") for number in range(len(plans))]
-    gpus = Gpus(find_nvml())
+    gpus = Gpus(find_nvml(), {plan.gpu_uuid for plan in plans} - {""})
     began = time.perf_counter()
     with ExitStack() as stack:
         services = stack.enter_context(_started(plans, ServiceLimits(start_s=settings.start_s), logs))

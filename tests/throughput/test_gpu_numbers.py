@@ -34,6 +34,9 @@ class Nvml:
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
         return index
 
+    def nvmlDeviceGetUUID(self, gpu: int) -> str:
+        return f"GPU-{gpu}"
+
     def nvmlDeviceGetName(self, gpu: int) -> str:
         return f"card {gpu}"
 
@@ -59,6 +62,14 @@ def test_memory_and_energy_are_those_of_the_cards_that_the_service_uses(card: in
     found = meter.found
     assert (found.gpus, found.gpu_bytes, found.energy_j) == ((f"card {card}",), 5 * 10**9, joules)
     assert found.rss_bytes and ("energy_j" in found.reasons) == (joules is None)
+
+
+def test_what_others_use_on_another_card_is_not_counted() -> None:
+    nvml = Nvml()
+    plan = ServiceSpec(WORLD_MODEL, "toy", "x:Y").on_gpu("GPU-1")
+    gpus = Gpus(nvml, {plan.gpu_uuid})
+    nvml.used = [100 * 10**9, 4 * 10**9]
+    assert gpus.held() == {0: 3 * 10**9} and gpus.name(0) == "card 1"
 
 
 def test_processor_seconds_are_those_of_the_measurement() -> None:
