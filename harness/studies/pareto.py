@@ -1,0 +1,225 @@
+"""Success against what a decision costs: ``python -m harness.studies.pareto RUNS... --throughput FILE... --out DIR``.
+
+A point is a finished run and the seconds of a decision of the same world model, weights and settings with as many
+candidates, measured by ``benchmark.py throughput --scenario offline`` (of several measurements on one machine the
+median). What has no service to be measured (`gtsim`) takes the mean seconds in which its own run imagined. Writes
+``pareto.md`` and one SVG for each machine and each set of episodes; nothing is played.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+from harness.contracts.commands import FIRST_TASK
+from harness.contracts.errors import Refusal, WiwError
+from harness.contracts.printing import one_line, printable
+from harness.contracts.results import Metric
+from harness.records.atomic import write_atomic
+from harness.records.banks import BANK_HASH
+from harness.records.errors import disk_errors
+from harness.records.folder import RunFolder
+from harness.reporting.curves import Curve, curve_svg
+from harness.reporting.pareto import Priced, front_of
+from harness.scoring.data import RunData
+from harness.scoring.metrics import rate, success_sample
+from harness.scoring.references import row_name
+from harness.studies.markdown_sections import code_block, columns, percent
+from harness.studies.run_selection import PassedOver, incomplete, run_folders, sound_run
+from harness.throughput.results import Result, read_result
+from harness.throughput.scenarios import OFFLINE
+from tasks.suite import Suite, load_suite
+
+IMAGINE = "imagine"
+DECISIONS = "decisions"
+NOTE = (
+    "Success in per cent with 95 % intervals clustered by home. *front*: no other solves as much in less time, or more "
+    "in as much; that says nothing of whether the difference is more than luck."
+)
+
+Costs = Dict[Tuple[str, int], List[Tuple[str, float]]]
+"""(machine, seconds of a decision) of each measurement, by the manifest's hash and the candidates of a decision."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run of one world model: ``own`` says that the seconds are those of the run itself, not of a measurement."""
+
+    name: str
+    candidates: int
+    success: Metric
+    seconds: float
+    own: bool
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The points of one machine on the same episodes."""
+
+    machine: str
+    tier: str
+    split: str
+    stop: str
+    episodes: int
+    points: Tuple[Point, ...]
+
+    @property
+    def title(self) -> str:
+        """What is drawn."""
+        return (
+            f"Success against seconds a decision on {self.machine}: {self.tier}, {self.split} split, "
+            f"{self.stop}-stop, {self.episodes} episodes"
+        )
+
+
+def costs_of(files: Sequence[Path]) -> Costs:
+    """Return what decisions cost; a result that counts for nothing or is of another scenario raises Refusal."""
+    found: Dict[Tuple[str, int, str], List[float]] = defaultdict(list)
+    for file in files:
+        result = read_result(file)
+        if not result.valid or result.settings.scenario != OFFLINE or not result.rates.decisions_per_s:
+            raise Refusal(
+                f"{file} is no measurement of the scenario {OFFLINE} that counts.", "Leave it out, or measure again."
+            )
+        key = (result.model.manifest_hash, result.candidates, machine_of(result))
+        found[key].append(result.replicas / result.rates.decisions_per_s)
+    costs: Costs = defaultdict(list)
+    for (manifest, candidates, machine), seconds in found.items():
+        costs[manifest, candidates].append((machine, statistics.median(seconds)))
+    return costs
+
+
+def machine_of(result: Result) -> str:
+    """Return the GPUs that a model was measured on, or the CPU where it used none."""
+    if result.resources.gpus:
+        return " + ".join(result.resources.gpus)
+    return str(result.machine.hardware.get("cpu", "an unknown CPU"))
+
+
+def make_figures(suite: Suite, roots: Sequence[Path], costs: Costs) -> Tuple[List[Figure], List[PassedOver]]:
+    """Return a figure for each machine and set of episodes with two points or more, and the runs on none."""
+    listed, unread = run_folders(roots)
+    passed = [PassedOver(folder.path.name, folder.why) for folder in unread]
+    placed: Dict[Tuple[str, str, str, str, Tuple[str, ...]], Dict[Tuple[str, int], Point]] = defaultdict(dict)
+    for folder in listed:  # the oldest comes first, so that the latest of two alike stays
+        run, reason = sound_run(folder, lambda asked: _reason(asked, suite))
+        if run is None:
+            passed.append(PassedOver(folder.record.run_id, reason))
+            continue
+        points = list(_points(run, suite, costs))
+        if not points:
+            passed.append(PassedOver(run.record.run_id, "no measurement of its model with as many candidates is given"))
+        identity = run.identity
+        episodes = tuple(sorted(episode.id for episode in identity.episodes))
+        for machine, point in points:
+            key = (machine, identity.tier, identity.split, identity.stop, episodes)
+            placed[key][point.name, point.candidates] = point
+    figures = [
+        Figure(*key[:4], len(key[4]), tuple(sorted(points.values(), key=lambda point: (point.seconds, point.name))))
+        for key, points in placed.items()
+        if len(points) > 1
+    ]
+    return sorted(figures, key=lambda figure: figure.title), passed
+
+
+def _reason(folder: RunFolder, suite: Suite) -> str:
+    """Return why a run is no point, "" where it may be."""
+    identity = folder.identity
+    if BANK_HASH in identity.specs:
+        return "a measurement on a decision bank"
+    if (identity.suite, identity.task) != (suite.name, suite.task) or identity.tier not in suite.tiers:
+        return f"played on {identity.suite}, {identity.task}, {identity.tier}"
+    if identity.suite_hash != suite.hash(identity.tier):
+        return f"suite hash {identity.suite_hash[:12]}, and the tier's is another"
+    others = [stamp for stamp in identity.search.stamps if not stamp.startswith("candidates")]
+    return f"its search is limited: {', '.join(others)}" if others else incomplete(folder)
+
+
+def _points(run: RunData, suite: Suite, costs: Costs) -> Iterator[Tuple[str, Point]]:
+    """Yield the machine and the point of each measurement that belongs to a run, or the run's own."""
+    identity = run.identity
+    candidates = identity.search.candidates or suite.tier(identity.tier).candidates
+    success = rate(success_sample(run.results))
+    measured = costs.get((identity.wm_manifest_hash, candidates))
+    if measured:
+        for machine, seconds in measured:
+            yield machine, Point(row_name(run), candidates, success, seconds, False)
+        return
+    own = _own_seconds(run)
+    if own is not None and identity.wm_manifest.get("kind") != "plugin":
+        yield str(run.record.provenance.hardware.get("cpu", "")), Point(row_name(run), candidates, success, own, True)
+
+
+def _own_seconds(run: RunData) -> Optional[float]:
+    """Return the mean seconds in which a run imagined for a decision, None where it did not say them (an archive)."""
+    decisions = sum(result.metrics.get(DECISIONS, 0.0) for result in run.results)
+    spent = [result.timings[IMAGINE] for result in run.results if IMAGINE in result.timings]
+    return sum(spent) / decisions if decisions and len(spent) == len(run.results) else None
+
+
+def page(suite: Suite, figures: Sequence[Figure], passed: Sequence[PassedOver], command: str) -> str:
+    """Return the page of all figures."""
+    parts = [f"# What success costs on `{suite.name}`, task `{suite.task}`", f"{NOTE} No digit is written by hand."]
+    parts.append(code_block([command]))
+    for number, figure in enumerate(figures):
+        best = front_of([Priced(point.name, "", point.success, point.seconds) for point in figure.points])
+        table = columns(
+            list(enumerate(figure.points)),
+            ("world model", lambda at: f"`{at[1].name}`"),
+            ("candidates", lambda at: str(at[1].candidates)),
+            ("seconds a decision", lambda at: f"{at[1].seconds:.3g}{' (of the run itself)' if at[1].own else ''}"),
+            ("success", lambda at: percent(at[1].success)),
+            ("front", lambda at, best=best: "yes" if at[0] in best else ""),  # type: ignore[misc]
+        )
+        parts += [f"## {figure.title}", f"![{figure.title}]({_file(number)})", table]
+    unused = "\n".join(f"- `{one.run_id}`: {one.reason}" for one in passed)
+    return "\n\n".join([*parts, "## Runs not used", unused or "None."]) + "\n"
+
+
+def picture(figure: Figure) -> str:
+    """Return the SVG of a figure: a line for each world model, through its numbers of candidates."""
+    names = list(dict.fromkeys(point.name for point in figure.points))
+    curves = [Curve(name, tuple((p.seconds, p.success) for p in figure.points if p.name == name)) for name in names]
+    return curve_svg(figure.title, "seconds a decision", curves, logarithmic=True)
+
+
+def _file(number: int) -> str:
+    return f"pareto-{number}.svg"
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Write the page and its pictures; return 0, or 2 after a refusal."""
+    parser = argparse.ArgumentParser(prog="python -m harness.studies.pareto", description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, help="folders that hold run folders, such as runs/")
+    parser.add_argument("--throughput", nargs="+", type=Path, default=[], help="results of throughput (JSON)")
+    parser.add_argument("--out", type=Path, required=True, help="where the page and its pictures are written")
+    parser.add_argument("--suite", default="embedded-v1")
+    parser.add_argument("--task", default=FIRST_TASK)
+    given = parser.parse_args(arguments)
+    try:
+        suite = load_suite(given.suite, given.task)
+        figures, passed = make_figures(suite, given.runs, costs_of(given.throughput))
+        files = {_file(number): picture(figure) for number, figure in enumerate(figures)}
+        told = f"{parser.prog} {' '.join(map(str, given.runs))} --throughput ... --out {given.out}"
+        files["pareto.md"] = page(suite, figures, passed, told)
+        with disk_errors(given.out):
+            given.out.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                write_atomic(given.out / name, text.encode())
+    except WiwError as error:
+        print(printable(f"error: {error.what}\n{error.next_step}".rstrip()), file=sys.stderr)
+        return 2
+    for name in files:
+        print(given.out / name)
+    for one in passed:
+        print(one_line(f"not used {one.run_id}: {one.reason}"), file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Success against seconds: a point is a run and what its very model was measured to take with as many candidates."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.scoring.data import load_run
+from harness.studies.pareto import Costs, costs_of, machine_of, main, make_figures, page
+from harness.throughput.resources import Resources
+from harness.throughput.results import Finding, Model, Rates, encoded
+from harness.throughput.scenarios import OFFLINE, Settings
+from tasks.suite import Suite
+from tests.studies.small_suite import EPISODES, solved_by, write_small_run
+from tests.studies.test_scaling import specs
+from tests.throughput.test_compare import RESULT
+
+
+@pytest.fixture
+def runs(tmp_path: Path, suite: Suite) -> dict[str, Any]:
+    made = {}
+    for name, wm, ability, limits in (
+        ("few", "warp", 0.4, {"candidates": 2}),
+        ("all", "warp", 0.6, {}),
+        ("rarely", "warp", 0.5, {"wm_share": 0.5}),
+        ("worse", "copy", 0.3, {}),
+    ):
+        changes = specs(suite, wm, **limits)
+        made[name] = write_small_run(tmp_path / "runs", suite, wm, solved_by(ability), changes=changes, run_id=name)
+    return made
+
+
+def measured(folder: Path, run: Any, candidates: int, seconds: float, **changes: Any) -> Path:
+    model = Model(run.identity.wm, run.identity.wm_manifest_hash, "")
+    result = replace(RESULT, model=model, settings=Settings(OFFLINE), candidates=candidates)
+    file = folder / f"{run.identity.wm}-{candidates}-{seconds}.json"
+    file.write_bytes(encoded(replace(result, rates=Rates(1.0 / seconds, 1.0, 1.0), **changes)))
+    return file
+
+
+def test_points_are_runs_with_what_their_model_takes(tmp_path: Path, suite: Suite, runs: dict[str, Any]) -> None:
+    most = suite.tier("precise").candidates
+    few, whole, worse = (load_run(runs[name]) for name in ("few", "all", "worse"))
+    files = [measured(tmp_path, few, 2, 0.1), measured(tmp_path, worse, most, 0.2)]
+    files += [measured(tmp_path, whole, most, seconds) for seconds in (0.3, 0.4, 5.0)]
+    (figure,), passed = make_figures(suite, [tmp_path / "runs"], costs_of(files))
+    found: list[Any] = [(p.name, p.candidates, pytest.approx(p.seconds), p.success.value, p.own) for p in figure.points]
+    assert found == [("warp", 2, 0.1, 0.4, False), ("copy", most, 0.2, 0.3, False), ("warp", most, 0.4, 0.6, False)]
+    assert (figure.machine, figure.episodes) == ("c", EPISODES)
+    assert {one.run_id: one.reason for one in passed} == {"rarely": "its search is limited: wm-share-0.5"}
+    text = page(suite, [figure], passed, "the command")
+    assert "| `warp` | 2 | 0.1 | 40.0 [" in text and text.count("| yes |") == 2
+    assert "| `copy` |" in text and next(line for line in text.splitlines() if "`copy`" in line).endswith("|  |")
+
+
+def test_another_model_and_other_candidates_are_no_price(tmp_path: Path, suite: Suite, runs: dict[str, Any]) -> None:
+    run = load_run(runs["all"])
+    retrained = SimpleNamespace(identity=replace(run.identity, wm_manifest_hash="0" * 64))
+    files = [measured(tmp_path, retrained, 8, 0.1), measured(tmp_path, run, 3, 0.2)]
+    figures, passed = make_figures(suite, [tmp_path / "runs"], costs_of(files))
+    assert not figures and sum("no measurement of its model" in one.reason for one in passed) == 3
+
+
+def test_machines_stay_apart_and_replicas_are_not_cheaper(tmp_path: Path, runs: dict[str, Any]) -> None:
+    run = load_run(runs["all"])
+    gpu = Resources(gpus=("H200",))
+    files = [measured(tmp_path, run, 8, 0.5), measured(tmp_path, run, 8, 0.1, resources=gpu, replicas=2)]
+    costs: Costs = costs_of(files)
+    assert sorted(costs[run.identity.wm_manifest_hash, 8]) == [("H200", pytest.approx(0.2)), ("c", 0.5)]
+    assert machine_of(replace(RESULT, resources=gpu)) == "H200"
+
+
+def test_what_counts_for_nothing_is_refused(
+    tmp_path: Path, runs: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = measured(tmp_path, load_run(runs["all"]), 8, 0.5, findings=(Finding("cached", "kept", True),))
+    arguments = [str(tmp_path / "runs"), "--throughput", str(broken), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2 and not (tmp_path / "out").exists()
+    assert "no measurement of the scenario offline that counts" in capsys.readouterr().err
+
+
+def test_page_and_pictures_are_written(
+    tmp_path: Path, suite: Suite, runs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.studies.pareto.load_suite", lambda name, task: suite)
+    files = [measured(tmp_path, load_run(runs["few"]), 2, 0.1)]
+    files.append(measured(tmp_path, load_run(runs["all"]), suite.tier("precise").candidates, 0.4))
+    out = tmp_path / "out"
+    assert main([str(tmp_path / "runs"), "--throughput", *map(str, files), "--out", str(out)]) == 0
+    drawn = ElementTree.parse(out / "pareto-0.svg").getroot()
+    assert "seconds a decision" in "".join(drawn.itertext())
+    assert "![Success against seconds a decision on c: precise" in (out / "pareto.md").read_text()
