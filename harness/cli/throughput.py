@@ -59,6 +59,9 @@ class ThroughputArguments:
     bound: Annotated[
         float, typer.Option("--latency-bound", min=0.0, help="server: seconds that percentile 99 shall keep.")
     ] = 0.0
+    cache_check: Annotated[
+        bool, typer.Option("--cache-check/--no-cache-check", help="Look whether answers are kept; without, it is said.")
+    ] = True
     weights: Weights = ""
     assignments: Assignments = None
     allow_uncarded: Annotated[
@@ -125,6 +128,7 @@ def settings_of(asked: ThroughputArguments) -> Settings:
         bound_s=asked.bound,
         deadline_s=asked.timeout,
         start_s=asked.start_timeout,
+        cache_check=asked.cache_check,
     )
 
 

@@ -101,8 +101,10 @@ def measure_model(
                 lambda done, total: progress("measuring", done, total),
             )
         if not any(answer.lost for query in measured.queries for answer in query.answers):
-            progress("asking again", 0, 0)
-            cache = check_caching(asks[0], Decisions(manifest, situations, settings.seed), manifest.steps > 0)
+            cache = CacheCheck()
+            if settings.cache_check:
+                progress("asking again", 0, 0)
+                cache = check_caching(asks[0], Decisions(manifest, situations, settings.seed), manifest.steps > 0)
             outputs = _outputs(asks, Decisions(manifest, situations, ACCURACY_SEED, settings.candidates), progress)
     answers = [answer for query in measured.queries for answer in query.answers]
     return Findings(
@@ -207,6 +209,8 @@ def _found(
         error = next((a.error for q in queries for a in q.answers if a.failure == kind), "")
         text = WORDS[kind].format(count=count, queries=len(queries), error=_in_line(error))
         found.append(Finding(kind, text, True))
+    if not settings.cache_check:
+        found.append(Finding("not-asked-again", "nobody looked for kept answers (--no-cache-check)", False))
     return [*found, *_sampled(queries, settings), *_kept(cache)]
 
 

@@ -46,7 +46,8 @@ class Settings:
     """How a measurement is made. ``min_queries`` 0 stands for those that the scenario's percentile needs.
 
     ``rate`` is that of the queries' arrival a second (`SERVER`), ``bound_s`` the latency that its percentile shall
-    keep (0: none). ``deadline_s`` is what one call may take, ``start_s`` the service until it is ready.
+    keep (0: none). ``deadline_s`` is what one call may take, ``start_s`` the service until it is ready. Without
+    ``cache_check`` nobody looks whether answers are kept, which takes long with a slow model.
     """
 
     scenario: str
@@ -60,6 +61,7 @@ class Settings:
     bound_s: float = 0.0
     deadline_s: float = 600.0
     start_s: float = 600.0
+    cache_check: bool = True
 
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:

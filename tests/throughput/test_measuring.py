@@ -96,6 +96,12 @@ def test_kept_answers_are_found() -> None:
     assert found.cache.questions is not None and found.cache.questions.ratio < 0.5
 
 
+def test_who_does_not_look_for_kept_answers_says_so() -> None:
+    found = measured(Caching(), cache_check=False)
+    assert kinds(found) == set() and found.findings[0].kind == "not-asked-again"
+    assert found.cache.questions is None and found.output is not None
+
+
 def test_the_rank_test_is_exact() -> None:
     assert chance([-1.0 - n for n in range(8)]) == 1 / 256
     assert chance([0.5, *(-1.0 - n for n in range(7))]) == 2 / 256
