@@ -21,7 +21,6 @@ from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.printing import one_line, printable
 from harness.contracts.results import Metric
 from harness.records.atomic import write_atomic
-from harness.records.banks import BANK_HASH
 from harness.records.errors import disk_errors
 from harness.records.folder import RunFolder
 from harness.reporting.curves import Curve, curve_svg
@@ -30,7 +29,7 @@ from harness.scoring.data import RunData
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import row_name
 from harness.studies.markdown_sections import code_block, columns, percent
-from harness.studies.run_selection import PassedOver, incomplete, run_folders, sound_run
+from harness.studies.run_selection import PassedOver, incomplete, not_of_suite, run_folders, sound_run
 from harness.throughput.results import Result, read_result
 from harness.throughput.scenarios import OFFLINE
 from tasks.suite import Suite, load_suite
@@ -129,15 +128,9 @@ def make_figures(suite: Suite, roots: Sequence[Path], costs: Costs) -> Tuple[Lis
 
 def _reason(folder: RunFolder, suite: Suite) -> str:
     """Return why a run is no point, "" where it may be."""
-    identity = folder.identity
-    if BANK_HASH in identity.specs:
-        return "a measurement on a decision bank"
-    if (identity.suite, identity.task) != (suite.name, suite.task) or identity.tier not in suite.tiers:
-        return f"played on {identity.suite}, {identity.task}, {identity.tier}"
-    if identity.suite_hash != suite.hash(identity.tier):
-        return f"suite hash {identity.suite_hash[:12]}, and the tier's is another"
-    others = [stamp for stamp in identity.search.stamps if not stamp.startswith("candidates")]
-    return f"its search is limited: {', '.join(others)}" if others else incomplete(folder)
+    limits = [stamp for stamp in folder.identity.search.stamps if not stamp.startswith("candidates")]
+    limited = f"its search is limited: {', '.join(limits)}" if limits else ""
+    return not_of_suite(folder.identity, suite) or limited or incomplete(folder)
 
 
 def _points(run: RunData, suite: Suite, costs: Costs) -> Iterator[Tuple[str, Point]]:

@@ -13,7 +13,7 @@ from harness.auditing.audit import audit
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import Setting
-from harness.records.banks import bank_hash, measurement, read_measurements
+from harness.records.banks import BANK_HASH, bank_hash, measurement, read_measurements
 from harness.records.damage import DAMAGED
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
@@ -110,6 +110,18 @@ def sound_run(folder: RunFolder, reason_of: Callable[[RunFolder], str]) -> Tuple
     if found.findings.damage:
         return None, f"{DAMAGED}: {found.findings.damage[0]}"
     return checked_run(folder, found.rows, found.findings, found.metrics), ""
+
+
+def not_of_suite(identity: RunIdentity, suite: Suite) -> str:
+    """Return why a run was not played on the suite as it is, "" where it was, on whatever split."""
+    if BANK_HASH in identity.specs:
+        return "a measurement on a decision bank"
+    if (identity.suite, identity.task) != (suite.name, suite.task) or identity.tier not in suite.tiers:
+        return f"played on {identity.suite}, {identity.task}, {identity.tier}"
+    present = suite.hash(identity.tier)
+    if identity.suite_hash != present:
+        return f"suite hash {identity.suite_hash[:12]}, and the tier's is {present[:12]}"
+    return ""
 
 
 def run_folders(roots: Sequence[Path]) -> Tuple[Tuple[RunFolder, ...], Tuple[PassedFolder, ...]]:

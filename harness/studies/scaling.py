@@ -23,7 +23,6 @@ from harness.contracts.printing import one_line, printable
 from harness.contracts.results import Metric
 from harness.contracts.search import Search
 from harness.records.atomic import write_atomic
-from harness.records.banks import BANK_HASH
 from harness.records.errors import disk_errors
 from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity
@@ -36,7 +35,7 @@ from harness.scoring.next_commands import identity_words
 from harness.scoring.references import row_name
 from harness.studies.markdown_sections import code_block, columns, percent
 from harness.studies.paired_differences import lead, size
-from harness.studies.run_selection import PassedOver, incomplete, run_folders, sound_run
+from harness.studies.run_selection import PassedOver, incomplete, not_of_suite, run_folders, sound_run
 from harness.studies.scaling_page import Section, Verdict, html_page
 from harness.studies.training_amounts import Clips
 from tasks.suite import Suite, load_suite
@@ -156,15 +155,7 @@ def make_scaling(suite: Suite, roots: Sequence[Path], clips: Clips, command: str
 
 def _reason(folder: RunFolder, suite: Suite) -> str:
     """Return why a run enters no curve, "" where it may."""
-    identity = folder.identity
-    if BANK_HASH in identity.specs:
-        return "a measurement on a decision bank"
-    if (identity.suite, identity.task) != (suite.name, suite.task) or identity.tier not in suite.tiers:
-        return f"played on {identity.suite}, {identity.task}, {identity.tier}"
-    present = suite.hash(identity.tier)
-    if identity.suite_hash != present:
-        return f"suite hash {identity.suite_hash[:12]}, and the tier's is {present[:12]}"
-    return incomplete(folder)
+    return not_of_suite(folder.identity, suite) or incomplete(folder)
 
 
 def _places(run: RunData, suite: Suite, clips: Clips) -> Tuple[List[_Place], str]:
