@@ -5,7 +5,7 @@ Episodes are paired: the three runs played the same ones, so what an episode mak
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def gain_interval(
 
 
 def gain_of(
-    name: str, points: Dict[str, Metric], played: Dict[str, Sequence[EpisodeResult]], ends: Tuple[str, str]
+    name: str, points: Mapping[str, Metric], played: Mapping[str, Sequence[EpisodeResult]], ends: Tuple[str, str]
 ) -> Metric | None:
     """Return the gain of ``name`` between the two ``ends`` (baseline, ceiling), None where they leave no room.
 
