@@ -38,7 +38,9 @@ IMAGINE = "imagine"
 DECISIONS = "decisions"
 NOTE = (
     "Success in per cent with 95 % intervals clustered by home. *front*: no other solves as much in less time, or more "
-    "in as much; that says nothing of whether the difference is more than luck."
+    "in as much; that says nothing of whether the difference is more than luck. Seconds were measured with decisions "
+    "of the decision bank (tier `easy`), whichever tier was played: longer candidates take longer. Those of a run "
+    "itself are of its own decisions."
 )
 
 Costs = Dict[Tuple[str, int], List[Tuple[str, float]]]
@@ -105,6 +107,7 @@ def make_figures(suite: Suite, roots: Sequence[Path], costs: Costs) -> Tuple[Lis
     listed, unread = run_folders(roots)
     passed = [PassedOver(folder.path.name, folder.why) for folder in unread]
     placed: Dict[Tuple[str, str, str, str, Tuple[str, ...]], Dict[Tuple[str, int], Point]] = defaultdict(dict)
+    latest: Dict[Tuple[object, ...], str] = {}
     for folder in listed:  # the oldest comes first, so that the latest of two alike stays
         run, reason = sound_run(folder, lambda asked: _reason(asked, suite))
         if run is None:
@@ -117,7 +120,11 @@ def make_figures(suite: Suite, roots: Sequence[Path], costs: Costs) -> Tuple[Lis
         episodes = tuple(sorted(episode.id for episode in identity.episodes))
         for machine, point in points:
             key = (machine, identity.tier, identity.split, identity.stop, episodes)
-            placed[key][point.name, point.candidates] = point
+            model = (identity.wm_manifest_hash, point.candidates)
+            if model in placed[key]:
+                earlier = PassedOver(latest[key, model], f"{run.record.run_id} is later and of the same model")
+                passed += [earlier] if earlier not in passed else []
+            placed[key][model], latest[key, model] = point, run.record.run_id
     figures = [
         Figure(*key[:4], len(key[4]), tuple(sorted(points.values(), key=lambda point: (point.seconds, point.name))))
         for key, points in placed.items()
@@ -141,11 +148,17 @@ def _points(run: RunData, suite: Suite, costs: Costs) -> Iterator[Tuple[str, Poi
     measured = costs.get((identity.wm_manifest_hash, candidates))
     if measured:
         for machine, seconds in measured:
-            yield machine, Point(row_name(run), candidates, success, seconds, False)
+            yield machine, Point(_name(run), candidates, success, seconds, False)
         return
     own = _own_seconds(run)
     if own is not None and identity.wm_manifest.get("kind") != "plugin":
-        yield str(run.record.provenance.hardware.get("cpu", "")), Point(row_name(run), candidates, success, own, True)
+        yield str(run.record.provenance.hardware.get("cpu", "")), Point(_name(run), candidates, success, own, True)
+
+
+def _name(run: RunData) -> str:
+    """Return what a point is called: trainings of one model are told apart by their weights."""
+    sha256 = str(run.identity.wm_manifest.get("checkpoint", {}).get("sha256", ""))
+    return row_name(run) + (f", weights {sha256[:8]}" if sha256 else "")
 
 
 def _own_seconds(run: RunData) -> Optional[float]:

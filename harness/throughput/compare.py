@@ -85,13 +85,15 @@ def compare_results(old: Result, new: Result) -> Comparison:
         if one != other:
             raise Refusal(f"the {name} of the old result is {one}, of the new one {other}.", "Measure the same.")
     if not old.valid:
-        raise Refusal(f"the old result does not count: {old.findings[0].text}.", "Measure again.")
+        raise Refusal(f"the old result does not count: {old.broken[0].text}.", "Measure again.")
     rates = [{"decisions/s": result.rates.decisions_per_s} for result in (old, new)]
     changes = [*_changes(rates[0], rates[1], False), *_changes(_costs(old), _costs(new), True)]
-    remarks = [f"the new result does not count: {finding.text}" for finding in new.findings if finding.broken]
+    remarks = [f"the new result does not count: {finding.text}" for finding in new.broken]
     changes += [Change("valid", 1.0, None, math.inf)] if remarks else []
     if old.output != new.output:
         remarks.append("the output differs: it is not the same model, or not computed the same way")
+    if old.settings.cache_check and not new.settings.cache_check:
+        remarks.append("nobody looked whether the new model keeps its answers, which would make it faster")
     before, now = old.machine.hardware, new.machine.hardware  # an older result may not say everything
     other_machine = any(before[name] != now[name] for name in before.keys() & now.keys())
     if other_machine or old.resources.gpus != new.resources.gpus:

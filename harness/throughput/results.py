@@ -131,9 +131,14 @@ class Result:
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def broken(self) -> tuple[Finding, ...]:
+        """The findings for which the measurement counts for nothing."""
+        return tuple(finding for finding in self.findings if finding.broken)
+
+    @property
     def valid(self) -> bool:
         """Say whether the measurement counts."""
-        return not any(finding.broken for finding in self.findings)
+        return not self.broken
 
 
 def as_plain(result: Result) -> dict[str, Any]:

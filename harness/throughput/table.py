@@ -51,9 +51,7 @@ def _grouped(results: Sequence[Result]) -> dict[tuple[str, str, int], list[Resul
     found: dict[tuple[str, str, int], list[Result]] = {}
     for result in results:
         if not result.valid:
-            raise Refusal(
-                f"a result of {result.model.name} does not count: {result.findings[0].text}.", "Leave it out."
-            )
+            raise Refusal(f"a result of {result.model.name} does not count: {result.broken[0].text}.", "Leave it out.")
         weights = f", weights {result.model.weights}" if result.model.weights else ""
         changed = "".join(f", {each}" for each in result.model.overrides)
         rate = f" {result.settings.rate:g}/s" if result.settings.rate else ""

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from harness.contracts.digest import digest
 from harness.scoring.data import load_run
 from harness.studies.pareto import Costs, costs_of, machine_of, main, make_figures, page
 from harness.throughput.resources import Resources
 from harness.throughput.results import Finding, Model, Rates, encoded
 from harness.throughput.scenarios import OFFLINE, Settings
 from tasks.suite import Suite
+from tests.scoring.synthetic import known_manifest
 from tests.studies.small_suite import EPISODES, solved_by, write_small_run
 from tests.studies.test_scaling import specs
 from tests.throughput.test_compare import RESULT
@@ -54,6 +56,7 @@ def test_points_are_runs_with_what_their_model_takes(tmp_path: Path, suite: Suit
     assert (figure.machine, figure.episodes) == ("c", EPISODES)
     assert {one.run_id: one.reason for one in passed} == {"rarely": "its search is limited: wm-share-0.5"}
     text = page(suite, [figure], passed, "the command")
+    assert "of the decision bank (tier `easy`)" in text
     assert "| `warp` | 2 | 0.1 | 40.0 [" in text and text.count("| yes |") == 2
     assert "| `copy` |" in text and next(line for line in text.splitlines() if "`copy`" in line).endswith("|  |")
 
@@ -64,6 +67,34 @@ def test_another_model_and_other_candidates_are_no_price(tmp_path: Path, suite: 
     files = [measured(tmp_path, retrained, 8, 0.1), measured(tmp_path, run, 3, 0.2)]
     figures, passed = make_figures(suite, [tmp_path / "runs"], costs_of(files))
     assert not figures and sum("no measurement of its model" in one.reason for one in passed) == 3
+
+
+def test_two_trainings_of_a_model_are_two_points_and_a_run_that_is_not_drawn_is_named(
+    tmp_path: Path, suite: Suite
+) -> None:
+    made = {}
+    for name, ability, sha256, at in (
+        ("first", 0.4, "a" * 64, 1.0),
+        ("again", 0.5, "a" * 64, 2.0),
+        ("other", 0.6, "b" * 64, 3.0),
+    ):
+        manifest = {**known_manifest("warp"), "checkpoint": {"source": "", "revision": "", "sha256": sha256}}
+        changes = {**specs(suite, "warp"), "wm_manifest": manifest, "wm_manifest_hash": digest(manifest)}
+        made[name] = write_small_run(
+            tmp_path / "trained",
+            suite,
+            "warp",
+            solved_by(ability),
+            changes=changes,
+            run_id=name,
+            created_at=1.79e9 + at,
+        )
+    most = suite.tier("precise").candidates
+    files = [measured(tmp_path, load_run(made[name]), most, at) for name, at in (("again", 0.1), ("other", 0.2))]
+    (figure,), passed = make_figures(suite, [tmp_path / "trained"], costs_of(files))
+    found: list[Any] = [(point.name, point.success.value) for point in figure.points]
+    assert found == [("warp, weights aaaaaaaa", 0.5), ("warp, weights bbbbbbbb", 0.6)]
+    assert {one.run_id: one.reason for one in passed} == {"first": "again is later and of the same model"}
 
 
 def test_machines_stay_apart_and_replicas_are_not_cheaper(tmp_path: Path, runs: dict[str, Any]) -> None:

@@ -92,7 +92,21 @@ def test_an_answer_that_failed_or_a_result_that_does_not_count_is_worse(
     assert main([written("old", RESULT), written("new", broken)]) == WORSE
     told = capsys.readouterr().out
     assert "the new result does not count" in told and "the output differs" in told
-    assert main([written("old", broken), written("new", RESULT)]) == USAGE
+    noted = replace(broken, findings=(Finding("not-asked-again", "nobody looked", False), *broken.findings))
+    assert main([written("old", noted), written("new", RESULT)]) == USAGE
+    assert "the old result does not count: the world model failed." in capsys.readouterr().err
+
+
+def test_a_result_of_which_nobody_looked_for_kept_answers_is_said(
+    written: Callable[[str, Result], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, unasked = (
+        written(str(on), replace(RESULT, settings=Settings(SINGLE_STREAM, cache_check=on))) for on in (True, False)
+    )
+    assert main([old, unasked]) == 0
+    assert "note   nobody looked whether the new model keeps its answers" in capsys.readouterr().out
+    assert main([unasked, old]) == main([unasked, unasked]) == 0
+    assert "nobody looked" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("hardware", "said"), [({"cpu": "c", "gpus": []}, False), ({"cpu": "d", "gpus": []}, True)])
@@ -147,5 +161,8 @@ def test_a_table_holds_the_medians_of_what_counts(
         "single-stream",
         "single-stream, 2 replicas",
     ]
-    broken = replace(RESULT, findings=(Finding(FAILED, "the world model failed", True),))
+    capsys.readouterr()
+    noted = Finding("not-asked-again", "nobody looked", False)
+    broken = replace(RESULT, findings=(noted, Finding("replicas-differ", "the outputs differ", True)))
     assert table_of([written("broken", broken)]) == USAGE
+    assert "toy does not count: the outputs differ." in capsys.readouterr().err
