@@ -20,7 +20,7 @@ ALLOWED = {
     "harness.reporting": {"harness.scoring", "harness.records", "harness.contracts"},
     "harness.studies": {
         "harness.auditing", "harness.banking", "tasks", "harness.planning", "harness.worldmodels", "harness.reporting",
-        "harness.scoring", "harness.records", "harness.contracts",
+        "harness.scoring", "harness.records", "harness.throughput", "harness.contracts",
     },
     "harness.auditing": {
         "harness.banking", "tasks", "harness.worldmodels", "harness.records", "harness.contracts",

@@ -56,7 +56,7 @@ class Landing:
         """Write one trajectory; its record says what its files have to be."""
         if number >= len(self._units):
             raise _strange(f"trajectory {number}, which is not planned")
-        unit, record = self._units[number], json.loads(data)
+        unit, record = self._units[number], _record_of(number, data)
         names = file_names(self._plan, unit)
         if set(record["files"]) != names or not names <= set(files):
             raise _strange(f"other files of trajectory {number} than it has")
@@ -83,6 +83,16 @@ class Landing:
 
 def _writing(data: bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(data)
+
+
+def _record_of(number: int, data: bytes) -> Dict[str, Any]:
+    try:
+        record = json.loads(data)
+        if isinstance(record["files"], dict) and isinstance(record["episodes"], list):
+            return dict(record)
+    except (ValueError, LookupError, TypeError):
+        pass
+    raise _strange(f"no record of trajectory {number}, but {data[:60]!r}")
 
 
 def _strange(what: str) -> RecordError:

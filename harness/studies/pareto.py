@@ -87,8 +87,12 @@ def costs_of(files: Sequence[Path]) -> Costs:
             raise Refusal(
                 f"{file} is no measurement of the scenario {OFFLINE} that counts.", "Leave it out, or measure again."
             )
+        if result.replicas > 1:
+            raise Refusal(
+                f"{file} measured {result.replicas} replicas, which may share a GPU.", "Measure one: --wm-gpu 0."
+            )
         key = (result.model.manifest_hash, result.candidates, machine_of(result))
-        found[key].append(result.replicas / result.rates.decisions_per_s)
+        found[key].append(1.0 / result.rates.decisions_per_s)
     costs: Costs = defaultdict(list)
     for (manifest, candidates, machine), seconds in found.items():
         costs[manifest, candidates].append((machine, statistics.median(seconds)))

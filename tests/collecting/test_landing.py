@@ -118,6 +118,7 @@ def test_files_that_are_not_those_of_the_record_are_no_trajectory(tmp_path: Path
         {name: data for name, data in there.items() if name != video},
         {**there, "../x.mp4": there[video], record_name: more},
         {**there, str(unit_record_path(Path(), 99)): there[record_name]},
+        *({**there, record_name: nothing} for nothing in (b"{", b"[]", b"{}")),
     ):
         with pytest.raises(RecordError, match="no worker does"):
             landing(wrong, {})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.contracts.digest import digest
+from harness.contracts.errors import Refusal
 from harness.scoring.data import load_run
 from harness.studies.pareto import Costs, costs_of, machine_of, main, make_figures, page
 from harness.throughput.resources import Resources
@@ -97,13 +98,15 @@ def test_two_trainings_of_a_model_are_two_points_and_a_run_that_is_not_drawn_is_
     assert {one.run_id: one.reason for one in passed} == {"first": "again is later and of the same model"}
 
 
-def test_machines_stay_apart_and_replicas_are_not_cheaper(tmp_path: Path, runs: dict[str, Any]) -> None:
+def test_machines_stay_apart_and_replicas_are_refused(tmp_path: Path, runs: dict[str, Any]) -> None:
     run = load_run(runs["all"])
     gpu = Resources(gpus=("H200",))
-    files = [measured(tmp_path, run, 8, 0.5), measured(tmp_path, run, 8, 0.1, resources=gpu, replicas=2)]
+    files = [measured(tmp_path, run, 8, 0.5), measured(tmp_path, run, 8, 0.2, resources=gpu)]
     costs: Costs = costs_of(files)
     assert sorted(costs[run.identity.wm_manifest_hash, 8]) == [("H200", pytest.approx(0.2)), ("c", 0.5)]
     assert machine_of(replace(RESULT, resources=gpu)) == "H200"
+    with pytest.raises(Refusal, match="measured 2 replicas"):
+        costs_of([measured(tmp_path, run, 8, 0.1, resources=gpu, replicas=2)])
 
 
 def test_what_counts_for_nothing_is_refused(

@@ -66,6 +66,8 @@ class MiniTrainee(Trainee):
         if unknown:
             raise Refusal(f"mini knows no setting {unknown[0]!r}.", f"Known: {', '.join(sorted(DEFAULTS))}.")
         self._set = {**DEFAULTS, **settings}
+        if not 0.0 <= float(self._set["colours"]) <= 1.0:
+            raise Refusal(f"colours is {self._set['colours']}.", "Give a number from 0, as they are, to 1, any hue.")
         self._height_m = float(manifest.settings.get("camera_height_m", 1.25))
         torch.manual_seed(seed)
         torch.backends.cudnn.deterministic = True

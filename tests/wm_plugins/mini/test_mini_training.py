@@ -211,6 +211,9 @@ def test_clips_and_settings_that_do_not_fit_are_refused() -> None:
         made.prepare(clip(frames=15))
     with pytest.raises(Refusal, match="no setting 'contxt'"):
         trainee(contxt=1.0)
+    for colours in (-0.1, 200.0):
+        with pytest.raises(Refusal, match="colours is"):
+            trainee(colours=colours)
 
 
 def test_distances_have_a_floor_and_a_ceiling() -> None:
