@@ -25,6 +25,7 @@ from harness.records.provenance import git_commit, hardware, versions
 from harness.running.run_options import MOST_WORKERS, default_workers
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.hub_cache import is_hub_id
+from harness.worldmodels.preparing import trained_assignments
 from harness.worldmodels.weights import declared_lacks, has_weights
 
 SMOKE_STATES = 1
@@ -47,22 +48,9 @@ def bank_job(
     plugins = tuple(str(folder) for folder in plan.question.plugins)
     on_gpu = torch.cuda.is_available() and "torch" in load_catalog(plan.question.plugins).find(wm).packages
     workers = 1 if on_gpu else default_workers(most_workers)
-    return Job(
-        wm,
-        weights,
-        plugins,
-        str(out),
-        states,
-        workers,
-        episodes,
-        _trained_with(plan) if wm == plan.recipe.model else (),
-    )
-
-
-def _trained_with(plan: TrainingPlan) -> tuple[str, ...]:
-    """Return the recipe's settings that the model in use has too: it is asked as its card, which comes later, says."""
-    declared = plan.entry.manifest.settings
-    return tuple(f"{name}={value}" for name, value in plan.recipe.settings.items() if name in declared)
+    # Asked as its card, which comes later, will say.
+    assignments = trained_assignments(plan.entry.manifest, plan.recipe.settings) if wm == plan.recipe.model else ()
+    return Job(wm, weights, plugins, str(out), states, workers, episodes, assignments)
 
 
 def bank_findings(plan: TrainingPlan, weights: Path, folder: Path, tell: Tell) -> dict[str, Any]:

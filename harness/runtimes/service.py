@@ -13,7 +13,6 @@ from harness.contracts.errors import DeadlineExceeded, ServiceError
 ENVIRONMENT = "environment"
 WORLD_MODEL = "world_model"
 
-
 GIB = 1024**3
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 

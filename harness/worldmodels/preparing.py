@@ -258,16 +258,27 @@ def check(prepared: Prepared, choice: Choice, progress: Progress = quiet, family
 
 
 def as_trained(manifest: ModelManifest, trained: Mapping[str, Setting], chosen: Collection[str] = ()) -> ModelManifest:
-    """Return the manifest with the settings that its weights were ``trained`` with, but for those that were ``chosen``.
+    """Return the manifest with the settings that its weights were ``trained`` with, except those that were ``chosen``.
 
-    A recipe's settings that the manifest does not declare say nothing about the model in use.
+    Refusal for a value that the model cannot have.
     """
-    common = [name for name in sorted(trained) if name in manifest.settings and name not in chosen]
     try:
-        return override(manifest, [f"{name}={trained[name]}" for name in common])[0]
+        return override(manifest, trained_assignments(manifest, trained, chosen))[0]
     except Refusal as wrong:
         raise Refusal(
             f"the card of these weights of {manifest.name!r} has a setting that the model cannot have: "
             f"{wrong.what.removeprefix('--set ')}",
             "Fix the card, or set it with --set.",
         ) from wrong
+
+
+def trained_assignments(
+    manifest: ModelManifest, trained: Mapping[str, Setting], chosen: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return as ``key=value`` the ``trained`` settings that the manifest declares, but for those that were ``chosen``.
+
+    A recipe's settings that the manifest does not declare say nothing about the model in use.
+    """
+    return tuple(
+        f"{name}={trained[name]}" for name in sorted(trained) if name in manifest.settings and name not in chosen
+    )
