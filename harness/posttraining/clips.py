@@ -173,6 +173,21 @@ def held_out(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item]]:
     return [item for item in items if item.scene not in chosen], [item for item in items if item.scene in chosen]
 
 
+def of_first_homes(items: Sequence[Item], homes: int) -> list[Item]:
+    """Return the items of the first ``homes`` homes by name (0: all), so that fewer are a part of more.
+
+    Refusal where there are not so many.
+    """
+    scenes = sorted({item.scene for item in items})
+    if homes > len(scenes):
+        raise Refusal(
+            f"data.homes is {homes}, and {len(scenes)} homes are there to train on.",
+            "Collect in more homes (--scenes), or ask for fewer.",
+        )
+    chosen = set(scenes[: homes or len(scenes)])
+    return [item for item in items if item.scene in chosen]
+
+
 def plain_data(items: Sequence[Item]) -> list[dict[str, Any]]:
     """Return what a card says of each data set that ``items`` are of; a frame of two windows counts once."""
     found = []

@@ -11,7 +11,7 @@ from harness.collecting.split_guard import TRAIN, VALIDATION
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import absolute
 from harness.contracts.training import Trainee
-from harness.posttraining.clips import ClipData, Item, check_alike, check_view, held_out, items_of
+from harness.posttraining.clips import ClipData, Item, check_alike, check_view, held_out, items_of, of_first_homes
 from harness.posttraining.open_data import open_all
 from harness.posttraining.recipe import SMOKE_CLIPS, SMOKE_JUDGED, Recipe, find_recipe, plain_recipe, read_recipe, smoke
 from harness.posttraining.sources import Base, base_of_smoke, check_packages, find_base, trainee_class
@@ -107,6 +107,7 @@ def choose_items(
     items, kept = items_of(data), items_of(judging)
     if not judging:
         items, kept = held_out(items, question.seed)
+    items = of_first_homes(items, recipe.data.homes)
     if question.smoke:
         items, kept = items[:SMOKE_CLIPS], kept[:SMOKE_JUDGED]
     if len(kept) < PAIR:

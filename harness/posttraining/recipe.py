@@ -46,9 +46,10 @@ Some = Annotated[int, Whole(1, MAX_STEPS)]
 
 @dataclass(frozen=True)
 class DataRecipe:
-    """``frames`` of a window: one more than its actions."""
+    """``frames`` of a window: one more than its actions. ``homes`` trained on: the first so many by name (0: all)."""
 
     frames: Annotated[int, Whole(2, MAX_FRAMES)]
+    homes: Annotated[int, Whole(0, MAX_STEPS)] = 0
 
 
 @dataclass(frozen=True)

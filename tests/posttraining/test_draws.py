@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.contracts.errors import Refusal
-from harness.posttraining.clips import held_out, items_of
+from harness.posttraining.clips import held_out, items_of, of_first_homes
 from harness.posttraining.draws import Batches, draw_seed, learning_rate, share
 from harness.posttraining.open_data import open_data
 from harness.posttraining.recipe import TrainingRecipe
@@ -55,6 +55,16 @@ def test_whole_homes_are_held_out_and_the_seed_says_which(tmp_path: Path) -> Non
     assert len(chosen) > 1
     with pytest.raises(Refusal, match="all clips are of one home"):
         held_out(items[:1], 0)
+
+
+def test_the_first_homes_are_a_part_of_more(tmp_path: Path) -> None:
+    items = items_of([open_data(make_walks(tmp_path), 6)])
+    scenes = sorted({item.scene for item in items})
+    for homes in range(1, len(scenes) + 1):
+        assert {item.scene for item in of_first_homes(items, homes)} == set(scenes[:homes])
+    assert of_first_homes(items, 0) == items
+    with pytest.raises(Refusal, match=f"data.homes is 99, and {len(scenes)} homes are there"):
+        of_first_homes(items, 99)
 
 
 def test_clips_are_paired_within_their_home(monkeypatch: Any) -> None:

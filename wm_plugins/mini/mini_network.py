@@ -240,6 +240,12 @@ def moved(ahead: Tensor, left: Tensor, pose: Tensor) -> Tuple[Tensor, Tensor]:
     return cosine * x + sine * y, cosine * y - sine * x
 
 
+def placed(ahead: Tensor, left: Tensor, pose: Tensor) -> Tuple[Tensor, Tensor]:
+    """Return floor points [B, N] that a body at ``pose`` [B, 3] sees, in the frame that the pose is given in."""
+    cosine, sine = torch.cos(pose[:, 2:3]), torch.sin(pose[:, 2:3])
+    return pose[:, :1] + cosine * ahead - sine * left, pose[:, 1:2] + sine * ahead + cosine * left
+
+
 def splatted(
     position: Tuple[Tensor, Tensor, Tensor], weight: Tensor, values: Tensor, height: int, width: int
 ) -> Tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ import math
 from pathlib import Path
 from typing import Any, ClassVar, Dict, FrozenSet, Mapping, Optional, Tuple
 
+import mini_looks
 import mini_network as net
 import numpy as np
 import torch
@@ -45,13 +46,14 @@ DEFAULTS: Mapping[str, Setting] = {
     "context": 0.5,
     "targets": 2,
     "photometric": 0.2,
-    "colours": 0.0,
+    "looks": 0.0,
 }
 """`actions`: learn what actions do; off, only where bodies are on average. `depth_supervision`: compare depth with the
 data's; off, it is learnt from how views resemble one another when moved. `blocked_steps`: learn where forwards are
 blocked. `context`: share of the batches in which an earlier view is given too. `targets`: views imagined from one.
-`photometric`: weight of the likeness of moved views, by which depth is learnt without data of it. `colours`: how far
-the colours of a walk are changed (0: as they are; 1: any hue), so that a room is known by its shape."""
+`photometric`: weight of the likeness of moved views, by which depth is learnt without data of it. `looks`: how far
+the colours and patterns of a walk's surfaces are changed (`mini_looks`; 0: as they are), so that a room is known by its
+shape."""
 
 
 class MiniTrainee(Trainee):
@@ -66,8 +68,8 @@ class MiniTrainee(Trainee):
         if unknown:
             raise Refusal(f"mini knows no setting {unknown[0]!r}.", f"Known: {', '.join(sorted(DEFAULTS))}.")
         self._set = {**DEFAULTS, **settings}
-        if not 0.0 <= float(self._set["colours"]) <= 1.0:
-            raise Refusal(f"colours is {self._set['colours']}.", "Give a number from 0, as they are, to 1, any hue.")
+        if not 0.0 <= float(self._set["looks"]) <= 1.0:
+            raise Refusal(f"looks is {self._set['looks']}.", "Give a number from 0, as they are, to 1, any looks.")
         self._height_m = float(manifest.settings.get("camera_height_m", 1.25))
         torch.manual_seed(seed)
         torch.backends.cudnn.deterministic = True
@@ -105,8 +107,8 @@ class MiniTrainee(Trainee):
     def loss(self, batch: Mapping[str, Any], use: ActionUse, draws: Any) -> Mapping[str, Any]:
         """Return the loss of one pair of views a clip (and target), and its parts."""
         pairs = _Pairs(batch, draws, int(self._set["targets"]), float(self._set["context"]))
-        if self._model.training and self._set["colours"]:
-            pairs.recolour(recolouring(pairs.batch, float(self._set["colours"]), draws))
+        if self._model.training and self._set["looks"]:
+            pairs.change_looks(mini_looks.drawn(pairs.batch, float(self._set["looks"]), draws))
         told = batch["motions"].roll(1, 0) if use is ActionUse.SHUFFLED else batch["motions"]
         metres, weight, features = net.seen(self._model, pairs.sources)
         parts: Dict[str, Tensor] = {}
@@ -236,6 +238,7 @@ class _Pairs:
         several = rows.repeat_interleave(targets)
         self.target_poses = relative(poses[several, self.target], self.source_poses[several])
         self.target_views = _floats(views[several, self.target])
+        self._target_metres = batch["metres"][several, self.target]
         self.rows = rows
         first, metres = views[rows, self.source], batch["metres"][rows, self.source].float()
         self.context: Optional[Tensor] = None
@@ -250,11 +253,16 @@ class _Pairs:
         self.sources = _floats(first)
         self.metres = metres
 
-    def recolour(self, change: Tensor) -> None:
-        """Give every view of a clip, and what is imagined of it, the colours that its ``change`` [B, 3, 4] makes."""
-        given = change if self.context is None else torch.cat((change, change))
-        self.sources = recoloured(self.sources, given)
-        self.target_views = recoloured(self.target_views, change.repeat_interleave(self.targets, 0))
+    def change_looks(self, looks: mini_looks.Looks) -> None:
+        """Change the looks of every walk's views, and of what is imagined of it."""
+        walks, here = self.rows, torch.zeros_like(self.source_poses)
+        if self.context is not None:
+            walks, here = torch.cat((walks, walks)), torch.cat((here, self.context_poses))
+        self.sources = mini_looks.changed(self.sources, self.metres, here, looks.of(walks))
+        several = self.rows.repeat_interleave(self.targets)
+        self.target_views = mini_looks.changed(
+            self.target_views, self._target_metres, self.target_poses, looks.of(several)
+        )
 
     def beside(self, part: Tensor, along: int) -> Tensor:
         """Return [2 B, ...] of first and earlier views as [B, ...], the earlier ones after the first along an axis."""
@@ -285,15 +293,9 @@ def _cloud(pairs: _Pairs, metres: Tensor) -> Cloud:
     if pairs.context is None:
         return ahead, left, up
     batch = pairs.batch
-    ahead_c, left_c = _placed(ahead[batch:], left[batch:], pairs.context_poses)
+    ahead_c, left_c = net.placed(ahead[batch:], left[batch:], pairs.context_poses)
     far = (1.0 - pairs.context[:, None]) * OUT_OF_SIGHT_M
     return torch.cat((ahead[:batch], ahead_c + far), 1), torch.cat((left[:batch], left_c), 1), pairs.beside(up, 1)
-
-
-def _placed(ahead: Tensor, left: Tensor, pose: Tensor) -> Tuple[Tensor, Tensor]:
-    """Return floor points [B, N] that a body at ``pose`` [B, 3] sees, in the frame that the pose is given in."""
-    cosine, sine = torch.cos(pose[:, 2:3]), torch.sin(pose[:, 2:3])
-    return pose[:, :1] + cosine * ahead - sine * left, pose[:, 1:2] + sine * ahead + cosine * left
 
 
 def _steps_of(poses: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
@@ -310,32 +312,6 @@ def _repeated(part: Tensor, times: int) -> Tensor:
 
 def _floats(views: Tensor) -> Tensor:
     return (views.float() / 255.0).contiguous(memory_format=torch.channels_last)
-
-
-def recolouring(count: int, strength: float, draws: torch.Generator) -> Tensor:
-    """Return ``count`` random changes of colours [count, 3, 4], the last column added.
-
-    The hue is turned by up to ``strength`` times 180 degrees; saturation becomes up to e^strength times as high or low,
-    contrast e^(strength / 2) times, and all is brighter or darker by up to 0.15 ``strength``.
-    """
-    device = draws.device
-    drawn = torch.rand(count, 4, generator=draws, device=device) * 2.0 - 1.0
-    angle, spread, contrast = math.pi * strength * drawn[:, 0], torch.exp(strength * drawn[:, 1]), drawn[:, 2]
-    contrast = torch.exp(0.5 * strength * contrast)
-    grey = torch.full((3, 3), 1.0 / 3.0, device=device)
-    root = 1.0 / math.sqrt(3.0)
-    cross = root * torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=device)
-    across = torch.eye(3, device=device) - grey
-    turned = torch.cos(angle)[:, None, None] * across + torch.sin(angle)[:, None, None] * cross
-    change = contrast[:, None, None] * (grey + spread[:, None, None] * turned)
-    shift = 0.5 - 0.5 * change.sum(2) + 0.15 * strength * drawn[:, 3:]
-    return torch.cat((change, shift[:, :, None]), 2)
-
-
-def recoloured(views: Tensor, change: Tensor) -> Tensor:
-    """Return views [N, 3, H, W] in 0..1 after changes of their colours [N, 3, 4]."""
-    mixed = torch.einsum("nij,njhw->nihw", change[:, :, :3], views) + change[:, :, 3, None, None]
-    return mixed.clamp(0.0, 1.0).contiguous(memory_format=torch.channels_last)
 
 
 def finished(model: net.Mini, sums: Tensor, cover: Tensor) -> Tuple[Tensor, Tensor]:
