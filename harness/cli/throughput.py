@@ -59,8 +59,14 @@ class ThroughputArguments:
     bound: Annotated[
         float, typer.Option("--latency-bound", min=0.0, help="server: seconds that percentile 99 shall keep.")
     ] = 0.0
+    warm_up: Annotated[
+        int, typer.Option("--warm-up", min=1, help="Decisions that are asked first and not counted.")
+    ] = 2
     cache_check: Annotated[
         bool, typer.Option("--cache-check/--no-cache-check", help="Look whether answers are kept; without, it is said.")
+    ] = True
+    roofline: Annotated[
+        bool, typer.Option("--roofline/--no-roofline", help="Count operations on a GPU; without, it is said.")
     ] = True
     weights: Weights = ""
     assignments: Assignments = None
@@ -126,9 +132,11 @@ def settings_of(asked: ThroughputArguments) -> Settings:
         per_query=asked.per_query,
         rate=asked.rate,
         bound_s=asked.bound,
+        warm_up=asked.warm_up,
         deadline_s=asked.timeout,
         start_s=asked.start_timeout,
         cache_check=asked.cache_check,
+        roofline=asked.roofline,
     )
 
 

@@ -1,4 +1,4 @@
-"""One measurement of one world model: warm-up, the scenario, repeated questions, and a pass for its output."""
+"""One measurement of one world model: warm-up, whose answers are its output, the scenario, and repeated questions."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ from harness.throughput.scenarios import (
 )
 from harness.worldmodels.imaginer import ImaginingModel
 
-WARM_UP_DECISIONS = 2
-ACCURACY_DECISIONS = 2
-ACCURACY_SEED = 0
+WARM_UP_SEED = 0
+"""The warm-up asks the same whatever the seed of the measurement, so that its answers tell models apart."""
 
 PREPARE, TRANSPORT, UNSPLIT = "prepare", "transport", "unsplit"
 
@@ -86,11 +85,12 @@ def measure_model(
     check_replicas(settings, len(session.models))
     decisions = Decisions(manifest, situations, settings.seed, settings.candidates)
     asks = [Asker(model, manifest) for model in session.models]
-    tally = Tally(progress, "warming up", len(asks) * WARM_UP_DECISIONS)
-    warm = together([partial(_warm_up, ask, decisions, tally) for ask in asks])
+    tally = Tally(progress, "warming up", len(asks) * settings.warm_up)
+    first = Decisions(manifest, situations, WARM_UP_SEED, settings.candidates)
+    warm = together([partial(_warm_up, ask, first, settings.warm_up, tally) for ask in asks])
     measured, meter = Measured((), 0.0), Meter(session.services, session.gpus)
     cache = CacheCheck(failure="the model does not answer")
-    outputs: list[Optional[Output]] = [None]
+    outputs: list[Output] = []
     if not any(answers[-1].failure for answers in warm):
         with meter:
             measured = measure(
@@ -105,7 +105,7 @@ def measure_model(
             if settings.cache_check:
                 progress("asking again", 0, 0)
                 cache = check_caching(asks[0], Decisions(manifest, situations, settings.seed), manifest.steps > 0)
-            outputs = _outputs(asks, Decisions(manifest, situations, ACCURACY_SEED, settings.candidates), progress)
+            outputs = [_output(answers) for answers in warm]
     answers = [answer for query in measured.queries for answer in query.answers]
     return Findings(
         candidates=decisions.candidates,
@@ -119,16 +119,16 @@ def measure_model(
         warm_up=WarmUp(session.start_s, max(ask.warm_up_s for ask in asks), _seconds(warm)),
         resources=meter.found,
         cache=cache,
-        output=outputs[0],
+        output=outputs[0] if outputs else None,
         findings=(*_found(warm, measured.queries, settings, cache), *_differing(outputs, manifest.deterministic)),
     )
 
 
-def _warm_up(ask: Asker, decisions: Decisions, tally: Tally) -> list[Answer]:
-    """Ask what is not counted: the first calls compile. It ends at the first failure."""
+def _warm_up(ask: Asker, decisions: Decisions, count: int, tally: Tally) -> list[Answer]:
+    """Ask what is not counted, with digests: the first calls compile. It ends at the first failure."""
     answers: list[Answer] = []
-    for number in range(WARM_UP_DECISIONS):
-        answers.append(ask(decisions(Purpose.WARM_UP, number)))
+    for number in range(count):
+        answers.append(ask(decisions(Purpose.WARM_UP, number), True))
         tally.one_more()
         if answers[-1].failure:
             break
@@ -139,21 +139,10 @@ def _seconds(warm: Sequence[Sequence[Answer]]) -> tuple[float, ...]:
     return tuple(answer.seconds for answers in warm for answer in answers)
 
 
-def _outputs(asks: Sequence[Asker], decisions: Decisions, progress: Progress) -> list[Optional[Output]]:
-    """Return the output of each replica, None of one that fails."""
-    tally = Tally(progress, "accuracy pass", len(asks) * ACCURACY_DECISIONS)
-    return together([partial(_output, ask, decisions, tally) for ask in asks])
-
-
-def _output(ask: Asker, decisions: Decisions, tally: Tally) -> Optional[Output]:
-    digests: list[str] = []
-    for number in range(ACCURACY_DECISIONS):
-        answer = ask(decisions(Purpose.MEASURE, number), True)
-        tally.one_more()
-        if answer.failure:
-            return None
-        digests += answer.digests
-    return Output(merkle_root(digests), ACCURACY_DECISIONS, len(digests))
+def _output(answers: Sequence[Answer]) -> Output:
+    """Return the output of a replica that failed in no decision of its warm-up."""
+    digests = [digest for answer in answers for digest in answer.digests]
+    return Output(merkle_root(digests), len(answers), len(digests))
 
 
 def _counts(queries: Sequence[Query], answers: Sequence[Answer]) -> Counts:
@@ -245,14 +234,14 @@ def _kept(cache: CacheCheck) -> list[Finding]:
     return found
 
 
-def _differing(outputs: Sequence[Optional[Output]], deterministic: bool) -> list[Finding]:
+def _differing(outputs: Sequence[Output], deterministic: bool) -> list[Finding]:
     """Return what is to be said where replicas' outputs differ: it breaks the result unless that was to be expected."""
-    roots = ["none" if output is None else output.root[:16] for output in outputs]
-    if len(set(roots)) == 1:
+    roots = [output.root[:16] for output in outputs]
+    if len(set(roots)) <= 1:
         return []
     text = f"the replicas' outputs differ: {', '.join(f'{root} of replica {n}' for n, root in enumerate(roots))}"
     note = "" if deterministic else "; the model does not declare that it is deterministic"
-    return [Finding(REPLICAS_DIFFER, text + note, deterministic or None in outputs)]
+    return [Finding(REPLICAS_DIFFER, text + note, deterministic)]
 
 
 def _share(found: Paired) -> str:

@@ -73,7 +73,7 @@ class Roofline:
 
 @dataclass(frozen=True)
 class Output:
-    """The Merkle root over the digests of all rollouts of the accuracy pass, which asks the same whatever the seed."""
+    """The Merkle root over the digests of all rollouts of the warm-up, which asks the same whatever the seed."""
 
     root: str
     decisions: int

@@ -33,6 +33,7 @@ PERCENTILE = {SINGLE_STREAM: 0.9, MULTI_STREAM: 0.99, SERVER: 0.99}
 """The percentile of latency that each scenario is about; offline is about the rate alone."""
 
 PER_QUERY = 8
+WARM_UP_DECISIONS = 2
 MOST_QUERIES = 1_000_000
 UNANSWERED = "unanswered"
 """Why a query has no answer that had not been answered at the longest duration, or when the service was lost."""
@@ -46,8 +47,9 @@ class Settings:
     """How a measurement is made. ``min_queries`` 0 stands for those that the scenario's percentile needs.
 
     ``rate`` is that of the queries' arrival a second (`SERVER`), ``bound_s`` the latency that its percentile shall
-    keep (0: none). ``deadline_s`` is what one call may take, ``start_s`` the service until it is ready. Without
-    ``cache_check`` nobody looks whether answers are kept, which takes long with a slow model.
+    keep (0: none). ``warm_up`` is how many decisions are asked first, and not counted. ``deadline_s`` is what one call
+    may take, ``start_s`` the service until it is ready. Without ``cache_check`` nobody looks whether answers are kept,
+    and without ``roofline`` nobody counts operations, each of which takes long with a slow model.
     """
 
     scenario: str
@@ -59,9 +61,11 @@ class Settings:
     per_query: int = PER_QUERY
     rate: float = 0.0
     bound_s: float = 0.0
+    warm_up: int = WARM_UP_DECISIONS
     deadline_s: float = 600.0
     start_s: float = 600.0
     cache_check: bool = True
+    roofline: bool = True
 
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:

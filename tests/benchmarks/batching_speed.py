@@ -19,6 +19,7 @@ from harness.records.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = "batches.txt"
+MODES = {"inside-a-decision": False, "across-episodes": True}
 
 MODEL = """
 import fcntl
@@ -77,7 +78,9 @@ def play(folder: Path, options: argparse.Namespace, workers: int, merge: bool) -
     command += ["--candidates", str(options.candidates)] if options.candidates else []
     command += ["--batch-episodes", f"{options.wait_ms:g}"] if merge else []
     command += ["--out", str(out), "--json"]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"{shlex.join(command)} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     (path,) = (file.parent for file in out.glob("*/run.json"))
     ended = sorted(row.committed_at for row in RunFolder.open(path).rows() if row.committed_at)
     rate = 60.0 * (len(ended) - 1) / (ended[-1] - ended[0])
@@ -112,13 +115,15 @@ def main() -> None:
     parser.add_argument("--max-batch", type=int, default=8)
     parser.add_argument("--batch-ms", type=float, default=100.0)
     parser.add_argument("--wait-ms", type=float, default=10.0)
+    parser.add_argument("--only", choices=list(MODES), help="one of the two modes")
     options = parser.parse_args()
     print("| workers | batching | batches | requests a batch | busy | episodes a minute |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for workers in options.workers:
-            for merge in (False, True):
+            for mode, merge in MODES.items():
+                if options.only not in (None, mode):
+                    continue
                 played = play(Path(folder), options, workers, merge)
-                mode = "across episodes" if merge else "inside a decision"
                 shown = f"{played.batches} | {played.requests:.1f} | {played.busy:.2f} | {played.episodes_a_minute:.1f}"
                 print(f"| {workers} | {mode} | {shown} |", flush=True)
 

@@ -2,8 +2,10 @@
 
     python -m tests.benchmarks.ltx_step --candidates 8
 
-Random weights at the real size, 480 x 480, 33 frames. ``library`` is the library's forward, its blocks compiled;
-``all`` is what the model runs; ``without NAME`` leaves one part out (`lean_blocks.Parts`). Milliseconds a call.
+Random weights at the real size, 480 x 480, 33 frames. ``library`` is the library's forward, its blocks compiled,
+``library eager`` not compiled, ``library whole`` compiled as one, ``library tuned`` by the compiler's search among
+kernels, ``library NAME`` with another attention backend. ``all`` is what the model runs; ``without NAME`` leaves one
+part out (`lean_blocks.Parts`). Milliseconds a call.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ import tomllib
 from harness.worldmodels.catalog import load_catalog
 from tests.benchmarks.kernels import breakdown, milliseconds
 
+EAGER, WHOLE, TUNED = "eager", "whole", "tuned"
+
 FRAMES, HEIGHT, WIDTH, TEXT = 5, 15, 15, 128
 
 
@@ -33,7 +37,10 @@ def parsed() -> argparse.Namespace:
         "--text", type=int, default=48, help=f"tokens of the longest text, the rest of {TEXT} is padding"
     )
     parser.add_argument("--attention", nargs="*", default=[], help="attention backends to try as well")
-    parser.add_argument("--skip", nargs="*", default=[], choices=["step", "parts", "decoder"])
+    parser.add_argument(
+        "--library", nargs="*", default=[], help="ways to run the library's: eager, whole, tuned, a backend"
+    )
+    parser.add_argument("--skip", nargs="*", default=[], choices=["step", "parts", "decoder", "padding"])
     return parser.parse_args()
 
 
@@ -71,8 +78,8 @@ def arguments_for(transformer: Any, candidates: int, text: int) -> dict[str, Any
     }
 
 
-def compiled(transformer: Any, prepare: Callable[[Any], None]) -> None:
-    """Bring ``transformer`` back to the library's, ``prepare`` it, and compile its blocks."""
+def compiled(transformer: Any, prepare: Callable[[Any], None], way: str = "") -> None:
+    """Bring ``transformer`` back to the library's, ``prepare`` it, and compile its blocks, or in another ``way``."""
     import torch
     from video_diffusion.devices import compile_blocks
 
@@ -80,9 +87,16 @@ def compiled(transformer: Any, prepare: Callable[[Any], None]) -> None:
     for name in ("forward", "_repeated_blocks"):
         vars(transformer).pop(name, None)
     for block in transformer.transformer_blocks:
-        block._compiled_call_impl = None
+        vars(block).pop("forward", None)
+    transformer.set_attention_backend("native")
     prepare(transformer)
-    compile_blocks(SimpleNamespace(transformer=transformer))
+    if way in (WHOLE, TUNED):
+        mode = "max-autotune-no-cudagraphs" if way == TUNED else None
+        transformer.forward = torch.compile(transformer.forward, dynamic=False, mode=mode)
+    elif way != EAGER:
+        if way:
+            transformer.set_attention_backend(way)
+        compile_blocks(SimpleNamespace(transformer=transformer))
 
 
 def denoising(choices: argparse.Namespace, device: Any) -> dict[str, Any]:
@@ -92,26 +106,33 @@ def denoising(choices: argparse.Namespace, device: Any) -> dict[str, Any]:
 
     transformer = built("transformer", device)
     arguments = arguments_for(transformer, choices.candidates, choices.text)
-    variants: dict[str, Callable[[Any], None]] = {"library": lambda _: None, "all": streamline}
+    variants: dict[str, tuple[Callable[[Any], None], str]] = {"library": (nothing, ""), "all": (streamline, "")}
+    for way in choices.library:
+        variants[f"library {way}"] = (nothing, way)
     if "parts" not in choices.skip:
         for part in fields(Parts):
-            variants[f"without {part.name}"] = partial(streamline, parts=Parts(**{part.name: False}))
+            variants[f"without {part.name}"] = (partial(streamline, parts=Parts(**{part.name: False})), "")
     for backend in choices.attention:
-        variants[f"attention {backend}"] = partial(with_attention, backend=backend)
+        variants[f"attention {backend}"] = (partial(with_attention, backend=backend), "")
     found: dict[str, Any] = {}
-    for name, prepare in variants.items():
+    for name, (prepare, way) in variants.items():
         try:
-            compiled(transformer, prepare)
+            compiled(transformer, prepare, way)
             found[name] = report(name, partial(transformer, **arguments), name in ("library", "all"))
         except (RuntimeError, ValueError) as error:
             found[name] = str(error)[:200]
+    if "padding" in choices.skip:
+        return found
     compiled(transformer, streamline)
-    transformer.set_attention_backend("native")
     whole = arguments_for(transformer, choices.candidates, TEXT)
     shorter = {name: arguments[name][:, : TEXT // 2] for name in ("encoder_hidden_states", "encoder_attention_mask")}
     found["all, no padding"] = report("all, no padding", partial(transformer, **whole))
     found["all, half the padded text"] = report("all, half the text", partial(transformer, **{**arguments, **shorter}))
     return found
+
+
+def nothing(_: Any) -> None:
+    """Leave the library's transformer as it is."""
 
 
 def report(name: str, call: Callable[[], Any], by_kind: bool = False) -> Any:

@@ -74,6 +74,29 @@ def test_blocks_run_in_some_steps_and_a_rollout_depends_on_its_request(pipelines
         assert np.abs(shared.rgb.astype(int) - alone[0].rgb.astype(int)).mean() <= 2.0
 
 
+def test_compiled_blocks_are_compiled_once_and_left_out_alike(
+    pipelines: SavedPipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = accelerated(pipelines, "FTcosmos", "taylorseer:3").imagine(request()).rgb
+    graphs: list[Any] = []
+
+    def noting(graph: Any, _: Any) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    plain = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda call, **options: plain(call, backend=noting, **options))
+    torch._dynamo.reset()
+    model = accelerated(pipelines, "FTcosmos", "taylorseer:3", compile=True)
+    assert model.compiled_blocks > 1
+    assert np.abs(model.imagine(request()).rgb.astype(int) - expected).max() <= 2
+    model.imagine(request())
+    named = [getattr(node.target, "__name__", "") for graph in graphs for node in graph.graph.nodes]
+    assert named.count("scaled_dot_product_attention") == 2, (
+        "of one block, which stands for all: of itself and the text"
+    )
+
+
 def test_what_a_broken_call_left_is_forgotten(pipelines: SavedPipelines) -> None:
     model = accelerated(pipelines, "FTcosmos", "taylorseer:2")
     expected = model.imagine(request()).rgb

@@ -86,10 +86,10 @@ class DiffusersImageToVideo(WorldModel):
         set_attention(self.pipeline, self.settings.attention)
         if self.settings.compile:
             self.before_compiling()
-        self.step_cache = self.accelerated()
-        if self.settings.compile:
             self.compiled_blocks = compile_blocks(self.pipeline)
             compile_decoder(self.pipeline.vae, self.device)
+        self.step_cache = self.accelerated()
+        if self.settings.compile:
             self.warm_up()
 
     def load(self) -> Any:
