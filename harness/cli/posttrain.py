@@ -12,7 +12,7 @@ from harness.cli.arguments import PosttrainArguments, taking, words_of
 from harness.cli.console import note, print_json, say
 from harness.cli.failures import telling_how_on
 from harness.cli.live import SEPARATOR, LiveBar, clock
-from harness.contracts.commands import FIRST_TASK, command
+from harness.contracts.commands import command
 from harness.contracts.errors import Refusal
 from harness.contracts.training import LOSS
 
@@ -43,7 +43,7 @@ def posttrain_command(asked: PosttrainArguments) -> int:
         if asked.dry:
             return dry_run(plan, asked.as_json)
         if Workplace(plan.question.out).check(plan.identity()):
-            return _complete(asked.out, plan.recipe.model, asked.as_json)
+            return _complete(asked.out, plan, asked.as_json)
         return _trained(plan, asked, line)
 
 
@@ -62,7 +62,7 @@ def _trained(plan: TrainingPlan, asked: PosttrainArguments, line: TrainLine) -> 
         return PARTIAL_CODE
     if not outcome.facts:  # another process of the same training says how it ended
         return 0
-    return _told(plan.question.out, plan.recipe.model, outcome, time.monotonic() - begun, asked.as_json)
+    return _told(plan.question.out, plan, outcome, time.monotonic() - begun, asked.as_json)
 
 
 def dry_run(plan: TrainingPlan, as_json: bool) -> int:
@@ -133,23 +133,23 @@ def _question(asked: PosttrainArguments, recipe: str, out: Path) -> Question:
     )
 
 
-def _complete(out: Path, model: str, as_json: bool) -> int:
+def _complete(out: Path, plan: TrainingPlan, as_json: bool) -> int:
     if as_json:
-        print_json({"folder": str(out), "model": model, "fresh": False})
+        print_json({"folder": str(out), "model": plan.recipe.model, "fresh": False})
     else:
         say(f"{out} is complete already.")
-        say(played_with(model, out))
+        say(played_with(plan, out))
     return 0
 
 
-def _told(out: Path, model: str, outcome: Outcome, seconds: float, as_json: bool) -> int:
+def _told(out: Path, plan: TrainingPlan, outcome: Outcome, seconds: float, as_json: bool) -> int:
     if as_json:
-        print_json({"folder": str(out), "model": model, "fresh": True, **outcome.facts})
+        print_json({"folder": str(out), "model": plan.recipe.model, "fresh": True, **outcome.facts})
         return 0
-    say(f"{out}: {model} after {outcome.steps} steps, {clock(seconds)}")
+    say(f"{out}: {plan.recipe.model} after {outcome.steps} steps, {clock(seconds)}")
     for line in verdict_lines(outcome.facts["action_use"]):
         say(line)
-    say(played_with(model, out))
+    say(played_with(plan, out))
     return 0
 
 
@@ -171,9 +171,12 @@ def verdict_lines(found: Mapping[str, Any]) -> list[str]:
     return [*lines, *(f"not asked in the decision bank: {why}" for why in (bank or {}).get("left_out", ()))]
 
 
-def played_with(model: str, out: Path) -> str:
-    """Return the command that plays a checkpoint."""
-    return f"play it: {command('--wm', model, '--task', FIRST_TASK, '--weights', str(out))}"
+def played_with(plan: TrainingPlan, out: Path) -> str:
+    """Return the command that plays a checkpoint, in a task that its model can play."""
+    from harness.running.compatibility import place_of
+
+    task = place_of(plan.entry).task
+    return f"play it: {command('--wm', plan.recipe.model, '--task', task, '--weights', str(out))}"
 
 
 class TrainLine(LiveBar):

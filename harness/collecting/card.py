@@ -23,7 +23,7 @@ def card(plan: CollectPlan, rows: List[Dict[str, Any]], used: Mapping[str, str])
         ("camera", f"{camera.name}: {camera.kind}, {camera.height} × {camera.width}, {camera.hfov_deg:g}°{place}"),
         ("rig", f"{_rig_of(plan)}, SHA-256 {plan.rig_digest}"),
         *((("depth", _DEPTH),) if plan.recorded.depth else ()),
-        *(_arm_facts(rows) if plan.whole else _walk_facts(rows)),
+        *(_arm_facts(plan, rows) if plan.whole else _walk_facts(rows)),
         ("policies", ", ".join(f"{name} ({count} clips)" for name, count in sorted(policies.items()))),
         ("split", f"{plan.split}: {len(scenes)} scenes"),
         ("seed", str(plan.seed)),
@@ -32,10 +32,11 @@ def card(plan: CollectPlan, rows: List[Dict[str, Any]], used: Mapping[str, str])
         ("made with", ", ".join(f"{name} {version}" for name, version in sorted(used.items()))),
     )  # fmt: skip
     front = _FRONT.format(topic="manipulation" if plan.whole else "navigation") if plan.layout == LEROBOT else ""
-    about = f"{_ARM_ABOUT if plan.whole else _ABOUT} {_LAYOUT[plan.layout]}"
+    about = f"{(_TOLD_ABOUT if plan.sub_goals else _ARM_ABOUT) if plan.whole else _ABOUT} {_LAYOUT[plan.layout]}"
+    alignment = (_TOLD_ALIGNMENT if plan.sub_goals else _ARM_ALIGNMENT) if plan.whole else _ALIGNMENT
     lines = [front, f"# {plan.name}", "", about, ""]
     lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]
-    lines += ["", _ARM_ALIGNMENT if plan.whole else _ALIGNMENT, "", *_scene_lines(plan, rows, scenes)]
+    lines += ["", alignment, "", *_scene_lines(plan, rows, scenes)]
     check = command("collect", "--check", plan.name)
     lines += ["", f"Check it: `{check}`, or `sha256sum --check SHA256SUMS`.", ""]
     return "\n".join(lines).lstrip("\n")
@@ -57,7 +58,10 @@ def _walk_facts(rows: List[Dict[str, Any]]) -> Tuple[Tuple[str, str], ...]:
     )
 
 
-def _arm_facts(rows: List[Dict[str, Any]]) -> Tuple[Tuple[str, str], ...]:
+def _arm_facts(plan: CollectPlan, rows: List[Dict[str, Any]]) -> Tuple[Tuple[str, str], ...]:
+    if plan.sub_goals:
+        blocked = sum(row["stats/collided/mean"][0] * row["length"] for row in rows)
+        return (("actions", "sub-goals (discrete7)"), ("blocked", f"{round(blocked)} rows"))
     again = sum(row["attempt"] for row in rows)
     return (
         ("actions", "the gripper's pose in the next frame, absolute, in the robot's frame (ee_pose8)"),
@@ -114,6 +118,7 @@ configs:
 """
 _ABOUT = "Clips of an agent that walks through homes, for training world models."
 _ARM_ABOUT = "Demonstrations of a robot arm at a table, planned by the simulator, for training world models."
+_TOLD_ABOUT = "Plans of a robot arm at a table, right and with mistakes, for training world models."
 _LAYOUT = {LEROBOT: "Layout: LeRobotDataset v3.0.", FOLDERS: "Layout: a folder of pictures a clip."}
 _ALIGNMENT = """\
 Frame 0 is the view before the first action. In tables, the action of row t leads from frame t to frame t + 1,
@@ -127,3 +132,10 @@ State and action: x, y, z in metres (x away from the robot, y left, z up), the g
 gripper (1 open, 0 closed). The task is done in the last frame. Scenes follow from the seed; the planner's motion does
 not, so other bytes may come of the same settings. The rows of `meta/episodes` say variation, number of placements
 and `scene_digest`, the SHA-256 of task, variation and random state that a scene was made from."""
+_TOLD_ALIGNMENT = """\
+Frame 0 is the view before the first sub-goal, and every other frame what is seen after a sub-goal. The action of row t
+is the sub-goal that leads to frame t + 1 (x, y, z of the published 100 x 100 x 100 voxels, bins of 3 degrees, the
+gripper), and `collided` says that it was not reached; the last row repeats the one before. State: x, y, z in metres (x
+away from the robot, y left, z up), the gripper's quaternion w, x, y, z, and the gripper (1 open, 0 closed), as they
+were. Most plans do not solve their scene. The rows of `meta/episodes` say variation and `scene_digest`, the SHA-256 of
+the scene's things. Equal settings give equal bytes on one machine."""

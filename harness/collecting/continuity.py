@@ -9,7 +9,7 @@ frame.
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping
+from typing import Any, Mapping, Tuple
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from harness.collecting.dataset_reader import ReadClip
 from harness.collecting.policies import FORWARD_M, TURN_DEG
 from harness.collecting.recording import ACTION_IDS
 from harness.contracts.actions import FORWARD, STOP, TURN_LEFT, TURN_RIGHT
+from harness.contracts.arm_poses import discrete_pose
+from harness.contracts.errors import Refusal
 from harness.contracts.portable import PI, atan2, sincos
 
 SAME_M = 2e-3
@@ -83,6 +85,11 @@ SAME = 1e-6
 UNIT_TOLERANCE = 1e-3
 STEP_M = 0.2
 STEP_DEG = 30.0
+REACHED_M = 0.04
+REACHED_DEG = 8.0
+"""A sub-goal that is farther from where the hand came to was blocked, and has to be called so. Fingers that close beside
+the middle of a thing that stands fast still pull the hand that had reached it by centimetres."""
+
 _NUMBERS = 8
 _VARIATION = re.compile(r".*/variation(\d+)")
 
@@ -103,6 +110,29 @@ def broken_motion(clip: ReadClip) -> str:
         what = _wrong_arm_move(clip.poses[frame], clip.poses[after])
         if what:
             return f"between frames {frame} and {after} {what}"
+    return ""
+
+
+def broken_sub_goals(clip: ReadClip) -> str:
+    """Return what is wrong with the first sub-goal that cannot be or was not reached unsaid, '' where all are right."""
+    last = len(clip.poses) - 1
+    if clip.poses.shape != (last + 1, _NUMBERS) or clip.actions.shape != (last + 1, _NUMBERS - 1):
+        return f"its poses and actions are {clip.poses.shape} and {clip.actions.shape}"
+    for frame, pose in enumerate(clip.poses):
+        what = _wrong_pose(pose)
+        if what:
+            return f"the pose of frame {frame} {what}"
+    for frame in range(last + 1):
+        after = min(frame + 1, last)
+        try:
+            asked = np.array(discrete_pose(clip.actions[frame].tolist()))
+        except Refusal as refusal:
+            return f"row {frame}: {refusal.what}"
+        if asked[7] != clip.poses[after][7]:
+            return f"the gripper of frame {after} is not as row {frame} asks"
+        metres, degrees = _apart(asked, clip.poses[after])
+        if not clip.collided[frame] and (metres > REACHED_M or degrees > REACHED_DEG):
+            return f"frame {after} is {metres:.3f} m and {degrees:.1f}° from where row {frame} asks, and not blocked"
     return ""
 
 
@@ -130,10 +160,15 @@ def _wrong_pose(pose: np.ndarray) -> str:  # type: ignore[type-arg]
 
 
 def _wrong_arm_move(start: np.ndarray, end: np.ndarray) -> str:  # type: ignore[type-arg]
-    moved = end[:3] - start[:3]
-    length = float(np.sqrt((moved * moved).sum()))
+    length, turned = _apart(start, end)
     if length > STEP_M:
         return f"the gripper moves by {length:.3f} m, which no arm does"
-    cosine = min(1.0, abs(float((start[3:7] * end[3:7]).sum())))
-    turned = 2.0 * atan2((1.0 - cosine * cosine) ** 0.5, cosine) * (180.0 / PI)
     return f"the gripper turns by {turned:.1f}°, which no arm does" if turned > STEP_DEG else ""
+
+
+def _apart(start: np.ndarray, end: np.ndarray) -> Tuple[float, float]:  # type: ignore[type-arg]
+    """Return how far two poses are apart: metres and degrees."""
+    moved = end[:3] - start[:3]
+    length = float(np.sqrt((moved * moved).sum()))
+    cosine = min(1.0, abs(float((start[3:7] * end[3:7]).sum())))
+    return length, 2.0 * atan2((1.0 - cosine * cosine) ** 0.5, cosine) * (180.0 / PI)

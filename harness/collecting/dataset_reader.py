@@ -26,7 +26,7 @@ Row = Dict[str, Any]
 class ReadClip:
     """One clip as it is stored: its row, poses [T, 4], actions [T, 2] (each leading to the next frame), collisions.
 
-    Of a demonstration poses and actions are [T, 8], and there are no collisions.
+    Of a demonstration poses and actions are [T, 8], and there are no collisions; sub-goals are [T, 7].
     """
 
     row: Row
@@ -52,7 +52,7 @@ def read_clips(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row]) -> 
             mine = [line for line in table if line["episode_index"] == row["episode_index"]]
             poses = np.array([line["observation.state"] for line in mine], np.float64)
             actions = np.array([line["action"] for line in mine], np.float64)
-            collided = () if plan.whole else tuple(line["collided"] for line in mine)
+            collided = tuple(line["collided"] for line in mine) if plan.tells_collisions else ()
             yield ReadClip(row, poses, actions, collided, mine)
         return
     for row in rows:

@@ -17,7 +17,7 @@ from harness.collecting.recording import Clip
 from harness.collecting.services import Machine, SimulatorService, service_spec
 from harness.collecting.simulators import Demonstration, Demonstrator, Moment
 from harness.contracts import seeds
-from harness.contracts.actions import EE_POSE8, FOLLOW, Primitive, Vector
+from harness.contracts.actions import DISCRETE7, EE_POSE8, FOLLOW, Primitive, Vector
 from harness.contracts.arm_poses import ArmPose
 from harness.contracts.cameras import Camera, Pose
 from harness.contracts.episodes import Episode
@@ -42,7 +42,7 @@ def record_demonstration(backend: Demonstrator, plan: CollectPlan, unit: Unit) -
         except EpisodeError as error:
             said = error.what
             continue
-        return [_clip(unit, shown, attempt)]
+        return [_clip(plan, unit, shown, attempt)]
     raise Refusal(f"{unit.scene} was not done in {SCENES_TRIED} scenes; the last: {said}", "Leave this scene out.")
 
 
@@ -53,18 +53,29 @@ def scene_seed(plan: CollectPlan, unit: Unit, attempt: int) -> int:
     )
 
 
-def _clip(unit: Unit, shown: Demonstration, attempt: int) -> Clip:
-    """Return a demonstration as a clip: the action at a moment is the pose of the next, that of the last its own."""
+def _clip(plan: CollectPlan, unit: Unit, shown: Demonstration, attempt: int) -> Clip:
+    """Return a demonstration as a clip.
+
+    The action at a moment is the pose of the next, or the sub-goal that led there; that of the last is its own.
+    """
     poses = np.array([moment.pose for moment in shown.moments], np.float32)
     following = [*shown.moments[1:], shown.moments[-1]]
+    told = [moment.told for moment in following]
+    if plan.sub_goals != all(told):
+        raise SpecMismatch(
+            f"{plan.environment} {'did not say' if plan.sub_goals else 'said'} which sub-goals were asked for.",
+            "Fix its environment.toml: collection.told.",
+        )
     return Clip(
         index=unit.first_clip,
         unit=unit,
         number=0,
         frames=np.stack([moment.rgb for moment in shown.moments]),
         poses=poses,
-        actions=tuple(Vector(EE_POSE8, moment.pose) for moment in following),
-        collided=(),
+        actions=tuple(
+            Vector(DISCRETE7, moment.told) if plan.sub_goals else Vector(EE_POSE8, moment.pose) for moment in following
+        ),
+        collided=tuple(moment.blocked for moment in following) if plan.tells_collisions else (),
         scene_digest=shown.scene_digest,
         facts={"variation": shown.variation, "placements": shown.placements, "attempt": attempt},
     )
@@ -74,6 +85,7 @@ DEMONSTRATION_S = 600.0
 """One call launches the simulator where it must, plans, moves and renders a whole demonstration."""
 
 _POSE = ("ee.x", "ee.y", "ee.z", "ee.qw", "ee.qx", "ee.qy", "ee.qz", "gripper_open")
+_TOLD = tuple(f"told.{index}" for index in range(7))
 _DIGEST_WORDS = 8
 _ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
 
@@ -114,4 +126,5 @@ class DemonstrationService:
 
     def _moment(self, observation: Observation) -> Moment:
         pose: ArmPose = tuple(observation.info[name] for name in _POSE)
-        return Moment(observation.views[self.camera.name].rgb, pose)
+        told = tuple(observation.info[name] for name in _TOLD) if _TOLD[0] in observation.info else ()
+        return Moment(observation.views[self.camera.name].rgb, pose, told, bool(told) and observation.collided)

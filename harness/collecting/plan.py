@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, Mapping, Tuple
 
+from harness.contracts.actions import DISCRETE7
 from harness.contracts.cameras import Camera, Rig
 from harness.contracts.digest import digest, to_plain
 from harness.contracts.errors import Refusal
@@ -125,6 +126,16 @@ class CollectPlan:
     def whole(self) -> bool:
         """Whether clips are whole demonstrations of an arm, each of its own length, and not parts of walks."""
         return self.clip_frames == WHOLE
+
+    @property
+    def sub_goals(self) -> bool:
+        """Whether a frame of a demonstration is what was seen after a sub-goal, and its action what was asked for."""
+        return self.whole and collection_of(find_environment(self.environment)).told == DISCRETE7
+
+    @property
+    def tells_collisions(self) -> bool:
+        """Whether rows say that an action was blocked."""
+        return not self.whole or self.sub_goals
 
     @property
     def key_every(self) -> int:

@@ -77,10 +77,16 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """What one camera shows at one simulation step, and the gripper's pose there in ``ee_pose8``."""
+    """What one camera shows at one moment, and the gripper's pose there in ``ee_pose8``.
+
+    ``told`` is the sub-goal in ``discrete7`` at whose end this is seen, and ``blocked`` says that it was not reached;
+    () where every simulation step is a moment, and of the first moment.
+    """
 
     rgb: RGB
     pose: ArmPose
+    told: Tuple[float, ...] = ()
+    blocked: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,10 +27,10 @@ from harness.running.run_options import check_places, check_runtime, interpreter
 from harness.running.scenes import choose_scenes
 from harness.running.services import check_python, find_gpu
 from harness.runtimes.environments import (
-    TASKS,
     DeclaredEnvironment,
     collection_of,
     declared_environments,
+    demonstrates,
     environment_class,
     find_environment,
     titles_of,
@@ -68,9 +68,9 @@ class Given:
 
 
 def find_source(name: str) -> Source:
-    """Return the suite called ``name``, or the environment of that name whose scenes are tasks of its own."""
+    """Return the suite called ``name``, or the environment of that name whose arm demonstrates tasks of its own."""
     for environment in declared_environments():
-        if environment.name == name and environment.scenes == TASKS:
+        if environment.name == name and demonstrates(environment):
             rig = environment_class(collection_of(environment).entry_point)().describe().rig
             return Source(name, name, name, rig, None)
     chosen = load_suite(name)
@@ -178,8 +178,8 @@ def _machine(environment: DeclaredEnvironment, suite: Optional[Suite], given: Gi
     """Return where a simulator and the scenes of a suite are; without a suite its scenes are tasks of its own."""
     if suite is None and (given.scenes_dir or given.gpu):
         raise Refusal(
-            f"--scenes-dir and --env-gpu are not for {environment.title}: its scenes are tasks of its own, and it "
-            "draws on the display of DISPLAY.",
+            f"--scenes-dir and --env-gpu are not for {environment.title}: its scenes are its own, and no GPU "
+            "of this choice draws them.",
             "Leave them out.",
         )
     scenes, navmesh = ("", {}) if suite is None else (str(scenes_home(suite, given)), dict(suite.navmesh))

@@ -19,6 +19,8 @@ STATE_NAMES = ("x_m", "y_m", "z_m", "yaw_deg")
 ACTION_NAMES = ("id", "magnitude")
 ARM_NAMES = ("x_m", "y_m", "z_m", "qw", "qx", "qy", "qz", "gripper_open")
 """State and action of an arm: both are poses in the order of ``ee_pose8``."""
+SUB_GOAL_NAMES = ("voxel_x", "voxel_y", "voxel_z", "roll_bin", "pitch_bin", "yaw_bin", "gripper_open")
+"""The action of an arm that is told sub-goals: ``discrete7``."""
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
@@ -31,14 +33,14 @@ _NUMBERS = ("frame_index", "episode_index", "index", "task_index")
 def names(plan: CollectPlan) -> Mapping[str, Sequence[str]]:
     """Return the names of the numbers in state and action."""
     if plan.whole:
-        return {"observation.state": ARM_NAMES, "action": ARM_NAMES}
+        return {"observation.state": ARM_NAMES, "action": SUB_GOAL_NAMES if plan.sub_goals else ARM_NAMES}
     return {"observation.state": STATE_NAMES, "action": ACTION_NAMES}
 
 
 def schema(plan: CollectPlan) -> Any:
     """Return the columns of a trajectory's table; an arm's planned motion collides with nothing that is told."""
     vectors = [(name, pa.list_(pa.float32(), len(parts))) for name, parts in names(plan).items()]
-    flags = [] if plan.whole else [("collided", pa.bool_())]
+    flags = [("collided", pa.bool_())] if plan.tells_collisions else []
     return pa.schema([*vectors, *flags, ("timestamp", pa.float32()), *((name, pa.int64()) for name in _NUMBERS)])
 
 
@@ -59,7 +61,7 @@ def columns(plan: CollectPlan, clip: Clip) -> Dict[str, Any]:
     """
     count = len(clip.frames)
     numbers = np.arange(count, dtype=np.int64)
-    flags = {} if plan.whole else {"collided": np.array(clip.collided, np.bool_)}
+    flags = {"collided": np.array(clip.collided, np.bool_)} if plan.tells_collisions else {}
     return {
         "observation.state": clip.poses,
         "action": clip.action_rows(),
@@ -156,7 +158,7 @@ def features(plan: CollectPlan) -> Dict[str, Any]:
             "info": video,
         },
         **vectors,
-        **({} if plan.whole else {"collided": {"dtype": "bool", **scalar}}),
+        **({"collided": {"dtype": "bool", **scalar}} if plan.tells_collisions else {}),
         "timestamp": {"dtype": "float32", **scalar},
         **{name: {"dtype": "int64", **scalar} for name in _NUMBERS},
     }
@@ -166,7 +168,7 @@ def info(plan: CollectPlan, frames: int) -> Dict[str, Any]:
     """Return meta/info.json of a data set with ``frames`` frames in all."""
     return {
         "codebase_version": CODEBASE_VERSION,
-        "robot_type": "rlbench-panda" if plan.whole else "wiw-navigation",
+        "robot_type": f"{plan.environment}-panda" if plan.whole else "wiw-navigation",
         "total_episodes": plan.clips,
         "total_frames": frames,
         "total_tasks": len(plan_tasks(plan)),

@@ -11,8 +11,21 @@ import math
 from dataclasses import dataclass
 from typing import List, Sequence, Tuple
 
+from harness.contracts.actions import DISCRETE7
+from harness.contracts.cameras import Quaternion, Vec3
 from harness.contracts.errors import Refusal
-from harness.contracts.portable import atan2, sincos
+from harness.contracts.portable import PI, atan2, sincos
+
+BOUNDS_LOW: Vec3 = (-0.3, -0.5, 0.6)
+BOUNDS_HIGH: Vec3 = (0.7, 0.5, 1.6)
+"""The published workspace in metres, in the robot's frame (x away from the robot, y left, z up)."""
+
+VOXELS = 100
+LAST_VOXEL = 100
+"""The published range is 0..100 although there are 100 voxels: index 100 is the voxel just behind the high bound."""
+
+ANGLE_STEP_DEG = 3.0
+LAST_ANGLE = 120
 
 ArmPose = Tuple[float, ...]
 """Eight numbers in the order of ``ee_pose8``."""
@@ -26,6 +39,37 @@ class ArmPath:
 
     poses: Tuple[ArmPose, ...]
     anchors: Tuple[int, ...]
+
+
+def discrete_pose(values: Sequence[float]) -> ArmPose:
+    """Return the pose of the 7 whole numbers of ``discrete7``: voxel x, y, z, bins of roll, pitch, yaw, gripper.
+
+    A voxel of the published grid stands for its centre, so position = low + (index + 1/2) * size; an angle bin stands
+    for 3 * bin - 180 degrees, applied about the fixed axes x, then y, then z. Refusal for other numbers.
+    """
+    names = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
+    highest = (LAST_VOXEL,) * 3 + (LAST_ANGLE,) * 3 + (1,)
+    if len(values) != len(names):
+        raise Refusal(f"a {DISCRETE7} action has {len(values)} numbers.", f"Give {', '.join(names)}.")
+    for name, value, high in zip(names, values, highest):
+        if not (math.isfinite(value) and value == math.floor(value) and 0 <= value <= high):
+            raise Refusal(f"{name} of a {DISCRETE7} action is {value}.", f"Give a whole number in 0..{high}.")
+    position = (
+        low + (voxel + 0.5) * ((high - low) / VOXELS) for low, high, voxel in zip(BOUNDS_LOW, BOUNDS_HIGH, values[:3])
+    )
+    roll, pitch, yaw = (ANGLE_STEP_DEG * value - 180.0 for value in values[3:6])
+    return (*position, *from_euler(roll, pitch, yaw), float(values[6]))
+
+
+def from_euler(roll_deg: float, pitch_deg: float, yaw_deg: float) -> Quaternion:
+    """Return the rotation about the fixed axes x, then y, then z: q = q_yaw * q_pitch * q_roll."""
+    (sr, cr), (sp, cp), (sy, cy) = (sincos(angle * (PI / 360.0)) for angle in (roll_deg, pitch_deg, yaw_deg))
+    return (
+        cr * cp * cy + sr * sp * sy,
+        sr * cp * cy - cr * sp * sy,
+        cr * sp * cy + sr * cp * sy,
+        cr * cp * sy - sr * sp * cy,
+    )
 
 
 def ten_numbers(pose: ArmPose) -> Tuple[float, ...]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from harness.collecting import tables
 from harness.collecting.plan import CollectPlan
 from harness.collecting.split_guard import check_scene
-from harness.contracts.actions import EE_POSE8, Action, Primitive, Vector
+from harness.contracts.actions import DISCRETE7, EE_POSE8, Action, Primitive, Vector
 from harness.contracts.cameras import EQUIRECT, PINHOLE, Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import RGB
@@ -34,6 +34,7 @@ DATA = "data"
 STATE, ACTION = "observation.state", "action"
 IMAGES = "observation.images."
 UNKNOWN_HFOV_DEG = 90.0
+_SPACES = {tables.ARM_NAMES: EE_POSE8, tables.SUB_GOAL_NAMES: DISCRETE7}
 _OPEN = 4
 """Tables and videos that stay in memory: windows are read in order, by some threads."""
 
@@ -133,8 +134,7 @@ class LerobotClips(ClipData):
         if names == tables.ACTION_NAMES:
             action = action_of(round(values[0]))
             return Primitive(action.name, _shortest(values[1]))
-        space = EE_POSE8 if names == tables.ARM_NAMES else DATA
-        return Vector(space, tuple(float(value) for value in np.ravel(values)))
+        return Vector(_SPACES.get(names, DATA), tuple(float(value) for value in np.ravel(values)))
 
     def _frames(self, row: Mapping[str, Any], times: Sequence[float]) -> RGB:
         start = float(row[f"videos/{self._key}/from_timestamp"])

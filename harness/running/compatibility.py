@@ -34,10 +34,12 @@ def check_actions(manifest: ModelManifest, suite: Suite, alone: str = "") -> Non
 
     ``alone`` is the command that tries the model alone; by default it names the model as the catalog does.
     A model that says nothing moves the camera. It would refuse each candidate when it is asked, so the run is refused.
-    What is told nothing of the actions imagines the same for any; the simulator imagines what it can execute.
+    What is told nothing of the actions imagines the same for any, unless it says whose views it knows; the simulator
+    imagines what it can execute.
     """
     own = manifest.settings.get(ACTION_SPACE, NAVIGATION)
-    if own == suite.action_space.name or manifest.kind != PLUGIN or manifest.conditioning == UNTOLD:
+    for_any = manifest.conditioning == UNTOLD and ACTION_SPACE not in manifest.settings
+    if own == suite.action_space.name or manifest.kind != PLUGIN or for_any:
         return
     home = ", its home suite," if suite.family == manifest.home_suite else ""
     others = [load_suite(name, suite.task) for name in list_suites(suite.task)]

@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.contracts.actions import EE_POSE8
 from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import further_tasks
@@ -89,6 +90,9 @@ class Evaluation(_Profile):
 class Collection(_Profile):
     """How data are collected; ``data`` is WALKS or DEMONSTRATIONS.
 
+    ``told`` is what a row of a demonstration says as its action: ``ee_pose8``, the pose of the next frame, or
+    ``discrete7``, the sub-goal that was asked for, at the end of which the next frame was seen.
+
     ``in_process`` environments are walked in the collecting process itself, since a message a frame would cost more
     than the frame; they have no ``image``. ``fps`` are frames per second (0: chosen by who collects).
     """
@@ -98,6 +102,7 @@ class Collection(_Profile):
     image: str = ""
     in_process: bool = False
     fps: int = 0
+    told: str = EE_POSE8
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -146,6 +151,11 @@ class DeclaredEnvironment:
         raise Refusal(f"{python} has no {self.module}.", self.get_module)
 
 
+def demonstrates(environment: DeclaredEnvironment) -> bool:
+    """Say whether whole demonstrations of an arm are collected of an environment."""
+    return environment.collection is not None and environment.collection.data == DEMONSTRATIONS
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -162,6 +172,7 @@ class _CollectionTable(_Table):
     image: str = ""
     in_process: bool = False
     fps: int = Field(default=0, ge=0)
+    told: Literal["ee_pose8", "discrete7"] = "ee_pose8"
     options: Dict[str, Literal[_FACTS]] = {}  # type: ignore[valid-type]
 
 

@@ -1,8 +1,7 @@
 """Turns the two manipulation action spaces into the pose that RLBench executes.
 
-``discrete7`` follows the published voxel grid: a voxel stands for its centre, so position = low + (index + 1/2) *
-size; an angle bin stands for 3 * bin - 180 degrees, applied about the fixed axes x, then y, then z. RLBench writes
-quaternions x, y, z, w; everything on this project's side is w, x, y, z.
+What the numbers of ``discrete7`` mean stands in `harness.contracts.arm_poses`. RLBench writes quaternions x, y, z, w;
+everything on this project's side is w, x, y, z.
 """
 
 from __future__ import annotations
@@ -12,20 +11,10 @@ from dataclasses import dataclass
 from typing import Sequence, Tuple
 
 from harness.contracts.actions import DISCRETE7, EE_POSE8, Action, Vector, discrete7_space, ee_pose8_space
+from harness.contracts.arm_poses import discrete_pose
 from harness.contracts.cameras import Quaternion, Vec3
 from harness.contracts.errors import Refusal
-from harness.contracts.portable import PI, sincos
 
-BOUNDS_LOW: Vec3 = (-0.3, -0.5, 0.6)
-BOUNDS_HIGH: Vec3 = (0.7, 0.5, 1.6)
-"""The published workspace in metres, in the robot's frame (x away from the robot, y left, z up)."""
-
-VOXELS = 100
-LAST_VOXEL = 100
-"""The published range is 0..100 although there are 100 voxels: index 100 is the voxel just behind the high bound."""
-
-ANGLE_STEP_DEG = 3.0
-LAST_ANGLE = 120
 UNIT_TOLERANCE = 1e-3
 
 SPACES = (discrete7_space(), ee_pose8_space())
@@ -56,18 +45,8 @@ def target_of(action: Action) -> GripperPose:
 
 def discrete_target(values: Sequence[float]) -> GripperPose:
     """Return the pose of 7 whole numbers: voxel x, y, z, bins of roll, pitch, yaw, gripper."""
-    names = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
-    highest = (LAST_VOXEL,) * 3 + (LAST_ANGLE,) * 3 + (1,)
-    if len(values) != len(names):
-        raise Refusal(f"a {DISCRETE7} action has {len(values)} numbers.", f"Give {', '.join(names)}.")
-    for name, value, high in zip(names, values, highest):
-        if not (math.isfinite(value) and value == math.floor(value) and 0 <= value <= high):
-            raise Refusal(f"{name} of a {DISCRETE7} action is {value}.", f"Give a whole number in 0..{high}.")
-    position = tuple(
-        low + (voxel + 0.5) * ((high - low) / VOXELS) for low, high, voxel in zip(BOUNDS_LOW, BOUNDS_HIGH, values[:3])
-    )
-    roll, pitch, yaw = (ANGLE_STEP_DEG * value - 180.0 for value in values[3:6])
-    return GripperPose((position[0], position[1], position[2]), from_euler(roll, pitch, yaw), values[6] == 1)
+    x, y, z, qw, qx, qy, qz, gripper = discrete_pose(values)
+    return GripperPose((x, y, z), (qw, qx, qy, qz), gripper == 1)
 
 
 def pose_target(values: Sequence[float]) -> GripperPose:
@@ -85,17 +64,6 @@ def pose_target(values: Sequence[float]) -> GripperPose:
         raise Refusal(f"the gripper of an {EE_POSE8} action is {gripper}.", "Give 0 (closed) to 1 (open).")
     rotation = (qw / length, qx / length, qy / length, qz / length)
     return GripperPose((x, y, z), rotation, gripper > 0.5)
-
-
-def from_euler(roll_deg: float, pitch_deg: float, yaw_deg: float) -> Quaternion:
-    """Return the rotation about the fixed axes x, then y, then z: q = q_yaw * q_pitch * q_roll."""
-    (sr, cr), (sp, cp), (sy, cy) = (sincos(angle * (PI / 360.0)) for angle in (roll_deg, pitch_deg, yaw_deg))
-    return (
-        cr * cp * cy + sr * sp * sy,
-        sr * cp * cy - cr * sp * sy,
-        cr * sp * cy + sr * cp * sy,
-        cr * cp * sy - sr * sp * cy,
-    )
 
 
 def to_xyzw(rotation: Quaternion) -> Tuple[float, float, float, float]:

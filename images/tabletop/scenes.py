@@ -15,15 +15,21 @@ from typing import List, Mapping, Sequence, Tuple
 import numpy as np
 
 from harness.contracts import seeds
+from harness.contracts.arm_poses import BOUNDS_HIGH, BOUNDS_LOW, VOXELS
 from harness.contracts.errors import Refusal
-from images.rlbench.actions import BOUNDS_HIGH, BOUNDS_LOW, VOXELS
 from images.tabletop.meshes import Mesh
 
 TABLE_M = 0.75
-VARIATIONS = 60
+VARIATIONS = 300
+"""The first 60 are for suites to play, the others to learn from (`images.tabletop.demonstrating`)."""
+
+PLAYED_VARIATIONS = 60
 FIXED, FREE, BUTTON = "fixed", "free", "button"
 
 TASKS = ("push_buttons", "slide_block_to_color_target", "insert_onto_square_peg", "stack_cups")
+
+HOME = (35, 50, 70)
+"""The voxel that the hand goes to when it is done."""
 
 Vec3 = Tuple[float, float, float]
 Voxel = Tuple[int, int]

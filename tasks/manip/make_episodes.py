@@ -16,13 +16,14 @@ from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 import numpy as np
 
 from harness.contracts import seeds
+from harness.contracts.arm_poses import LAST_VOXEL
 from harness.contracts.cameras import Pose
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, WiwError
-from images.rlbench.actions import LAST_VOXEL, discrete_target
+from images.rlbench.actions import discrete_target
 from images.tabletop.play import Play
-from images.tabletop.scenes import SubGoal
+from images.tabletop.scenes import HOME, SubGoal
 from images.tabletop.tasks.all import make_puzzle, scene_digest
 from images.tabletop.tasks.puzzle import Stage
 from tasks.fresh_homes import TEST
@@ -37,8 +38,8 @@ VARIATIONS: Mapping[str, range] = {"validation": range(20), TEST: range(20, 60)}
 _OF_A_TIER = 100
 """How many episodes of one variation a tier may have: those of another tier have other numbers."""
 
-HOME, ASIDE = (35, 50, 70), (40, 70, 75)
-"""Voxels: where the hand goes after a plan, and where else the one goes that makes the picture of the goal."""
+ASIDE = (40, 70, 75)
+"""The voxel that the hand goes to beside `HOME`, where it ends a plan, for the picture of the goal."""
 
 _ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
 """Where an episode starts is the scene's to say: the arm is where the simulator puts it."""

@@ -26,9 +26,10 @@ from harness.collecting.sources import find_source
 from harness.collecting.validate import check_dataset
 from harness.collecting.video import read_times, read_video, write_video
 from harness.collecting.worker import record
+from harness.contracts.arm_poses import BOUNDS_LOW
 from harness.contracts.errors import Refusal, ServiceError
 from harness.running.messages import Abort, Again
-from images.rlbench.actions import BOUNDS_LOW, discrete_target
+from images.rlbench.actions import discrete_target
 from tests.collecting.arm import ARM_PLAN, ToyArm
 from tests.collecting.test_check import DATA, EPISODES, VIDEO, edit, first_fault, summed_again
 from tests.collecting.test_data import files_of

@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from harness.contracts.actions import Primitive, Vector, discrete7_space, ee_pose8_space
+from harness.contracts.arm_poses import BOUNDS_HIGH, BOUNDS_LOW, from_euler
 from harness.contracts.errors import Refusal
 from images.rlbench.actions import (
-    BOUNDS_HIGH,
-    BOUNDS_LOW,
     GripperPose,
     discrete_target,
-    from_euler,
     from_xyzw,
     pose_target,
     target_of,
