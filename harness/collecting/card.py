@@ -32,8 +32,8 @@ def card(plan: CollectPlan, rows: List[Dict[str, Any]], used: Mapping[str, str])
         ("made with", ", ".join(f"{name} {version}" for name, version in sorted(used.items()))),
     )  # fmt: skip
     front = _FRONT.format(topic="manipulation" if plan.whole else "navigation") if plan.layout == LEROBOT else ""
-    about = f"{(_TOLD_ABOUT if plan.sub_goals else _ARM_ABOUT) if plan.whole else _ABOUT} {_LAYOUT[plan.layout]}"
-    alignment = (_TOLD_ALIGNMENT if plan.sub_goals else _ARM_ALIGNMENT) if plan.whole else _ALIGNMENT
+    about = f"{(_TOLD_ABOUT if plan.commanded else _ARM_ABOUT) if plan.whole else _ABOUT} {_LAYOUT[plan.layout]}"
+    alignment = (_TOLD_ALIGNMENT if plan.commanded else _ARM_ALIGNMENT) if plan.whole else _ALIGNMENT
     lines = [front, f"# {plan.name}", "", about, ""]
     lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]
     lines += ["", alignment, "", *_scene_lines(plan, rows, scenes)]
@@ -59,9 +59,9 @@ def _walk_facts(rows: List[Dict[str, Any]]) -> Tuple[Tuple[str, str], ...]:
 
 
 def _arm_facts(plan: CollectPlan, rows: List[Dict[str, Any]]) -> Tuple[Tuple[str, str], ...]:
-    if plan.sub_goals:
+    if plan.commanded:
         blocked = sum(row["stats/collided/mean"][0] * row["length"] for row in rows)
-        return (("actions", "sub-goals (discrete7)"), ("blocked", f"{round(blocked)} rows"))
+        return (("actions", "commanded poses (discrete7)"), ("blocked", f"{round(blocked)} rows"))
     again = sum(row["attempt"] for row in rows)
     return (
         ("actions", "the gripper's pose in the next frame, absolute, in the robot's frame (ee_pose8)"),
@@ -133,9 +133,9 @@ gripper (1 open, 0 closed). The task is done in the last frame. Scenes follow fr
 not, so other bytes may come of the same settings. The rows of `meta/episodes` say variation, number of placements
 and `scene_digest`, the SHA-256 of task, variation and random state that a scene was made from."""
 _TOLD_ALIGNMENT = """\
-Frame 0 is the view before the first sub-goal, and every other frame what is seen after a sub-goal. The action of row t
-is the sub-goal that leads to frame t + 1 (x, y, z of the published 100 x 100 x 100 voxels, bins of 3 degrees, the
-gripper), and `collided` says that it was not reached; the last row repeats the one before. State: x, y, z in metres (x
-away from the robot, y left, z up), the gripper's quaternion w, x, y, z, and the gripper (1 open, 0 closed), as they
-were. Most plans do not solve their scene. The rows of `meta/episodes` say variation and `scene_digest`, the SHA-256 of
-the scene's things. Equal settings give equal bytes on one machine."""
+Frame 0 is the view before the first commanded pose, and every other frame what is seen after a commanded pose. The
+action of row t is the pose that leads to frame t + 1 (x, y, z of the published 100 x 100 x 100 voxels, bins of 3
+degrees, the gripper), and `collided` says that it was not reached; the last row repeats the one before. State: x, y, z
+in metres (x away from the robot, y left, z up), the gripper's quaternion w, x, y, z, and the gripper (1 open, 0
+closed), as they were. Most plans do not solve their scene. The rows of `meta/episodes` say variation and
+`scene_digest`, the SHA-256 of the scene's things. Equal settings give equal bytes on one machine."""

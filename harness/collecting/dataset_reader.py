@@ -26,7 +26,7 @@ Row = Dict[str, Any]
 class ReadClip:
     """One clip as it is stored: its row, poses [T, 4], actions [T, 2] (each leading to the next frame), collisions.
 
-    Of a demonstration poses and actions are [T, 8], and there are no collisions; sub-goals are [T, 7].
+    Of a demonstration poses and actions are [T, 8], and there are no collisions; commanded poses are [T, 7].
     """
 
     row: Row

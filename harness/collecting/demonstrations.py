@@ -56,14 +56,14 @@ def scene_seed(plan: CollectPlan, unit: Unit, attempt: int) -> int:
 def _clip(plan: CollectPlan, unit: Unit, shown: Demonstration, attempt: int) -> Clip:
     """Return a demonstration as a clip.
 
-    The action at a moment is the pose of the next, or the sub-goal that led there; that of the last is its own.
+    The action at a moment is the pose of the next, or the commanded pose that led there; that of the last is its own.
     """
     poses = np.array([moment.pose for moment in shown.moments], np.float32)
     following = [*shown.moments[1:], shown.moments[-1]]
     told = [moment.told for moment in following]
-    if plan.sub_goals != all(told):
+    if plan.commanded != all(told):
         raise SpecMismatch(
-            f"{plan.environment} {'did not say' if plan.sub_goals else 'said'} which sub-goals were asked for.",
+            f"{plan.environment} {'did not say' if plan.commanded else 'said'} which poses were commanded.",
             "Fix its environment.toml: collection.told.",
         )
     return Clip(
@@ -73,7 +73,7 @@ def _clip(plan: CollectPlan, unit: Unit, shown: Demonstration, attempt: int) -> 
         frames=np.stack([moment.rgb for moment in shown.moments]),
         poses=poses,
         actions=tuple(
-            Vector(DISCRETE7, moment.told) if plan.sub_goals else Vector(EE_POSE8, moment.pose) for moment in following
+            Vector(DISCRETE7, moment.told) if plan.commanded else Vector(EE_POSE8, moment.pose) for moment in following
         ),
         collided=tuple(moment.blocked for moment in following) if plan.tells_collisions else (),
         scene_digest=shown.scene_digest,

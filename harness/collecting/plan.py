@@ -128,14 +128,14 @@ class CollectPlan:
         return self.clip_frames == WHOLE
 
     @property
-    def sub_goals(self) -> bool:
-        """Whether a frame of a demonstration is what was seen after a sub-goal, and its action what was asked for."""
+    def commanded(self) -> bool:
+        """Whether a frame of a demonstration is what was seen after a commanded pose, and its action what was asked for."""
         return self.whole and collection_of(find_environment(self.environment)).told == DISCRETE7
 
     @property
     def tells_collisions(self) -> bool:
         """Whether rows say that an action was blocked."""
-        return not self.whole or self.sub_goals
+        return not self.whole or self.commanded
 
     @property
     def key_every(self) -> int:

@@ -178,8 +178,8 @@ def _machine(environment: DeclaredEnvironment, suite: Optional[Suite], given: Gi
     """Return where a simulator and the scenes of a suite are; without a suite its scenes are tasks of its own."""
     if suite is None and (given.scenes_dir or given.gpu):
         raise Refusal(
-            f"--scenes-dir and --env-gpu are not for {environment.title}: its scenes are its own, and no GPU "
-            "of this choice draws them.",
+            f"--scenes-dir and --env-gpu are not for {environment.title}: its scenes are tasks of its own, and "
+            "it draws on the CPU, or on the display of DISPLAY.",
             "Leave them out.",
         )
     scenes, navmesh = ("", {}) if suite is None else (str(scenes_home(suite, given)), dict(suite.navmesh))

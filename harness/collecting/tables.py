@@ -19,8 +19,8 @@ STATE_NAMES = ("x_m", "y_m", "z_m", "yaw_deg")
 ACTION_NAMES = ("id", "magnitude")
 ARM_NAMES = ("x_m", "y_m", "z_m", "qw", "qx", "qy", "qz", "gripper_open")
 """State and action of an arm: both are poses in the order of ``ee_pose8``."""
-SUB_GOAL_NAMES = ("voxel_x", "voxel_y", "voxel_z", "roll_bin", "pitch_bin", "yaw_bin", "gripper_open")
-"""The action of an arm that is told sub-goals: ``discrete7``."""
+COMMAND_NAMES = ("voxel_x", "voxel_y", "voxel_z", "roll_bin", "pitch_bin", "yaw_bin", "gripper_open")
+"""The action of an arm that is told commanded poses: ``discrete7``."""
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
@@ -33,7 +33,7 @@ _NUMBERS = ("frame_index", "episode_index", "index", "task_index")
 def names(plan: CollectPlan) -> Mapping[str, Sequence[str]]:
     """Return the names of the numbers in state and action."""
     if plan.whole:
-        return {"observation.state": ARM_NAMES, "action": SUB_GOAL_NAMES if plan.sub_goals else ARM_NAMES}
+        return {"observation.state": ARM_NAMES, "action": COMMAND_NAMES if plan.commanded else ARM_NAMES}
     return {"observation.state": STATE_NAMES, "action": ACTION_NAMES}
 
 

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from harness.collecting import tables
-from harness.collecting.continuity import broken_link, broken_motion, broken_row, broken_step, broken_sub_goals
+from harness.collecting.continuity import broken_commands, broken_link, broken_motion, broken_row, broken_step
 from harness.collecting.dataset_reader import ReadClip, Row, read_clips, read_frames, read_rows
 from harness.collecting.dataset_writer import CHECKSUMS, clip_stats
 from harness.collecting.layouts import METADATA, STEP_NAME, clip_folder, file_digest
@@ -221,7 +221,7 @@ def _motion_faults(folder: Path, plan: CollectPlan, unit: Unit, rows: List[Row])
             continue
         yield from (Fault(number, what) for what in _table_faults(plan, unit, clip))
         if plan.whole:
-            what = broken_sub_goals(clip) if plan.sub_goals else broken_motion(clip)
+            what = broken_commands(clip) if plan.commanded else broken_motion(clip)
         else:
             what = broken_step(clip) or (broken_link(before, clip) if before is not None else "")
         if what:

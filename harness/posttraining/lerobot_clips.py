@@ -34,7 +34,7 @@ DATA = "data"
 STATE, ACTION = "observation.state", "action"
 IMAGES = "observation.images."
 UNKNOWN_HFOV_DEG = 90.0
-_SPACES = {tables.ARM_NAMES: EE_POSE8, tables.SUB_GOAL_NAMES: DISCRETE7}
+_SPACES = {tables.ARM_NAMES: EE_POSE8, tables.COMMAND_NAMES: DISCRETE7}
 _OPEN = 4
 """Tables and videos that stay in memory: windows are read in order, by some threads."""
 

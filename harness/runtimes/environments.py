@@ -91,7 +91,7 @@ class Collection(_Profile):
     """How data are collected; ``data`` is WALKS or DEMONSTRATIONS.
 
     ``told`` is what a row of a demonstration says as its action: ``ee_pose8``, the pose of the next frame, or
-    ``discrete7``, the sub-goal that was asked for, at the end of which the next frame was seen.
+    ``discrete7``, the commanded pose that was asked for, at the end of which the next frame was seen.
 
     ``in_process`` environments are walked in the collecting process itself, since a message a frame would cost more
     than the frame; they have no ``image``. ``fps`` are frames per second (0: chosen by who collects).

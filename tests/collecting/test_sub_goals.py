@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.collecting.continuity import broken_sub_goals
+from harness.collecting.continuity import broken_commands
 from harness.collecting.dataset_reader import ReadClip
 from harness.collecting.demonstrations import record_demonstration
 from harness.collecting.plan import CollectPlan
@@ -55,7 +55,7 @@ def test_rows_say_what_was_told_and_what_was_blocked(data: Path) -> None:
     assert info["robot_type"] == "tabletop-panda" and info["fps"] == 1
     assert info["features"]["action"]["names"][:2] == ["voxel_x", "voxel_y"] and "collided" in info["features"]
     card = (data / "README.md").read_text()
-    assert "after a sub-goal" in card and "simulation step" not in card
+    assert "after a commanded pose" in card and "simulation step" not in card
 
 
 def test_training_clips_are_told_the_published_numbers(data: Path) -> None:
@@ -83,15 +83,15 @@ def read_clip() -> ReadClip:
 )
 def test_sub_goals_that_cannot_be_are_found(change: Callable[[ReadClip], None], said: str) -> None:
     clip = read_clip()
-    assert broken_sub_goals(clip) == ""
+    assert broken_commands(clip) == ""
     change(clip)
-    assert said in broken_sub_goals(clip)
+    assert said in broken_commands(clip)
 
 
 def test_a_simulator_that_says_no_sub_goals_is_refused() -> None:
-    with pytest.raises(SpecMismatch, match="did not say which sub-goals"):
+    with pytest.raises(SpecMismatch, match="did not say which poses"):
         record_demonstration(ToyArm(), PLAN, PLAN.units[0])
-    with pytest.raises(SpecMismatch, match="said which sub-goals"):
+    with pytest.raises(SpecMismatch, match="said which poses"):
         record_demonstration(ToyTable(), ARM_PLAN, ARM_PLAN.units[0])
 
 

@@ -92,7 +92,7 @@ class Manip(nn.Module):  # type: ignore[misc]
 
 
 def read_checkpoint(model: Any, place: Path) -> None:
-    """Load a file or folder into the module; Refusal names tensors that are missing, unknown, misshapen or no number."""
+    """Load a file or folder into the module; Refusal names tensors that are missing, unknown or misshapen."""
     file = place / WEIGHTS_FILE if place.is_dir() else place
     try:
         stored = load_file(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +20,11 @@ from tests.wm_plugins.mini_manip.plans import CARRY, PUSH, actions  # noqa: E402
 FRONT = hand.Front(torch.device("cpu"))
 
 
-def plans(plan: object) -> torch.Tensor:
+def plans(plan: object) -> Any:
     return torch.tensor(hand.told_of(actions(plan)))[None]  # type: ignore[arg-type]
 
 
-def told(plan: object, upto: int, known: bool = True, view: torch.Tensor | None = None) -> hand.Told:
+def told(plan: object, upto: int, known: bool = True, view: Any | None = None) -> hand.Told:
     seen = torch.rand(1, 3, 128, 128) if view is None else view
     return FRONT.told(seen, plans(plan), torch.tensor([upto]), torch.tensor([known]))
 

@@ -1,4 +1,4 @@
-"""`FTmini-manip` and `mini-manip` in use, with random weights: shapes, equal bytes, what changes a view and what not."""
+"""`FTmini-manip` and `mini-manip` in use, with random weights: shapes, equal bytes, and what changes a view."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ def test_rollouts_have_the_wanted_frames_alone_or_together() -> None:
 
 
 def test_the_plan_changes_the_views_of_the_model_that_is_told_alone() -> None:
-    seen = view()
-    assert not np.array_equal(*(TOLD.imagine(request(plan, (6,), seen)).rgb for plan in (CARRY, PUSH)))
-    assert np.array_equal(*(TWIN.imagine(request(plan, (6,), seen)).rgb for plan in (CARRY, PUSH)))
-    assert not np.array_equal(*(TWIN.imagine(request(CARRY, (6,), view(seed))).rgb for seed in (0, 1)))
+    seen, other = view(0), view(1)
+    carried, pushed = (TOLD.imagine(request(plan, (6,), seen)).rgb for plan in (CARRY, PUSH))
+    assert not np.array_equal(carried, pushed)
+    carried, pushed = (TWIN.imagine(request(plan, (6,), seen)).rgb for plan in (CARRY, PUSH))
+    assert np.array_equal(carried, pushed)
+    assert not np.array_equal(carried, TWIN.imagine(request(CARRY, (6,), other)).rgb)
 
 
 def test_what_comes_after_a_frame_does_not_change_it() -> None:

@@ -33,12 +33,12 @@ def clip(number: int = 0) -> TrainingClip:
     return TrainingClip(f"plan {number}", frames, CAMERA, actions((CARRY, PUSH)[number % 2]))
 
 
-def batch(trained: ManipTrainee, count: int = 2) -> Dict[str, torch.Tensor]:
+def batch(trained: ManipTrainee, count: int = 2) -> Dict[str, Any]:
     prepared = [trained.prepare(clip(number)) for number in range(count)]
     return {name: torch.stack([each[name] for each in prepared]) for name in prepared[0]}
 
 
-def loss_of(trained: ManipTrainee, use: ActionUse = ActionUse.CORRECT, seed: int = 1) -> torch.Tensor:
+def loss_of(trained: ManipTrainee, use: ActionUse = ActionUse.CORRECT, seed: int = 1) -> Any:
     return trained.loss(batch(trained), use, torch.Generator().manual_seed(seed))["loss"]
 
 
