@@ -87,8 +87,8 @@ STEP_M = 0.2
 STEP_DEG = 30.0
 REACHED_M = 0.04
 REACHED_DEG = 8.0
-"""A commanded pose farther than this from where the hand came to was blocked, and has to be called so. Fingers that close
-beside the middle of a thing that stands fast still pull the hand that had reached it by centimetres."""
+"""A commanded pose farther than this from where the hand came to was blocked, and has to be called so. Fingers that
+close beside the middle of a thing that stands fast still pull the hand that had reached it by centimetres."""
 
 _NUMBERS = 8
 _VARIATION = re.compile(r".*/variation(\d+)")
@@ -114,7 +114,7 @@ def broken_motion(clip: ReadClip) -> str:
 
 
 def broken_commands(clip: ReadClip) -> str:
-    """Return what is wrong with the first commanded pose that cannot be or was not reached unsaid, '' where all are right."""
+    """Return what is wrong with the first commanded pose that cannot be or was missed unsaid, '' where none is."""
     last = len(clip.poses) - 1
     if clip.poses.shape != (last + 1, _NUMBERS) or clip.actions.shape != (last + 1, _NUMBERS - 1):
         return f"its poses and actions are {clip.poses.shape} and {clip.actions.shape}"

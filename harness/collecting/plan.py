@@ -129,7 +129,7 @@ class CollectPlan:
 
     @property
     def commanded(self) -> bool:
-        """Whether a frame of a demonstration is what was seen after a commanded pose, and its action what was asked for."""
+        """Whether a frame of a demonstration is what was seen after a commanded pose, which its action says."""
         return self.whole and collection_of(find_environment(self.environment)).told == DISCRETE7
 
     @property

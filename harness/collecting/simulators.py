@@ -79,8 +79,8 @@ class Backend(Protocol):
 class Moment:
     """What one camera shows at one moment, and the gripper's pose there in ``ee_pose8``.
 
-    ``told`` is the commanded pose in ``discrete7`` at whose end this is seen, and ``blocked`` says that it was not reached;
-    () where every simulation step is a moment, and of the first moment.
+    ``told`` is the commanded pose in ``discrete7`` that led here, ``blocked`` says that it was not reached; () where
+    every simulation step is a moment, and of the first moment.
     """
 
     rgb: RGB
