@@ -77,7 +77,7 @@ def _about(folder: RunFolder) -> _About:
     except Refusal as refusal:
         unknown = Findings((), (f"metrics were not worked out again: {refusal.what}",))
         return _About(None, None, findings + unknown)
-    return _About(task.judge, task.metrics, findings)
+    return _About(task.judge_of(identity.proposer), task.metrics, findings)
 
 
 def sound(folder: RunFolder) -> Tuple[JournalRow, ...]:

@@ -50,7 +50,7 @@ def _check_suite(identity: RunIdentity, with_episodes: bool) -> Findings:
     declared = to_plain({"rig": suite.rig, "action_space": suite.action_space, "loop": loop})
     damage = [_wrong(f"its {name} is not that of {at}")
               for name, value in declared.items() if identity.specs.get(name) != value]  # fmt: skip
-    damage += map(_wrong, _words(identity, tier, loop.planner, at))
+    damage += map(_wrong, _words(identity, tier, loop.planner_with(identity.proposer), at))
     if not with_episodes:
         return Findings(tuple(damage))
     if is_fresh(identity.split) and not fresh_homes.is_made(suite, tier, identity.split):
@@ -70,6 +70,8 @@ def _words(identity: RunIdentity, tier: Tier, planner: str, at: str) -> List[str
         damage.append(f"view is {identity.view!r}, the agent of {at} sees {tier.view!r}")
     if tier.status == DRAFT and DRAFT_TIER not in identity.stamps:
         damage.append(f"{at} is a draft, and the stamp {DRAFT_TIER!r} is missing")
+    if identity.proposer and f"proposer-{identity.proposer}" not in identity.stamps:
+        damage.append(f"its proposer is the policy {identity.proposer!r}, and no stamp says so")
     missing = [stamp for stamp in identity.search.stamps if stamp not in identity.stamps]
     damage += [f"its search is limited, and the stamp {stamp!r} is missing" for stamp in missing]
     return damage

@@ -61,12 +61,12 @@ def main_command(context: typer.Context, asked: PlayArguments) -> int:
 
 @app.command("list")
 def list_command(
-    kind: Annotated[str, typer.Argument(help="wms, tasks, suites, images or runs", show_default=False)] = "",
+    kind: Annotated[str, typer.Argument(help="wms, policies, tasks, suites, images or runs", show_default=False)] = "",
     plugins: Plugins = None,
     out: Out = RUNS,
     as_json: Json = False,
 ) -> int:
-    """List world models, tasks, suites, images or runs."""
+    """List world models, policies, tasks, suites, images or runs."""
     from harness.cli import listing
 
     return listing.show(kind, out, tuple(plugins or ()), as_json)

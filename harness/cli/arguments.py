@@ -72,6 +72,13 @@ class PlayArguments:
 
     wm: Wm = ""
     task: Annotated[str, typer.Option("--task", help="Task (see: list tasks).")] = ""
+    proposer: Annotated[
+        str, typer.Option("--proposer", help="Policy that proposes (see: list policies); stamped. [the tier's own]")
+    ] = ""
+    proposer_assignments: Annotated[
+        Optional[list[str]],
+        typer.Option("--proposer-set", metavar="KEY=VALUE", help="Change a setting of the policy (repeatable)."),
+    ] = None
     suite: SuiteName = ""
     tier: Tier = ""
     split: Annotated[str, typer.Option("--split", help="validation, test or fresh; default: validation.")] = ""

@@ -1,4 +1,4 @@
-"""`list`: world models, tasks, suites, images and runs by name."""
+"""`list`: world models, policies, tasks, suites, images and runs by name."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from harness.contracts.names import nearest
 from harness.running.compatibility import place_of
 from harness.worldmodels import weights
 from harness.worldmodels.catalog import CatalogEntry, load_catalog
+from harness.worldmodels.conditioning import ACTION_SPACE
 from tasks.registry import list_tasks, load_task
 from tasks.suite import list_suites, load_suite
 
-KINDS = ("wms", "tasks", "suites", "images", "runs")
+KINDS = ("wms", "policies", "tasks", "suites", "images", "runs")
 
 
 def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
@@ -32,7 +33,12 @@ def show(kind: str, out: Path, plugins: Sequence[Path], as_json: bool) -> int:
         from harness.cli.images import LOCK
 
         return image_actions.show(LOCK, as_json)
-    rows = {"wms": lambda: wm_rows(plugins), "tasks": task_rows, "suites": suite_rows}[kind]()
+    rows = {
+        "wms": lambda: wm_rows(plugins),
+        "policies": lambda: policy_rows(plugins),
+        "tasks": task_rows,
+        "suites": suite_rows,
+    }[kind]()
     if as_json:
         print_json({kind: rows})
     elif kind == "wms":
@@ -73,6 +79,21 @@ def _wm_row(entry: CatalogEntry) -> dict[str, str]:
         "refused": place.refused,
         "description": manifest.description,
     }
+
+
+def policy_rows(plugins: Sequence[Path]) -> list[dict[str, str]]:
+    """Return one row a policy; ``actions`` is the space that it was made for ("any": those that it is asked for)."""
+    manifests = sorted((entry.manifest for entry in load_catalog(plugins).policies), key=lambda found: found.name)
+    return [
+        {
+            "name": manifest.name,
+            "family": manifest.family,
+            "actions": str(manifest.settings.get(ACTION_SPACE) or "any"),
+            "needs": ", ".join(manifest.needs),
+            "description": manifest.description,
+        }
+        for manifest in manifests
+    ]
 
 
 def wm_lines(rows: Sequence[dict[str, str]], width: int) -> list[str]:

@@ -14,6 +14,7 @@ from harness.running.cluster import Cluster, choose_cluster
 if TYPE_CHECKING:
     from harness.running.run_options import RunOptions
 
+_LISTS = ("plugins", "assignments", "proposer_assignments")
 EXAMPLE = "For example: python benchmark.py bank --wm warp"
 
 
@@ -89,5 +90,5 @@ def _shared(kind: type, asked: PlayArguments | BankArguments) -> dict[str, Any]:
     for field in fields(kind):
         if hasattr(asked, field.name):
             value = getattr(asked, field.name)
-            found[field.name] = tuple(value or ()) if field.name in ("plugins", "assignments") else value
+            found[field.name] = tuple(value or ()) if field.name in _LISTS else value
     return found

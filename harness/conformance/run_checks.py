@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from harness.conformance import (
     contract_checks,
@@ -17,16 +17,19 @@ from harness.conformance import (
     stateless_checks,
 )
 from harness.conformance.plugin_under_test import Subject, explain
+from harness.conformance.policy_checks import POLICY_CHECKS, PolicySubject
 from harness.conformance.real_views import collect_places
 from harness.conformance.results import FAILED, CheckResult, Outcome, Report
 from harness.conformance.target import Target
 from harness.contracts.errors import MachineError, Refusal, ServiceError, WiwError
 from harness.contracts.failures import kind_of
+from harness.contracts.manifests import POLICY
 from harness.contracts.names import nearest
 from harness.running.full_disks import disk_behind
 from harness.worldmodels.probe import Place, Probe, wants_large
 
-Check = Callable[[Subject], Outcome]
+Check = Callable[[Any], Outcome]
+"""A check of a `Subject`, or of a `PolicySubject`."""
 Progress = Callable[[int, int, str], None]
 """Called with how many checks are done, how many there are, and what is being done."""
 
@@ -88,23 +91,29 @@ def check_plugin(
     conforms when all of `NAMES` were run. MachineError where a disk of this machine fails under the check.
     """
     manifest = target.entry.manifest
+    is_policy = manifest.kind == POLICY
+    names, others = (tuple(POLICY_CHECKS), ()) if is_policy else (NAMES, tuple(PROBES))
     for name in only:
-        if name not in NAMES and name not in PROBES:
-            raise Refusal(f"there is no check {name!r}.", nearest(name, [*NAMES, *PROBES]))
+        if name not in (*names, *others):
+            raise Refusal(f"there is no check {name!r}.", nearest(name, [*names, *others]))
     if not places:
-        progress(0, len(NAMES), "real views from the embedded homes")
+        progress(0, len(names), "real views from the embedded homes")
         places = collect_places(wants_large(manifest))
     log = log or Path(tempfile.mkdtemp(prefix="wiw-check-")) / f"{manifest.name}.log"
-    subject = Subject(target, Probe(manifest, places), deadline_s, start_s, log)
+    made: Subject | PolicySubject
+    if is_policy:
+        made = PolicySubject(target, places, deadline_s, start_s, log)
+    else:
+        made = Subject(target, Probe(manifest, places), deadline_s, start_s, log)
     try:
-        results, stopped = run_checks(subject, only or NAMES, progress, max_failures)
+        results, stopped = run_checks(made, only or names, progress, max_failures)
     finally:
-        subject.stop()
+        made.stop()
     return Report(manifest.name, target.source, manifest.digest(), tuple(results), log, stopped)
 
 
 def run_checks(
-    subject: Subject, names: Sequence[str], progress: Progress, max_failures: int = MAX_FAILURES
+    subject: Subject | PolicySubject, names: Sequence[str], progress: Progress, max_failures: int = MAX_FAILURES
 ) -> tuple[list[CheckResult], str]:
     """Run the named checks; return their results and why they were broken off, "" where they were not."""
     results: list[CheckResult] = []
@@ -113,13 +122,17 @@ def run_checks(
     def tell(doing: str) -> None:
         progress(len(results), len(names), doing)
 
-    checks: dict[str, Check] = {
-        **CHECKS,
-        MEMORY: lambda subject: repeat_checks.memory(subject, lambda done: tell(f"{MEMORY}: {done}")),
-        HISTORY: repeat_checks.history,
-        **PROBES,
-        DEADLINE: repeat_checks.deadline,
-    }
+    checks: dict[str, Check] = (
+        dict(POLICY_CHECKS)
+        if isinstance(subject, PolicySubject)
+        else {
+            **CHECKS,
+            MEMORY: lambda subject: repeat_checks.memory(subject, lambda done: tell(f"{MEMORY}: {done}")),
+            HISTORY: repeat_checks.history,
+            **PROBES,
+            DEADLINE: repeat_checks.deadline,
+        }
+    )
     for name, check in checks.items():
         if name not in names:
             continue
@@ -158,7 +171,7 @@ def _why_stopped(results: Sequence[CheckResult], left: Sequence[str]) -> str:
     return f"{many}; not run: {', '.join(left)} (--max-failures 0 runs all)."
 
 
-def _outcome(subject: Subject, check: Check) -> Outcome:
+def _outcome(subject: Subject | PolicySubject, check: Check) -> Outcome:
     """Run one check; what it or the service raises is its failure."""
     try:
         return check(subject)

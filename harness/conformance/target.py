@@ -8,7 +8,7 @@ from typing import Sequence
 
 from harness.contracts.errors import Refusal
 from harness.contracts.folders import absolute
-from harness.contracts.manifests import PLUGIN
+from harness.contracts.manifests import SERVED
 from harness.contracts.names import nearest
 from harness.records.identity import ImageRecord
 from harness.running.run_images import find_image, read_file
@@ -58,7 +58,9 @@ def find_target(
         return _target(entry, named, Placement(container=True), image, choice)
     if model and model != named:
         raise Refusal(f"{named!r} is one world model; --model {model} is another.", "Give one of them.")
-    entry = load_catalog(plugins).find(named)
+    catalog = load_catalog(plugins)
+    policies = {entry.manifest.name for entry in catalog.policies}
+    entry = catalog.find_policy(named) if named in policies else catalog.find(named)
     return _target(entry, str(entry.folder), Placement(python=python), None, choice)
 
 
@@ -82,10 +84,10 @@ def _can_be_random(lacks: Sequence[Lack]) -> bool:
 
 
 def _target(entry: CatalogEntry, source: str, where: Placement, image: ImageRecord | None, choice: Choice) -> Target:
-    if entry.manifest.kind != PLUGIN:
+    if entry.manifest.kind not in SERVED:
         raise Refusal(
             f"world model {entry.manifest.name!r} is of kind {entry.manifest.kind!r}: there is no plugin to ask.",
-            "Name a model of kind plugin (see: list wms).",
+            "Name a model of kind plugin or policy (see: list wms, list policies).",
         )
     container = where.container or image is not None
     packages = () if container else package_lacks(entry, where.python)

@@ -51,6 +51,14 @@ class ModelTimeout(ModelFault, DeadlineExceeded):
     """The service of the submitted world model was not ready, or did not answer, before its deadline."""
 
 
+class PolicyFault(ModelFault):
+    """The service of the policy failed: an error of its episode, as a world model's is."""
+
+
+class PolicyTimeout(PolicyFault, ModelTimeout):
+    """The service of the policy was not ready, or did not answer, before its deadline."""
+
+
 class MachineError(WiwError):
     """The machine failed, not what runs on it: a disk that is full, read-only or broken.
 
@@ -64,6 +72,10 @@ class EpisodeError(WiwError):
 
 class RolloutError(EpisodeError):
     """The submitted world model failed in a rollout or answered with another one; its service lives on."""
+
+
+class ProposalError(EpisodeError):
+    """The policy had no plan for a decision; its service lives on. Nothing is executed in its place."""
 
 
 class NotNavigable(EpisodeError):

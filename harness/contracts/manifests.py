@@ -27,8 +27,11 @@ from harness.contracts.field_limits import (
 PLUGIN = "plugin"
 ENVIRONMENT = "environment"
 NONE = "none"
+POLICY = "policy"
+SERVED = (PLUGIN, POLICY)
+"""The kinds that run a class of their family's folder as a service."""
 
-Kind = Annotated[str, Word((PLUGIN, ENVIRONMENT, NONE))]
+Kind = Annotated[str, Word((PLUGIN, ENVIRONMENT, NONE, POLICY))]
 EntryPoint = Annotated[str, Text(MAX_NAME, r"([\w.]+:\w+)?")]
 
 FROM_HUB = "hub"
@@ -61,11 +64,13 @@ class ModelManifest:
     """One model of a plugin family, as ``plugin.toml`` declares it.
 
     ``kind``: ``plugin`` runs a class of the family's folder; ``environment`` is the simulator's own Imagine
-    (``gtsim``); ``none`` is no model at all. ``conditioning``: ``text`` | ``camera`` | ``numbers`` | ``none``.
-    ``view``: ``panorama`` | ``perspective``. ``frames`` is the native rollout length without the conditioning
-    frame (0: any). ``every_frame`` says that a rollout costs the same however few frames are wanted, so the
-    harness asks for all of them. ``height`` and ``width`` are the native size (0: the size of the view). ``fps`` is
-    the frame rate that a video model is told (0: it is told none).
+    (``gtsim``); ``none`` is no model at all; ``policy`` runs a class that proposes plans and imagines nothing
+    (`harness.contracts.policies`), to which conditioning, view, frames and size mean nothing.
+    ``conditioning``: ``text`` | ``camera`` | ``numbers`` | ``none``. ``view``: ``panorama`` | ``perspective``.
+    ``frames`` is the native rollout length without the conditioning frame (0: any). ``every_frame`` says that a
+    rollout costs the same however few frames are wanted, so the harness asks for all of them. ``height`` and
+    ``width`` are the native size (0: the size of the view). ``fps`` is the frame rate that a video model is told (0:
+    it is told none).
 
     ``checkpoint`` is the model's own: for a post-trained model the part that was trained (a transformer or UNet
     folder, a LoRA), which replaces that part of ``base_checkpoint``, the pipeline it was trained from.

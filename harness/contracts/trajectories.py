@@ -12,6 +12,7 @@ from typing import Mapping, Optional, Tuple
 from harness.contracts.cameras import Pose
 from harness.contracts.digest import digest
 from harness.contracts.observations import RGB, TopDownMap
+from harness.contracts.policies import ProposalRecord
 from harness.contracts.results import DecisionRecord
 
 
@@ -69,7 +70,7 @@ class PlayedEpisode:
     there is one, and seconds by phase.
 
     ``metrics`` are plain numbers by name, as the task declares them. ``notes`` say which measures that
-    decide nothing could not be taken, and why.
+    decide nothing could not be taken, and why. ``proposals`` are what a policy was asked and answered.
     """
 
     trajectory: Trajectory
@@ -79,3 +80,4 @@ class PlayedEpisode:
     map: Optional[TopDownMap]
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: Tuple[str, ...] = ()
+    proposals: Tuple[ProposalRecord, ...] = ()

@@ -95,10 +95,10 @@ def _of_identity(identity: RunIdentity) -> _Found:
         played = f"it plans {len(identity.episodes)} episodes of the split ({identity.episodes_subset or 'unnamed'})."
         yield "partial", played, "Play --episodes all."
     strange = sorted(set(identity.specs) - SPECS)
-    if strange and not identity.search.given:
+    if strange and not identity.loop_words:
         yield "other-loop", f"its specs hold {strange[0][:60]!r}, which no such run has.", "Play it again."
-    if identity.search.given:
-        yield "other-loop", f"it was played with {' '.join(identity.search.words)}.", "Play the whole search."
+    if identity.loop_words:
+        yield "other-loop", f"it was played with {' '.join(identity.loop_words)}.", "Play the tier's own loop."
 
 
 def _of_image(played: Optional[ImageRecord], image: str) -> _Found:

@@ -14,11 +14,12 @@ from typing import Deque, Dict, List, Optional, Sequence, Set, Tuple
 from harness.contracts.actions import Action
 from harness.contracts.digest import array_digest
 from harness.contracts.errors import EpisodeError, Refusal
-from harness.contracts.observations import View, ViewRequest
+from harness.contracts.observations import Observation, View, ViewRequest
 from harness.contracts.search import WHOLE, Search
 from harness.planning.config import SELF
 from harness.planning.evidence import IMAGINED, TRUTH, EndScorer
 from harness.planning.parts import Parts
+from harness.planning.policy_proposer import SeeingProposer, Seen
 from harness.planning.proposals import End, Proposal
 from harness.planning.revisers import STAY, Stay, Uniform
 from harness.planning.score_protocol import DIGITS, Comparer
@@ -98,19 +99,27 @@ class Agent:
         return None if self.imaginer is None else self.imaginer.further_view
 
     @property
+    def proposer_views(self) -> Sequence[ViewRequest]:
+        """Return what the proposer wants to see where a decision is made: nothing, but for one that looks."""
+        proposer = self.parts.proposer
+        return proposer.views if isinstance(proposer, SeeingProposer) else ()
+
+    @property
     def context_max(self) -> int:
         """Return how many earlier views the imaginer makes use of; with any, `executed` has to be told of them."""
         return 0 if self.imaginer is None else self.imaginer.context_max
 
-    def decide(self, decision: int, view: View, further: Optional[View] = None) -> Choice:
-        """Return what to do, seeing ``view``.
+    def decide(
+        self, decision: int, view: View, further: Optional[View] = None, seen: Optional[Observation] = None
+    ) -> Choice:
+        """Return what to do, seeing ``view``; ``seen`` is all that is seen there, for a proposer that looks.
 
         ``further`` is the answer to `further_view`: it is for the imaginer alone, so that every world model is scored
         on the same views.
         """
         self._further = further
         self._present = view if further is None else further
-        proposal = self.parts.proposer.propose(decision, tuple(self._history), self.seeds)
+        proposal = self._proposal(decision, seen)
         remaining = self.parts.memory(proposal, self._executed)
         if not remaining:
             raise EpisodeError(
@@ -126,6 +135,15 @@ class Agent:
             index = reviser.choose(len(ends), (), Stay(may_stay), decision, self.seeds)
             return self._choice(proposal, ends, index, (), 0.0, {}, 0)
         return self._decide_by_imagination(decision, view, proposal, ends, may_stay)
+
+    def _proposal(self, decision: int, seen: Optional[Observation]) -> Proposal:
+        proposer, history = self.parts.proposer, tuple(self._history)
+        if seen is None or not isinstance(proposer, SeeingProposer):
+            return proposer.propose(decision, history, self.seeds)
+        started = time.perf_counter()
+        proposal = proposer.propose_seeing(decision, history, self.seeds, Seen(seen.views, self.prompt, seen.info))
+        self._add_time("propose", started)
+        return proposal
 
     def _searched(self, decision: int, proposal: Proposal, ends: Sequence[End]) -> Sequence[End]:
         """Return the ends of the candidates that are searched: the first of a drawn order that still have an end.

@@ -50,7 +50,11 @@ class LoopConfig:
     @property
     def planner(self) -> str:
         """Return the names of the parts that decide, as results show them."""
-        return f"{self.proposer.name}/{self.reviser.name}/{self.score.name}"
+        return self.planner_with("")
+
+    def planner_with(self, policy: str) -> str:
+        """Return the same with a policy of this name as the proposer ("": the loop's own)."""
+        return f"{policy or self.proposer.name}/{self.reviser.name}/{self.score.name}"
 
     def digest(self) -> str:
         """Return the hash of all parts and constants."""

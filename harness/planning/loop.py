@@ -74,7 +74,7 @@ def play(
             break
         view = observation.views[config.agent_camera]
         further = agent.further_view
-        choice = agent.decide(index, view, None if further is None else observation.views[further.camera])
+        choice = agent.decide(index, view, None if further is None else observation.views[further.camera], observation)
         taken = thinking.taken(choice)
         observations = _execute(agent, environment, taken, request, clock) if taken.actions else ()
         real = [seen.views[config.agent_camera] for seen in observations]
@@ -94,17 +94,18 @@ def play(
 def _execute(
     agent: Agent, environment: Environment, choice: Choice, request: ViewRequest, clock: _Clock
 ) -> Sequence[Observation]:
-    """Execute the chosen actions; a further view is rendered only after the last, where the next decision is made.
+    """Execute the chosen actions; further views are rendered only after the last, where the next decision is made.
 
     An imaginer that makes use of earlier views gets its own camera's after every action.
     """
     started = time.perf_counter()
     further = agent.further_view
-    if further is None or agent.context_max:
-        observations = environment.step(choice.actions, views_of(request, further))
+    wanted = views_of(request, further, agent.proposer_views)
+    if wanted == [request] or agent.context_max:
+        observations = environment.step(choice.actions, wanted)
     else:
         before = environment.step(choice.actions[:-1], [request]) if len(choice.actions) > 1 else []
-        observations = [*before, *environment.step(choice.actions[-1:], views_of(request, further))]
+        observations = [*before, *environment.step(choice.actions[-1:], wanted)]
     clock.add("step", started)
     if len(observations) != len(choice.actions):
         raise EpisodeError(
@@ -116,11 +117,16 @@ def _execute(
     return observations
 
 
-def views_of(request: ViewRequest, further: Optional[ViewRequest]) -> Sequence[ViewRequest]:
-    """Return what to render where a decision is made: the agent's camera and, once each, what the imaginer wants."""
-    if further is None:
-        return [request]
-    return [further] if further.camera == request.camera else [request, further]
+def views_of(
+    request: ViewRequest, further: Optional[ViewRequest], proposer: Sequence[ViewRequest] = ()
+) -> List[ViewRequest]:
+    """Return what to render where a decision is made: the agent's camera, what the imaginer wants, and what the
+    proposer wants, each camera once with all channels that anybody asks of it."""
+    wanted: Dict[str, ViewRequest] = {}
+    for each in (request, *(() if further is None else (further,)), *proposer):
+        known = wanted.get(each.camera, each)
+        wanted[each.camera] = ViewRequest(each.camera, known.depth or each.depth, known.ids or each.ids)
+    return list(wanted.values())
 
 
 def _steps(

@@ -19,6 +19,7 @@ from harness.contracts.trajectories import PlayedEpisode, Trajectory
 from harness.records.atomic import TEMPORARY, sync_folder, write_synced
 from harness.records.errors import RecordError, disk_errors
 from harness.records.identity import EpisodeKey
+from harness.records.proposals import PROPOSALS, proposals_json
 from harness.records.safe_files import read_inside, read_json_inside
 
 TRAJECTORY = "trajectory.json"
@@ -184,6 +185,8 @@ def _contents(record: EpisodeRecord, played: PlayedEpisode) -> Mapping[str, byte
         TRAJECTORY: _json(to_plain(record)),
         GOAL: view_jpeg(played.prompt),
     }
+    if played.proposals:
+        files[PROPOSALS] = proposals_json(played.proposals)
     if played.map is not None:
         files[MAP] = map_png(played.map)
     for index, frames in enumerate(played.frames):

@@ -11,6 +11,9 @@ from harness.contracts.manifests import NONE, Setting
 from harness.contracts.metrics import MetricSpec
 from harness.contracts.search import Search, search_of
 
+POLICY = "policy"
+"""Where a run's specs keep the policy that proposes in it; runs with their tier's own proposer have no such entry."""
+
 FORMAT = 1
 """Version of the layout of a run folder; readers refuse a newer one."""
 
@@ -50,7 +53,7 @@ class RunIdentity:
 
     ``episodes`` are complete and in order, so that a run folder can be read without the suite's data. ``stop`` is
     ``self`` or ``oracle``; ``view`` is ``panorama`` or ``perspective``. ``specs`` holds what the suite declares: rig,
-    action spaces, loop; and, where it is limited, the `search`.
+    action spaces, loop; where it is limited, the `search`; and the policy that proposes, where one does.
     ``wm_image`` is the image of a world model that exists only as one (``--wm-image``); an image
     that merely runs code of the catalog changes no outcome and is provenance. ``wm_overrides`` are the facts of the
     manifest that the user changed, ``stamps`` what a reader of the results must not overlook (``random-weights``,
@@ -93,8 +96,25 @@ class RunIdentity:
         """Return what the run limits of the tier's search."""
         return search_of(self.specs)
 
+    @property
+    def proposer(self) -> str:
+        """Return the name of the policy that proposes, "" where the tier's own proposer does."""
+        policy = self.specs.get(POLICY)
+        return str(policy.get("name", "")) if isinstance(policy, dict) else ""
+
+    @property
+    def loop_words(self) -> Tuple[str, ...]:
+        """Return the words of the command line that change the tier's loop: its search, and the policy that proposes.
+
+        None where the tier's own proposer and its whole search decide.
+        """
+        return (*self.search.words, *(("--proposer", self.proposer) if self.proposer else ()))
+
     def searches_as(self, other: RunIdentity) -> bool:
-        """Say whether two runs search equally; of one that asks no world model it does not matter how often."""
+        """Say whether two runs search equally, among the candidates of one proposer; of one that asks no world model it
+        does not matter how often."""
+        if self.specs.get(POLICY) != other.specs.get(POLICY):
+            return False
         if NONE in (self.wm_manifest.get("kind"), other.wm_manifest.get("kind")):
             return self.search.candidates == other.search.candidates
         return self.search == other.search

@@ -18,8 +18,8 @@ from harness.contracts.results import EpisodeResult
 from harness.records.identity import RunRecord
 
 ENV_PYTHON, WM_PYTHON, ENV_GPU, WM_GPU = "--env-python", "--wm-python", "--env-gpu", "--wm-gpu"
-SCENES, WEIGHTS, PLUGINS = "--scenes", "--weights", "--plugins"
-KNOWN = (ENV_PYTHON, WM_PYTHON, ENV_GPU, WM_GPU, SCENES, WEIGHTS, PLUGINS)
+SCENES, WEIGHTS, PLUGINS, PROPOSER_SET = "--scenes", "--weights", "--plugins", "--proposer-set"
+KNOWN = (ENV_PYTHON, WM_PYTHON, ENV_GPU, WM_GPU, SCENES, WEIGHTS, PLUGINS, PROPOSER_SET)
 
 MAX_FAILURES, CALL_TIMEOUT, START_TIMEOUT = "--max-failures", "--timeout", "--start-timeout"
 PATIENCE = (MAX_FAILURES, CALL_TIMEOUT, START_TIMEOUT)

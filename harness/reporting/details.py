@@ -13,7 +13,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Collection, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Collection, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from PIL import Image
 from harness.contracts.actions import DISCRETE7, Action, Vector
 from harness.contracts.cameras import Pose, quaternion_to_yaw
 from harness.contracts.episodes import Episode
+from harness.contracts.policies import ProposalRecord
 from harness.contracts.results import PLAYED, DecisionRecord
 from harness.contracts.trajectories import Trajectory
 from harness.records.episode_files import GOAL, MAP, MapInfo, read_episode, read_picture
@@ -30,6 +31,7 @@ from harness.records.folder import RunFolder
 from harness.records.identity import EpisodeKey
 from harness.records.journal import JournalRow
 from harness.records.pictures import MAX_PIXELS, is_small_jpeg, shown_steps
+from harness.records.proposals import read_proposals
 
 Run = Tuple[int, int]
 
@@ -143,7 +145,8 @@ class EpisodeReader:
         if row.result.state not in PLAYED or row.key.folder_name in self._damaged or not path.is_dir():
             return None
         record = read_episode(path)
-        details = trajectory_details(record.trajectory, self._specified[row.key.episode])
+        proposed = read_proposals(path) if self._folder.identity.proposer else None
+        details = trajectory_details(record.trajectory, self._specified[row.key.episode], proposed)
         self._details[row.key] = {**details, "map": self._map(path / MAP, record.map)}
         return record.trajectory
 
@@ -165,18 +168,28 @@ class EpisodeReader:
         return self._map_index[name]
 
 
-def trajectory_details(trajectory: Trajectory, episode: Episode) -> Dict[str, Any]:
+def trajectory_details(
+    trajectory: Trajectory, episode: Episode, proposed: Optional[Sequence[ProposalRecord]] = None
+) -> Dict[str, Any]:
     """Return what the report draws of a trajectory: poses as [x, z, yaw] in metres and degrees, decisions in order.
 
-    Numbers are rounded to what a reader can see; the exact ones are in ``trajectory.json``.
+    Plans are called what the episode calls them; where a policy ``proposed``, what that says of its own. Numbers are
+    rounded to what a reader can see; the exact ones are in ``trajectory.json``.
     """
+    said = {record.decision: record.plans for record in proposed or ()}
+
+    def named(decision: int) -> List[str]:
+        if proposed is None:
+            return _named_plans(episode)
+        return [_text(plan.words) or f"plan {number}" for number, plan in enumerate(said.get(decision, ()))]
+
     after = [d.distance_m for d in trajectory.decisions[1:]] + [trajectory.final_distance_m]
     return {
         "stopped": trajectory.stopped,
         "start": _placed(trajectory.start),
         **_asked(episode),
         "words": _text(episode.payload.get("words")),
-        "decisions": [_decision(d, a, _named_plans(episode)) for d, a in zip(trajectory.decisions, after)],
+        "decisions": [_decision(d, a, named(d.index)) for d, a in zip(trajectory.decisions, after)],
     }
 
 

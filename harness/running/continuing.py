@@ -54,6 +54,7 @@ class Continuation:
     scenes: str = ""
     weights: str = ""
     assignments: tuple[str, ...] = field(default=())
+    proposer_assignments: tuple[str, ...] = ()
     patience: Patience = UNCHANGED
     cluster: Cluster | None = None
 
@@ -67,6 +68,7 @@ class Continuation:
             resuming.SCENES: self.scenes,
             resuming.WEIGHTS: self.weights,
             resuming.PLUGINS: self.plugins,
+            resuming.PROPOSER_SET: self.proposer_assignments,
         }
 
 
@@ -98,6 +100,8 @@ def plan_again(folder: RunFolder, given: Continuation, reading: Progress = quiet
         RunOptions(
             wm=identity.wm,
             task=identity.task,
+            proposer=identity.proposer,
+            proposer_assignments=given.proposer_assignments,
             suite=identity.suite,
             tier=identity.tier,
             split=identity.split,

@@ -21,7 +21,7 @@ def plan_facts(plan: RunPlan, out: Path) -> dict[str, Any]:
     rows = len(identity.keys())
     per_episode = 0 if identity.wm_manifest["kind"] == NONE else rollouts_at_most(identity)
     seconds, source = estimate(plan, out)
-    started = [service.kind for service in (plan.environment, plan.world_model) if service is not None]
+    started = [service.kind for service in (plan.environment, plan.world_model, plan.policy) if service is not None]
     images = {kind: {"runtime": "docker", **asdict(image)} for kind, image in plan.images.items()}
     return {
         "suite": identity.suite,
@@ -36,6 +36,7 @@ def plan_facts(plan: RunPlan, out: Path) -> dict[str, Any]:
         "checkpoints": loaded(identity),
         "stamps": list(identity.stamps),
         "planner": identity.planner,
+        **({"proposer": identity.proposer} if identity.proposer else {}),
         "seeds": list(identity.seeds),
         "episodes": rows,
         "episodes_subset": identity.episodes_subset,
@@ -69,7 +70,9 @@ def rollouts_at_most(identity: RunIdentity) -> int:
 
 
 def _played_alike(first: RunIdentity, other: RunIdentity) -> bool:
-    mine, theirs = ((each.wm, each.suite_hash, each.search, each.batch_wait_ms) for each in (first, other))
+    mine, theirs = (
+        (each.wm, each.suite_hash, each.search, each.proposer, each.batch_wait_ms) for each in (first, other)
+    )
     return mine == theirs
 
 

@@ -21,12 +21,16 @@ from harness.contracts.errors import (
 from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ENVIRONMENT, NONE, ModelManifest
 from harness.contracts.observations import EnvironmentSpec
+from harness.contracts.policies import wanted_views
 from harness.contracts.trajectories import PlayedEpisode
+from harness.planning.policy_proposer import ChosenPolicy
 from harness.planning.warm_up import compile_score
+from harness.records.identity import POLICY
+from harness.running.chosen_policy import SubmittedPolicy, manifest_of, plans_of, policy_blamed
 from harness.running.compatibility import capabilities_for
 from harness.running.frame_checks import LivenessGate
 from harness.running.full_disks import disk_behind
-from harness.running.model_digests import check_files
+from harness.running.model_digests import check_files, check_policy_files
 from harness.running.plan import RunPlan, check_suite
 from harness.running.player import Starting, unheard
 from harness.running.services import start
@@ -35,6 +39,7 @@ from harness.runtimes.service import ENVIRONMENT as SERVICE_ENVIRONMENT
 from harness.runtimes.service import Service, ServiceSpec, with_stack
 from harness.wire.client import EnvironmentClient, WorldModelClient
 from harness.wire.limits import MAX_BATCH
+from harness.wire.policy_client import PolicyClient
 from harness.wire.sdk import Environment, refuse
 from harness.worldmodels.conditioning import view_request
 from harness.worldmodels.imaginer import EnvironmentImaginer, Imaginer, PluginImaginer
@@ -95,6 +100,21 @@ class PlanServices:
             model = self._shared_model(manifest) if shared else self._own_model(self._plan.world_model, manifest)
         further = view_request(manifest, self._suite.rig, self._suite.tier(identity.tier).loop.agent_camera)
         return PluginImaginer(model, manifest, self._suite.action_space, further, MAX_BATCH if shared else 0)
+
+    def policy(self) -> Optional[ChosenPolicy]:
+        """Start the plan's policy and return it; None where the tier's own proposer proposes."""
+        planned, identity = self._plan.policy, self._plan.identity
+        if planned is None:
+            return None
+        manifest, tier = manifest_of(identity), self._suite.tier(identity.tier)
+        with self._disks_told(), policy_blamed():
+            service = self._start(planned)
+            check_policy_files(planned, identity.specs[POLICY]["digests"])
+            client = PolicyClient(service.socket, call_deadlines(self._plan), expected=manifest)
+            self._stack.callback(client.close)
+            client.describe()
+        views = wanted_views(manifest.settings, tier.loop_for(identity.wm).agent_camera)
+        return ChosenPolicy(manifest.name, SubmittedPolicy(client, service), plans_of(identity, tier), views)
 
     def _own_model(self, planned: ServiceSpec, manifest: ModelManifest) -> SubmittedModel:
         service = self._start(planned)
@@ -201,6 +221,7 @@ class SuitePlayer:
         try:
             self._environment = self._services.environment()
             self._imaginer = self._services.imaginer(self._environment)
+            self._policy = self._services.policy()
             self._compile_score(suite.rig, starting)
         except BaseException:
             self._services.close()
@@ -228,6 +249,7 @@ class SuitePlayer:
                 identity.wm,
                 identity.stop,
                 identity.search,
+                self._policy,
             )
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import PLUGIN, ModelManifest
 from harness.contracts.search import SEARCH, Search
-from harness.records.identity import ImageRecord, RunIdentity
+from harness.records.identity import POLICY, ImageRecord, RunIdentity
+from harness.running.chosen_policy import PlannedPolicy, check_one_machine, plan_policy
 from harness.running.compatibility import check_actions, check_reference, check_view, choose_tier, tier_for
 from harness.running.model_digests import with_digests
 from harness.running.plan import RunPlan
@@ -190,7 +191,11 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
     entry = replace(entry, manifest=prepared.manifest)
     check_account(options, entry.manifest)
     batching = batching_stamps(options, entry.manifest, entry.batch_invariant)
-    identity = identify(options, suite, prepared, image, (*stamps_of(entry, options.wm_container), *batching))
+    policy = plan_policy(options, catalog, suite)
+    if policy is not None:
+        check_one_machine(options, policy)
+    stamps = (*stamps_of(entry, options.wm_container), *batching)
+    identity = identify(options, suite, prepared, image, stamps, policy)
     model_plan, model_image = plan_world_model(entry, image, world_model, prepared.code)
     environment_plan, environment_image = _environment(options, suite, identity, environment)
     images = {"environment": environment_image, "world_model": model_image}
@@ -198,6 +203,7 @@ def make_plan(options: RunOptions, reading: Progress = quiet) -> RunPlan:
         identity,
         environment=environment_plan,
         world_model=model_plan,
+        policy=None if policy is None else policy.service,
         workers=options.workers,
         images={kind: image for kind, image in images.items() if image is not None},
         again=again_words(options, environment, world_model, model_gpus, entry.manifest),
@@ -219,7 +225,12 @@ def _environment(
 
 
 def identify(
-    options: RunOptions, suite: Suite, prepared: Prepared, image: ImageRecord | None, stamps: tuple[str, ...] = ()
+    options: RunOptions,
+    suite: Suite,
+    prepared: Prepared,
+    image: ImageRecord | None,
+    stamps: tuple[str, ...] = (),
+    policy: PlannedPolicy | None = None,
 ) -> RunIdentity:
     """Return what the run asks: all that decides its outcome; ``stamps`` are further ones of its result."""
     manifest = prepared.manifest
@@ -235,7 +246,10 @@ def identify(
     check_rows(len(episodes), len(seeds))
     check_reference(manifest, suite, tier)
     loop, search = tier.loop_for(manifest.name), choose_search(options, tier, manifest.name)
-    limits = {SEARCH: search.given} if search.given else {}
+    limits: dict[str, object] = {SEARCH: search.given} if search.given else {}
+    if policy is not None:
+        limits[POLICY] = policy.specs
+        stamps = tuple(dict.fromkeys((*stamps, *policy.stamps, f"proposer-{policy.manifest.name}")))
     made = {FRESH: fresh_homes.read(suite, tier, split).digest()} if is_fresh(split) else {}
     return RunIdentity(
         suite=suite.name,
@@ -248,7 +262,7 @@ def identify(
         wm=manifest.name,
         wm_manifest=asdict(manifest),
         wm_manifest_hash=manifest.digest(),
-        planner=loop.planner,
+        planner=loop.planner_with("" if policy is None else policy.manifest.name),
         seeds=seeds,
         episodes=episodes,
         episodes_subset=subset_name(len(episodes), len(available), options.episodes),

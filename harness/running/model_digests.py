@@ -41,9 +41,13 @@ def with_digests(plan: RunPlan, progress: Progress = quiet) -> RunPlan:
     service = plan.world_model
     if service is None:
         return plan
-    files = service_files(service)
-    digests = {**_code(service, files), **weights_digests(_manifest(service), progress)}
-    return replace(plan, identity=replace(plan.identity, wm_digests=digests), model_files=files)
+    digests = service_digests(service, progress)
+    return replace(plan, identity=replace(plan.identity, wm_digests=digests), model_files=service_files(service))
+
+
+def service_digests(service: ServiceSpec, progress: Progress = quiet) -> Dict[str, str]:
+    """Return by part the digests of the bytes that a model's service consists of: its code, and its weights."""
+    return {**_code(service, service_files(service)), **weights_digests(_manifest(service), progress)}
 
 
 def service_files(service: ServiceSpec) -> Dict[str, Dict[str, str]]:
@@ -63,7 +67,7 @@ def check_files(plan: RunPlan) -> None:
         return
     files = service_files(service)
     try:
-        now = {**_code(service, files), **weights_digests(_manifest(service))}
+        now = service_digests(service)
     except OSError as error:
         what = f"{error.filename} of world model {service.name!r} cannot be read: {error.strerror}."
         raise SpecMismatch(what, _PUT_BACK) from error
@@ -72,6 +76,15 @@ def check_files(plan: RunPlan) -> None:
         what = f"the {changed[0]} of world model {service.name!r} has changed since the run was planned"
         named = _differences(plan.model_files.get(changed[0], {}), files.get(changed[0], {}))
         raise SpecMismatch(f"{what}{named and f': {named}'}.", _WRITES_ITSELF if named else _PUT_BACK)
+
+
+def check_policy_files(service: ServiceSpec, began: Mapping[str, str]) -> None:
+    """Raise SpecMismatch where a policy's code or weights are not those that the run was planned with."""
+    now = service_digests(service)
+    changed = [part for part in {**began, **now} if began.get(part) != now.get(part)]
+    if changed:
+        what = f"the {changed[0]} of policy {service.name!r} has changed since the run was planned."
+        raise SpecMismatch(what, _WRITES_ITSELF)
 
 
 def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:

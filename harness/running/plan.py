@@ -13,7 +13,7 @@ from harness.contracts.metrics import MetricSpec
 from harness.records.identity import ImageRecord, RunIdentity
 from harness.records.resuming import CALL_TIMEOUT, MAX_TIMEOUT_S, START_TIMEOUT, option_of
 from harness.running.cluster import Cluster
-from harness.runtimes.service import WORLD_MODEL, ServiceSpec
+from harness.runtimes.service import ENVIRONMENT, ServiceSpec
 
 SUITE_PLAYER = "harness.running.episode_runner:SuitePlayer"
 
@@ -76,6 +76,7 @@ class RunPlan:
     """What to play (`identity`) and how to play it.
 
     Nothing but ``identity`` may change an outcome, so ``workers`` and ``deadlines`` may differ after a resume.
+    ``policy`` proposes in the place of the tier's own proposer, where there is one.
     ``player`` names the class that plays an episode, as ``module:Class``; ``options`` are its own. ``max_attempts`` is
     how often an episode is started when its worker or its environment dies; what the world model does is never tried
     again. After ``max_failures`` equal failures in a row the run stops (0: never). ``images`` says of each kind of
@@ -92,6 +93,7 @@ class RunPlan:
     player: str = SUITE_PLAYER
     environment: Optional[ServiceSpec] = None
     world_model: Optional[ServiceSpec] = None
+    policy: Optional[ServiceSpec] = None
     workers: int = 1
     deadlines: PhaseDeadlines = field(default_factory=PhaseDeadlines)
     max_attempts: int = 3
@@ -126,6 +128,7 @@ class RunPlan:
             "max_failures": self.max_failures,
             "environment": _told(self.environment),
             "world_model": _told(self.world_model),
+            **({} if self.policy is None else {"policy": _told(self.policy)}),
             "again": sorted({option_of(word) for word in self.again}),
         }
 
@@ -134,7 +137,7 @@ class RunPlan:
 
         One that shares the world model waits for the batch that is being imagined.
         """
-        services = [service for service in (self.environment, self.world_model) if service is not None]
+        services = [service for service in (self.environment, self.world_model, self.policy) if service is not None]
         batch_s = 0.0 if self.identity.batch_wait_ms is None else self.deadlines.imagine_s
         return sum(map(self.start_s, services)) + batch_s + PYTHON_START_S
 
@@ -163,7 +166,7 @@ class RunPlan:
 
     def start_s(self, service: ServiceSpec) -> float:
         """Return how long one service may take until it is ready: what it declares, else what its kind may take."""
-        usual = self.deadlines.model_start_s if service.kind == WORLD_MODEL else self.deadlines.start_s
+        usual = self.deadlines.start_s if service.kind == ENVIRONMENT else self.deadlines.model_start_s
         return service.start_s or usual
 
     def log_bytes(self) -> int:
@@ -178,17 +181,24 @@ class RunPlan:
         """
         most, call_s = patience.max_failures, patience.timeout_s
         deadlines = self.deadlines if call_s is None else self.deadlines.with_calls(call_s)
-        model = self.world_model
-        if model is not None and patience.start_s is not None:
-            model = replace(model, start_s=patience.start_s)
-        elif model is not None and model.start_s > deadlines.model_start_s:
-            raise Refusal(
-                f"world model {model.name!r} says that it may take {model.start_s:g} s to start; "
-                f"{deadlines.model_start_s:g} s are granted.",
-                f"If you trust it with so long, add --start-timeout {model.start_s:g}.",
-            )
+        model, policy = (_granted(each, patience.start_s, deadlines) for each in (self.world_model, self.policy))
         most = self.max_failures if most is None else most
-        return replace(self, max_failures=most, deadlines=deadlines, world_model=model)
+        return replace(self, max_failures=most, deadlines=deadlines, world_model=model, policy=policy)
+
+
+def _granted(
+    model: Optional[ServiceSpec], start_s: Optional[float], deadlines: PhaseDeadlines
+) -> Optional[ServiceSpec]:
+    """Return a model's service with the start that the user grants; Refusal where it says that it may take longer."""
+    if model is not None and start_s is not None:
+        return replace(model, start_s=start_s)
+    if model is not None and model.start_s > deadlines.model_start_s:
+        raise Refusal(
+            f"{model.kind.replace('_', ' ')} {model.name!r} says that it may take {model.start_s:g} s to start; "
+            f"{deadlines.model_start_s:g} s are granted.",
+            f"If you trust it with so long, add --start-timeout {model.start_s:g}.",
+        )
+    return model
 
 
 def encode_plan(plan: RunPlan) -> bytes:

@@ -22,6 +22,7 @@ from harness.records.resuming import (
     ENV_PYTHON,
     MAX_FAILURES,
     PLUGINS,
+    PROPOSER_SET,
     SCENES,
     START_TIMEOUT,
     WEIGHTS,
@@ -56,7 +57,9 @@ class RunOptions:
     """The options of the main command, as given; empty means the default of the suite or the world model.
 
     ``wm_image`` puts the world model into a container whatever the runtime: a stranger's image never runs otherwise.
-    ``choice`` is what was chosen about the world model itself: overrides, weights, and whether its card may be missing.
+    ``proposer`` names the policy that proposes ("": the tier's own proposer), ``proposer_assignments`` what is changed
+    of it. ``choice`` is what was chosen about the world model itself: overrides, weights, and whether its card may be
+    missing.
     ``candidates``, ``wm_share``, ``decision_seconds`` and ``step_seconds`` limit the search
     (`harness.contracts.search`). ``batch_episodes`` is how many
     milliseconds a request waits for those of other episodes; None: each worker has a world model of its own.
@@ -90,6 +93,8 @@ class RunOptions:
     scenes: str = ""
     patience: Patience = UNCHANGED
     cluster: Cluster | None = None
+    proposer: str = ""
+    proposer_assignments: tuple[str, ...] = ()
 
     @property
     def env_container(self) -> bool:
@@ -255,6 +260,7 @@ def again_words(
     }
     found = [f"{option}={value}" for option, value in given.items() if value]
     found += [f"{PLUGINS}={absolute(folder)}" for folder in options.plugins]
+    found += [f"{PROPOSER_SET}={assignment}" for assignment in options.proposer_assignments]
     patience = {
         MAX_FAILURES: options.patience.max_failures,
         CALL_TIMEOUT: options.patience.timeout_s,

@@ -12,7 +12,7 @@ from harness.contracts.digest import to_plain
 from harness.contracts.errors import SpecMismatch
 from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import ModelManifest
-from harness.records.identity import RunIdentity
+from harness.records.identity import POLICY, RunIdentity
 from harness.records.model_parts import changed_parts
 from harness.running.plan import check_suite
 
@@ -36,6 +36,8 @@ def check_same(began: RunIdentity, now: RunIdentity) -> None:
     images = [image and image.id for image in (began.wm_image, now.wm_image)]
     differences += [] if images[0] == images[1] else [("wm_image", images[0], images[1])]
     differences += [] if began.search == now.search else [("search", began.search.given, now.search.given)]
+    policy, another = (identity.specs.get(POLICY) for identity in (began, now))
+    differences += [] if policy == another else [("proposer", policy, another)]
     differences += _manifest_differences(began, now)
     told = [f"{name} was {_short(first)} and is {_short(second)}" for name, first, second in differences]
     parts = [f"the world model has another {part}" for part in changed_parts(began, now)]

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from harness.contracts.actions import FORWARD, TURN_LEFT, ActionSpace
 from harness.contracts.errors import Refusal
 from harness.contracts.from_source import CHECKOUT
-from harness.contracts.manifests import FROM_HUB, PLUGIN, RANDOM, ModelManifest
+from harness.contracts.manifests import FROM_HUB, RANDOM, SERVED, ModelManifest
 from harness.records.identity import ImageRecord
 from harness.records.resuming import ENV_PYTHON, WM_PYTHON
 from harness.running.plan import RUN_LOG_BYTES, RunPlan
@@ -155,7 +155,7 @@ def _magnitude(space: ActionSpace, name: str) -> Optional[float]:
 def plan_world_model(
     entry: CatalogEntry, image: Optional[ImageRecord], where: Placement, code: str = ""
 ) -> Tuple[Optional[ServiceSpec], Optional[ImageRecord]]:
-    """Return how to start a world model (None for one without a service) and its image if it runs in a container.
+    """Return how to start a world model or policy (None without a service) and its image if it runs in a container.
 
     ``image`` is the one that the model came from (``--wm-image``). A model of the catalog runs in the image that its
     plugin.toml names, and a family of the project that names none in the project's own, which holds its folder.
@@ -163,7 +163,7 @@ def plan_world_model(
     never one that its own image names.
     """
     manifest = entry.manifest
-    if manifest.kind != PLUGIN:
+    if manifest.kind not in SERVED:
         return None, None
     if image is None and not where.container:
         variables = {BYTECODE: str(bytecode_folder(entry))} if is_strangers(entry) else {}
@@ -172,7 +172,7 @@ def plan_world_model(
     found = image or find_image(reference)
     mounts, hub = _weights_mounts(manifest)
     plan = ServiceSpec(
-        WORLD_MODEL,
+        entry.service_kind,
         manifest.name,
         manifest.entry_point,
         tuple(str(folder) for folder in folders),
@@ -269,7 +269,7 @@ def _container_variables() -> Dict[str, str]:
 
 def check_interpreters(plan: RunPlan) -> None:
     """Raise Refusal, once for all that is missing, where an interpreter that the user named cannot run its service."""
-    for service in (plan.environment, plan.world_model):
+    for service in (plan.environment, plan.world_model, plan.policy):
         if service is not None:
             check_python(service)
 

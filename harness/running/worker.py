@@ -16,6 +16,8 @@ from harness.contracts.errors import (
     DeadlineExceeded,
     EpisodeError,
     ModelFault,
+    PolicyFault,
+    ProposalError,
     Refusal,
     RolloutError,
     ServiceError,
@@ -35,7 +37,7 @@ from harness.running.plan import RunPlan, decode_plan
 from harness.running.player import Player, make_player
 from harness.running.shared_model import shared_logs
 from harness.running.worker_loop import abort, log_traceback, sentence, serve
-from harness.runtimes.service import ENVIRONMENT, WORLD_MODEL
+from harness.runtimes.service import ENVIRONMENT, POLICY, WORLD_MODEL
 
 
 class Worker:
@@ -49,8 +51,8 @@ class Worker:
         self._logs = folder.logs / f"services-{number}"
         self._player: Optional[Player] = None
         self._has_played = False
-        model = self._plan.world_model
-        if model is not None and NETWORK in model.manifest.get("needs", ()):
+        models = (self._plan.world_model, self._plan.policy)
+        if any(model is not None and NETWORK in model.manifest.get("needs", ()) for model in models):
             os.environ[SPENDING] = str(folder.spent.absolute())  # its service, a process, inherits it
 
     def start(self) -> Message:
@@ -168,6 +170,8 @@ class Worker:
 
 def _failed_service(error: Exception) -> str:
     """Return the kind of service whose log explains ``error``; "" for none."""
+    if isinstance(error, (PolicyFault, ProposalError)):
+        return POLICY
     if isinstance(error, (ModelFault, RolloutError)):
         return WORLD_MODEL
     return ENVIRONMENT if isinstance(error, (ServiceError, EpisodeError)) else ""

@@ -12,6 +12,7 @@ from harness.contracts.errors import DeadlineExceeded, ServiceError
 
 ENVIRONMENT = "environment"
 WORLD_MODEL = "world_model"
+POLICY = "policy"
 
 GIB = 1024**3
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -58,7 +59,7 @@ class ContainerSpec:
 class ServiceSpec:
     """One declared service.
 
-    ``kind`` is ``environment`` or ``world_model``; ``name`` appears in messages. ``entry_point`` is
+    ``kind`` is ``environment``, ``world_model`` or ``policy``; ``name`` appears in messages. ``entry_point`` is
     ``module:Class``, found with the folders of ``path`` before everything else. ``python`` is the interpreter, "" for
     this one: it needs numpy, grpcio and protobuf, nothing of the harness's other libraries. ``options`` are the keyword
     arguments of an environment's class; ``manifest`` holds the fields of a world model's manifest.

@@ -15,7 +15,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.printing import counted
 from harness.contracts.results import PLANNED, PLAYED
 from harness.contracts.search import SEARCH, Search
-from harness.records.identity import RunIdentity
+from harness.records.identity import POLICY, RunIdentity
 from harness.records.model_parts import changed_parts, same_name, unknown_parts
 from harness.scoring.data import RunData
 
@@ -32,6 +32,7 @@ FIELDS = {
 """Fields of a run's identity that must be equal, and what to do where they are not."""
 
 PLANNER_NEXT = "Play both with the same planner: the same --planner, --reviser and settings of the loop."
+PROPOSER_NEXT = "Play both with the same --proposer, its code and its --proposer-set, or both without."
 SEARCH_NEXT = (
     "Play both with the same --candidates, --wm-share, --decision-seconds and --step-seconds, or both without."
 )
@@ -83,6 +84,9 @@ def _check_equal(first: RunData, other: RunData, terms: Terms) -> None:
     for name, remedy in FIELDS.items():
         if getattr(mine, name) != getattr(theirs, name):
             raise _refusal(name, getattr(mine, name), getattr(theirs, name), first, other, remedy)
+    if mine.specs.get(POLICY) != theirs.specs.get(POLICY):
+        one, another = (identity.proposer or "the tier's own" for identity in (mine, theirs))
+        raise _refusal("the policy that proposes", one, another, first, other, PROPOSER_NEXT)
     if not mine.searches_as(theirs):
         raise _refusal(SEARCH, _searched(mine.search), _searched(theirs.search), first, other, SEARCH_NEXT)
     _check_episodes(first, other)

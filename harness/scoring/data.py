@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Optional, Sequence, Tuple
 
 from harness.contracts.metrics import MetricSpec
-from harness.contracts.results import EpisodeResult, Metric
+from harness.contracts.results import PLAYED, EpisodeResult, Metric
 from harness.contracts.trajectories import Trajectory
 from harness.records.damage import NOTHING_FOUND, Findings
 from harness.records.episode_files import read_trajectory
@@ -17,6 +17,7 @@ from harness.records.folder import RunFolder
 from harness.records.identity import RunIdentity, RunRecord
 from harness.records.journal import JournalRow
 from harness.records.notes import read_notes
+from harness.records.proposals import ProposalCounts, count_proposals, read_proposals
 from harness.scoring.imported import imported_notes, imported_stamps
 from harness.scoring.retries import retries
 
@@ -32,7 +33,8 @@ class RunData:
 
     Episodes that nobody has played yet have the state ``planned``. ``trajectory`` reads one trajectory at a time
     (None for episodes without one), so a large run never lies in memory whole. ``findings`` is what was found wrong
-    with the folder when it was opened. ``metrics`` are what it is scored in.
+    with the folder when it was opened. ``metrics`` are what it is scored in, ``proposals`` what a policy did in it
+    (None: the tier's own proposer proposed).
     """
 
     record: RunRecord
@@ -41,6 +43,7 @@ class RunData:
     findings: Findings = NOTHING_FOUND
     notes: Tuple[str, ...] = ()
     metrics: Tuple[MetricSpec, ...] = ()
+    proposals: Optional[ProposalCounts] = None
 
     @property
     def identity(self) -> RunIdentity:
@@ -98,7 +101,15 @@ def checked_run(
 
     notes = (*imported_notes(rows), *read_notes(folder.path))
     kept = folder.record.metrics if metrics is None else metrics
-    return RunData(folder.record, rows, trajectory, findings, notes, kept)
+    return RunData(folder.record, rows, trajectory, findings, notes, kept, _proposals(folder, rows))
+
+
+def _proposals(folder: RunFolder, rows: Sequence[JournalRow]) -> Optional[ProposalCounts]:
+    """Return what the policy of a run did, None where none proposed; damage raises."""
+    if not folder.identity.proposer:
+        return None
+    played = (folder.episode_folder(row.key) for row in rows if row.result.state in PLAYED)
+    return count_proposals(read_proposals(path) for path in played if path.is_dir())
 
 
 def _trajectory(folder: RunFolder, row: JournalRow) -> Optional[Trajectory]:

@@ -12,7 +12,6 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 
 from harness.contracts.results import Metric
-from harness.contracts.search import WHOLE
 from harness.records.identity import RunIdentity
 from harness.scoring.intervals import Floats
 
@@ -77,7 +76,7 @@ class DoseCurve:
         """Say whether a run was played on what the curve was measured on."""
         mine = (self.tier, self.suite_hash, self.split, self.stop)
         theirs = (identity.tier, identity.suite_hash, identity.split, identity.stop)
-        return mine == theirs and identity.search == WHOLE
+        return mine == theirs and not identity.loop_words
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import List, Sequence
 
 from harness.contracts.commands import command
 from harness.contracts.manifests import Setting
-from harness.records.identity import RunIdentity, RunRecord
+from harness.records.identity import POLICY, RunIdentity, RunRecord
+from harness.records.resuming import PROPOSER_SET
 
 KEPT = (
     "--plugins",
@@ -65,10 +66,17 @@ def identity_words(identity: RunIdentity, split: str, episodes: str) -> Sequence
         *("--wm", identity.wm, "--task", identity.task, "--suite", identity.suite, "--tier", identity.tier),
         *("--split", split, "--episodes", episodes, "--stop", identity.stop),
         *_seeds(identity.seeds),
-        *identity.search.words,
+        *identity.loop_words,
+        *(word for change in _policy_changes(identity) for word in (PROPOSER_SET, change)),
         *(() if identity.batch_wait_ms is None else ("--batch-episodes", f"{identity.batch_wait_ms:g}")),
         *(word for change in changes for word in ("--set", change)),
     ]
+
+
+def _policy_changes(identity: RunIdentity) -> Sequence[str]:
+    policy = identity.specs.get(POLICY)
+    changed = policy.get("overrides", {}) if isinstance(policy, dict) else {}
+    return [f"{name}={setting_text(value)}" for name, value in changed.items()]
 
 
 def _seeds(seeds: Sequence[int]) -> Sequence[str]:

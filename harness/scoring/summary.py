@@ -14,7 +14,8 @@ from harness.contracts.metrics import SUCCESS
 from harness.contracts.results import PLAYED, Metric
 from harness.contracts.search import SEARCH
 from harness.records.damage import Findings
-from harness.records.identity import ImageRecord, RunIdentity
+from harness.records.identity import POLICY, ImageRecord, RunIdentity
+from harness.records.proposals import ProposalCounts
 from harness.records.roots import trajectory_root
 from harness.scoring.data import ReferencePoint, RunData
 from harness.scoring.dose_curves import DoseCurve, Equivalent, equivalents
@@ -89,6 +90,7 @@ class Summary:
     failures: Tuple[Failures, ...]
     verdict: Verdict
     notes: Tuple[str, ...] = ()
+    proposals: Optional[ProposalCounts] = None
 
     @property
     def played(self) -> int:
@@ -126,6 +128,7 @@ def summarise(run: RunData, context: Context = NO_CONTEXT) -> Summary:
         verdict=_verdict(run, judge(run, references, context.baseline, worth, context.splits, folder), context),
         findings=run.findings,
         notes=run.notes,
+        proposals=run.proposals,
     )
 
 
@@ -165,6 +168,7 @@ def as_results(summary: Summary) -> Dict[str, Any]:
             "seeds": list(summary.identity.seeds),
             **({SEARCH: dict(search)} if search else {}),
             **({} if summary.identity.batch_wait_ms is None else {"batch_wait_ms": summary.identity.batch_wait_ms}),
+            **_proposer_plain(summary),
             "partial": summary.partial,
             **findings_plain(summary.findings),
             "verdict": asdict(summary.verdict),
@@ -183,6 +187,15 @@ def as_results(summary: Summary) -> Dict[str, Any]:
         }
     )
     return plain
+
+
+def _proposer_plain(summary: Summary) -> Dict[str, Any]:
+    """Return what ``results.json`` says of the policy that proposed; nothing where none did."""
+    if summary.proposals is None:
+        return {}
+    policy = dict(summary.identity.specs[POLICY])
+    told = {name: policy.get(name) for name in ("name", "manifest_hash", "overrides", "digests")}
+    return {"proposer": {**told, **asdict(summary.proposals)}}
 
 
 def findings_plain(findings: Findings) -> Dict[str, Any]:

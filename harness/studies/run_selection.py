@@ -187,7 +187,7 @@ class Checker:
         declared = to_plain(self._suite.tier(tier).loop_for(identity.wm))
         if identity.specs.get("loop", declared) != declared:
             return "played with another loop than the tier's"
-        return f"played with {' '.join(identity.search.words)}" if identity.search.given else ""
+        return f"played with {' '.join(identity.loop_words)}" if identity.loop_words else ""
 
 
 def incomplete(folder: RunFolder) -> str:

@@ -27,7 +27,6 @@ from harness.contracts.commands import FIRST_TASK
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.results import FAILED, OK, PLAYED, EpisodeResult
-from harness.contracts.search import WHOLE
 from harness.contracts.wrong_fields import wrong_fields
 from harness.records.atomic import write_atomic
 from harness.records.identity import EpisodeKey, RunIdentity
@@ -113,7 +112,7 @@ class ReferenceFile(_Part):
         mine = (self.suite_hash, self.task, self.tier, self.split, self.stop)
         asked = (identity.suite_hash, identity.task, identity.tier, identity.split, identity.stop)
         episodes, shipped = {e.id for e in identity.episodes}, {row[0] for row in self.references[0].rows}
-        return mine == asked and episodes <= shipped and identity.search == WHOLE
+        return mine == asked and episodes <= shipped and not identity.loop_words
 
 
 def reference_path(suite: Suite, tier: str, split: str) -> Path:
@@ -185,7 +184,7 @@ def find_references(
     for folder in (folder for root in roots for folder in read_runs(root).folders):
         identity = folder.identity
         mine = (identity.suite_hash, identity.tier, identity.split, identity.stop, identity.seeds)
-        as_shipped = not identity.wm_overrides and identity.search == WHOLE
+        as_shipped = not identity.wm_overrides and not identity.loop_words
         if identity.wm not in wanted or not as_shipped or mine != (suite_hash, tier, VALIDATION, SELF, (0,)):
             continue
         rows = audit(folder)

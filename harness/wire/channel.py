@@ -120,15 +120,18 @@ class Connection:
         self._channel = grpc.insecure_channel(f"unix:{self.socket.absolute()}", options=CLIENT_OPTIONS)
         self._unary_calls: Dict[str, Any] = {}
 
-    def unary(self, method: str, request: bytes, deadline_s: float) -> bytes:
-        """Send one message and return the bytes of the one that answers it."""
+    def unary(self, method: str, request: bytes, deadline_s: float, option: str = "") -> bytes:
+        """Send one message and return the bytes of the one that answers it.
+
+        ``option`` is the option of the command line that sets the deadline.
+        """
         call = self._unary_calls.get(method)
         if call is None:
             call = self._unary_calls[method] = self._channel.unary_unary(f"/wiw.v1.{self.service}/{method}")
         try:
             reply: bytes = call(request, timeout=deadline_s)
         except grpc.RpcError as error:
-            raise from_status(error, self.name, method, deadline_s) from error
+            raise from_status(error, self.name, method, deadline_s, option) from error
         if method == HANDSHAKE:
             widen_send_buffers(self.socket.absolute())
         return reply

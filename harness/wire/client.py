@@ -259,17 +259,7 @@ class WorldModelClient:
 
     def describe(self) -> ModelManifest:
         """Shake hands and return the model's manifest."""
-        request = wiw_pb2.DescribeRequest(protocol_version=PROTOCOL_VERSION)
-        deadline_s = self._deadlines.describe_s
-        data = self._connection.unary("Describe", request.SerializeToString(), deadline_s)
-        with reading_reply(self._connection.name, "Describe"):
-            reply = parse("WorldModelDescription", data)
-        check_protocol(reply.protocol_version, self._connection.name)
-        with reading_reply(self._connection.name, "Describe"):
-            manifest: ModelManifest = mapper.read(ModelManifest, present(reply, "manifest", "description"), "manifest")
-        check_spec_digest(reply.spec_digest, manifest, self._connection.name)
-        if self._expected is not None:
-            check_expected(manifest, self._expected, self._connection.name)
+        manifest = described_model(self._connection, self._deadlines.describe_s, self._expected)
         self._manifest = manifest
         return manifest
 
@@ -288,6 +278,21 @@ class WorldModelClient:
     def close(self) -> None:
         """Close the channel; the model lives on until its runtime stops it."""
         self._connection.close()
+
+
+def described_model(connection: Connection, deadline_s: float, expected: Optional[ModelManifest]) -> ModelManifest:
+    """Shake hands with a model's service and return its manifest; SpecMismatch where it is not the ``expected`` one."""
+    request = wiw_pb2.DescribeRequest(protocol_version=PROTOCOL_VERSION)
+    data = connection.unary("Describe", request.SerializeToString(), deadline_s)
+    with reading_reply(connection.name, "Describe"):
+        reply = parse("WorldModelDescription", data)
+    check_protocol(reply.protocol_version, connection.name)
+    with reading_reply(connection.name, "Describe"):
+        manifest: ModelManifest = mapper.read(ModelManifest, present(reply, "manifest", "description"), "manifest")
+    check_spec_digest(reply.spec_digest, manifest, connection.name)
+    if expected is not None:
+        check_expected(manifest, expected, connection.name)
+    return manifest
 
 
 def _check_cameras(spec: EnvironmentSpec, requests: Sequence[ViewRequest]) -> None:

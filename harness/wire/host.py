@@ -1,7 +1,7 @@
-"""Runs one environment or world model as a service: ``python -m harness.wire.host --spec FILE``.
+"""Runs one environment, world model or policy as a service: ``python -m harness.wire.host --spec FILE``.
 
-FILE is JSON: ``kind`` (environment | world_model), ``entry_point`` (module:Class), ``path`` (folders to import from),
-``socket``, ``options`` (keyword arguments of an environment), ``manifest`` (fields of a world model's manifest) and
+FILE is JSON: ``kind`` (environment | world_model | policy), ``entry_point`` (module:Class), ``path`` (folders to import
+from), ``socket``, ``options`` (keyword arguments of an environment), ``manifest`` (fields of a model's manifest) and
 ``parent_pid``, which is 0 in a container. The object exists before the socket does: a service that can be reached is
 ready.
 
@@ -51,6 +51,9 @@ from harness.wire.progress import tell
 
 ENVIRONMENT = "environment"
 WORLD_MODEL = "world_model"
+POLICY = "policy"
+MODELS = (WORLD_MODEL, POLICY)
+"""The kinds of service whose object is made of a manifest."""
 
 CLOSE_S = 3.0
 """How long the object may take to close; then the process ends without it."""
@@ -94,8 +97,8 @@ def read_spec(file: Path) -> HostSpec:
         spec = from_plain(HostSpec, json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise Refusal(f"{file} is no service spec: {error}.", "See harness/wire/host.py for its fields.") from error
-    if spec.kind not in (ENVIRONMENT, WORLD_MODEL):
-        raise Refusal(f"{file} names the kind {spec.kind!r}.", f"Use {ENVIRONMENT} or {WORLD_MODEL}.")
+    if spec.kind not in (ENVIRONMENT, *MODELS):
+        raise Refusal(f"{file} names the kind {spec.kind!r}.", f"Use {ENVIRONMENT}, {WORLD_MODEL} or {POLICY}.")
     return spec
 
 
@@ -113,10 +116,10 @@ def construct(spec: HostSpec) -> Any:
     """Return the service of the object that ``spec`` names, made in the calling thread."""
     from harness.wire.services import service_of
 
-    if spec.kind == WORLD_MODEL:
+    if spec.kind in MODELS:
         _name_kernel_folder(spec)
     kind = load_class(spec.entry_point, spec.path)
-    if spec.kind == WORLD_MODEL:
+    if spec.kind in MODELS:
         return service_of(kind(from_plain(ModelManifest, dict(spec.manifest))))
     made = kind(**spec.options)
     service = service_of(made)

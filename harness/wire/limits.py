@@ -22,7 +22,11 @@ MAX_PART_BYTES = 4 * MIB
 PART_PIXEL_BYTES = 2 * MIB
 """How many bytes of pixels the sender puts into one part (see docs/wire.md for the measurement)."""
 
-REQUEST_BYTES: Mapping[str, int] = {"Environment": MAX_CONTROL_BYTES, "WorldModel": MAX_MESSAGE_BYTES}
+REQUEST_BYTES: Mapping[str, int] = {
+    "Environment": MAX_CONTROL_BYTES,
+    "WorldModel": MAX_MESSAGE_BYTES,
+    "Policy": MAX_MESSAGE_BYTES,
+}
 """Largest message that a server of each service takes: nobody sends pictures to an environment."""
 REPLY_BYTES: Mapping[str, Mapping[str, int]] = {
     "Environment": {
@@ -35,6 +39,7 @@ REPLY_BYTES: Mapping[str, Mapping[str, int]] = {
         "Close": MAX_CONTROL_BYTES,
     },
     "WorldModel": {"Describe": MAX_CONTROL_BYTES, "Imagine": MAX_PART_BYTES},
+    "Policy": {"Describe": MAX_CONTROL_BYTES, "Propose": MAX_CONTROL_BYTES},
 }
 """Largest message that a client takes as an answer, by service and method. gRPC refuses a larger one by its header,
 before it has taken memory for it; one number for all methods would let a plugin answer Describe with 256 MiB."""

@@ -1,8 +1,8 @@
 """The classes that environments and plugins implement. Nothing else is asked of their authors.
 
-A plugin is a folder with `plugin.toml` and a subclass of `WorldModel` with one method; an environment is a subclass of
-`Environment`, and of each capability that it has. The server (`harness.wire.host`) does the talking: neither sees
-sockets or messages.
+A plugin is a folder with `plugin.toml` and a subclass of `WorldModel` or `Policy` with one method; an environment is a
+subclass of `Environment`, and of each capability that it has. The server (`harness.wire.host`) does the talking: none
+of them sees sockets or messages.
 """
 
 from __future__ import annotations
@@ -26,9 +26,19 @@ from harness.contracts.observations import (
     View,
     ViewRequest,
 )
+from harness.contracts.policies import ProposalReply, ProposalRequest, Proposed
 from harness.contracts.rollouts import Rollout, RolloutRequest
 
-__all__ = ["Environment", "Rollout", "RolloutRequest", "WorldModel"]
+__all__ = [
+    "Environment",
+    "Policy",
+    "ProposalReply",
+    "ProposalRequest",
+    "Proposed",
+    "Rollout",
+    "RolloutRequest",
+    "WorldModel",
+]
 """What the author of a plugin imports, in one place."""
 
 
@@ -50,6 +60,24 @@ class WorldModel(ABC):
         """Answer a batch, one rollout a request, in any order; override it to batch on a GPU."""
         for request in requests:
             yield self.imagine(request)
+
+
+class Policy(ABC):
+    """A policy: proposes plans for a decision, which a world model then imagines.
+
+    Constructed once as ``cls(manifest)``. It is stateless, as a world model is.
+    """
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        self.manifest = manifest
+
+    @abstractmethod
+    def propose(self, request: ProposalRequest) -> ProposalReply:
+        """Return at most ``request.plans`` plans of at most ``request.longest`` actions of ``request.space``.
+
+        What gave no plan is counted in ``failures`` by kind. Raise an error of the contract where nothing can be
+        proposed at all: the decision is then an error of its episode.
+        """
 
 
 class Environment(ABC):

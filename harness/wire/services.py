@@ -1,4 +1,4 @@
-"""What each method of the two services does: read the request, ask the object, write the reply.
+"""What each method of the services does: read the request, ask the object, write the reply.
 
 A method takes the bytes of a request and returns those of one message, or an iterator of them where it streams. It
 knows nothing of sockets or threads (`harness.wire.server`).
@@ -17,8 +17,9 @@ from harness.contracts.digest import digest
 from harness.contracts.errors import LimitExceeded, Refusal, ServiceError
 from harness.contracts.manifests import ModelManifest
 from harness.contracts.observations import EnvironmentSpec, ViewRequest
+from harness.contracts.policies import ProposalReply
 from harness.contracts.rollouts import Rollout, RolloutRequest, failed_rollout
-from harness.wire.codec import mapper, queries
+from harness.wire.codec import mapper, policies, queries
 from harness.wire.codec.messages import PROTOCOL_VERSION, parse
 from harness.wire.codec.observations import write_first_observation, write_observations, write_rendered
 from harness.wire.codec.rollouts import read_batch, write_rollout
@@ -31,6 +32,7 @@ from harness.wire.sdk import (
     Lookahead,
     Navigation,
     ObjectBoxes,
+    Policy,
     Rendering,
     WorldModel,
     imagine_wrongly,
@@ -39,6 +41,7 @@ from harness.wire.sdk import (
 
 _KEPT_BYTES = 1024
 WORLD_MODEL_SERVICE = "wiw.v1.WorldModel"
+POLICY_SERVICE = "wiw.v1.Policy"
 
 _QUERIES: Mapping[str, Tuple[type, str]] = {
     queries.GEODESIC: (Navigation, "geodesic_distance"),
@@ -206,8 +209,29 @@ class WorldModelMethods:
         yield from parts
 
 
+class PolicyMethods:
+    """The Policy service of one policy object."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def service(self) -> Service:
+        """Return the methods by their names in the .proto."""
+        return Service(POLICY_SERVICE, {"Describe": self._describe, "Propose": self._propose}, {}, lambda: None)
+
+    def _describe(self, data: bytes) -> bytes:
+        return describe_model(self._policy.manifest, data)
+
+    def _propose(self, data: bytes) -> bytes:
+        reply = self._policy.propose(policies.read_request(data))
+        with _writing("propose"):
+            if not isinstance(reply, ProposalReply):
+                raise Refusal(f"it is {type(reply).__name__}, no ProposalReply.", "Return one.")
+            return policies.write_reply(reply)
+
+
 def describe_model(manifest: ModelManifest, data: bytes) -> bytes:
-    """Return the answer of a world model of this manifest to the bytes of a ``DescribeRequest``."""
+    """Return the answer of a model of this manifest to the bytes of a ``DescribeRequest``."""
     request = parse("DescribeRequest", data)
     check_protocol(request.protocol_version, "the client")
     reply = wiw_pb2.WorldModelDescription(protocol_version=PROTOCOL_VERSION, spec_digest=manifest.digest())
@@ -248,12 +272,14 @@ def _reason(error: BaseException, model: WorldModel) -> str:
 
 
 def service_of(instance: Any) -> Service:
-    """Return the service of an environment or a world model."""
+    """Return the service of an environment, a world model or a policy."""
     if isinstance(instance, Environment):
         return EnvironmentMethods(instance).service()
     if isinstance(instance, WorldModel):
         return WorldModelMethods(instance).service()
+    if isinstance(instance, Policy):
+        return PolicyMethods(instance).service()
     raise ServiceError(
-        f"{type(instance).__name__} is neither an Environment nor a WorldModel.",
+        f"{type(instance).__name__} is no Environment, WorldModel or Policy.",
         "Derive it from a class of harness.wire.sdk.",
     )

@@ -14,9 +14,10 @@ from typing import Annotated, Any, Collection, Mapping, Sequence
 from harness.contracts.errors import Refusal
 from harness.contracts.field_limits import MAX_PATH, MAX_TAGS, Few, Given, Name, Note, Number, Text
 from harness.contracts.folders import absolute
-from harness.contracts.manifests import PLUGIN, EntryPoint, Kind, ModelManifest
+from harness.contracts.manifests import PLUGIN, POLICY, SERVED, EntryPoint, Kind, ModelManifest
 from harness.contracts.names import nearest
 from harness.contracts.wrong_fields import checked
+from harness.runtimes.service import POLICY as POLICY_SERVICE
 from harness.runtimes.service import WORLD_MODEL, ServiceSpec
 from harness.worldmodels.entry_point_process import reason_of
 from harness.worldmodels.file_limits import parse_toml
@@ -58,7 +59,7 @@ class _Model(ModelManifest):
     def manifest(self) -> ModelManifest:
         """Return what is part of the manifest; what is no plugin has no class to run, whatever its family says."""
         values = {field.name: getattr(self, field.name) for field in fields(ModelManifest)}
-        return ModelManifest(**{**values, "entry_point": self.entry_point if self.kind == PLUGIN else ""})
+        return ModelManifest(**{**values, "entry_point": self.entry_point if self.kind in SERVED else ""})
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,20 @@ class CatalogEntry:
     extra: str = ""
     batch_invariant: bool = False
 
+    @property
+    def service_kind(self) -> str:
+        """The kind of service that a model of kind ``plugin`` or ``policy`` is."""
+        return POLICY_SERVICE if self.manifest.kind == POLICY else WORLD_MODEL
+
     def service_spec(self, python: str) -> ServiceSpec:
         """Return how to start this model as a process under the interpreter ``python`` ("" for this one).
 
-        Only models of kind ``plugin`` are a service of their own; others raise Refusal.
+        Only models of kind ``plugin`` and policies are a service of their own; others raise Refusal.
         """
-        if self.manifest.kind != PLUGIN:
+        if self.manifest.kind not in SERVED:
             raise Refusal(f"world model {self.manifest.name!r} is of kind {self.manifest.kind!r}: it has no service.")
         return ServiceSpec(
-            kind=WORLD_MODEL,
+            kind=self.service_kind,
             name=self.manifest.name,
             entry_point=self.manifest.entry_point,
             path=tuple(str(folder.absolute()) for folder in (self.folder, *self.shared)),
@@ -110,22 +116,36 @@ class CatalogEntry:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All known models; names are unique. ``broken`` are the installed plugins that had to be left out."""
+    """All known world models, and the policies; names are unique over both. ``broken`` are the installed plugins that
+    had to be left out."""
 
     entries: tuple[CatalogEntry, ...]
     broken: tuple[BrokenPlugin, ...] = ()
+    policies: tuple[CatalogEntry, ...] = ()
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of all models, sorted."""
+        """Return the names of all world models, sorted."""
         return tuple(sorted(entry.manifest.name for entry in self.entries))
 
     def find(self, name: str) -> CatalogEntry:
-        """Return the model called ``name``; raise Refusal with the nearest names otherwise."""
+        """Return the world model called ``name``; raise Refusal with the nearest names otherwise."""
         for entry in self.entries:
             if entry.manifest.name == name:
                 return entry
+        if any(entry.manifest.name == name for entry in self.policies):
+            raise Refusal(f"{name!r} is a policy, which imagines nothing.", f"Give it as --proposer {name}.")
         steps = [nearest(name, self.names()), *(f"{plugin}." for plugin in self.broken)]
         raise Refusal(f"there is no world model {name!r}.", " ".join(steps))
+
+    def find_policy(self, name: str) -> CatalogEntry:
+        """Return the policy called ``name``; raise Refusal with the nearest names otherwise."""
+        for entry in self.policies:
+            if entry.manifest.name == name:
+                return entry
+        known = [entry.manifest.name for entry in self.policies]
+        if name in self.names():
+            raise Refusal(f"{name!r} is a world model, which proposes nothing.", f"Policies: {', '.join(known)}.")
+        raise Refusal(f"there is no policy {name!r}.", nearest(name, known))
 
 
 def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Catalog:
@@ -148,7 +168,9 @@ def load_catalog(folders: Sequence[Path] = (), built_in: Path = BUILT_IN) -> Cat
             )
         owners[name] = entry
     broken = _add_installed(owners, set(files))
-    return Catalog(tuple(owners.values()), broken)
+    policies = tuple(entry for entry in owners.values() if entry.manifest.kind == POLICY)
+    models = tuple(entry for entry in owners.values() if entry.manifest.kind != POLICY)
+    return Catalog(models, broken, policies)
 
 
 def read_family(file: Path) -> list[CatalogEntry]:
@@ -197,7 +219,7 @@ def _parse(content: bytes, source: str) -> tuple[_Family, tuple[_Model, ...]]:
     tables = [_completed(plugin.family, table, f"{source}: model.{i}") for i, table in enumerate(plugin.model)]
     models = checked(_Models, {"model": tables}, f"{source}: ", FIX).model
     for model in models:
-        if model.kind == PLUGIN and not model.entry_point:
+        if model.kind in SERVED and not model.entry_point:
             raise Refusal(f"{source}: model {model.name!r} has no entry_point.", 'Add entry_point = "module:Class".')
     return plugin.family, models
 

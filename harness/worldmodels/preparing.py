@@ -15,11 +15,22 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
-from harness.contracts.manifests import ENVIRONMENT, FROM_HUB, NETWORK, PLUGIN, RANDOM, ModelManifest, Setting
+from harness.contracts.manifests import (
+    ENVIRONMENT,
+    FROM_HUB,
+    NETWORK,
+    PLUGIN,
+    POLICY,
+    RANDOM,
+    ModelManifest,
+    Setting,
+)
 from harness.contracts.names import nearest
+from harness.contracts.policies import CAMERAS
 from harness.contracts.wrong_fields import checked
 from harness.worldmodels import cards
 from harness.worldmodels.conditioning import (
+    ACTION_SPACE,
     DEFAULT_TEMPLATE,
     PLAN_ACTIONS,
     PROMPT_TEMPLATE,
@@ -87,7 +98,7 @@ def _value(manifest: ModelManifest, name: str, text: str) -> Setting:
     if short != name and short not in FACTS:
         return _guessed(name, text)
     raise Refusal(
-        f"world model {manifest.name!r} has no fact or setting {short!r}.",
+        f"{'policy' if manifest.kind == POLICY else 'world model'} {manifest.name!r} has no fact or setting {short!r}.",
         f"{nearest(short, (*FACTS, *declared))} What its plugin.toml does not list: --set settings.NAME=VALUE.",
     )
 
@@ -96,6 +107,8 @@ def _own_settings(manifest: ModelManifest) -> Mapping[str, Setting]:
     """Return the settings that the harness itself reads, with their defaults."""
     if manifest.kind == ENVIRONMENT:
         return own_settings()
+    if manifest.kind == POLICY:
+        return {CAMERAS: "", ACTION_SPACE: ""}
     text: Mapping[str, Setting] = {PROMPT_TEMPLATE: DEFAULT_TEMPLATE, PLAN_ACTIONS: 0}
     return {**({ACCELERATE: ""} if manifest.kind == PLUGIN else {}), **(text if manifest.conditioning == TEXT else {})}
 

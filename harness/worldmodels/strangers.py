@@ -13,14 +13,14 @@ from pathlib import Path
 
 from harness.contracts.digest import digest
 from harness.contracts.folders import user_cache
-from harness.contracts.manifests import ENVIRONMENT, PLUGIN
+from harness.contracts.manifests import ENVIRONMENT, SERVED
 from harness.worldmodels.catalog import BUILT_IN, CatalogEntry
 from harness.worldmodels.digests import folder_digest
 
 OWN_FAMILIES = frozenset(
     {
-        "cosmos", "diffusers", "gen4", "hunyuan", "ltx", "mini", "nwm", "pathdreamer", "reference", "se3ds", "svd",
-        "template", "wan",
+        "cosmos", "diffusers", "gen4", "hunyuan", "ltx", "mini", "nwm", "pathdreamer", "recorded", "reference", "se3ds",
+        "svd", "template", "vlm", "wan", "websocket",
     }
 )  # fmt: skip
 """The folders of `BUILT_IN` that come with the project: another one there is somebody else's."""
@@ -36,7 +36,7 @@ _KEPT = 20
 
 def is_strangers(entry: CatalogEntry) -> bool:
     """Say whether a world model brings code that did not come with the project."""
-    return entry.manifest.kind == PLUGIN and not _is_own(entry)
+    return entry.manifest.kind in SERVED and not _is_own(entry)
 
 
 def stamps_of(entry: CatalogEntry, in_container: bool) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from harness.contracts.episodes import Episode
 from harness.contracts.observations import ViewRequest
 from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
+from harness.planning.policy_proposer import Asked, PolicyUse
 from harness.wire.sdk import Environment, Navigation, Rendering, require
 from tasks.ignav.episodes import ImageGoal, TierConstants
 from tasks.ignav.make_episodes import draw_fresh
@@ -38,6 +39,15 @@ def begin(
     )
 
 
+LONGEST_PLAN = 13
+"""Actions of a plan at most: as many as a world model imagines at once, as published."""
+
+
+def asked_of_policy(episode: Episode) -> Asked:
+    """Return what every episode asks."""
+    return Asked("Go to the place where the picture was taken.")
+
+
 TASK = Task(
     name="ignav",
     summary="Image-goal navigation: reach the place where the goal view was taken.",
@@ -51,4 +61,5 @@ TASK = Task(
     oracle_needs=("lookahead",),
     length="geodesic_m",
     draw_fresh=draw_fresh,
+    policy_use=PolicyUse(asked_of_policy, LONGEST_PLAN, looks_at_each=False),
 )

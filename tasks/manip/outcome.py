@@ -30,6 +30,14 @@ METRICS = (
 
 def judge(episode: Episode, trajectory: Trajectory) -> Judgement:
     """Return the metrics of a recorded trajectory, and what in it cannot be true."""
+    judged = judge_policy(episode, trajectory)
+    return Judgement(
+        judged.metrics, (*judged.contradictions, *_strange_plans(payload_of(TableScene, episode), trajectory))
+    )
+
+
+def judge_policy(episode: Episode, trajectory: Trajectory) -> Judgement:
+    """Return the same of a trajectory whose plans came from a policy."""
     scene = payload_of(TableScene, episode)
     metrics: Dict[str, float] = {
         "success": float(trajectory.solved),
@@ -37,23 +45,30 @@ def judge(episode: Episode, trajectory: Trajectory) -> Judgement:
         "final_distance_m": trajectory.final_distance_m,
         **common_metrics.measure(trajectory),
     }
-    return Judgement(metrics, tuple(_contradictions(scene, trajectory)))
+    return Judgement(metrics, tuple(_contradictions(trajectory)))
 
 
-def _contradictions(scene: TableScene, trajectory: Trajectory) -> List[str]:
+def _contradictions(trajectory: Trajectory) -> List[str]:
     found = []
     left_m = trajectory.final_distance_m
     if trajectory.solved != (left_m == 0.0):
         found.append(f"it counts as {'' if trajectory.solved else 'not '}solved with {left_m:g} m left")
     if any(decision.distance_m == 0.0 for decision in trajectory.decisions):
         found.append("a decision was made in a scene that was solved already")
-    plans = [scene.actions(plan.goals) for plan in scene.plans]
-    for decision, actions in zip(trajectory.decisions, _carried_out(trajectory)):
+    for decision in trajectory.decisions:
         if not 0 <= decision.chosen < decision.ends:
             found.append(f"decision {decision.index} chose {decision.chosen} of {decision.ends} ends")
-        if not any(actions == plan[: len(actions)] for plan in plans):
-            found.append(f"decision {decision.index} carried out what none of the plans says")
     return found
+
+
+def _strange_plans(scene: TableScene, trajectory: Trajectory) -> List[str]:
+    """Return the decisions that carried out what none of the episode's plans says."""
+    plans = [scene.actions(plan.goals) for plan in scene.plans]
+    return [
+        f"decision {decision.index} carried out what none of the plans says"
+        for decision, actions in zip(trajectory.decisions, _carried_out(trajectory))
+        if not any(actions == plan[: len(actions)] for plan in plans)
+    ]
 
 
 def _carried_out(trajectory: Trajectory) -> List[Tuple[Action, ...]]:

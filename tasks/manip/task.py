@@ -13,9 +13,10 @@ from harness.contracts.errors import EpisodeError
 from harness.contracts.observations import View, ViewRequest
 from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
+from harness.planning.policy_proposer import Asked, PolicyUse
 from harness.wire.sdk import Environment, Imagining, require
 from tasks.manip.episodes import TableScene, TierConstants, actions_of
-from tasks.manip.outcome import METRICS, judge
+from tasks.manip.outcome import METRICS, judge, judge_policy
 from tasks.manip.parts import PARTS
 from tasks.manip.truth import TableTruth
 from tasks.task import Task, payload_of
@@ -41,6 +42,16 @@ def picture_of_goal(environment: Environment, shown: Tuple[Tuple[int, ...], ...]
     raise EpisodeError("the environment imagined no picture of the goal.", "Fix its imagine.")
 
 
+LONGEST_PLAN = 5
+"""Sub-goals of a plan at most, as published."""
+
+
+def asked_of_policy(episode: Episode) -> Asked:
+    """Return what is to be done, in words, and what follows on every plan."""
+    scene = payload_of(TableScene, episode)
+    return Asked(scene.words, actions_of(scene.after))
+
+
 TASK = Task(
     name="manip",
     summary="Manipulation: bring the things on a table to where a picture shows them.",
@@ -52,4 +63,6 @@ TASK = Task(
     own_metrics=METRICS,
     needs=("imagining",),
     length="sub_goals",
+    policy_use=PolicyUse(asked_of_policy, LONGEST_PLAN),
+    judge_policy=judge_policy,
 )

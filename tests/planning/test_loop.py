@@ -214,9 +214,11 @@ def test_nothing_but_imagination_is_asked_while_the_agent_decides(monkeypatch: p
     during: List[str] = []
     decide = Agent.decide
 
-    def watched(agent: Agent, decision: int, view: View, further: Optional[View]) -> object:
+    def watched(
+        agent: Agent, decision: int, view: View, further: Optional[View], seen: Optional[Observation]
+    ) -> object:
         before = len(environment.calls)
-        choice = decide(agent, decision, view, further)
+        choice = decide(agent, decision, view, further, seen)
         during.extend(environment.calls[before:])
         return choice
 

@@ -147,7 +147,7 @@ def test_entry_points_are_named_when_wrong(tmp_path: Path, monkeypatch: pytest.M
     assert host_module.load_class("a_module_of_this_test:Here", [str(tmp_path)]).__name__ == "Here"
     with pytest.raises(Refusal, match="has no class 'There'"):
         host_module.load_class("a_module_of_this_test:There", [])
-    with pytest.raises(ServiceError, match="neither an Environment nor a WorldModel"):
+    with pytest.raises(ServiceError, match="is no Environment, WorldModel or Policy"):
         service_of(object())
 
 

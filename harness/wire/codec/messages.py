@@ -22,6 +22,7 @@ _WITH_IMAGES: Mapping[str, int] = {
     "QueryReply": MAX_MESSAGE_BYTES,
     "WorldModelImagineRequest": MAX_MESSAGE_BYTES,
     "RolloutPart": MAX_PART_BYTES,
+    "ProposalRequest": MAX_MESSAGE_BYTES,
 }
 
 
@@ -30,6 +31,7 @@ _PAYLOADS: Mapping[str, str] = {
     "StepReply": "images",
     "RenderReply": "images",
     "RolloutPart": "pixels",
+    "ProposalRequest": "images",
 }
 """The bytes field number 1 of the messages that have one."""
 

@@ -22,6 +22,7 @@ from harness.planning.config import LoopConfig
 from harness.planning.episode_start import Begun
 from harness.planning.evidence import EndScores
 from harness.planning.parts import PartCatalog, ProposerPart, ScorePart
+from harness.planning.policy_proposer import Asked, PolicyUse
 from harness.planning.proposals import End, Proposal
 from harness.planning.seeding import EpisodeSeeds
 from harness.wire.sdk import Environment, Imagining
@@ -145,4 +146,8 @@ def judge(episode: Episode, trajectory: Trajectory) -> Judgement:
 
 METRICS = (MetricSpec("thrift", "Thrift", "Needed over taken steps.", "", 2, HIGHER, OVER_PLANNED, SHARE),)
 PARTS = PartCatalog({"both-ways": ProposerPart("lamps.task:BothWays")}, {"shade": ScorePart("lamps.task:Shade")})
-TASK = Task("lamps", "Lamps: stop at the lamp that is shown.", LampWanted, PARTS, begin, judge, "lamps_away", METRICS)
+ASK = PolicyUse(lambda episode: Asked("Stop at the lamp that is shown."), longest=2, looks_at_each=False)
+TASK = Task(
+    "lamps", "Lamps: stop at the lamp that is shown.", LampWanted, PARTS, begin, judge, "lamps_away", METRICS,
+    policy_use=ASK,
+)  # fmt: skip
