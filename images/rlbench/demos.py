@@ -20,6 +20,8 @@ from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 
 DEMO_FILE = "low_dim_obs.pkl"
+START_FILE = "start.npz"
+"""What `images.rlbench.convert_demos` makes of a demo: arrays of numbers, read without pickle."""
 MOST_BYTES = 64 << 20
 MOST_ATTEMPTS = 1000
 _STATE_WORDS = 624
@@ -125,20 +127,52 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError("it names objects outside the file")
 
 
+def start_path(folder: Path) -> Path:
+    """Return the file of an episode's folder that says how it starts: the converted one where there is one."""
+    converted = folder / START_FILE
+    return converted if converted.exists() else folder / DEMO_FILE
+
+
 def read_start(path: Path) -> StoredStart:
-    """Return the start of the demo in ``path``; Refusal says what is wrong with the file."""
+    """Return the start in ``path``, a demo or a converted start; Refusal says what is wrong with the file."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise Refusal(f"{path} has {path.stat().st_size:,} bytes; at most {MOST_BYTES:,} are read.", _BY_HAND)
         data = path.read_bytes()
     except OSError as error:
         raise Refusal(f"the stored demo {path} cannot be read: {error.strerror}.", "Check the option demos.") from error
+    return _read_arrays(data, path) if path.name == START_FILE else read_pickle(data, f"the stored demo {path}")
+
+
+def read_pickle(data: bytes, called: str) -> StoredStart:
+    """Return the start of the demo that ``data`` are a pickle of; Refusal, which begins with ``called``, for others."""
     try:
         return _start(_Unpickler(io.BytesIO(data)).load())
     except Refusal:
         raise
     except Exception as error:  # a damaged pickle raises anything
-        raise Refusal(f"the stored demo {path} is refused: {error}.", _BY_HAND) from error
+        raise Refusal(f"{called} is refused: {error}.", _BY_HAND) from error
+
+
+def _read_arrays(data: bytes, path: Path) -> StoredStart:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+            variation, attempts, place, has_normal = (int(number) for number in kept["numbers"])
+            state = ("MT19937", kept["words"], place, has_normal, float(kept["normal"][0]))
+        return checked_start(variation, state, attempts or None)
+    except Exception as error:  # a damaged archive raises anything
+        raise Refusal(f"the start {path} is refused: {error}.", "Convert its demo again.") from error
+
+
+def write_start(path: Path, start: StoredStart) -> None:
+    """Write a start as plain arrays, whole or not at all."""
+    _, words, place, has_normal, normal = start.random_state
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as file:
+        numbers = np.array([start.variation, start.attempts or 0, place, has_normal], np.int64)
+        np.savez(file, numbers=numbers, words=words, normal=np.array([normal], np.float64))
+    temporary.replace(path)
 
 
 def _start(demo: Any) -> StoredStart:
@@ -149,13 +183,16 @@ def _start(demo: Any) -> StoredStart:
         raise ValueError("its Demo has no observations")
     misc = getattr(observations[0], "misc", None)
     variation = misc.get("variation_index") if isinstance(misc, dict) else None
+    return checked_start(variation, getattr(demo, "random_seed", None), getattr(demo, "num_reset_attempts", None))
+
+
+def checked_start(variation: Any, random_state: Any, attempts: Any) -> StoredStart:
+    """Return the start of these values; ValueError for those that none can have."""
     if not _is_whole(variation, 0, 10_000):
         raise ValueError(f"variation_index is {variation!r}")
-    attempts = getattr(demo, "num_reset_attempts", None)
     if attempts is not None and not _is_whole(attempts, 1, MOST_ATTEMPTS):
         raise ValueError(f"num_reset_attempts is {attempts!r}")
-    state = _random_state(getattr(demo, "random_seed", None))
-    return StoredStart(int(variation), state, None if attempts is None else int(attempts))  # type: ignore[arg-type]
+    return StoredStart(int(variation), _random_state(random_state), None if attempts is None else int(attempts))
 
 
 def _random_state(state: Any) -> RandomState:

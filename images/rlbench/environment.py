@@ -28,7 +28,7 @@ from harness.contracts.observations import (
 )
 from harness.wire.sdk import Environment
 from images.rlbench.actions import SPACES, from_xyzw, target_of
-from images.rlbench.demos import DEMO_FILE, read_start
+from images.rlbench.demos import read_start, start_path
 from images.rlbench.frames import camera_pose, gripper_pose, hfov_deg, numbers_of
 from images.rlbench.simulator import CAMERAS, ActionResult, Channels, Simulator, scene_parts
 
@@ -57,7 +57,8 @@ class RLBenchEnvironment(Environment):
         self, demos: str = "", image_size: int = IMAGE_SIZE, headless: bool = True,
         make_simulator: Callable[[int, bool], Simulator] = Simulator,
     ) -> None:  # fmt: skip
-        """Read stored demos below ``demos`` (``<task>/variation<n>/episodes/episode<n>/low_dim_obs.pkl``)."""
+        """Read stored demos below ``demos`` (``<task>/variation<n>/episodes/episode<n>/low_dim_obs.pkl``, or
+        the ``start.npz`` that `images.rlbench.convert_demos` makes of it)."""
         self._demos = demos
         self._rig = Rig(tuple(Camera(n, PINHOLE, image_size, image_size, HFOV_DEG[n], 0.0) for n in CAMERAS))
         self._simulator = make_simulator(image_size, headless)
@@ -126,7 +127,7 @@ class RLBenchEnvironment(Environment):
     def _demo_path(self, task: str, variation: int, demo: int) -> Path:
         if not self._demos:
             raise Refusal("no folder of stored demos was given.", "Set the environment's option demos.")
-        return Path(self._demos) / task / f"variation{variation}" / "episodes" / f"episode{demo}" / DEMO_FILE
+        return start_path(Path(self._demos) / task / f"variation{variation}" / "episodes" / f"episode{demo}")
 
     def _check_cameras(self) -> None:
         """Raise SpecMismatch where the scene's cameras have another field of view than was declared."""
