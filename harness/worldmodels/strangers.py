@@ -19,8 +19,8 @@ from harness.worldmodels.digests import folder_digest
 
 OWN_FAMILIES = frozenset(
     {
-        "cosmos", "diffusers", "gen4", "hunyuan", "ltx", "mini", "nwm", "pathdreamer", "recorded", "reference", "se3ds",
-        "svd", "template", "vlm", "wan", "websocket",
+        "cosmos", "diffusers", "gen4", "hunyuan", "ltx", "mini", "mini_manip", "nwm", "pathdreamer", "recorded",
+        "reference", "se3ds", "svd", "template", "vlm", "wan",
     }
 )  # fmt: skip
 """The folders of `BUILT_IN` that come with the project: another one there is somebody else's."""
