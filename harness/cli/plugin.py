@@ -43,7 +43,9 @@ def new_command(
 
 @group.command("check")
 def check_command(
-    named: Annotated[str, typer.Argument(metavar="PATH|NAME|IMAGE", help="A folder, a world model or policy, or an image.")],
+    named: Annotated[
+        str, typer.Argument(metavar="PATH|NAME|IMAGE", help="A folder, a world model or policy, or an image.")
+    ],
     model: Annotated[str, typer.Option("--model", help="Which model, where the plugin has several.")] = "",
     only: Annotated[Optional[list[str]], typer.Option("--only", help="Run this check alone (repeatable).")] = None,
     timeout: Annotated[
