@@ -11,6 +11,7 @@ from harness.cli.arguments import Json
 from harness.cli.console import note, print_json, say
 from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
+from harness.contracts.printing import counted
 
 if TYPE_CHECKING:
     from harness.running.run_options import RunOptions
@@ -58,7 +59,7 @@ def submit_command(
     for reason in () if as_json else examined.reasons:
         say(str(reason))
     if examined.reasons:
-        note(f"not submitted: {len(examined.reasons)} reasons, each above")
+        note(f"not submitted: {counted(len(examined.reasons), "reason")}, see above")
         return REFUTED
     if dry_run or key is None:
         if not as_json:

@@ -11,6 +11,7 @@ from typing import Iterator, Optional, Sequence
 
 from harness.auditing.audit import Audited
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import PLUGIN
 from harness.contracts.results import PLANNED
 from harness.records.banks import BANK_HASH
 from harness.records.identity import ImageRecord, RunIdentity
@@ -22,6 +23,8 @@ from tasks.suite import load_suite
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,200}@sha256:[0-9a-f]{64}")
 HARMLESS = frozenset({"retried", "ignores-actions", "approximate"})
 """Stamps that a submitted result may carry: they are shown beside it."""
+
+CARD_HELP = "docs/worldmodels.md (Cards) shows a complete one."
 
 SPECS = frozenset({"rig", "action_space", "loop", FRESH})
 """What a run of the whole search declares: with anything else it would have a table of its own."""
@@ -58,6 +61,10 @@ def together(runs: Sequence[Audited]) -> Iterator[Reason]:
     names = sorted({identity.wm for identity in identities})
     if len(names) > 1 or len({identity.wm_manifest_hash for identity in identities}) > 1:
         yield Reason("several-models", "runs", f"they are of {', '.join(names)}.", "Submit each model apart.")
+    commits = sorted({run.folder.record.provenance.git_commit for run in runs})
+    if len(commits) > 1:
+        what = f"they were played by {len(commits)} commits of the harness: {', '.join(c[:12] for c in commits)}."
+        yield Reason("several-commits", "runs", what, "Play all of them at one commit.")
     asked = [(i.suite_hash, i.tier, i.split, i.stop, i.seeds) for i in identities]
     if len(set(asked)) < len(asked):
         yield Reason("twice", "runs", "two of them ask the same.", "Submit one of them.")
@@ -67,7 +74,13 @@ def reasons(run: Audited, image: str) -> tuple[Reason, ...]:
     """Return every reason why a run with a plugin image is not accepted; () for one that is."""
     identity = run.folder.identity
     where = run.folder.record.run_id
-    found = (*_of_identity(identity), *_of_image(identity.wm_image, image), *_of_rows(run), *_of_code(run))
+    found = (
+        *_of_identity(identity),
+        *_of_model(identity),
+        *_of_image(identity.wm_image, image),
+        *_of_rows(run),
+        *_of_code(run),
+    )
     return tuple(Reason(code, where, what, remedy) for code, what, remedy in found)
 
 
@@ -97,8 +110,23 @@ def _of_identity(identity: RunIdentity) -> _Found:
     strange = sorted(set(identity.specs) - SPECS)
     if strange and not identity.loop_words:
         yield "other-loop", f"its specs hold {strange[0][:60]!r}, which no such run has.", "Play it again."
+    if identity.seeds != tuple(range(len(identity.seeds))):
+        yield "chosen-seeds", f"its seeds are {_listed(identity.seeds)}: who chooses seeds can choose lucky ones.", (
+            "Play with --seeds 0, or 0-4 and the like."
+        )
     if identity.loop_words:
         yield "other-loop", f"it was played with {' '.join(identity.loop_words)}.", "Play the tier's own loop."
+
+
+def _of_model(identity: RunIdentity) -> _Found:
+    kind = identity.wm_manifest.get("kind")
+    if kind != PLUGIN:
+        what = f"its world model is of kind {str(kind)[:60]!r}: nothing of an image imagined."
+        yield "no-model", what, "Submit runs of a plugin."
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds[:5])) + (", ..." if len(seeds) > 5 else "")
 
 
 def _of_image(played: Optional[ImageRecord], image: str) -> _Found:
@@ -113,12 +141,18 @@ def _of_image(played: Optional[ImageRecord], image: str) -> _Found:
     if digest not in (played.id, played.repo_digest.rpartition("@")[2]):
         there = played.repo_digest or played.id
         yield "other-image", f"it was played with {there}.", "Name the image that it was played with."
+    elif played.repo_digest.endswith(f"@{digest}") and played.repo_digest != image:
+        yield "other-image", f"its image is {played.repo_digest[:200]}.", "Name the repository that it is from."
 
 
 def _of_rows(run: Audited) -> _Found:
     damage = run.findings.damage
     if damage:
         yield "damaged", f"{damage[0]}{f' ({len(damage)} findings)' if len(damage) > 1 else ''}", "Play it again."
+    if not run.folder.is_chained():
+        yield "unchained", "its journal has no chain: a row that was edited would not be found.", (
+            "Play it again with this version."
+        )
     unplayed = sum(row.result.state == PLANNED for row in run.rows)
     if unplayed:
         yield "partial", f"{unplayed} of {len(run.rows)} rows were never played.", "Resume it to its end."

@@ -30,6 +30,7 @@ from harness.contracts.digest import to_plain
 from harness.contracts.errors import Refusal
 from harness.contracts.from_plain import from_plain
 from harness.leaderboard.signing import Signed, check
+from harness.leaderboard.zip_layout import check_layout, list_bytes
 from harness.records.errors import disk_errors
 from harness.records.safe_files import check_kind, parse_json
 
@@ -46,8 +47,14 @@ MAX_RATIO = 400
 """Unpacked over packed bytes of one entry; records in JSON reach about 30."""
 ENVELOPE_BYTES = 64 << 20
 
-_PART = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}"
-_NAME = re.compile(rf"{ENVELOPE}|{CARD}|{RUNS}/{_PART}/(run\.json|journal\.sqlite|episodes/{_PART}/{_PART})")
+MAX_LIST_BYTES = 32 << 20
+"""Of the list of entries at the end of the file: 200,000 names of 110 characters."""
+
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9._@+-]{0,198}[A-Za-z0-9_@+-])?"
+_FILE = r"(?:trajectory\.json|video\.mp4|map\.png|[A-Za-z0-9_-]{1,100}\.jpg)"
+_NAME = re.compile(rf"{ENVELOPE}|{CARD}|{RUNS}/{_PART}/(run\.json|journal\.sqlite|episodes/{_PART}/{_FILE})")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+"""Names that are devices where Windows unpacks a bundle."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time of a zip entry: bundles hold none of their own."""
 _BLOCK = 1 << 20
@@ -125,9 +132,13 @@ def payload_of(manifest: Manifest) -> bytes:
 def write_bundle(path: Path, envelope: Mapping[str, Any], files: Sequence[tuple[str, Path]]) -> None:
     """Write a bundle of an envelope and files by their names in it; it appears whole or not at all.
 
-    Refusal where something else than a plain file stands in its place: a device would be replaced by a file.
+    Refusal where something else than a plain file stands in its place, since a device would be replaced by a file, and
+    for a name that `read_bundle` would refuse.
     """
     check_kind(path)
+    for name, file in files:
+        if not takes(name):
+            raise Refusal(f"{file} would be {name} in a bundle, a name that none takes.", "Rename it.")
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     with disk_errors(path):
         try:
@@ -158,8 +169,12 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
             raise Refusal(f"{path} is no file.", "Give the file that `submit` wrote.")
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with path.open("rb") as file:
+            if list_bytes(file) > MAX_LIST_BYTES:
+                raise BadBundle("too-large", f"its list of entries has more than {MAX_LIST_BYTES >> 20} MiB.")
+            archive = zipfile.ZipFile(file)
             entries = _entries(archive)
+            check_layout(archive, file)
             if ENVELOPE not in entries:
                 raise BadBundle("unsigned", f"{path.name} has no {ENVELOPE}.")
             signed = _signed(_unpacked(archive, entries[ENVELOPE], ENVELOPE_BYTES))
@@ -187,16 +202,23 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     return Bundle(manifest, signed, folder)
 
 
+def takes(name: str) -> bool:
+    """Say whether a bundle may hold a file of that name."""
+    return bool(_NAME.fullmatch(name)) and not any(_DEVICE.fullmatch(part) for part in name.split("/"))
+
+
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Return the entries by name; BadBundle for one that has no business in a bundle, and for too much in all."""
     found: dict[str, zipfile.ZipInfo] = {}
+    lowered: set[str] = set()
     total = 0
     for entry in archive.infolist():
         name = entry.filename
-        if not _NAME.fullmatch(name) or entry.orig_filename != name:
+        if not takes(name) or entry.orig_filename != name:
             raise BadBundle("bad-name", f"an entry is called {name[:120]!r}.")
-        if name in found:
+        if name.lower() in lowered:  # there are file systems on which two such names are one file
             raise BadBundle("bad-name", f"{name} is there twice.")
+        lowered.add(name.lower())
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or entry.flag_bits & 0x1:
             raise BadBundle("bad-name", f"{name} is a link, no plain file, or encrypted.")

@@ -7,6 +7,7 @@ leaderboard knows from registering it; a bundle carries its public key so that a
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, SSlibKey
 
 PAYLOAD_TYPE = "application/vnd.wiw-bench.bundle+json"
+_FIELDS = frozenset({"payload", "payloadType", "signatures", "publicKey"})
+_SIGNATURE_FIELDS = frozenset({"keyid", "sig"})
+_PRIME = 2**255 - 19
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8})
+"""The y of the points of Ed25519 whose order divides 8: multiples of such a key vanish from what is checked."""
+
 KEY_BYTES = 4096
 """The largest key file that is read."""
 _EXTRA = "pip install -c constraints.txt -e '.[leaderboard]'"
@@ -67,8 +75,8 @@ def check(envelope: Mapping[str, Any]) -> Signed:
 
     try:
         key = _public(envelope["publicKey"])
-        signatures = [dict(signature) for signature in envelope["signatures"]]
-        read = Envelope.from_dict({**envelope, "signatures": signatures})
+        signature = _only_signature(envelope, key.keyid)
+        read = Envelope.from_dict({**envelope, "signatures": [signature]})
         if read.payload_type != PAYLOAD_TYPE:
             raise Refusal(f"the envelope holds {read.payload_type[:80]!r}, not a bundle.", "Submit it again.")
         read.verify([key], 1)
@@ -86,10 +94,24 @@ def key_id(path: Path) -> str:
     return str(_signer(path).public_key.keyid)
 
 
+def _only_signature(envelope: Mapping[str, Any], key_id: str) -> dict[str, Any]:
+    """Return a copy of the one signature of an envelope with nothing else in it: what nobody signed is not carried."""
+    (signature,) = envelope["signatures"]
+    if set(envelope) != _FIELDS or set(signature) != _SIGNATURE_FIELDS or signature["keyid"] != key_id:
+        raise ValueError(f"it holds other fields than {', '.join(sorted(_FIELDS))}, or another key signed it")
+    return dict(signature)
+
+
 def _public(digits: str) -> SSlibKey:
+    """Return a key of its 64 hex digits; ValueError for a point of small order, with which anything is signed."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from securesystemslib.signer import SSlibKey
 
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise ValueError("its key is not 64 lower-case hex digits")
+    height = int.from_bytes(bytes.fromhex(digits), "little") % (1 << 255)
+    if height >= _PRIME or height in _SMALL_ORDER:
+        raise ValueError("its key is no key: a signature by it fits any content")
     return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(digits)))
 
 

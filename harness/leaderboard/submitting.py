@@ -13,7 +13,7 @@ from typing import Any, Iterator, Sequence
 from harness.auditing.audit import Audited, audit
 from harness.contracts.errors import Refusal
 from harness.contracts.metrics import SUCCESS
-from harness.leaderboard.admission import Reason, image_reasons, reasons, together
+from harness.leaderboard.admission import CARD_HELP, Reason, image_reasons, reasons, together
 from harness.leaderboard.bundle import (
     CARD,
     MAX_FILE_BYTES,
@@ -24,6 +24,7 @@ from harness.leaderboard.bundle import (
     RunFact,
     fact_of,
     payload_of,
+    takes,
     write_bundle,
 )
 from harness.leaderboard.signing import sign
@@ -69,7 +70,7 @@ def examine(asked: Submission) -> Examined:
     try:
         cards.read_card(asked.card_folder)
     except Refusal as refusal:
-        found.append(Reason("uncarded", str(asked.card), refusal.what, refusal.next_step))
+        found.append(Reason("uncarded", str(asked.card), refusal.what, CARD_HELP))
     return Examined(runs, tuple(found))
 
 
@@ -135,8 +136,9 @@ def _files_of(run: Audited, scratch: Path) -> Iterator[tuple[str, Path]]:
     shown = set(shown_episodes(run))
     for key in played:
         for file in sorted((folder.episodes / key).iterdir()):
-            if file.name == TRAJECTORY or key in shown:
-                yield f"{name}/{EPISODES}/{key}/{file.name}", file
+            named = f"{name}/{EPISODES}/{key}/{file.name}"
+            if file.name == TRAJECTORY or (key in shown and takes(named)):
+                yield named, file
 
 
 def shown_episodes(run: Audited) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,17 +16,21 @@ from typing import Iterator, Optional, Sequence
 
 from harness.auditing.audit import Audited, audit
 from harness.contracts.errors import Refusal, WiwError
-from harness.leaderboard.admission import Reason, image_reasons, reasons, together
+from harness.leaderboard.admission import CARD_HELP, Reason, image_reasons, reasons, together
 from harness.leaderboard.bundle import CARD, RUNS, BadBundle, Bundle, Manifest, RunFact, read_bundle
 from harness.leaderboard.comparing import Replay, refutations
 from harness.leaderboard.drawing import are_made, check_randomness, image_digest, make_drawn_homes, other_homes, undrawn
 from harness.leaderboard.probing import Probed
 from harness.leaderboard.submitting import provenance_facts, run_fact
-from harness.records.folder import RunFolder
+from harness.records.folder import EPISODES, RunFolder
 from harness.worldmodels.cards import read_card
 
 TOLERANCE = 1e-9
 """Between a number of the manifest and the same worked out again: both are sums of the same floats in one order."""
+
+
+CLOCKS_S = 86400.0
+"""How far the clock of who played may be ahead of the clock here."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +132,8 @@ def _opened(path: Path, bundle: Bundle, known: Known) -> Opened:
     runs: list[Audited] = []
     found = (*_findings(bundle, runs), *_unlike(bundle, runs, known))
     told = [f"{run.folder.record.run_id}: {said}" for run in runs for said in run.findings.unchecked]
-    told += [
-        f"{run.folder.record.run_id}: whether its rows are as a run wrote them; its journal has no chain"
-        for run in runs
-        if not run.folder.is_chained()
-    ]
+    if known.image not in ("", bundle.manifest.image):
+        told.append(f"manifest: why it is called {bundle.manifest.image[:120]} and was registered as {known.image}")
     verification = Verification(
         str(path),
         bundle.manifest,
@@ -164,11 +166,12 @@ def _findings(bundle: Bundle, runs: list[Audited]) -> Iterator[Reason]:
             run = audit(RunFolder.open(bundle.folder / RUNS / fact.run_id))
             again = run_fact(run)
         except WiwError as error:
-            yield Reason("unreadable-run", fact.run_id, error.what, error.next_step)
+            yield Reason("unreadable-run", fact.run_id, _inside(bundle, error.what), "")
             continue
         runs.append(run)
         yield from _differences(fact, again)
         yield from reasons(run, manifest.image)
+        yield from _strays(run)
     yield from together(runs)
     if len(runs) == len(manifest.runs):
         yield from _provenance(manifest, runs)
@@ -186,9 +189,20 @@ def _differences(claimed: RunFact, found: RunFact) -> Iterator[Reason]:
             yield Reason("false-claim", claimed.run_id, f"{name} is {value!r}, and the manifest says {said!r}.", "")
 
 
+def _strays(run: Audited) -> Iterator[Reason]:
+    """Yield what a bundle carries along under a run's name and no row of the run accounts for."""
+    planned = {row.key.folder_name for row in run.rows}
+    there = {folder.name for folder in run.folder.episodes.iterdir()} if run.folder.episodes.is_dir() else set()
+    for name in sorted(there - planned)[:1]:
+        what = f"{EPISODES}/{name} is of no episode that it planned ({len(there - planned)} of them)."
+        yield Reason("added-file", run.folder.record.run_id, what, "")
+
+
 def _provenance(manifest: Manifest, runs: Sequence[Audited]) -> Iterator[Reason]:
     """Yield what the manifest says of code, hardware and time that its runs do not say."""
     facts = provenance_facts(runs)
+    if facts["created_at"] > time.time() + CLOCKS_S:
+        yield Reason("false-claim", "manifest", f"its runs began in the future ({facts['created_at']:.0f}).", "")
     for name, value in facts.items():
         if getattr(manifest, name) != value:
             what = f"its {name} is not that of its runs ({str(value)[:60]})."
@@ -200,4 +214,9 @@ def _card(bundle: Bundle) -> Iterator[Reason]:
     try:
         read_card(file.parent)
     except Refusal as refusal:
-        yield Reason("uncarded", CARD, refusal.what, refusal.next_step)
+        yield Reason("uncarded", CARD, _inside(bundle, refusal.what), CARD_HELP)
+
+
+def _inside(bundle: Bundle, what: str) -> str:
+    """Return a sentence in which files have the names that they have in the bundle."""
+    return what.replace(f"{bundle.folder}/", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -46,6 +47,13 @@ _COLUMNS = (
     "position, task, tier, episode, seed, home, state, attempts, trajectory_digest, error, metrics, timings, "
     "committed_at"
 )
+_OWN_CHECK = re.compile(r"CHECK \(state IN \('\w+'(?:, '\w+')*\)\)")
+_COMPUTING = re.compile(r"\b(?:check|generated|as|virtual|collate)\b", re.IGNORECASE)
+"""Words by which a table works something out whenever it is read or looked at."""
+
+_MOST_PARTS = 20
+"""More parts than the schema of a journal has: three tables, and an index for each that SQLite makes."""
+
 _BUSY_S = 30.0
 
 MAX_ROWS = 200_000
@@ -135,8 +143,13 @@ class Journal:
     def _check(self) -> None:
         """Raise CorruptJournal unless this is a sound database with the journal's table.
 
-        A view of that name could compute rows without end.
+        A view of that name could compute rows without end, and so could a condition or a computed column as soon as
+        soundness is looked at: a schema that no journal has is not looked at further.
         """
+        query = f"SELECT type, name, sql FROM sqlite_master LIMIT {_MOST_PARTS}"
+        for number, (kind, name, statement) in enumerate(self._database.execute(query).fetchall(), 1):
+            if number == _MOST_PARTS or _is_strange(kind, name, statement):
+                raise corrupt(self._path, f"it holds the {kind} {str(name)[:40]!r}, which no journal has as it is")
         verdict = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if verdict != "ok":
             raise corrupt(self._path, str(verdict))
@@ -311,6 +324,14 @@ def lost_plan(plan_digest: str, rows: Iterable[JournalRow]) -> bool:
     """
     played = [row for row in rows if row.result.state in PLAYED]
     return not plan_digest and bool(played) and all(row.record_digest for row in played)
+
+
+def _is_strange(kind: object, name: object, statement: object) -> bool:
+    """Say whether no journal, of whatever version, has this part in its schema."""
+    if (kind, statement) == ("index", None):  # what SQLite itself makes of UNIQUE
+        return False
+    own = kind == "table" and name in ("episodes", "plan", chain.TABLE)
+    return not own or _COMPUTING.search(_OWN_CHECK.sub("", str(statement))) is not None
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

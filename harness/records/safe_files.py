@@ -11,7 +11,7 @@ import math
 import os
 import stat
 from pathlib import Path
-from typing import Any, Dict, List, NoReturn
+from typing import Any, Dict, List, NoReturn, Tuple
 
 from harness.contracts.errors import Refusal
 from harness.contracts.from_plain import LARGEST
@@ -59,8 +59,9 @@ def read_inside(root: Path, name: str, limit: int) -> bytes:
 def read_json_inside(root: Path, name: str, limit: int) -> Any:
     """Return the JSON value in a file, as `read_inside` reads it.
 
-    Raises ValueError for what is no JSON, for numbers that are not finite, for text that has no UTF-8, and for values
-    nested deeper than `MAX_DEPTH`; such values would make trouble wherever they are written again.
+    Raises ValueError for what is no JSON in UTF-8, for numbers that are not finite, for text that has no UTF-8, for a
+    name that an object has twice (whoever takes the first reads something else), and for values nested deeper than
+    `MAX_DEPTH`; such values would make trouble wherever they are written again.
     """
     return parse_json(read_inside(root, name, limit))
 
@@ -83,8 +84,7 @@ def parse_numbers(text: str) -> Dict[str, float]:
 
 def _decoded(data: bytes | str) -> Any:
     try:
-        text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
-        return _DECODER.decode(text)
+        return _DECODER.decode(data if isinstance(data, str) else data.decode())
     except RecursionError:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
 
@@ -136,7 +136,14 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+def _once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has a name twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)
 """Made once: a journal has thousands of texts."""
 
 
