@@ -59,7 +59,7 @@ def submit_command(
     for reason in () if as_json else examined.reasons:
         say(str(reason))
     if examined.reasons:
-        note(f"not submitted: {counted(len(examined.reasons), "reason")}, see above")
+        note(f"not submitted: {counted(len(examined.reasons), 'reason')}, see above")
         return REFUTED
     if dry_run or key is None:
         if not as_json:

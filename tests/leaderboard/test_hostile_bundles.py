@@ -103,8 +103,8 @@ def run_text(files: Files, key: Path, old: str, new: str) -> Files:
     return signed_again(changed(files, name, files[name].replace(old.encode(), new.encode(), 1)), key)
 
 
-ENDLESS = "CHECK (NOT hex(zeroblob(60)) LIKE '%0%0%0%0%0%0%0%0%0%0%0%0%0%0%0%0%0%0x') "
-"""A condition that no computer works out: each wildcard may stand anywhere."""
+SLOW = " AND ".join(["instr(hex(zeroblob(250000)), hex(zeroblob(120000)) || episode) = 0"] * 50)
+"""A condition that takes seconds, fifty times a row: a long text is sought at each place of a longer one."""
 
 HOSTILE: dict[str, tuple[str, Forge]] = {
     "a field beside what was signed": ("bad-signature", lambda f, k, d: edit_envelope(f, note="read me")),
@@ -167,11 +167,12 @@ HOSTILE: dict[str, tuple[str, Forge]] = {
     "a journal with an index that computes": (
         "unreadable-run", lambda f, k, d: journal_says(f, k, d, "CREATE INDEX i ON episodes (hex(episode))"),
     ),
-    "a journal whose condition takes for ever": (
-        "unreadable-run", lambda f, k, d: schema_says(f, k, d, "home TEXT NOT NULL", f"home TEXT NOT NULL {ENDLESS}"),
+    "a journal with a column that takes minutes to read": (
+        "unreadable-run",
+        lambda f, k, d: schema_says(f, k, d, "error TEXT NOT NULL DEFAULT ''", f"error TEXT AS (hex({SLOW}))"),
     ),
-    "a journal with a computed column": (
-        "unreadable-run", lambda f, k, d: schema_says(f, k, d, "home TEXT", "twin AS (hex(zeroblob(9))), home TEXT"),
+    "a journal with a condition of its own": (
+        "unreadable-run", lambda f, k, d: schema_says(f, k, d, "home TEXT", "home TEXT CHECK (length(home) > 0)"),
     ),
     "text in the journal that is no UTF-8": (
         "unreadable-run",
