@@ -81,14 +81,17 @@ def check_plugin(
     log: Path | None = None,
     only: Sequence[str] = (),
     max_failures: int = MAX_FAILURES,
+    secret: bytes = b"",
 ) -> Report:
     """Run all checks on ``target`` and return what they found.
 
-    ``places`` are collected from the embedded homes where none are given. The service is started anew after a check
-    that broke it, so that one fault is not counted in every later check. ``log`` gets the output of the service, a
-    file of its own in the temporary folder by default, which stays. After ``max_failures`` checks in a row that the
-    same error ended, no more is asked (0: never). ``only`` names the checks to run (of `NAMES` and `PROBES`); a plugin
-    conforms when all of `NAMES` were run. MachineError where a disk of this machine fails under the check.
+    ``places`` are collected from the embedded homes where none are given; ``secret`` decides which homes, and the seeds
+    of requests, so that no plugin knows a check by what it is asked with; b"": always the same. The service is started
+    anew after a check that broke it, so that one fault is not counted in every later check. ``log`` gets the output of
+    the service, a file of its own in the temporary folder by default, which stays. After ``max_failures`` checks in a
+    row that the same error ended, no more is asked (0: never). ``only`` names the checks to run (of `NAMES` and
+    `PROBES`); a plugin conforms when all of `NAMES` were run. MachineError where a disk of this machine fails under the
+    check.
     """
     manifest = target.entry.manifest
     is_policy = manifest.kind == POLICY
@@ -98,13 +101,13 @@ def check_plugin(
             raise Refusal(f"there is no check {name!r}.", nearest(name, [*names, *others]))
     if not places:
         progress(0, len(names), "real views from the embedded homes")
-        places = collect_places(wants_large(manifest))
+        places = collect_places(wants_large(manifest), secret=secret)
     log = log or Path(tempfile.mkdtemp(prefix="wiw-check-")) / f"{manifest.name}.log"
     made: Subject | PolicySubject
     if is_policy:
         made = PolicySubject(target, places, deadline_s, start_s, log)
     else:
-        made = Subject(target, Probe(manifest, places), deadline_s, start_s, log)
+        made = Subject(target, Probe(manifest, places, secret), deadline_s, start_s, log)
     try:
         results, stopped = run_checks(made, only or names, progress, max_failures)
     finally:

@@ -18,6 +18,9 @@ from harness.contracts.rollouts import RolloutRequest
 from harness.worldmodels.probe import STRAIGHT, TO_LEFT, renamed
 
 CALLS = 6
+NEARBY = 4
+"""Every so many of the real views around a place are shown; they are a decimetre apart, forwards two."""
+
 PAUSE_S = 1.1
 """Three questions so far apart lie in seconds of both parities, and in three different ones."""
 
@@ -31,11 +34,16 @@ def call_order(subject: Subject) -> Outcome:
 
 
 def leak_canary(subject: Subject) -> Outcome:
-    """A view that no home shows leaves no trace in the answer to the next question, nor in its earlier views."""
-    request = subject.probe.request(TO_LEFT)
-    before = subject.ask_one(request)
+    """A view that no home shows leaves no trace in the answer to the next question, nor in its earlier views; and what
+    was really seen ahead, asked from in between, is not what a question is answered with."""
+    request, ahead = subject.probe.request(TO_LEFT), subject.probe.request(STRAIGHT)
+    before = [subject.ask_one(request), subject.ask_one(ahead)]
     subject.ask_one(_canary(subject, request))
-    return _same(subject, [before], [subject.ask_one(request)], "A picture of one request reached another's answer.")
+    again = [subject.ask_one(request)]
+    for view in subject.probe.nearby(0)[::NEARBY]:
+        subject.ask_one(subject.probe.request(TO_LEFT, view=view))
+    again.append(subject.ask_one(ahead))
+    return _same(subject, before, again, "A picture of one request reached another's answer.")
 
 
 def clock(subject: Subject) -> Outcome:

@@ -111,8 +111,10 @@ def _of_identity(identity: RunIdentity) -> _Found:
     if strange and not identity.loop_words:
         yield "other-loop", f"its specs hold {strange[0][:60]!r}, which no such run has.", "Play it again."
     if identity.seeds != tuple(range(len(identity.seeds))):
-        yield "chosen-seeds", f"its seeds are {_listed(identity.seeds)}: who chooses seeds can choose lucky ones.", (
-            "Play with --seeds 0, or 0-4 and the like."
+        yield (
+            "chosen-seeds",
+            f"its seeds are {_listed(identity.seeds)}: who chooses seeds can choose lucky ones.",
+            ("Play with --seeds 0, or 0-4 and the like."),
         )
     if identity.loop_words:
         yield "other-loop", f"it was played with {' '.join(identity.loop_words)}.", "Play the tier's own loop."
@@ -150,8 +152,10 @@ def _of_rows(run: Audited) -> _Found:
     if damage:
         yield "damaged", f"{damage[0]}{f' ({len(damage)} findings)' if len(damage) > 1 else ''}", "Play it again."
     if not run.folder.is_chained():
-        yield "unchained", "its journal has no chain: a row that was edited would not be found.", (
-            "Play it again with this version."
+        yield (
+            "unchained",
+            "its journal has no chain: a row that was edited would not be found.",
+            ("Play it again with this version."),
         )
     unplayed = sum(row.result.state == PLANNED for row in run.rows)
     if unplayed:

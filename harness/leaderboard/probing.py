@@ -1,11 +1,13 @@
 """Asks a submission's image what only a cheat answers otherwise: the checks of `plugin check` that tell one, and more.
 
-A check that the image answered wrongly refutes it by a code, ``probe-`` and the check's name. One that it did not
-answer at all (it died, it was late) refutes nothing, and is told.
+Homes, places and seeds are drawn anew each time, as large and as unknown as those of a run, so that an image cannot
+know a probe by them. A check that the image answered wrongly refutes it by a code, ``probe-`` and the check's name. One
+that it did not answer at all (it died, it was late) refutes nothing, and is told.
 """
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
@@ -51,7 +53,7 @@ def probe(image: str, identity: RunIdentity, progress: Progress) -> tuple[Probed
     try:
         target = find_target(image, identity.wm, choice=_choice(identity))
         _check_asked(identity, to_plain(target.entry.manifest))
-        report = check_plugin(target, progress, only=CHECKS)
+        report = check_plugin(target, progress, only=CHECKS, secret=secrets.token_bytes(16))
     except WiwError as error:
         return Probed(image, {}, {name: str(error) for name in CHECKS}), ()
     return found_by(image, report.results)

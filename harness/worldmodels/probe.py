@@ -5,6 +5,7 @@ For whoever wants to know a model rather than play with it: `plugin check`, meas
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Optional, Sequence
@@ -61,10 +62,14 @@ class Place:
 
 
 class Probe:
-    """Makes requests for one model from a number of places; a model of a robot arm gets plans of its own kind."""
+    """Makes requests for one model from a number of places; a model of a robot arm gets plans of its own kind.
 
-    def __init__(self, manifest: ModelManifest, places: Sequence[Place]) -> None:
+    With a ``secret`` the seeds of requests are as large and as little known as those of a run: equal ones stay equal.
+    """
+
+    def __init__(self, manifest: ModelManifest, places: Sequence[Place], secret: bytes = b"") -> None:
         self.manifest = manifest
+        self._secret = secret
         self.places = tuple(places)
         self._conditioning = conditioning_of(manifest)
         self._space = ee_pose8_space() if self.arm else navigation_space()
@@ -109,7 +114,7 @@ class Probe:
         seen = view or self.views[number]
         return RolloutRequest(
             id=id,
-            seed=seed,
+            seed=self._drawn(seed),
             view=seen.rgb,
             camera=seen.camera,
             candidate=Candidate(chosen),
@@ -124,12 +129,23 @@ class Probe:
         plans = (TO_LEFT, STRAIGHT[:4], TO_RIGHT)
         return [self.request(plans[n % 3], n // 3, SEED + n, n) for n in range(count)]
 
+    def nearby(self, place: int) -> list[View]:
+        """Return what the camera really sees around a place, as the model would be asked from there."""
+        around = self.places[place % len(self.places)].around
+        camera = self.places[0].view.camera
+        return [self._as_asked(View(camera, real.rgb)) for real in around]
+
     def turned(self, number: int) -> View:
         """Return a view that was not asked from before: the first place's, turned by a number of its columns."""
         view = self.views[0]
         if not self.panorama:
             return self.views[number % len(self.views)]
         return View(view.camera, roll(view.rgb, 360.0 / view.camera.width * (number % view.camera.width)))
+
+    def _drawn(self, seed: int) -> int:
+        if not self._secret:
+            return seed
+        return int.from_bytes(hashlib.sha256(self._secret + seed.to_bytes(8, "big")).digest()[:8], "big")
 
     def _as_asked(self, source: View) -> View:
         """Return a panorama of a place as the model is sent it: at its size, or the crop ahead."""

@@ -16,24 +16,32 @@ from harness.conformance.results import FAILED
 from harness.conformance.run_checks import PROBES, check_plugin, run_checks
 from harness.conformance.target import Target, find_target
 from harness.contracts.errors import ServiceError
+from harness.contracts.observations import View
 from harness.contracts.rollouts import Rollout, RolloutRequest
 from harness.leaderboard import probing
 from harness.leaderboard.admission import Reason
 from harness.leaderboard.probing import CHECKS, Probed, found_by, probe
 from harness.wire.sdk import WorldModel
 from harness.worldmodels.catalog import read_family
+from harness.worldmodels.panorama import resized_view
 from harness.worldmodels.preparing import Choice
-from harness.worldmodels.probe import Place, Probe
+from harness.worldmodels.probe import STRAIGHT, Place, Probe, RealView
 from tests.conformance.cheats import cheats
 from tests.conformance.toy_places import toy_places
 from tests.leaderboard import cheating_models as cheating
 from tests.leaderboard.conftest import IMAGE, Ready
 from tests.running import fake
+from wm_plugins.template.model import places_after, seen_from
 
 FAMILY = Path(cheats.__file__).with_name("plugin.toml")
 
 REFUSED: dict[str, tuple[type[WorldModel], str]] = {
     "answers by the time of day": (cheating.Clocked, "probe-clock"),
+    "answers by a thread in the background": (cheating.Threaded, "probe-clock"),
+    "answers every third question otherwise": (cheating.Tiring, "probe-call-order"),
+    "keeps a map of what it saw": (cheating.Mapping, "probe-leak-canary"),
+    "is honest where seeds are those of a check": (cheating.Suspicious, "probe-determinism"),
+    "answers by the machine and process that it runs on": (cheating.Placed, "probe-restart"),
     "draws when it starts": (cheating.DrawnAtStart, "probe-restart"),
     "is honest in its first calls alone": (cheating.Waking, "probe-restart"),
     "mixes in views of other episodes": (cheating.Remembering, "probe-leak-canary"),
@@ -59,13 +67,14 @@ class Connection:
 
 
 class InProcess(Subject):
-    """A model asked without a service, which a test can afford seventeen times; a restart makes it anew."""
+    """A model asked without a service, which a test can afford two dozen times; a restart makes it anew."""
 
-    def __init__(self, kind: type[WorldModel], places: Sequence[Place]) -> None:
+    def __init__(self, kind: type[WorldModel], places: Sequence[Place], secret: bytes) -> None:
         entry = next(entry for entry in read_family(FAMILY) if entry.manifest.name == "honest")
         steps = 20 if kind is cheats.FixedNoise else 0
         entry = replace(entry, manifest=replace(entry.manifest, steps=steps, height=32, width=64))
-        super().__init__(Target(entry, cast(Any, None), ""), Probe(entry.manifest, places), 60.0, 60.0, FAMILY)
+        probe = Probe(entry.manifest, places, secret)
+        super().__init__(Target(entry, cast(Any, None), ""), probe, 60.0, 60.0, FAMILY)
         self._kind = kind
         self._model: WorldModel | None = None
 
@@ -82,14 +91,28 @@ class InProcess(Subject):
         return {rollout.id: rollout for rollout in self._model.imagine_batch(requests)}
 
 
+def seen_around() -> tuple[Place, ...]:
+    """Return the toy's places, around each of which is seen nearly what an honest model imagines there."""
+    found = []
+    for place in toy_places():
+        view = resized_view(place.view, 32, 64).rgb
+        seen = [seen_from(view, at, 2.5) // 32 * 32 + 16 for at in places_after(STRAIGHT)]
+        camera = replace(place.view.camera, height=32, width=64)
+        around = tuple(RealView(0.2 * number, 0.0, rgb) for number, rgb in enumerate(seen) for _ in range(4))
+        found.append(replace(place, view=View(camera, view), around=around))
+    return tuple(found)
+
+
 @pytest.fixture(autouse=True)
 def shorter_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "time of day" not in request.node.name:
+    if "time of day" not in request.node.name and "thread" not in request.node.name:
         monkeypatch.setattr(stateless_checks, "PAUSE_S", 0.0)
 
 
-def probed(kind: type[WorldModel], only: Sequence[str] = CHECKS) -> tuple[Probed, list[str]]:
-    results, _ = run_checks(InProcess(kind, toy_places()), only, lambda done, total, doing: None)
+def probed(
+    kind: type[WorldModel], only: Sequence[str] = CHECKS, secret: bytes = b"one of many"
+) -> tuple[Probed, list[str]]:
+    results, _ = run_checks(InProcess(kind, seen_around(), secret), only, lambda done, total, doing: None)
     found, reasons = found_by("image", results)
     return found, [reason.code for reason in reasons]
 
@@ -106,6 +129,14 @@ def test_a_cheat_is_refused_by_its_code(cheat: str) -> None:
     check = code.removeprefix("probe-").replace("-", " ")
     _, codes = probed(kind, CHECKS if check == "history" else (check,))
     assert code in codes
+
+
+def test_an_image_that_knows_a_check_by_its_seeds_does_not_know_a_probe() -> None:
+    assert probed(cheating.Suspicious, ("determinism",), b"")[1] == []
+    assert probed(cheating.Suspicious, ("determinism",))[1] == ["probe-determinism"]
+    one, other = (Probe(InProcess(cheats.Honest, toy_places(), b"").manifest, toy_places(), s) for s in (b"a", b"b"))
+    assert one.request(seed=3).seed == one.request(seed=3).seed != other.request(seed=3).seed
+    assert len({one.request(seed=seed).seed for seed in (0, 1, 2**63 + 11)}) == 3 and one.request(seed=1).seed > 2**40
 
 
 def test_every_probe_has_a_cheat_that_it_finds() -> None:
