@@ -28,7 +28,8 @@ _CAUSES = (
     (NOT_READY, r"was not ready within"),
     (TOO_SLOW, r"did not answer \w+ within|not finished after"),
     (WRONG_SHAPE, r"sent a bad reply .*(instead of|elements; at most|bytes of pixels|of \d+ bytes)"),
-    (BAD_REPLY, r"sent a bad reply "),
+    (WRONG_SHAPE, r"an answer that cannot be sent: .*(has dtype|has shape|elements; at most)"),
+    (BAD_REPLY, r"sent a bad reply |an answer that cannot be sent"),
     (
         ASKED_NETWORK,
         r"Name or service not known|Temporary failure in name resolution|Network is unreachable|NameResolutionError"
@@ -39,7 +40,7 @@ _CAUSES = (
     (OUT_OF_MEMORY, r"out of memory|MemoryError|Cannot allocate memory|Out of memory\? "),
     ("no-space", r"no space left|No space left on device|file-size limit reached"),
     ("read-only", r"read-only file system|Read-only file system"),
-    ("process-limit", r"process limit reached"),
+    ("process-limit", r"process limit reached|can't start new thread"),
     ("missing-module", r"No module named|module not found|cannot import name|cannot open shared object file"),
     (CRASHED, r"ended while "),
     (RAISED, r" failed on rollout | failed with "),

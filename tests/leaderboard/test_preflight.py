@@ -58,6 +58,10 @@ def test_a_cause_is_read_from_the_words_of_each_failure(tmp_path: Path) -> None:
     assert {code: cause_of(words) for code, words in said.items()} == {code: code for code in said}
     assert cause_of(died(tmp_path, unresolved)) == "asked-for-network"
     assert cause_of(died(tmp_path, "", -9)) == "out-of-memory"
+    unsent = "world model 'm' failed on rollout 0: imagine gave an answer that cannot be sent: "
+    assert cause_of(f"{unsent}rollout.rgb has dtype float32 instead of uint8.") == "wrong-shape"
+    assert cause_of(f"{unsent}rollout.rgb is list, not an array of uint8.") == "bad-reply"
+    assert cause_of(str(from_user_code(RuntimeError("can't start new thread"), "Imagine"))) == "process-limit"
     assert set(said) < set(REMEDIES)
 
 
