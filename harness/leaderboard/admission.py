@@ -114,7 +114,7 @@ def _of_identity(identity: RunIdentity) -> _Found:
         yield (
             "chosen-seeds",
             f"its seeds are {_listed(identity.seeds)}: who chooses seeds can choose lucky ones.",
-            ("Play with --seeds 0, or 0-4 and the like."),
+            "Play with --seeds 0, or 0-4 and the like.",
         )
     if identity.loop_words:
         yield "other-loop", f"it was played with {' '.join(identity.loop_words)}.", "Play the tier's own loop."
@@ -155,7 +155,7 @@ def _of_rows(run: Audited) -> _Found:
         yield (
             "unchained",
             "its journal has no chain: a row that was edited would not be found.",
-            ("Play it again with this version."),
+            "Play it again with this version.",
         )
     unplayed = sum(row.result.state == PLANNED for row in run.rows)
     if unplayed:
