@@ -15,7 +15,7 @@ import numpy as np
 from harness.contracts.metrics import SUCCESS
 from harness.contracts.results import Metric
 from harness.leaderboard.entries import Entry, Result
-from harness.leaderboard.errata import Erratum
+from harness.leaderboard.errata import WITHDRAWN, Erratum
 from harness.records.identity import RunIdentity
 from harness.scoring.comparing_power import ALPHA
 from harness.scoring.comparing_tests import holm
@@ -34,6 +34,7 @@ class Row:
 
     ``test`` is its run on the test homes, ``fresh`` its success in all its fresh homes; ``excess`` is test − fresh with
     ``excess_p``, Holm's over the table. ``standing`` is None where it has no rank, and ``unranked`` says why.
+    ``copies`` names the submissions whose test episodes ended as its own, each with the same metrics.
     """
 
     entry: Entry
@@ -44,6 +45,7 @@ class Row:
     excess_p: float = float("nan")
     standing: Optional[Standing] = None
     unranked: str = ""
+    copies: tuple[str, ...] = ()
 
     @property
     def shown(self) -> Result:
@@ -120,9 +122,9 @@ def _pooled(results: Sequence[Result]) -> Optional[Sample]:
 
 
 def _board(place: str, rows: Sequence[Row], errata: Mapping[str, Erratum]) -> Board:
-    rows = _corrected(rows)
+    rows = _with_copies(_corrected(rows))
     keys = next((row.test.keys for row in rows if row.test is not None), "")
-    judged = [replace(row, unranked=_why_unranked(row, errata.get(row.entry.ident), keys)) for row in rows]
+    judged = [replace(row, unranked=_why_unranked(row, errata, keys)) for row in rows]
     ranked = sorted((row for row in judged if not row.unranked), key=_falling)
     others = sorted((row for row in judged if row.unranked), key=_falling)
     if ranked:
@@ -150,11 +152,31 @@ def _corrected(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, excess_p=adjusted.get(row.entry.ident, row.excess_p)) for row in rows]
 
 
-def _why_unranked(row: Row, erratum: Optional[Erratum], keys: str) -> str:
+def _with_copies(rows: Sequence[Row]) -> list[Row]:
+    """Return rows that name who played the same as they did."""
+    alike: dict[str, list[str]] = {}
+    for row in rows:
+        if row.test is not None:
+            alike.setdefault(row.test.played, []).append(row.entry.ident)
+    return [
+        row
+        if row.test is None
+        else replace(row, copies=tuple(name for name in alike[row.test.played] if name != row.entry.ident))
+        for row in rows
+    ]
+
+
+def _why_unranked(row: Row, errata: Mapping[str, Erratum], keys: str) -> str:
+    erratum = errata.get(row.entry.ident)
     if erratum is not None and not erratum.ranked:
         return erratum.kind
     if row.test is None:
         return "no run on the test homes"
+    withdrawn = [name for name in row.copies if name in errata and errata[name].kind == WITHDRAWN]
+    if withdrawn and erratum is None:  # a correction says that somebody looked at it
+        return f"the same episodes as {withdrawn[0]}, which is withdrawn"
+    if row.fresh is None:
+        return "no fresh homes were played: nobody knows whether it knows the test homes by heart"
     if not row.entry.verification.complete:
         return "what was to be played again or probed could not all be"
     if row.test.keys != keys:

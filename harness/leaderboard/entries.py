@@ -63,6 +63,7 @@ class Result:
     """One run of an entry.
 
     ``place`` is what two runs have to share to stand in one table, ``keys`` the digest of its (episode, seed) rows,
+    ``played`` that of how each ended, with all metrics: equal ones were played alike, whatever the model is called.
     ``solved`` bool [rows] and ``homes`` [rows] what they gave. ``seconds`` is how long the agent waited for the world
     model in a decision, as the run recorded it; None where it did not. ``command`` plays it again.
     """
@@ -70,6 +71,7 @@ class Result:
     summary: Summary
     place: str
     keys: str
+    played: str
     solved: npt.NDArray[np.bool_]
     homes: tuple[str, ...]
     seconds: Optional[float]
@@ -160,6 +162,7 @@ def _result(run: Audited, verification: Verification, surroundings: SURROUNDINGS
         summary=replace(summary, identity=replace(identity, episodes=())),
         place=place_of(identity),
         keys=digest([(row.key.episode, row.key.seed) for row in rows]),
+        played=digest([(row.key.episode, row.key.seed, row.result.state, dict(row.result.metrics)) for row in rows]),
         solved=np.array([row.result.state == OK for row in rows]),
         homes=tuple(f"{identity.split} {row.result.home}" for row in rows),
         seconds=_seconds(data),

@@ -179,6 +179,7 @@ def _row_data(board: Board, number: int) -> Iterator[tuple[str, Any]]:
     yield "episodes", row.shown.summary.episodes["planned"]
     yield "seconds_a_decision", row.shown.seconds
     yield "played_again", _replay_data(row.entry.verification)
+    yield "same_episodes_as", list(row.copies)
     yield "trajectory_root", row.shown.summary.trajectory_root
 
 

@@ -104,7 +104,7 @@ def _row(row: Row, errata: Mapping[str, Erratum]) -> SiteRow:
         worth=next((e.text.removeprefix("worth ") for e in shown.summary.equivalents if e.place == WITHIN), ""),
         again=_again(row.entry.verification),
         drawn=bool(row.entry.verification.randomness),
-        stamps=shown.summary.stamps,
+        stamps=(*shown.summary.stamps, *(f"same episodes as {name}" for name in row.copies[:3])),
         reason=reason if row.test is not None or erratum is not None else f"{reason}: these are its fresh homes",
     )
 

@@ -35,6 +35,6 @@ def _varied(one: Entry, number: int, ability: float, seconds: float) -> Entry:
         success = rate(Sample.of(solved.astype(float).tolist(), HOMES))
         counts = {**result.summary.episodes, "planned": EPISODES, "ok": int(solved.sum())}
         summary = replace(result.summary, metrics={**result.summary.metrics, SUCCESS.name: success}, episodes=counts)
-        results.append(replace(result, summary=summary, solved=solved, homes=HOMES, seconds=seconds))
+        results.append(replace(result, summary=summary, played=digest, solved=solved, homes=HOMES, seconds=seconds))
     verification = replace(one.verification, manifest=manifest, digest=digest)
     return replace(one, ident=digest[:IDENT_DIGITS], verification=verification, results=tuple(results))

@@ -36,7 +36,8 @@ EVIL = "</pre><script>document.title='owned'</script><img src=https://evil.examp
 
 @pytest.fixture(scope="module")
 def bundles(made: Ready, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Four submissions: good, one that knows the test homes, one with no test homes, and one of a hostile card."""
+    """Submissions: good, one that knows the test homes, one with no test homes, one of a hostile card, and one that was
+    played in public homes alone."""
     folder = tmp_path_factory.mktemp("bundles")
     card = Path(shutil.copytree(made.asked.card, folder / "card"))
     (card / "README.md").write_text((card / "README.md").read_text() + EVIL)
@@ -50,7 +51,10 @@ def bundles(made: Ready, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
             ),
             "knowing": write_bundle(made, folder / "b", every, "knowing", none, seconds=1.0),
             "fresh": write_bundle(made, folder / "c", outcomes(0.5, 3, ROWS), "fresh", split="fresh-0" + "1" * 15),
-            "hostile": write_bundle(hostile, folder / "d", outcomes(0.3, 4, ROWS), "hostile", seconds=0.5),
+            "hostile": write_bundle(
+                hostile, folder / "d", outcomes(0.3, 4, ROWS), "hostile", outcomes(0.3, 5, ROWS), seconds=0.5
+            ),
+            "public": write_bundle(made, folder / "e", outcomes(0.7, 6, ROWS), "public"),
         }
 
 
@@ -94,6 +98,7 @@ def test_who_has_a_rank_and_who_has_none(site: Path) -> None:
     assert rows["good"]["ranks"] and rows["hostile"]["ranks"] and rows["good"]["unranked"] is None
     assert rows["knowing"]["ranks"] is None and "than in fresh" in str(rows["knowing"]["unranked"])
     assert rows["fresh"]["ranks"] is None and "no run on the test homes" in str(rows["fresh"]["unranked"])
+    assert rows["public"]["ranks"] is None and "no fresh homes" in str(rows["public"]["unranked"])
     assert rows["good"]["gain"] and rows["good"]["seconds_a_decision"] == 2.0 and rows["good"]["fresh"]
     (board,) = (site / "boards").iterdir()
     page = board.read_text()
@@ -236,6 +241,30 @@ def test_withdrawn_and_corrected_submissions_stay_visible(bundles: dict[str, Pat
     assert "another licence" in board.read_text()
 
 
+def test_who_was_withdrawn_does_not_come_back_under_another_name(
+    bundles: dict[str, Path], made: Ready, tmp_path: Path
+) -> None:
+    again = write_bundle(
+        made, tmp_path / "again", outcomes(0.8, 1, ROWS), "better", outcomes(0.8, 2, ROWS), 1.0, pictures=True
+    )
+    words, out = ["leaderboard", "build", str(bundles["good"]), str(again)], tmp_path / "site"
+    assert main([*words, "--out", str(out)]) == 0
+    rows = data_of(out)
+    ident, other = str(rows["good"]["submission"]), str(rows["better"]["submission"])
+    assert rows["good"]["ranks"] and rows["better"]["same_episodes_as"] == [ident]
+    (board,) = (out / "boards").iterdir()
+    assert f"same episodes as {ident}" in board.read_text()
+    errata = tmp_path / "errata.toml"
+    errata.write_text(f'[[withdrawn]]\nsubmission = "{ident}"\ndate = "2026-11-30"\nreason = "it cheats"\n')
+    assert main([*words, "--errata", str(errata), "--out", str(out)]) == 0
+    rows = data_of(out)
+    assert rows["better"]["ranks"] is None and ident in str(rows["better"]["unranked"])
+    note = f'[[corrected]]\nsubmission = "{other}"\ndate = "2026-11-30"\nreason = "whose it is"\n'
+    errata.write_text(errata.read_text() + note)
+    assert main([*words, "--errata", str(errata), "--out", str(out)]) == 0
+    assert data_of(out)["better"]["ranks"] == [1, 1]
+
+
 def test_records_of_earlier_verifications_are_shown(bundles: dict[str, Path], tmp_path: Path) -> None:
     records, out = tmp_path / "records", tmp_path / "site"
     records.mkdir()
@@ -315,7 +344,8 @@ def test_nobody_loses_a_rank_to_who_plans_the_episodes_in_another_order(
             tmp_path / wm, made.suite, wm, outcomes, kept=ROWS, played=ROWS, changes=changes, files=True
         )
         at_commit(run.path, COMMIT)
-        bundles.append(str(made.having(run.path).bundle(tmp_path / f"{wm}.zip")))
+        fresh = write_run(tmp_path / wm, made.suite, "fresh", wm, split="fresh-00000000feedc0de")
+        bundles.append(str(made.having(run.path, fresh).bundle(tmp_path / f"{wm}.zip")))
     out = tmp_path / "site"
     assert main(["leaderboard", "build", *bundles, "--out", str(out)]) == 0
     assert all(row["ranks"] for row in data_of(out).values())
