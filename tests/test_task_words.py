@@ -35,6 +35,7 @@ ALLOWED = {
     "harness/studies/all_tables.py": "the share of episodes that are solved where they start, from the payload",
     "harness/contracts/arm_poses.py": "the poses that an arm is sent to",
     "harness/contracts/commands.py": "the one task that examples show",
+    "harness/worldmodels/strangers.py": "the names of the project's families, of which one is called after its task",
     "harness/cli/datasets.py": "the published data of one task are what is prepared",
 }
 """Files with a task's words in their code, and why."""
