@@ -73,6 +73,7 @@ AUTHORING = {
     "tasks/ignav/make_episodes.py": {"images"},
     "tasks/manip/make_episodes.py": {"images"},
     "tasks/manip/mistakes.py": {"images"},
+    "tasks/manip/solving.py": {"images"},
     "harness/collecting/in_process.py": {"images"},
     "harness/studies/constant_depth.py": {"images", "wm_plugins"},
     "harness/studies/learnt_score/make_data.py": {"images"},

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from harness.contracts.cameras import Quaternion, yaw_to_quaternion
 from harness.contracts.errors import EpisodeError
+from images.embedded.raster import compiled
 from images.tabletop import arm
 from images.tabletop.scenes import BUTTON, FREE, TABLE_M, Thing
 
@@ -49,6 +50,14 @@ def steady(values: Any) -> Any:
     return np.rint(np.asarray(values, np.float64) * _STEADY) / _STEADY
 
 
+@compiled
+def settle(positions, velocities, warm_start):  # type: ignore[no-untyped-def]
+    """Round three vectors in place as `steady` does: it is done after every physics step."""
+    for values in (positions, velocities, warm_start):
+        for k in range(values.shape[0]):
+            values[k] = np.rint(values[k] * _STEADY) / _STEADY
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """All that the next tick depends on: positions, velocities, the servos' targets and the solver's warm start."""
@@ -67,6 +76,7 @@ class World:
         mujoco.set_mju_user_warning(lambda text: None)  # its own handler writes a file where the process runs
         self.model: Any = _model(mujoco, things)
         self.data: Any = mujoco.MjData(self.model)
+        self._carried = (self.data.qpos, self.data.qvel, self.data.qacc_warmstart)
         model = self.model
         self.tip: int = model.site(arm.TIP).id
         joints = [model.joint(name) for name in arm.JOINTS]
@@ -86,17 +96,22 @@ class World:
         self.data.qpos[self.finger_qpos] = arm.FINGER_OPEN_M
         self.data.ctrl[:7] = arm.HOME
         self.data.ctrl[7:9] = arm.FINGER_OPEN_M
-        self._settle()
+        settle(*self._carried)
         self._look()
 
     def advance(self, control: Sequence[float], steps: int = TICK_STEPS) -> None:
         """Go on by one control tick with these targets of the nine servos; EpisodeError where the physics broke."""
         self.data.ctrl[:] = steady(control)
+        step, model, data, carried = self.engine.mj_step, self.model, self.data, self._carried
         for _ in range(steps):
-            self.engine.mj_step(self.model, self.data)
-            self._settle()
+            step(model, data)
+            settle(*carried)
         self._check()
         self._look()
+
+    def key(self) -> bytes:
+        """Return what stands for all that the next tick depends on, the errors of handling included."""
+        return self.save().numbers.tobytes() + self.model.geom_contype[self._thing_geoms].tobytes()
 
     def save(self) -> State:
         """Return the present state."""
@@ -154,12 +169,6 @@ class World:
     def finger_gap(self) -> float:
         """Return how far the fingers are apart, in metres."""
         return float(steady(self.data.qpos[self.finger_qpos]).sum())
-
-    def _settle(self) -> None:
-        """Round what the next step sets out from."""
-        for numbers in (self.data.qpos, self.data.qvel, self.data.qacc_warmstart):
-            np.rint(np.multiply(numbers, _STEADY, out=numbers), out=numbers)
-            numbers *= 1.0 / _STEADY
 
     def _check(self) -> None:
         """Raise EpisodeError after a warning: MuJoCo goes on with a world that it reset, or with contacts left out."""

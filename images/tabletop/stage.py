@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, Hashable, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from images.rlbench.frames import WORLD, from_matrix, multiply, to_world
 from images.tabletop import arm
 from images.tabletop.drawing import Eye, Painter, Surface, looking
 from images.tabletop.meshes import Mesh, flat_rectangle, rounded_box
-from images.tabletop.physics import TABLE_HIGH, TABLE_LOW, World, steady
+from images.tabletop.physics import TABLE_HIGH, TABLE_LOW, Floats, World, steady
 from images.tabletop.scenes import TABLE_M, Thing
 
 TABLE_ID, ROOM_ID, ARM_ID, FIRST_THING_ID = 1, 2, 3, 4
@@ -34,6 +34,9 @@ _FRONT = looking((1.35, 0.0, 1.58), (0.11, 0.0, 0.90), (0.0, 0.0, 1.0))
 _OVERHEAD = looking((0.20, 0.0, 2.02), (0.20, 0.0, 0.75), (-1.0, 0.0, 0.0))
 _WRIST_M = (0.075, 0.0, -0.165)
 """Where the wrist's camera is, in the frame of the tip."""
+
+_KEPT = 64
+"""How many views are kept, the latest: of 256 x 256 with depth and ids, 0.7 MB each."""
 
 _WRIST_TILT = (-0.1961161351381840, 0.9805806756909202)
 """Sine and cosine of the angle between the wrist's view and the tip's axis: it looks at what is grasped."""
@@ -57,24 +60,44 @@ class Stage:
                 )
         self.painter = Painter(surfaces)
         self._placed: bytes = b""
+        self._drawn: Dict[Hashable, View] = {}
 
     def views(self, world: World, wanted: Mapping[str, Tuple[bool, bool]]) -> Dict[str, View]:
-        """Return what cameras see, by name: each with depth and ids or without."""
+        """Return what cameras see, by name: each with depth and ids or without.
+
+        Views that were drawn lately are not drawn again: nobody may write into them.
+        """
         if not wanted:
             return {}
         positions, rotations = world.poses(self._bodies)
         state = positions.tobytes() + rotations.tobytes()
-        if state != self._placed:
-            self.painter.place(positions, rotations)
-            self._placed = state
         return {
-            name: self.painter.draw(RIG.camera(name), eye_of(name, world), depth, ids)
-            for name, (depth, ids) in wanted.items()
+            name: self._view(name, world, positions, rotations, state, channels) for name, channels in wanted.items()
         }
+
+    def _view(
+        self, name: str, world: World, positions: Floats, rotations: Floats, state: bytes, channels: Tuple[bool, bool]
+    ) -> View:
+        eye = eye_of(name, world)
+        key = (state, name, eye.position.tobytes(), eye.rotation.tobytes(), channels)
+        view = self._drawn.get(key)
+        if view is None:
+            if state != self._placed:
+                self.painter.place(positions, rotations)
+                self._placed = state
+            view = self.painter.draw(RIG.camera(name), eye, *channels)
+            for channel in (view.rgb, view.depth, view.ids):
+                if channel is not None:
+                    channel.flags.writeable = False
+            if len(self._drawn) >= _KEPT:
+                self._drawn.pop(next(iter(self._drawn)))
+            self._drawn[key] = view
+        return view
 
     def forget(self) -> None:
         """Move everything and draw the light anew for the next views, even if nothing has moved."""
         self._placed = b""
+        self._drawn.clear()
 
     def _body(self, name: str) -> int:
         if name not in self._bodies:

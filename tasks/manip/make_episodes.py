@@ -1,8 +1,9 @@
 """Make the episode files of a tier: ``python -m tasks.manip.make_episodes --suite embedded-v1 --tier easy``.
 
-Needs the extra ``tabletop``: each episode's solution is played, and a scene that it does not solve is left out.
-``--unplayed`` trusts all solutions and needs no simulator; where none fails it makes the same files. No run's outcome
-enters. Splits share no variation of a scene (its colours, counts and order), so no episode either.
+Needs the extra ``tabletop``: each episode's solution is played, and a scene that it does not solve is left out. What
+was played is kept, so that the same command goes on where it was interrupted; the files are equal whatever the number
+of workers. ``--unplayed`` trusts all solutions and needs no simulator; where none fails it makes the same files. No
+run's outcome enters. Splits share no variation of a scene (its colours, counts and order), so no episode either.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+import time
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
@@ -21,14 +23,13 @@ from harness.contracts.cameras import Pose
 from harness.contracts.digest import to_plain
 from harness.contracts.episodes import Episode
 from harness.contracts.errors import Refusal, WiwError
-from images.rlbench.actions import discrete_target
-from images.tabletop.play import Play
-from images.tabletop.scenes import HOME, SubGoal
+from images.tabletop.scenes import SubGoal
 from images.tabletop.tasks.all import make_puzzle, scene_digest
 from images.tabletop.tasks.puzzle import Stage
 from tasks.fresh_homes import TEST
 from tasks.manip.episodes import RIGHT, Plan, TableScene
 from tasks.manip.mistakes import mistaken
+from tasks.manip.solving import after, outcomes, shown
 from tasks.suite import Suite, Tier, load_suite
 from tasks.suite_files import read_homes, write_episodes, write_json
 
@@ -37,9 +38,6 @@ VARIATIONS: Mapping[str, range] = {"validation": range(20), TEST: range(20, 60)}
 
 _OF_A_TIER = 100
 """How many episodes of one variation a tier may have: those of another tier have other numbers."""
-
-ASIDE = (40, 70, 75)
-"""The voxel that the hand goes to beside `HOME`, where it ends a plan, for the picture of the goal."""
 
 _ORIGIN = Pose((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
 """Where an episode starts is the scene's to say: the arm is where the simulator puts it."""
@@ -53,17 +51,22 @@ class Drawn:
     digest: str
 
 
-def make_split(suite: Suite, tier: Tier, split: str, played: bool) -> Tuple[List[Drawn], List[str]]:
-    """Return a split's episodes, and the scenes that were left out because their solution did not solve them."""
+def make_split(suite: Suite, tier: Tier, split: str, workers: int) -> Tuple[List[Drawn], List[str]]:
+    """Return a split's episodes, and the scenes that were left out because their solution did not solve them.
+
+    Without ``workers`` (0) every solution is trusted.
+    """
     wanted = tier.splits[split].episodes
     kept: List[Drawn] = []
     left_out: List[str] = []
-    for scene in scenes_of(suite, tier, split):
-        if played and not is_solved(scene):
+    scenes, began = scenes_of(suite, tier, split), time.monotonic()
+    for scene, solved in outcomes(scenes, workers) if workers else ((scene, True) for scene in scenes):
+        if solved:
+            kept.append(draw(tier, split, scene))
+        else:
             left_out.append(scene)
-            continue
-        kept.append(draw(tier, split, scene))
-        print(f"{tier.name} {split}: {len(kept)}/{wanted} ({scene})", file=sys.stderr)
+        left_s = (time.monotonic() - began) * (wanted - len(kept)) / max(len(kept), 1)
+        print(f"{tier.name} {split}: {len(kept)}/{wanted} ({scene}), {left_s:.0f} s left", file=sys.stderr)
         if len(kept) == wanted:
             break
     homes = len({drawn.episode.home for drawn in kept})
@@ -82,42 +85,10 @@ def scenes_of(suite: Suite, tier: Tier, split: str) -> Iterator[str]:
         yield f"{kind}/variation{variation}/episode{first + number}"
 
 
-def is_solved(scene: str) -> bool:
-    """Say whether the solution of a scene's last stage solves it, by both ways, and nothing before does."""
-    play = Play(scene)
-    stage = play.puzzle.last_stage()
-    _carry_out(play, stage.before)
-    early, begins = play.progress.succeeded, play.save()
-    after = _after(stage)
-    for solution in ((*stage.plan, *after), _shown(stage, after)):
-        play.restore(begins)
-        _carry_out(play, solution)
-        if early or play.blocked or not play.progress.succeeded:
-            return False
-    return True
-
-
-def _carry_out(play: Play, goals: Sequence[SubGoal]) -> None:
-    for goal in goals:
-        play.act(discrete_target(goal.values()))
-
-
-def _after(stage: Stage) -> Tuple[SubGoal, ...]:
-    """Return what follows on every plan."""
-    return (SubGoal(*HOME, 0, stage.plan[-1].open),) if stage.shows else ()
-
-
-def _shown(stage: Stage, after: Tuple[SubGoal, ...]) -> Tuple[SubGoal, ...]:
-    """Return what the picture of the goal shows the end of."""
-    aside = SubGoal(*ASIDE, 0, stage.plan[-1].open)
-    return (*stage.plan, aside, *after) if after else (aside, *stage.plan)
-
-
 def draw(tier: Tier, split: str, scene: str) -> Drawn:
     """Return the episode of a scene."""
     puzzle = make_puzzle(scene)
     stage = puzzle.last_stage()
-    after = _after(stage)
     kind, variation, number = scene.split("/")
     plans = draw_plans(stage, tier.constants.mistakes[kind], seeds.generator(0, scene, -1, -1, tier.name))
     payload = TableScene(
@@ -126,8 +97,8 @@ def draw(tier: Tier, split: str, scene: str) -> Drawn:
         solution=_numbers(stage.plan),
         sub_goals=len(stage.plan),
         plans=tuple(plans),
-        after=_numbers(after),
-        shown=_numbers(_shown(stage, after)),
+        after=_numbers(after(stage)),
+        shown=_numbers(shown(stage)),
     )
     episode = Episode(
         id=f"{tier.name}-{split}-{kind}-{variation.removeprefix('variation')}-{number.removeprefix('episode')}",
@@ -137,7 +108,7 @@ def draw(tier: Tier, split: str, scene: str) -> Drawn:
         scene=scene,
         home=f"{kind}/{variation}",
         start=_ORIGIN,
-        reference_actions=len(stage.plan) + len(after),
+        reference_actions=len(stage.plan) + len(after(stage)),
         payload=to_plain(payload),
     )
     return Drawn(episode, scene_digest(puzzle))
@@ -178,12 +149,12 @@ def _numbers(goals: Sequence[SubGoal]) -> Tuple[Tuple[int, ...], ...]:
     return tuple(tuple(int(value) for value in goal.values()) for goal in goals)
 
 
-def make_tier(suite: Suite, tier: Tier, splits: Sequence[str], played: bool = True) -> Dict[str, object]:
+def make_tier(suite: Suite, tier: Tier, splits: Sequence[str], workers: int) -> Dict[str, object]:
     """Write the episodes of ``splits``, the scene digests and the statistics; return the statistics."""
     digests: Dict[str, str] = {}
     statistics: Dict[str, object] = {}
     for split in splits:
-        kept, left_out = make_split(suite, tier, split, played)
+        kept, left_out = make_split(suite, tier, split, workers)
         write_episodes(suite.episode_path(tier.name, split), [drawn.episode for drawn in kept])
         digests.update({drawn.episode.scene: drawn.digest for drawn in kept})
         statistics[split] = {"episodes": len(kept), "scenes left out": left_out, "mistakes": _counts(kept)}
@@ -208,17 +179,23 @@ def main() -> int:
     parser.add_argument("--suite", default="embedded-v1")
     parser.add_argument("--tier", default="easy")
     parser.add_argument("--split", choices=tuple(VARIATIONS), help="one split alone (default: all)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that play solutions (default: 1)")
     parser.add_argument("--unplayed", action="store_true", help="trust all solutions")
     given = parser.parse_args()
+    if given.workers < 1:
+        parser.error(f"--workers is {given.workers}: give at least 1")
     try:
         suite = load_suite(given.suite, TASK)
         tier = suite.tier(given.tier)
         splits = [given.split] if given.split else sorted(tier.splits)
-        for name, value in make_tier(suite, tier, splits, not given.unplayed).items():
+        for name, value in make_tier(suite, tier, splits, 0 if given.unplayed else given.workers).items():
             print(f"{name}: {value}")
     except WiwError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 130
     return 0
 
 

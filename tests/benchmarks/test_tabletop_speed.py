@@ -40,6 +40,7 @@ def test_an_action_of_twenty_centimetres(benchmark: Any, play: Play) -> None:
     goals = [discrete_target(SubGoal(50, y, 40, 0, True).values()) for y in (40, 60)]
 
     def there_and_back() -> None:
+        play.forget()
         for goal in goals:
             play.act(goal)
 

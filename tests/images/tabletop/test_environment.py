@@ -14,7 +14,9 @@ from harness.contracts.episodes import Episode
 from harness.contracts.errors import EpisodeError, Refusal
 from harness.contracts.handling_errors import HandlingError
 from harness.contracts.observations import Observation, ViewRequest
+from images.rlbench.actions import target_of
 from images.tabletop.environment import TabletopEnvironment
+from images.tabletop.play import Play
 from images.tabletop.scenes import TABLE_M, TASKS
 from images.tabletop.stage import ARM_ID, FIRST_THING_ID, TABLE_ID
 from images.tabletop.tasks.all import make_puzzle
@@ -81,6 +83,35 @@ def test_imagining_equals_stepping_and_leaves_the_state(environment: TabletopEnv
     assert same_observation(again, start) and again.info == start.info
     replayed = environment.step(actions, ALL)
     assert all(same_observation(a, b) and a.info == b.info for a, b in zip(seen, replayed, strict=True))
+
+
+def test_what_is_kept_of_an_action_is_what_simulating_it_again_comes_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = Play(CUPS)
+    targets = [target_of(action) for action in solution(CUPS)[:3]]
+
+    def ends() -> List[bytes]:
+        play.restore(play.beginning)
+        found = []
+        for target in targets:
+            play.act(target)
+            view = play.stage.views(play.world, {"wrist": (True, True)})["wrist"]
+            assert view.depth is not None and view.ids is not None
+            found += [play.world.key(), view.rgb.tobytes(), view.depth.tobytes(), view.ids.tobytes()]
+        return found
+
+    first = ends()
+    play.forget()
+    assert ends() == first
+    with monkeypatch.context() as patched:
+        patched.setattr(play.controller, "carry_out", None)
+        patched.setattr(play.stage.painter, "draw", None)
+        assert ends() == first  # neither is asked again
+    play.restore(play.beginning)
+    play.world.let_things_through(True)
+    asked: List[object] = []
+    monkeypatch.setattr(play.controller, "carry_out", lambda target, watch: asked.append(target) or True)
+    play.act(targets[0])
+    assert asked == targets[:1]  # another physics is another beginning
 
 
 def test_an_imagined_success_is_not_a_success(environment: TabletopEnvironment) -> None:
