@@ -111,7 +111,8 @@ class World:
 
     def key(self) -> bytes:
         """Return what stands for all that the next tick depends on, the errors of handling included."""
-        return self.save().numbers.tobytes() + self.model.geom_contype[self._thing_geoms].tobytes()
+        touching: bytes = self.model.geom_contype[self._thing_geoms].tobytes()
+        return self.save().numbers.tobytes() + touching
 
     def save(self) -> State:
         """Return the present state."""

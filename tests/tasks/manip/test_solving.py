@@ -28,7 +28,12 @@ def test_a_line_that_was_cut_off_is_tried_again_and_other_code_begins_a_file_of_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: List[str] = []
-    monkeypatch.setattr(solving, "is_solved", lambda scene: tried.append(scene) or scene != SCENES[1])
+
+    def is_solved(scene: str) -> bool:
+        tried.append(scene)
+        return scene != SCENES[1]
+
+    monkeypatch.setattr(solving, "is_solved", is_solved)
     monkeypatch.setattr(solving, "_digest_of_the_code", lambda: "1" * 64)
     endless = (scene for scene in SCENES * 9)
     first = next(iter(solving.outcomes(endless, 1, tmp_path)))
