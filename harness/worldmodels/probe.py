@@ -11,14 +11,17 @@ from itertools import accumulate
 from typing import Optional, Sequence
 
 from harness.contracts.actions import (
+    DISCRETE7,
     EE_POSE8,
     FORWARD,
+    NAVIGATION,
     TURN_LEFT,
     TURN_RIGHT,
     Action,
     Candidate,
     Primitive,
     Vector,
+    discrete7_space,
     ee_pose8_space,
     navigation_space,
     signed_turn,
@@ -72,7 +75,7 @@ class Probe:
         self._secret = secret
         self.places = tuple(places)
         self._conditioning = conditioning_of(manifest)
-        self._space = ee_pose8_space() if self.arm else navigation_space()
+        self._space = _ARM_SPACES.get(self._asked_in, navigation_space)()
         self.views = tuple(self._as_asked(place.large or place.view) for place in places)
         self.contexts = tuple(self._earlier_views(place) for place in places)
 
@@ -84,7 +87,11 @@ class Probe:
     @property
     def arm(self) -> bool:
         """Say whether the model is asked for plans of a robot arm."""
-        return self.manifest.settings.get(ACTION_SPACE) == EE_POSE8
+        return self._asked_in in _ARM_SPACES
+
+    @property
+    def _asked_in(self) -> str:
+        return str(self.manifest.settings.get(ACTION_SPACE, NAVIGATION))
 
     @property
     def longest(self) -> int:
@@ -109,7 +116,7 @@ class Probe:
         It carries as many earlier views as the manifest allows, those of the place also where ``view`` is another.
         """
         fitted = self.fitted(actions)
-        chosen = as_poses(fitted) if self.arm else fitted
+        chosen = as_poses(fitted, self._asked_in) if self.arm else fitted
         number = place % len(self.places)
         seen = view or self.views[number]
         return RolloutRequest(
@@ -188,19 +195,32 @@ GRIPPER_DOWN = (0.0, 0.0, 1.0, 0.0)
 
 GRIPPER_OPEN = 1.0
 
+ARM_START_VOXEL = (50, 50, 40)
+DOWN_BINS = (120.0, 60.0, 60.0)
+"""The same in ``discrete7``, whose voxels are 1 cm."""
 
-def as_poses(actions: Sequence[Action]) -> tuple[Action, ...]:
-    """Return one pose of the gripper an action: forwards move it away from the robot, turns to their side.
+_ARM_SPACES = {EE_POSE8: ee_pose8_space, DISCRETE7: discrete7_space}
+
+
+def as_poses(actions: Sequence[Action], space: str = EE_POSE8) -> tuple[Action, ...]:
+    """Return one pose of the gripper an action, in ``ee_pose8`` or ``discrete7``: forwards move it away from the robot,
+    turns to their side.
 
     So plans that differ for a camera differ for an arm, and checks need not know which of both they ask.
     """
     steps = [_arm_step(action) for action in actions]
     ahead = accumulate(step[0] for step in steps)
     aside = accumulate(step[1] for step in steps)
-    return tuple(
-        Vector(EE_POSE8, (ARM_START[0] + x, ARM_START[1] + y, ARM_START[2], *GRIPPER_DOWN, GRIPPER_OPEN))
-        for x, y in zip(ahead, aside, strict=True)
-    )
+    return tuple(_arm_pose(x, y, space) for x, y in zip(ahead, aside, strict=True))
+
+
+def _arm_pose(ahead_m: float, aside_m: float, space: str) -> Vector:
+    if space == DISCRETE7:
+        x, y, z = ARM_START_VOXEL
+        place = float(x + round(100.0 * ahead_m)), float(y + round(100.0 * aside_m)), float(z)
+        return Vector(DISCRETE7, (*place, *DOWN_BINS, GRIPPER_OPEN))
+    x_m, y_m, z_m = ARM_START
+    return Vector(EE_POSE8, (x_m + ahead_m, y_m + aside_m, z_m, *GRIPPER_DOWN, GRIPPER_OPEN))
 
 
 def _arm_step(action: Action) -> tuple[float, float]:

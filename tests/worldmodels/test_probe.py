@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.contracts.actions import discrete7_space, ee_pose8_space
 from harness.contracts.cameras import quaternion_to_yaw
 from harness.contracts.manifests import ModelManifest
 from harness.worldmodels.panorama import roll
-from harness.worldmodels.probe import Place, Probe, RealView
+from harness.worldmodels.probe import AHEAD, Place, Probe, RealView
 from tests.conformance.toy_places import toy_places
 
 MODEL = ModelManifest("m", "tests", "plugin")
@@ -41,6 +42,15 @@ def test_earlier_views_are_as_large_as_the_conditioning_view() -> None:
     ):
         request = Probe(manifest, toy_places()).request(place=1)
         assert [seen.rgb.shape for seen in request.context] == [request.view.shape] * 2
+
+
+@pytest.mark.parametrize("space", ["ee_pose8", "discrete7"])
+def test_a_robot_arm_gets_plans_of_its_own_space_that_differ_as_walks_do(space: str) -> None:
+    probe = Probe(replace(MODEL, settings={"action_space": space}), toy_places())
+    allowed = {"ee_pose8": ee_pose8_space, "discrete7": discrete7_space}[space]()
+    plans = [request.candidate.actions for request in probe.different(3)]
+    assert len(set(plans)) == 3 and all(allowed.allows(action) for plan in plans for action in plan)
+    assert len(set(probe.request((AHEAD,) * 24).candidate.actions)) == 24
 
 
 def test_a_robot_arm_gets_none() -> None:

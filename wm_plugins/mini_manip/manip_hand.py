@@ -87,14 +87,14 @@ class _Summary:
 class Front:
     """The geometry of the front view on one device, in 32-bit numbers."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, hfov_deg: float = HFOV_DEG) -> None:
         eye, at = (torch.tensor(place, dtype=torch.float64) for place in (EYE, LOOKS_AT))
         back = (eye - at) / (eye - at).norm()
         right = torch.linalg.cross(torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), back)
         right = right / right.norm()
         self._axes = torch.stack((right, torch.linalg.cross(back, right), back)).float().to(device)
         self._eye = eye.float().to(device)
-        self._focal = 0.5 * SIZE / math.tan(math.radians(0.5 * HFOV_DEG))
+        self._focal = 0.5 * SIZE / math.tan(math.radians(0.5 * hfov_deg))
         centre = 0.5 * (SIZE - 1)
         places = torch.arange(SIZE, dtype=torch.float32, device=device)
         self._row, self._column = torch.meshgrid(places, places, indexing="ij")

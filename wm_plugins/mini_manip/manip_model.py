@@ -13,6 +13,7 @@ import torch
 from manip_hand import HFOV_DEG, POSE_NUMBERS, SIZE, Front, told_of
 from manip_network import Manip, read_checkpoint
 
+from harness.contracts.cameras import PINHOLE
 from harness.contracts.errors import Refusal
 from harness.contracts.manifests import FROM_HUB, RANDOM, ModelManifest
 from harness.contracts.rollouts import Rollout, RolloutRequest
@@ -32,17 +33,20 @@ class ManipModel(WorldModel):
         if manifest.weights != RANDOM:
             read_checkpoint(self._model, _weights_of(manifest))
         self._model.eval().to(memory_format=torch.channels_last)
-        self._front = Front(torch.device("cpu"))
+        self._fronts = {HFOV_DEG: Front(torch.device("cpu"))}
 
     def imagine(self, request: RolloutRequest) -> Rollout:
         """Return the wanted views; Refusal for other cameras, and for actions that are no sub-goals of a hand."""
         camera = request.camera
-        if request.view.shape[:2] != (SIZE, SIZE) or camera.hfov_deg != HFOV_DEG:
+        if request.view.shape[:2] != (SIZE, SIZE) or camera.kind != PINHOLE:
             raise Refusal(
-                f"{self.manifest.name} imagines front views of {SIZE} x {SIZE} and {HFOV_DEG:g} degrees, not of "
-                f"{camera.height} x {camera.width} and {camera.hfov_deg:g}.",
+                f"{self.manifest.name} imagines front views of {SIZE} x {SIZE} through a pinhole, not "
+                f"{camera.kind} views of {camera.height} x {camera.width}.",
                 "Play the task manip.",
             )
+        if camera.hfov_deg not in self._fronts:
+            self._fronts[camera.hfov_deg] = Front(torch.device("cpu"), camera.hfov_deg)
+        front = self._fronts[camera.hfov_deg]
         count = len(request.candidate.actions)
         told = told_of(request.candidate.actions) if self._actions else [[0.0] * POSE_NUMBERS] * count
         plan = torch.tensor(told, dtype=torch.float32)[None]
@@ -51,7 +55,7 @@ class ManipModel(WorldModel):
         with torch.inference_mode():
             for number, frame in enumerate(request.frames):
                 known = torch.tensor([self._actions])
-                seen = self._model(view, self._front.told(view, plan, torch.tensor([frame]), known))
+                seen = self._model(view, front.told(view, plan, torch.tensor([frame]), known))
                 frames[number] = (seen[0] * 255.0 + 0.5).clamp(0.0, 255.0).byte().permute(1, 2, 0).numpy()
         return Rollout(request.id, frames, camera)
 
