@@ -42,6 +42,11 @@ def unknown_parts(before: RunIdentity, now: RunIdentity) -> str:
     return ""
 
 
+def weights_of(identity: RunIdentity) -> str:
+    """Return the SHA-256 that tells the weights of a run's world model from others, "" where it has none."""
+    return str(dict(identity.wm_manifest.get("checkpoint") or {}).get("sha256", ""))
+
+
 def same_name(before: RunIdentity, now: RunIdentity) -> bool:
     """Say whether two runs' world models are declared alike, whatever bytes were behind that."""
     first, second = _by_name(before), _by_name(now)

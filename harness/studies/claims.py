@@ -12,7 +12,7 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import List, Literal, Optional, Sequence, Tuple
+from typing import Iterable, List, Literal, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from harness.contracts.errors import Refusal, WiwError
 from harness.contracts.printing import one_line, printable
 from harness.contracts.results import Metric
 from harness.contracts.wrong_fields import wrong_fields
+from harness.records.model_parts import weights_of
 from harness.scoring.comparing_effect import Effect, equivalence_test, success_effect
 from harness.scoring.comparing_tests import holm, sign_flip_test
 from harness.scoring.gains import gain_of
@@ -95,13 +96,29 @@ def read_claims(path: Path) -> Tuple[Claim, ...]:
 
 
 def judge(claims: Sequence[Claim], found: Found) -> Tuple[Tested, ...]:
-    """Return what the runs say of each claim, Holm's p-values by family."""
+    """Return what the runs say of each claim, Holm's p-values by family.
+
+    Refusal where a world model was played with other weights on one tier than on another: that is no one model.
+    """
+    for name in dict.fromkeys(name for claim in claims for name in (claim.model, *claim.than)):
+        _check_one_checkpoint(name, dict.fromkeys(claim.tier for claim in claims), found)
     tested = [_test(claim, found) for claim in claims]
     for family in dict.fromkeys(claim.family for claim in claims):
         places = [place for place, claim in enumerate(claims) if claim.family == family]
         for place, p in zip(places, holm([tested[place].p for place in places])):
             tested[place] = replace(tested[place], holm_p=p)
     return tuple(tested)
+
+
+def _check_one_checkpoint(name: str, tiers: Iterable[str], found: Found) -> None:
+    played = [run for run in (found.run(name, tier) for tier in tiers) if run is not None]
+    by_weights = {weights_of(run.identity): run for run in played}
+    if len(by_weights) > 1:
+        told = ", ".join(f"{sha256[:12]} on {run.identity.tier}" for sha256, run in by_weights.items())
+        raise Refusal(
+            f"the latest runs of {name} were played with several weights: {told}.",
+            "Play all tiers with the same weights, or leave out the folders of the others.",
+        )
 
 
 def _test(claim: Claim, found: Found) -> Tested:

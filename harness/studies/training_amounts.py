@@ -9,6 +9,7 @@ from harness.contracts.errors import Refusal
 from harness.contracts.from_plain import from_plain
 from harness.contracts.manifests import RANDOM, ModelManifest
 from harness.records.identity import RunIdentity
+from harness.records.model_parts import weights_of
 from harness.worldmodels.cards import CARD, Card, read_card, weights_digest
 from harness.worldmodels.catalog import load_catalog
 from harness.worldmodels.weights import own_folder
@@ -30,7 +31,7 @@ class Clips:
 
     def of(self, identity: RunIdentity) -> Tuple[int, str]:
         """Return the clips, 0 for a model that was not trained here; and why they are not known ("": they are)."""
-        wanted = str(dict(identity.wm_manifest.get("checkpoint", {})).get("sha256", ""))
+        wanted = weights_of(identity)
         if not wanted or identity.wm_manifest.get("weights") in ("", RANDOM, None):
             return 0, ""
         for card in self._cards(identity, wanted):

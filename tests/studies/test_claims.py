@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
+from harness.contracts.manifests import FROM_HUB
 from harness.studies.claims import EQUIVALENT, Claim, judge, main, page, read_claims
 from harness.studies.run_selection import find_runs
 from tasks.suite import Suite
+from tests.scoring.synthetic import known_manifest
 from tests.studies.small_suite import solved_by, write_small_run
 
 MORE = "solves more"
@@ -50,6 +53,28 @@ def test_runs_of_several_seeds_are_averaged_by_episode(tmp_path: Path, suite: Su
     found = find_runs([tmp_path], suite)
     (same,) = judge([claim(EQUIVALENT, "look", "none")], found)
     assert same.difference is not None and same.difference.n == 120
+
+
+def test_a_model_that_was_played_with_other_weights_on_another_tier_is_refused(tmp_path: Path, suite: Suite) -> None:
+    """The latest run of each tier is taken, so that a new checkpoint must have been played on all of them."""
+
+    def played(tier: str, sha256: str, created_at: float) -> None:
+        known = known_manifest("FTmini")
+        manifest = {**known, "weights": FROM_HUB, "checkpoint": {**known["checkpoint"], "sha256": sha256}}
+        write_small_run(
+            tmp_path, suite, "FTmini", solved_by(0.5), tier, created_at=created_at, run_id=f"{tier}-{sha256}",
+            changes={"wm_manifest": manifest, "wm_manifest_hash": digest(manifest)},
+        )  # fmt: skip
+
+    claims = [claim(MORE, "FTmini", "copy"), claim(MORE, "FTmini", "copy").model_copy(update={"tier": "detour"})]
+    played("precise", "a" * 64, 1.0)
+    played("detour", "a" * 64, 2.0)
+    judge(claims, find_runs([tmp_path], suite))
+    played("precise", "b" * 64, 3.0)
+    with pytest.raises(Refusal, match=r"FTmini were played with several weights: b{12} on precise, a{12} on detour"):
+        judge(claims, find_runs([tmp_path], suite))
+    played("detour", "b" * 64, 4.0)
+    judge(claims, find_runs([tmp_path], suite))
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
