@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from harness.contracts.episodes import Episode
+from harness.contracts.errors import Refusal
 from harness.contracts.results import Metric
 from harness.scoring.bounds import NOT_NEGATIVE
 from harness.scoring.data import RunData
@@ -21,7 +23,7 @@ from harness.studies.paired_differences import size
 from harness.studies.rank_agreement import RESAMPLES, MiniTable, mini_tables
 from harness.studies.reference_table import RangeLine, ReferenceLine, range_lines, reference_lines
 from harness.studies.resolution import Family, read_declared, resolve
-from harness.studies.run_selection import SELF, SPLIT, Found, Missing, PassedOver, by_command, find_banks, find_runs
+from harness.studies.run_selection import SPLIT, Found, Missing, PassedOver, by_command, find_banks, find_runs
 from tasks.subsets import MINI_EPISODES
 from tasks.suite import Suite
 
@@ -60,7 +62,7 @@ class Whole:
 
 
 def timing_lines(found: Found) -> Tuple[TimingLine, ...]:
-    """Return a line for each run with self-stop that recorded its seconds."""
+    """Return a line for each run with the tables' stop rule that recorded its seconds."""
     lines = (_line(run, found) for tier in found.suite.tiers for run in found.of_tier(tier))
     return tuple(line for line in lines if line is not None)
 
@@ -70,7 +72,8 @@ def whole(found: Found, lines: Tuple[TimingLine, ...], missing: List[Missing]) -
     ceiling = [line for line in lines if line.name == CEILING]
     lacking = [tier for tier in found.suite.tiers if tier not in {line.tier for line in ceiling}]
     if lacking:
-        missing.append(Missing(f"seconds of {CEILING} with {SELF}-stop on {', '.join(lacking)}", ""))
+        what = f"seconds of {CEILING} with {found.stop(lacking[0])}-stop on {', '.join(lacking)}"
+        missing.append(Missing(what, ""))
         return Whole(len(found.suite.tiers), None, None)
     hours, minutes = sum(line.hours for line in ceiling), sum(line.mini_minutes for line in ceiling)
     return Whole(len(found.suite.tiers), hours, minutes)
@@ -102,7 +105,8 @@ def _line(run: RunData, found: Found) -> Optional[TimingLine]:
 class TierFact:
     """Which data a tier's numbers belong to.
 
-    ``solved_at_start`` is the share of episodes whose start lies within the goal's radius: what never moving solves.
+    ``solved_at_start`` is the share of episodes whose start lies within the goal's radius: what never moving solves;
+    None where a task has no place to go to.
     """
 
     name: str
@@ -110,13 +114,14 @@ class TierFact:
     suite_hash: str
     episodes: int
     homes: int
-    solved_at_start: float
+    solved_at_start: Optional[float]
 
 
 @dataclass(frozen=True)
 class Tables:
     """All tables of one suite.
 
+    ``stop`` is the rule of the runs that they are made of, beside which lines with another one name theirs.
     ``repeats`` are the declared errors on the tiers where they are looked for again, ``later`` those declared later.
     ``curves`` are dose curves as in ``doses.json``.
     """
@@ -124,6 +129,7 @@ class Tables:
     suite: str
     task: str
     split: str
+    stop: str
     command: str
     commits: Tuple[str, ...]
     tiers: Tuple[TierFact, ...]
@@ -151,6 +157,7 @@ def make_tables(suite: Suite, roots: Sequence[Path], command: str = "", resample
         suite=suite.name,
         task=suite.task,
         split=SPLIT,
+        stop=_one_stop(found),
         command=command,
         commits=_commits(found),
         tiers=tuple(_tier_fact(suite, name) for name in suite.tiers),
@@ -177,8 +184,25 @@ def _tier_fact(suite: Suite, name: str) -> TierFact:
         suite.hash(name),
         len(episodes),
         len({episode.home for episode in episodes}),
-        sum(episode.payload["geodesic_m"] <= episode.payload["radius_m"] for episode in episodes) / len(episodes),
+        _solved_at_start(episodes),
     )
+
+
+def _solved_at_start(episodes: Sequence[Episode]) -> Optional[float]:
+    if any("geodesic_m" not in episode.payload for episode in episodes):
+        return None
+    near = [bool(episode.payload["geodesic_m"] <= episode.payload["radius_m"]) for episode in episodes]
+    return sum(near) / len(near)
+
+
+def _one_stop(found: Found) -> str:
+    stops = {found.stop(tier) for tier in found.suite.tiers}
+    if len(stops) > 1:
+        raise Refusal(
+            f"the tiers of {found.suite.name} begin their stop_rules with {' and '.join(sorted(stops))}.",
+            "Tables compare runs of one stop rule: let all tiers begin with the same.",
+        )
+    return stops.pop()
 
 
 def _commits(found: Found) -> Tuple[str, ...]:

@@ -24,7 +24,6 @@ from harness.scoring.references import CEILING, row_name
 from harness.studies.paired_differences import size, success_by_episode
 from harness.studies.rank_agreement import FEWEST, RESAMPLES, SEED, Totals, agreement, drawn_homes
 from harness.studies.run_selection import (
-    SELF,
     Found,
     FoundBanks,
     Measured,
@@ -32,6 +31,7 @@ from harness.studies.run_selection import (
     bank_command,
     command_of,
     play_command,
+    table_stop,
 )
 from tasks.suite import Suite
 
@@ -129,8 +129,9 @@ def _shared(
     for name, kept in measured.items():
         if name not in runs:
             asked = kept.data.identity
-            play = play_command(suite, tier, asked.wm, SELF, asked.wm_overrides)
-            missing.append(Missing(f"{name} on {tier}, {SELF}-stop, which the bank has", play))
+            stop = table_stop(suite, tier)
+            play = play_command(suite, tier, asked.wm, stop, asked.wm_overrides)
+            missing.append(Missing(f"{name} on {tier}, {stop}-stop, which the bank has", play))
     return [name for name in measured if name in runs and _one_model(measured[name].data.identity, runs[name].identity)]
 
 

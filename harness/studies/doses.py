@@ -33,7 +33,7 @@ from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import CEILING
 from harness.studies.paired_differences import size
 from harness.studies.resolution import RESOLUTION, WantedCurve, WordedSetting, read_declared
-from harness.studies.run_selection import SELF, SPLIT, Found, Missing, by_command, command_of, find_runs, play_command
+from harness.studies.run_selection import SPLIT, Found, Missing, by_command, command_of, find_runs, play_command
 from harness.worldmodels.planted_errors import own_settings
 from tasks.suite import Suite, load_suite
 
@@ -169,7 +169,7 @@ def _curve(wanted: WantedCurve, found: Found, missing: List[Missing]) -> Optiona
         if dose not in by_dose:
             value: Setting = bool(dose) if isinstance(default, bool) else dose
             settings = {} if dose == float(default) else {wanted.setting: value}
-            command = play_command(suite, wanted.tier, CEILING, SELF, settings)
+            command = play_command(suite, wanted.tier, CEILING, found.stop(wanted.tier), settings)
             missing.append(Missing(f"{wanted.setting} {dose:g} on {wanted.tier}", command))
     if float(default) not in by_dose or len(by_dose) < 2:
         return None
@@ -182,7 +182,7 @@ def _curve(wanted: WantedCurve, found: Found, missing: List[Missing]) -> Optiona
         tier=wanted.tier,
         suite_hash=identity.suite_hash,
         split=SPLIT,
-        stop=SELF,
+        stop=identity.stop,
         points=points,
     )
 

@@ -9,13 +9,14 @@ from harness.contracts.results import Metric
 from harness.studies.all_tables import Tables
 from harness.studies.markdown_sections import (
     NOTHING,
+    WHEN,
+    at_start,
     bank_section,
     cell,
     code_block,
     columns,
     grid,
     in_points,
-    number,
     overview,
     p_value,
     percent,
@@ -25,6 +26,7 @@ from harness.studies.markdown_sections import (
 from harness.studies.rank_agreement import Agreement, MiniTable
 from harness.studies.reference_table import RangeLine, ReferenceLine, table_columns
 from harness.studies.resolution import Family
+from harness.studies.run_selection import ORACLE, SELF
 
 
 def page(tables: Tables) -> str:
@@ -60,7 +62,7 @@ def _tiers(tables: Tables) -> Iterator[str]:
         ("status", lambda t: t.status),
         ("episodes", lambda t: str(t.episodes)),
         ("homes", lambda t: str(t.homes)),
-        ("solved at the start", lambda t: number(100.0 * t.solved_at_start, 1)),
+        ("solved at the start", at_start),
         ("suite hash", lambda t: f"`{t.suite_hash}`"),
     )
 
@@ -69,34 +71,37 @@ def _references(tables: Tables) -> Iterator[str]:
     columns = table_columns(tables.task)
     meanings = "".join(f"; *{column.label}*: {column.meaning}" for _, column in columns if column.meaning)
     yield "## References"
+    with_both = tables.stop == SELF
+    how = "the agent's own stop and with the oracle's" if with_both else "the oracle's stop"
     yield (
-        f"Success with the agent's own stop and with the oracle's{meanings}. n counts episodes times seeds. "
+        f"Success with {how}{meanings}. n counts episodes times seeds. "
         "`--references` plays all of a tier and stop rule by one command; each line's own command is below its table."
     )
     for tier in tables.tiers:
         lines = [line for line in tables.references if line.tier == tier.name]
         names = list(dict.fromkeys(line.name for line in lines))
         yield f"### `{tier.name}`"
-        rows = [_reference_row(name, [line for line in lines if line.name == name], columns) for name in names]
-        own = [f"{column.label}, self-stop" for _, column in columns]
-        head = ["reference", "success, self-stop", *own, "success, oracle stop", "n", "homes"]
+        rows = [_reference_row(tables.stop, [line for line in lines if line.name == name], columns) for name in names]
+        own = [f"{column.label}, {tables.stop}-stop" for _, column in columns]
+        further = ["success, oracle stop"] if with_both else []
+        head = ["reference", f"success, {tables.stop}-stop", *own, *further, "n", "homes"]
         yield grid(head, rows) if rows else "No reference was played."
         if lines:
             yield code_block([line.command for line in lines])
 
 
 def _reference_row(
-    name: str, lines: Sequence[ReferenceLine], columns: Sequence[Tuple[MetricSpec, Column]]
+    stop: str, lines: Sequence[ReferenceLine], columns: Sequence[Tuple[MetricSpec, Column]]
 ) -> List[str]:
-    own = next((line for line in lines if line.stop == "self"), None)
-    oracle = next((line for line in lines if line.stop == "oracle"), None)
+    own = next((line for line in lines if line.stop == stop), None)
+    oracle = next((line for line in lines if line.stop == ORACLE), None)
     counts = [str(line.success.n) for line in (own, oracle) if line is not None]
     homes = [str(line.homes) for line in (own, oracle) if line is not None]
     return [
-        f"`{name}`",
+        f"`{lines[0].name}`",
         percent(own.success if own else None),
         *(cell(own.metrics.get(spec.name) if own else None, spec, column) for spec, column in columns),
-        percent(oracle.success if oracle else None),
+        *([percent(oracle.success if oracle else None)] if stop == SELF else []),
         " / ".join(dict.fromkeys(counts)),
         " / ".join(dict.fromkeys(homes)),
     ]
@@ -130,7 +135,7 @@ def _resolution(tables: Tables) -> Iterator[str]:
     yield "## Resolution"
     yield (
         "What each planted error costs `gtsim` on the one tier that was named for it beforehand (`resolution.toml` in "
-        "the suite's folder): success lost when the agent stops itself, on the same episodes. p: exact sign-flip test "
+        f"the suite's folder): success lost {WHEN[tables.stop]}, on the same episodes. p: exact sign-flip test "
         "over homes, then Holm's over all declared errors (one that was not played counts as p = 1). p within ±8: "
         "small means that the difference is less than 8 points. Detectable: the smallest true difference found with "
         "80 % power."
@@ -171,7 +176,7 @@ def _family(family: Family) -> Iterator[str]:
 
 def _curves(tables: Tables) -> Iterator[str]:
     yield "## Dose curves"
-    yield "What each dose of a planted error leaves of the success of `gtsim` when the agent stops itself."
+    yield f"What each dose of a planted error leaves of the success of `gtsim` {WHEN[tables.stop]}."
     points = [(curve, point) for curve in tables.curves for point in curve["points"]]
     yield columns(
         points,
@@ -189,7 +194,7 @@ def _curves(tables: Tables) -> Iterator[str]:
 def _mini(tables: Tables) -> Iterator[str]:
     yield "## Does `mini` keep the order?"
     yield (
-        "The same runs, self-stop, with only the 96 episodes of `--episodes mini` counted. Intervals of rank "
+        f"The same runs, {tables.stop}-stop, with only the 96 episodes of `--episodes mini` counted. Intervals of rank "
         "correlations are percentiles of a bootstrap over homes, which adds noise to both sides: they lie low, at "
         "times below the value itself. The subset is a part of the whole, so the correlation with the *other* "
         "episodes is the honest one. Made by the command at the top; each run's own is in the JSON."
@@ -227,7 +232,7 @@ def _timings(tables: Tables) -> Iterator[str]:
     yield (
         "Seconds of one worker an episode (its services answer while it waits, so about one core's, where there were "
         "no more workers than cores); hours of the whole test split, and minutes of `mini`, on 2 such cores. "
-        "Self-stop; the runs are those of the commands above and in the JSON."
+        f"{tables.stop.capitalize()}-stop; the runs are those of the commands above and in the JSON."
     )
     yield columns(
         tables.timings,
@@ -243,7 +248,7 @@ def _timings(tables: Tables) -> Iterator[str]:
     whole = tables.whole
     if whole.hours is not None and whole.mini_minutes is not None:
         yield (
-            f"All {whole.tiers} tiers with `gtsim`, self-stop: **{whole.hours:.2f} hours** on 2 cores, "
+            f"All {whole.tiers} tiers with `gtsim`, {tables.stop}-stop: **{whole.hours:.2f} hours** on 2 cores, "
             f"**{whole.mini_minutes:.1f} minutes** for their `mini` subsets."
         )
 

@@ -10,12 +10,14 @@ from harness.contracts.metrics import OVER_PLANNED, SHARE, Column, MetricSpec
 from harness.contracts.results import Metric
 from harness.scoring.bank import Difference
 from harness.scoring.references import CEILING
-from harness.studies.all_tables import Tables
+from harness.studies.all_tables import Tables, TierFact
 from harness.studies.bank_agreement import HEADLINE, RANKING, BankLine, BankTable
 from harness.studies.resolution import Finding
-from harness.studies.run_selection import SELF
+from harness.studies.run_selection import ORACLE, SELF
 
 NOTHING = "–"
+
+WHEN = {SELF: "when the agent stops itself", ORACLE: "when the oracle stops the agent"}
 
 Line = TypeVar("Line")
 
@@ -83,6 +85,11 @@ def p_value(p: float) -> str:
     return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"
 
 
+def at_start(tier: TierFact) -> str:
+    """Return per cent of episodes that are solved at the start."""
+    return NOTHING if tier.solved_at_start is None else number(100.0 * tier.solved_at_start, 1)
+
+
 HEADING = "## Overview"
 
 IN_OVERVIEW = tuple(spec for spec in RANKING if spec is HEADLINE or spec.pooling == OVER_PLANNED)
@@ -94,7 +101,7 @@ def overview(tables: Tables) -> Iterator[str]:
     if not tables.references:
         return
     yield HEADING
-    yield "Success when the agent stops itself, per cent; a reference of several seeds plays all n episodes with each."
+    yield f"Success {WHEN[tables.stop]}, per cent; a reference of several seeds plays all n episodes with each."
     yield _references(tables)
     yield (
         f"What a tier tells apart: points that `{CEILING}` solves more than others on the same episodes; rank "
@@ -112,7 +119,7 @@ def overview(tables: Tables) -> Iterator[str]:
         yield (
             "Errors that were thought of later, and what they cost; Holm's p over all of this table. Of every tier, "
             "the share of episodes that is solved at the start: "
-            + ", ".join(f"`{tier.name}` {number(100.0 * tier.solved_at_start, 1)} %" for tier in tables.tiers)
+            + ", ".join(f"`{tier.name}` {at_start(tier)} %" for tier in tables.tiers)
             + "."
         )
         yield grid(
@@ -122,7 +129,7 @@ def overview(tables: Tables) -> Iterator[str]:
 
 
 def _references(tables: Tables) -> str:
-    own = {(line.tier, line.name): line for line in tables.references if line.stop == SELF}
+    own = {(line.tier, line.name): line for line in tables.references if line.stop == tables.stop}
     names = list(dict.fromkeys(name for _, name in own))
     rows = [
         [
@@ -137,7 +144,7 @@ def _references(tables: Tables) -> str:
 
 
 def _resolving(tables: Tables) -> str:
-    ranges = {(line.tier, line.other): line.points for line in tables.ranges if line.stop == SELF}
+    ranges = {(line.tier, line.other): line.points for line in tables.ranges if line.stop == tables.stop}
     others = list(dict.fromkeys(other for _, other in ranges))
     rows: List[List[str]] = []
     for tier in tables.tiers:
@@ -193,10 +200,10 @@ def bank_section(tables: Tables) -> Iterator[str]:
         return
     yield "## Does the decision bank rank as the loop does?"
     yield (
-        "Frozen decisions of the validation homes beside success, self-stop, in the test homes. Regret: metres that "
-        "the best end would have come nearer to the goal, where the agent has to move, and where it may stay. Top-1: "
-        "share of choices that are a truly best end. Order: Spearman's rho of scores and nearness over the ends of a "
-        "state. "
+        f"Frozen decisions of the validation homes beside success, {tables.stop}-stop, in the test homes. "
+        "Regret: metres that the best end would have come nearer to the goal, where the agent has to move, and where "
+        "it may stay. Top-1: share of choices that are a truly best end. Order: Spearman's rho of scores and nearness "
+        "over the ends of a state. "
         "− `gtsim`: paired difference of regret on the same states, p by flipping whole homes. Agreement: measures "
         "turned so that more is better; percentiles of a bootstrap that draws the homes of both sides."
     )

@@ -104,7 +104,7 @@ class MiniTable:
 
 
 def mini_tables(found: Found, missing: List[Missing], resamples: int = RESAMPLES) -> Tuple[MiniTable, ...]:
-    """Return the table of each tier that has runs with self-stop; a tier without any, or without a subset, is told."""
+    """Return the table of each tier that has runs for it; a tier without any, or without a subset, is told."""
     tables = []
     for tier in found.suite.tiers:
         runs = found.of_tier(tier)

@@ -80,7 +80,7 @@ def table_columns(task: str) -> Tuple[Tuple[MetricSpec, Column], ...]:
 
 def range_lines(found: Found, wanted: Sequence[WantedRange]) -> Tuple[RangeLine, ...]:
     """Return the simulator's lead over the tier's baseline and over `RIVALS`, where both were played."""
-    least = {(each.tier, SELF, each.over): each.points / 100.0 for each in wanted}
+    least = {(each.tier, each.over): each.points / 100.0 for each in wanted}
     lines = []
     for tier in found.suite.tiers.values():
         for stop in (SELF, ORACLE):
@@ -89,7 +89,8 @@ def range_lines(found: Found, wanted: Sequence[WantedRange]) -> Tuple[RangeLine,
                 other = found.run(name, tier.name, stop)
                 if ceiling is not None and other is not None:
                     points, homes = lead(ceiling, other), size(ceiling)[1]
-                    lines.append(RangeLine(tier.name, stop, name, points, homes, least.get((tier.name, stop, name))))
+                    declared = least.get((tier.name, name)) if stop == found.stop(tier.name) else None
+                    lines.append(RangeLine(tier.name, stop, name, points, homes, declared))
     return tuple(lines)
 
 

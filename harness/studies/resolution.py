@@ -23,7 +23,7 @@ from harness.scoring.dose_curves import WORDINGS
 from harness.scoring.metrics import rate, success_sample
 from harness.scoring.references import CEILING
 from harness.studies.paired_differences import Cost, cost
-from harness.studies.run_selection import SELF, Found, Missing, command_of, play_command
+from harness.studies.run_selection import Found, Missing, command_of, play_command
 from tasks.suite import Suite
 
 RESOLUTION = "resolution.toml"
@@ -195,7 +195,9 @@ def _contrast(error: PlantedError, found: Found, missing: List[Missing]) -> Opti
     clean, wrong = found.run(CEILING, error.tier), found.run(error.wm, error.tier)
     for name, run in ((CEILING, clean), (error.wm, wrong)):
         if run is None:
-            missing.append(Missing(f"{name} on {error.tier}, {SELF}-stop", play_command(found.suite, error.tier, name)))
+            stop = found.stop(error.tier)
+            command = play_command(found.suite, error.tier, name, stop)
+            missing.append(Missing(f"{name} on {error.tier}, {stop}-stop", command))
     if clean is None or wrong is None:
         return None
     try:

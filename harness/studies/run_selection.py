@@ -30,6 +30,11 @@ SPLIT = "test"
 SELF, ORACLE = "self", "oracle"
 
 
+def table_stop(suite: Suite, tier: str) -> str:
+    """Return the stop rule of the runs that a tier's tables are made of: the first that the tier allows."""
+    return suite.tier(tier).loop.stop_rules[0]
+
+
 @dataclass(frozen=True)
 class PassedOver:
     """A run that enters no table, and why."""
@@ -54,13 +59,21 @@ class Found:
     runs: Mapping[Tuple[str, str, str], RunData]
     passed_over: Tuple[PassedOver, ...]
 
-    def run(self, wm: str, tier: str, stop: str = SELF) -> RunData | None:
-        """Return the run of a world model as its plugin declares it, None where there is none."""
-        return self.runs.get((tier, stop, wm))
+    def stop(self, tier: str) -> str:
+        """Return the stop rule of the runs that a tier's tables are made of."""
+        return table_stop(self.suite, tier)
 
-    def of_tier(self, tier: str, stop: str = SELF) -> Tuple[RunData, ...]:
-        """Return every run of a tier, by name."""
-        return tuple(run for (at, rule, _), run in sorted(self.runs.items()) if (at, rule) == (tier, stop))
+    def run(self, wm: str, tier: str, stop: str = "") -> RunData | None:
+        """Return the run of a world model as its plugin declares it, None where there is none.
+
+        ``stop`` is that of the tables where none is named.
+        """
+        return self.runs.get((tier, stop or self.stop(tier), wm))
+
+    def of_tier(self, tier: str) -> Tuple[RunData, ...]:
+        """Return every run of a tier with the tables' stop rule, by name."""
+        wanted = (tier, self.stop(tier))
+        return tuple(run for (at, rule, _), run in sorted(self.runs.items()) if (at, rule) == wanted)
 
 
 def by_command(missing: Sequence[Missing]) -> Tuple[Missing, ...]:
@@ -197,9 +210,7 @@ def incomplete(folder: RunFolder) -> str:
     return "" if played == counts["planned"] else f"PARTIAL: {played} of {counts['planned']} played to their end"
 
 
-def play_command(
-    suite: Suite, tier: str, wm: str, stop: str = SELF, settings: Optional[Mapping[str, Setting]] = None
-) -> str:
+def play_command(suite: Suite, tier: str, wm: str, stop: str, settings: Optional[Mapping[str, Setting]] = None) -> str:
     """Return the command that plays a world model on the whole test split of a tier."""
     return (
         f"python benchmark.py --wm {wm} --task {suite.task} --suite {suite.name} --tier {tier} --split {SPLIT} "

@@ -21,14 +21,18 @@ from harness.records.errors import disk_errors
 from harness.scoring.comparing import without_nan
 from harness.studies.all_tables import Tables, make_tables
 from harness.studies.markdown import page
+from harness.studies.run_selection import SELF
 from tasks.suite import load_suite
 
 SCHEMA_VERSION = 2
 
 
 def as_plain(tables: Tables) -> Dict[str, Any]:
-    """Return the JSON-ready form; numbers that do not exist are None."""
-    return {"schema": SCHEMA_VERSION, **without_nan(to_plain(tables))}
+    """Return the JSON-ready form; numbers that do not exist are None, and the stop rule is self where none is named."""
+    plain = {"schema": SCHEMA_VERSION, **without_nan(to_plain(tables))}
+    if tables.stop == SELF:
+        del plain["stop"]
+    return plain
 
 
 def write_tables(tables: Tables, out: Path) -> Tuple[Path, Path]:
