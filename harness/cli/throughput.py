@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.throughput.scenarios import Settings
 
 BROKEN = 1
-SUITE, TIER = "embedded", "easy"
+SUITE = "embedded"
 STAMP = "%Y%m%d-%H%M%S"
 PAGE_FILE = "throughput.html"
 EPISODES = 12
@@ -41,6 +41,9 @@ class ThroughputArguments:
     scenario: Annotated[str, typer.Option("--scenario", help="offline, single-stream, multi-stream or server.")] = (
         "offline"
     )
+    tier: Annotated[
+        str, typer.Option("--tier", help="The tier of the embedded suite whose decisions are asked: easy, precise, ...")
+    ] = "easy"
     candidates: Annotated[
         int, typer.Option("--candidates", min=0, help="Candidates of a decision; 0: all of the suite's loop.")
     ] = 0
@@ -124,6 +127,7 @@ def settings_of(asked: ThroughputArguments) -> Settings:
 
     return Settings(
         scenario=asked.scenario,
+        tier=asked.tier,
         seed=asked.seed,
         candidates=asked.candidates,
         duration_s=asked.duration,
@@ -155,7 +159,7 @@ def measured(
     out.mkdir(parents=True, exist_ok=True)
     with Line() as line:
         line("real views", 0, 0)
-        situations = banked_situations(manifest.name)
+        situations = banked_situations(manifest.name, settings.tier)
         line(f"starting {manifest.name}", 0, 0)
         with serving(plans, manifest, settings, out / "service.log") as session:
             found = measure_model(session, manifest, situations, settings, line)
@@ -170,17 +174,23 @@ def measured(
     return result
 
 
-def banked_situations(wm: str) -> list[Situation]:
-    """Return real decisions of the suite's bank: views, candidates and frames wanted, and what was seen before."""
+def banked_situations(wm: str, tier_name: str) -> list[Situation]:
+    """Return real decisions of a tier from the suite's bank: views, candidates and frames wanted, and what was seen
+    before; Refusal where the suite has no such tier."""
     from harness.banking.states import frozen_state
     from harness.throughput.decisions import Situation
     from harness.worldmodels.imaginer import EarlierView
     from tasks.bank_files import bank_path, read_bank
     from tasks.registry import load_task
-    from tasks.suite import load_suite
+    from tasks.suite import PANORAMA, load_suite
 
     suite = load_suite(SUITE, FIRST_TASK)
-    tier = suite.tier(TIER)
+    tier = suite.tier(tier_name)
+    if tier.view != PANORAMA:
+        raise Refusal(
+            f"the bank keeps no panoramas of tier {tier_name!r}, from which decisions are asked.",
+            "Name a tier of panoramas, such as --tier easy: perspective models are asked from their fronts.",
+        )
     bank = read_bank(suite, tier, bank_path(suite))
     parts = load_task(FIRST_TASK).parts_of(tier, wm)
     episodes = sorted({kept.episode for kept in bank.states})

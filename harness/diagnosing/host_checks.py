@@ -125,8 +125,8 @@ def check_measures() -> Finding:
     In a process of its own, because torch takes long to load and a broken one may end the process.
     """
     name = "measures"
-    if importlib.util.find_spec("skimage") is None:
-        return Finding(name, SKIPPED, "no skimage", "the gap is not measured", INSTALL.format(extra="embedded"))
+    if importlib.util.find_spec("numba") is None:
+        return Finding(name, SKIPPED, "no numba", "the gap is not measured", INSTALL.format(extra="embedded"))
     step = "Nothing needs them. " + _MEND_MEASURES
     try:
         done = _python(_TRY_MEASURES, MEASURES_TIMEOUT_S)

@@ -47,7 +47,7 @@ _failed: Dict[str, str] = {}
 def measure(imagined: View, real: View) -> Dict[str, float]:
     """Return ``ssim``, ``psnr`` (dB, at most 100) and, where LPIPS is installed, ``lpips``; {} where sizes differ.
 
-    SSIM as in Wang et al. 2004 (skimage's default window of 7 pixels) on the mean of the channels. Whatever a measure
+    SSIM as scikit-image takes it (`harness.planning.ssim`) of the mean of the channels. Whatever a measure
     raises, it is only left out, from now on: an episode must not fail by what decides nothing. `notes` say so.
     """
     real = _as_seen_by(imagined, real)
@@ -92,9 +92,9 @@ def trial() -> Dict[str, str]:
 
 
 def _ssim(a: Image, b: Image) -> float:
-    from skimage.metrics import structural_similarity
+    from harness.planning.ssim import ssim
 
-    return float(structural_similarity(a.mean(axis=2), b.mean(axis=2), data_range=255.0))
+    return ssim(a, b)
 
 
 def _psnr(a: Image, b: Image) -> float:

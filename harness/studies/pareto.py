@@ -1,9 +1,10 @@
 """Success against what a decision costs: ``python -m harness.studies.pareto RUNS... --throughput FILE... --out DIR``.
 
 A point is a finished run and the seconds of a decision of the same world model, weights and settings with as many
-candidates, measured by ``benchmark.py throughput --scenario offline`` (of several measurements on one machine the
-median). What has no service to be measured (`gtsim`) takes the mean seconds in which its own run imagined. Writes
-``pareto.md`` and one SVG for each machine and each set of episodes; nothing is played.
+candidates, on decisions of the same tier, measured by ``benchmark.py throughput --scenario offline --tier TIER`` (of
+several measurements on one machine the median). What has no service to be measured (`gtsim`) takes the mean seconds in
+which runs imagined, on each machine where a given run says them: its own or another of as many candidates on the tier.
+Writes ``pareto.md`` and one SVG for each machine and each set of episodes; nothing is played.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from harness.contracts.commands import FIRST_TASK
 from harness.contracts.errors import Refusal, WiwError
@@ -39,17 +40,17 @@ DECISIONS = "decisions"
 NOTE = (
     "Success in per cent with 95 % intervals clustered by home. *front*: no other solves as much in less time, or more "
     "in as much; that says nothing of whether the difference is more than luck. Seconds were measured with decisions "
-    "of the decision bank (tier `easy`), whichever tier was played: longer candidates take longer. Those of a run "
-    "itself are of its own decisions."
+    "of the tier that was played, from the decision bank, or in a run where a world model has no service of its own."
 )
 
-Costs = Dict[Tuple[str, int], List[Tuple[str, float]]]
-"""(machine, seconds of a decision) of each measurement, by the manifest's hash and the candidates of a decision."""
+Costs = Dict[Tuple[str, str, int], List[Tuple[str, float]]]
+"""(machine, seconds of a decision) of each measurement, by the manifest's hash, the tier whose episodes hold the
+decisions, and the candidates of one."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A run of one world model: ``own`` says that the seconds are those of the run itself, not of a measurement."""
+    """A run of one world model: ``own`` says that the seconds are those of runs, not of a measurement."""
 
     name: str
     candidates: int
@@ -78,9 +79,9 @@ class Figure:
         )
 
 
-def costs_of(files: Sequence[Path]) -> Costs:
+def costs_of(suite: Suite, files: Sequence[Path]) -> Costs:
     """Return what decisions cost; a result that counts for nothing or is of another scenario raises Refusal."""
-    found: Dict[Tuple[str, int, str], List[float]] = defaultdict(list)
+    found: Dict[Tuple[str, str, int, str], List[float]] = defaultdict(list)
     for file in files:
         result = read_result(file)
         if not result.valid or result.settings.scenario != OFFLINE or not result.rates.decisions_per_s:
@@ -91,11 +92,16 @@ def costs_of(files: Sequence[Path]) -> Costs:
             raise Refusal(
                 f"{file} measured {result.replicas} replicas, which may share a GPU.", "Measure one: --wm-gpu 0."
             )
-        key = (result.model.manifest_hash, result.candidates, machine_of(result))
+        states = suite.tier(result.settings.tier).episodes_of
+        key = (result.model.manifest_hash, states, result.candidates, machine_of(result))
         found[key].append(1.0 / result.rates.decisions_per_s)
+    return _by_machine(found)
+
+
+def _by_machine(found: Mapping[Tuple[str, str, int, str], Sequence[float]]) -> Costs:
     costs: Costs = defaultdict(list)
-    for (manifest, candidates, machine), seconds in found.items():
-        costs[manifest, candidates].append((machine, statistics.median(seconds)))
+    for (manifest, states, candidates, machine), seconds in found.items():
+        costs[manifest, states, candidates].append((machine, statistics.median(seconds)))
     return costs
 
 
@@ -112,12 +118,16 @@ def make_figures(suite: Suite, roots: Sequence[Path], costs: Costs) -> Tuple[Lis
     passed = [PassedOver(folder.path.name, folder.why) for folder in unread]
     placed: Dict[Tuple[str, str, str, str, Tuple[str, ...]], Dict[Tuple[str, int], Point]] = defaultdict(dict)
     latest: Dict[Tuple[object, ...], str] = {}
+    runs: List[RunData] = []
     for folder in listed:  # the oldest comes first, so that the latest of two alike stays
         run, reason = sound_run(folder, lambda asked: _reason(asked, suite))
         if run is None:
             passed.append(PassedOver(folder.record.run_id, reason))
-            continue
-        points = list(_points(run, suite, costs))
+        else:
+            runs.append(run)
+    own = own_costs(suite, runs)
+    for run in runs:
+        points = list(_points(run, suite, costs, own))
         if not points:
             passed.append(PassedOver(run.record.run_id, "no measurement of its model with as many candidates is given"))
         identity = run.identity
@@ -144,19 +154,32 @@ def _reason(folder: RunFolder, suite: Suite) -> str:
     return not_of_suite(folder.identity, suite) or limited or incomplete(folder)
 
 
-def _points(run: RunData, suite: Suite, costs: Costs) -> Iterator[Tuple[str, Point]]:
-    """Yield the machine and the point of each measurement that belongs to a run, or the run's own."""
-    identity = run.identity
-    candidates = identity.search.candidates or suite.tier(identity.tier).candidates
+def _points(run: RunData, suite: Suite, costs: Costs, own: Costs) -> Iterator[Tuple[str, Point]]:
+    """Yield the machine and the point of each measurement that belongs to a run, or of what runs say themselves."""
+    key = _asked(run, suite)
     success = rate(success_sample(run.results))
-    measured = costs.get((identity.wm_manifest_hash, candidates))
-    if measured:
-        for machine, seconds in measured:
-            yield machine, Point(_name(run), candidates, success, seconds, False)
-        return
-    own = _own_seconds(run)
-    if own is not None and identity.wm_manifest.get("kind") != "plugin":
-        yield str(run.record.provenance.hardware.get("cpu", "")), Point(_name(run), candidates, success, own, True)
+    for found in (costs, own):
+        for machine, seconds in found.get(key, []):
+            yield machine, Point(_name(run), key[2], success, seconds, found is own)
+        if key in found:
+            return
+
+
+def _asked(run: RunData, suite: Suite) -> Tuple[str, str, int]:
+    """Return what decides what a decision of a run costs: its model, the tier of its episodes, and its candidates."""
+    identity, tier = run.identity, suite.tier(run.identity.tier)
+    return identity.wm_manifest_hash, tier.episodes_of, identity.search.candidates or tier.candidates
+
+
+def own_costs(suite: Suite, runs: Sequence[RunData]) -> Costs:
+    """Return the mean seconds in which each run of a model without a service imagined for a decision."""
+    found: Dict[Tuple[str, str, int, str], List[float]] = defaultdict(list)
+    for run in runs:
+        seconds = _own_seconds(run)
+        if seconds is not None and run.identity.wm_manifest.get("kind") != "plugin":
+            cpu = str(run.record.provenance.hardware.get("cpu", "an unknown CPU"))
+            found[(*_asked(run, suite), cpu)].append(seconds)
+    return _by_machine(found)
 
 
 def _name(run: RunData) -> str:
@@ -182,7 +205,7 @@ def page(suite: Suite, figures: Sequence[Figure], passed: Sequence[PassedOver], 
             list(enumerate(figure.points)),
             ("world model", lambda at: f"`{at[1].name}`"),
             ("candidates", lambda at: str(at[1].candidates)),
-            ("seconds a decision", lambda at: f"{at[1].seconds:.3g}{' (of the run itself)' if at[1].own else ''}"),
+            ("seconds a decision", lambda at: f"{at[1].seconds:.3g}{' (in runs)' if at[1].own else ''}"),
             ("success", lambda at: percent(at[1].success)),
             ("front", lambda at, best=best: "yes" if at[0] in best else ""),  # type: ignore[misc]
         )
@@ -213,7 +236,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     given = parser.parse_args(arguments)
     try:
         suite = load_suite(given.suite, given.task)
-        figures, passed = make_figures(suite, given.runs, costs_of(given.throughput))
+        figures, passed = make_figures(suite, given.runs, costs_of(suite, given.throughput))
         files = {_file(number): picture(figure) for number, figure in enumerate(figures)}
         told = f"{parser.prog} {' '.join(map(str, given.runs))} --throughput ... --out {given.out}"
         files["pareto.md"] = page(suite, figures, passed, told)

@@ -78,6 +78,7 @@ def compare_results(old: Result, new: Result) -> Comparison:
     for name, one, other in (
         ("world model", old.model.name, new.model.name),
         ("scenario", old.settings.scenario, new.settings.scenario),
+        ("tier", old.settings.tier, new.settings.tier),
         ("arrivals a second", old.settings.rate, new.settings.rate),
         ("candidates", old.candidates, new.candidates),
         ("number of replicas", old.replicas, new.replicas),

@@ -32,6 +32,7 @@ SPREAD = (OFFLINE, SERVER)
 PERCENTILE = {SINGLE_STREAM: 0.9, MULTI_STREAM: 0.99, SERVER: 0.99}
 """The percentile of latency that each scenario is about; offline is about the rate alone."""
 
+TIER = "easy"
 PER_QUERY = 8
 WARM_UP_DECISIONS = 2
 MOST_QUERIES = 1_000_000
@@ -46,13 +47,15 @@ MARGIN = 1.1
 class Settings:
     """How a measurement is made. ``min_queries`` 0 stands for those that the scenario's percentile needs.
 
-    ``rate`` is that of the queries' arrival a second (`SERVER`), ``bound_s`` the latency that its percentile shall
-    keep (0: none). ``warm_up`` is how many decisions are asked first, and not counted. ``deadline_s`` is what one call
-    may take, ``start_s`` the service until it is ready. Without ``cache_check`` nobody looks whether answers are kept,
-    and without ``roofline`` nobody counts operations, each of which takes long with a slow model.
+    ``tier`` is the one of the suite whose decisions are asked, ``rate`` that of the queries' arrival a second
+    (`SERVER`), ``bound_s`` the latency that its percentile shall keep (0: none). ``warm_up`` is how many decisions are
+    asked first, and not counted. ``deadline_s`` is what one call may take, ``start_s`` the service until it is ready.
+    Without ``cache_check`` nobody looks whether answers are kept, and without ``roofline`` nobody counts operations,
+    each of which takes long with a slow model.
     """
 
     scenario: str
+    tier: str = TIER
     seed: int = 0
     candidates: int = 0
     duration_s: float = 10.0

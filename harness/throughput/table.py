@@ -37,18 +37,18 @@ COLUMNS: dict[str, Column] = {
 
 def table(results: Sequence[Result]) -> Iterator[str]:
     """Yield the lines of a Markdown table; a result that does not count raises Refusal."""
-    head = ("model", "scenario", "candidates", "runs", *COLUMNS, "output")
+    head = ("model", "scenario", "tier", "candidates", "runs", *COLUMNS, "output")
     yield f"| {' | '.join(head)} |"
     yield f"|{' --- |' * len(head)}"
-    for (name, scenario, candidates), runs in _grouped(results).items():
+    for (name, scenario, tier, candidates), runs in _grouped(results).items():
         numbers = [_median([column(run) for run in runs]) for column in COLUMNS.values()]
         roots = {run.output.root[:8] for run in runs if run.output is not None}
-        cells = (name, scenario, str(candidates), str(len(runs)), *numbers, ", ".join(sorted(roots)))
+        cells = (name, scenario, tier, str(candidates), str(len(runs)), *numbers, ", ".join(sorted(roots)))
         yield f"| {' | '.join(cells)} |"
 
 
-def _grouped(results: Sequence[Result]) -> dict[tuple[str, str, int], list[Result]]:
-    found: dict[tuple[str, str, int], list[Result]] = {}
+def _grouped(results: Sequence[Result]) -> dict[tuple[str, str, str, int], list[Result]]:
+    found: dict[tuple[str, str, str, int], list[Result]] = {}
     for result in results:
         if not result.valid:
             raise Refusal(f"a result of {result.model.name} does not count: {result.broken[0].text}.", "Leave it out.")
@@ -57,7 +57,7 @@ def _grouped(results: Sequence[Result]) -> dict[tuple[str, str, int], list[Resul
         rate = f" {result.settings.rate:g}/s" if result.settings.rate else ""
         replicas = f", {result.replicas} replicas" if result.replicas > 1 else ""
         scenario = f"{result.settings.scenario}{rate}{replicas}"
-        key = (f"`{result.model.name}`{weights}{changed}", scenario, result.candidates)
+        key = (f"`{result.model.name}`{weights}{changed}", scenario, result.settings.tier, result.candidates)
         found.setdefault(key, []).append(result)
     return found
 

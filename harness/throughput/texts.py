@@ -21,7 +21,9 @@ def title(result: Result) -> str:
     kind += f" at {settings.rate:g}/s" if kind == SERVER else ""
     kind += f" of {settings.per_query} decisions" if kind == MULTI_STREAM else ""
     replicas = f", {result.replicas} replicas" if result.replicas > 1 else ""
-    return f"{model.name}{changed}{weights}: {kind}, {result.candidates} candidates a decision{replicas}"
+    return (
+        f"{model.name}{changed}{weights}: {kind}, {settings.tier}, {result.candidates} candidates a decision{replicas}"
+    )
 
 
 def rows(result: Result) -> Iterator[tuple[str, str, str]]:

@@ -39,7 +39,7 @@ def asked(benchmark: Any, name: str, rounds: int, log: Path, weights: str, candi
     settings = Settings(OFFLINE, candidates=candidates, deadline_s=1800.0, start_s=1800.0)
     target = find_target(name, choice=Choice(weights=weights, allow_uncarded=True))
     manifest = target.entry.manifest
-    decisions = Decisions(manifest, banked_situations(name), settings.seed, settings.candidates)
+    decisions = Decisions(manifest, banked_situations(name, settings.tier), settings.seed, settings.candidates)
     answers: list[Answer] = []
     with serving([target.plan], manifest, settings, log) as session:
         ask = Asker(session.models[0], manifest)

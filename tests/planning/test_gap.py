@@ -17,6 +17,7 @@ from harness.contracts.cameras import Camera
 from harness.contracts.errors import Refusal
 from harness.contracts.observations import View
 from harness.planning import gap, lpips_metric
+from harness.planning.ssim import ssim
 from harness.worldmodels.panorama import front_crop
 from tests.tasks.ignav.test_scores import PANO, blocks
 
@@ -42,6 +43,16 @@ def test_equal_views_have_no_gap_and_noise_widens_it() -> None:
 def test_one_grey_level_is_48_decibels() -> None:
     grey = np.full((128, 256, 3), 100, np.uint8)
     assert gap.measure(View(PANO, grey), View(PANO, grey + 1))["psnr"] == pytest.approx(48.13, abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(128, 256, 3), (7, 7, 3), (9, 40, 3)])
+def test_structural_similarity_is_that_of_scikit_image_to_the_last_bit(shape: tuple[int, int, int]) -> None:
+    reference = pytest.importorskip("skimage.metrics").structural_similarity
+    draws = np.random.default_rng(0)
+    one = draws.integers(0, 256, shape).astype(np.float32)
+    for other in (np.roll(one, 1, 1), np.floor(one / 2.0), np.sort(one, 0), one.astype(np.float32)):
+        expected = reference(one.mean(axis=2), other.mean(axis=2), data_range=255.0)
+        assert ssim(one, other) == float(expected)
 
 
 def test_perspective_views_are_compared_with_the_front_crop() -> None:

@@ -13,7 +13,7 @@ import pytest
 from harness.contracts.digest import digest
 from harness.contracts.errors import Refusal
 from harness.scoring.data import load_run
-from harness.studies.pareto import Costs, costs_of, machine_of, main, make_figures, page
+from harness.studies.pareto import Costs, costs_of, machine_of, main, make_figures, own_costs, page
 from harness.throughput.resources import Resources
 from harness.throughput.results import Finding, Model, Rates, encoded
 from harness.throughput.scenarios import OFFLINE, Settings
@@ -40,7 +40,8 @@ def runs(tmp_path: Path, suite: Suite) -> dict[str, Any]:
 
 def measured(folder: Path, run: Any, candidates: int, seconds: float, **changes: Any) -> Path:
     model = Model(run.identity.wm, run.identity.wm_manifest_hash, "")
-    result = replace(RESULT, model=model, settings=Settings(OFFLINE), candidates=candidates)
+    settings = Settings(OFFLINE, tier=changes.pop("tier", "precise"))
+    result = replace(RESULT, model=model, settings=settings, candidates=candidates)
     file = folder / f"{run.identity.wm}-{candidates}-{seconds}.json"
     file.write_bytes(encoded(replace(result, rates=Rates(1.0 / seconds, 1.0, 1.0), **changes)))
     return file
@@ -51,23 +52,43 @@ def test_points_are_runs_with_what_their_model_takes(tmp_path: Path, suite: Suit
     few, whole, worse = (load_run(runs[name]) for name in ("few", "all", "worse"))
     files = [measured(tmp_path, few, 2, 0.1), measured(tmp_path, worse, most, 0.2)]
     files += [measured(tmp_path, whole, most, seconds) for seconds in (0.3, 0.4, 5.0)]
-    (figure,), passed = make_figures(suite, [tmp_path / "runs"], costs_of(files))
+    (figure,), passed = make_figures(suite, [tmp_path / "runs"], costs_of(suite, files))
     found: list[Any] = [(p.name, p.candidates, pytest.approx(p.seconds), p.success.value, p.own) for p in figure.points]
     assert found == [("warp", 2, 0.1, 0.4, False), ("copy", most, 0.2, 0.3, False), ("warp", most, 0.4, 0.6, False)]
     assert (figure.machine, figure.episodes) == ("c", EPISODES)
     assert {one.run_id: one.reason for one in passed} == {"rarely": "its search is limited: wm-share-0.5"}
     text = page(suite, [figure], passed, "the command")
-    assert "of the decision bank (tier `easy`)" in text
+    assert "of the tier that was played" in text
     assert "| `warp` | 2 | 0.1 | 40.0 [" in text and text.count("| yes |") == 2
     assert "| `copy` |" in text and next(line for line in text.splitlines() if "`copy`" in line).endswith("|  |")
 
 
-def test_another_model_and_other_candidates_are_no_price(tmp_path: Path, suite: Suite, runs: dict[str, Any]) -> None:
+def test_another_model_other_candidates_and_another_tier_are_no_price(
+    tmp_path: Path, suite: Suite, runs: dict[str, Any]
+) -> None:
     run = load_run(runs["all"])
     retrained = SimpleNamespace(identity=replace(run.identity, wm_manifest_hash="0" * 64))
     files = [measured(tmp_path, retrained, 8, 0.1), measured(tmp_path, run, 3, 0.2)]
-    figures, passed = make_figures(suite, [tmp_path / "runs"], costs_of(files))
+    files.append(measured(tmp_path, run, suite.tier("precise").candidates, 0.3, tier="detour"))
+    figures, passed = make_figures(suite, [tmp_path / "runs"], costs_of(suite, files))
     assert not figures and sum("no measurement of its model" in one.reason for one in passed) == 3
+
+
+def test_a_model_without_a_service_takes_what_a_run_of_it_says(tmp_path: Path, suite: Suite) -> None:
+    most = suite.tier("precise").candidates
+    plain = specs(suite, "gtsim")
+    kept = write_small_run(tmp_path, suite, "gtsim", solved_by(0.9), changes=plain, run_id="kept")
+    assert own_costs(suite, [load_run(kept)]) == {}, "an archive says no times"
+    timed = load_run(kept)
+    rows = tuple(
+        replace(
+            row, result=replace(row.result, timings={"imagine": 0.6}, metrics={**row.result.metrics, "decisions": 3.0})
+        )
+        for row in timed.rows
+    )
+    costs = own_costs(suite, [load_run(kept), replace(timed, rows=rows)])
+    ((key, ((_, seconds),)),) = costs.items()
+    assert key == (timed.identity.wm_manifest_hash, "precise", most) and seconds == pytest.approx(0.2)
 
 
 def test_two_trainings_of_a_model_are_two_points_and_a_run_that_is_not_drawn_is_named(
@@ -92,21 +113,21 @@ def test_two_trainings_of_a_model_are_two_points_and_a_run_that_is_not_drawn_is_
         )
     most = suite.tier("precise").candidates
     files = [measured(tmp_path, load_run(made[name]), most, at) for name, at in (("again", 0.1), ("other", 0.2))]
-    (figure,), passed = make_figures(suite, [tmp_path / "trained"], costs_of(files))
+    (figure,), passed = make_figures(suite, [tmp_path / "trained"], costs_of(suite, files))
     found: list[Any] = [(point.name, point.success.value) for point in figure.points]
     assert found == [("warp, weights aaaaaaaa", 0.5), ("warp, weights bbbbbbbb", 0.6)]
     assert {one.run_id: one.reason for one in passed} == {"first": "again is later and of the same model"}
 
 
-def test_machines_stay_apart_and_replicas_are_refused(tmp_path: Path, runs: dict[str, Any]) -> None:
+def test_machines_stay_apart_and_replicas_are_refused(tmp_path: Path, suite: Suite, runs: dict[str, Any]) -> None:
     run = load_run(runs["all"])
     gpu = Resources(gpus=("H200",))
     files = [measured(tmp_path, run, 8, 0.5), measured(tmp_path, run, 8, 0.2, resources=gpu)]
-    costs: Costs = costs_of(files)
-    assert sorted(costs[run.identity.wm_manifest_hash, 8]) == [("H200", pytest.approx(0.2)), ("c", 0.5)]
+    costs: Costs = costs_of(suite, files)
+    assert sorted(costs[run.identity.wm_manifest_hash, "precise", 8]) == [("H200", pytest.approx(0.2)), ("c", 0.5)]
     assert machine_of(replace(RESULT, resources=gpu)) == "H200"
     with pytest.raises(Refusal, match="measured 2 replicas"):
-        costs_of([measured(tmp_path, run, 8, 0.1, resources=gpu, replicas=2)])
+        costs_of(suite, [measured(tmp_path, run, 8, 0.1, resources=gpu, replicas=2)])
 
 
 def test_what_counts_for_nothing_is_refused(

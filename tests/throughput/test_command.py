@@ -46,6 +46,15 @@ def test_what_excludes_each_other_is_refused(words: list[str], said: str, capsys
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("tier", "said"), [("esy", "no tier 'esy'"), ("easy-front", "no panoramas of tier")])
+def test_a_tier_whose_decisions_cannot_be_asked_is_refused(
+    tier: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--wm", "copy", "--scenario", "offline", "--tier", tier, "--out", str(tmp_path / "out")]
+    assert main(["throughput", *words]) == USAGE
+    assert said in capsys.readouterr().err
+
+
 def test_an_earlier_result_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / RESULT_FILE).write_text("{}")
     assert main(["throughput", "--wm", "warp", "--scenario", "offline", "--out", str(tmp_path)]) == USAGE

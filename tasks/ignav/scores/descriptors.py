@@ -43,14 +43,15 @@ ORIENTATION_TABLE = _orientation_table()
 
 
 @compiled
-def _orientation(gx, gy, table):  # type: ignore[no-untyped-def]
-    """Return the unsigned direction of (gx, gy) as a position in 0..9 orientation bins."""
-    ax, ay = abs(gx), abs(gy)
-    steep = ay > ax
-    at = (ax / ay if steep else ay / ax) * _ANGLES
-    index = int(at)
-    position = table[index] + (table[index + 1] - table[index]) * (at - index)
-    if steep:
+def _orientation(gx, gy, at, table):  # type: ignore[no-untyped-def]
+    """Return the unsigned direction of (gx, gy) as a position in 0..9 orientation bins.
+
+    ``at`` is the smaller of both lengths over the larger, times `_ANGLES`.
+    """
+    index = np.uintp(at)  # indices without a sign are not looked at for being negative
+    lower = table[index]
+    position = lower + (table[index + np.uintp(1)] - lower) * (at - index)
+    if abs(gy) > abs(gx):
         position = ORIENTATIONS * 0.5 - position
     if (gx < 0.0) != (gy < 0.0):
         position = ORIENTATIONS - position
@@ -65,11 +66,13 @@ def colour_histograms(image, cells, whole):  # type: ignore[no-untyped-def]
     cells[:] = 0.0
     whole[:] = 0.0
     for y in range(size):
-        for x in range(size):
-            red = min(3, int(image[y, x, 0]) >> 6)
-            green = min(3, int(image[y, x, 1]) >> 6)
-            blue = min(3, int(image[y, x, 2]) >> 6)
-            cells[y // cell_height, x // cell_width, (red * 4 + green) * 4 + blue] += 1.0
+        for column in range(CELL_COLUMNS):
+            cell = cells[y // cell_height, column]
+            for x in range(column * cell_width, (column + 1) * cell_width):
+                red = min(3, int(image[y, x, 0]) >> 6)
+                green = min(3, int(image[y, x, 1]) >> 6)
+                blue = min(3, int(image[y, x, 2]) >> 6)
+                cell[np.uintp((red * 4 + green) * 4 + blue)] += 1.0
     for row in range(CELL_ROWS):
         for column in range(CELL_COLUMNS):
             for k in range(BINS):
@@ -80,11 +83,16 @@ def colour_histograms(image, cells, whole):  # type: ignore[no-untyped-def]
         whole[k] = math.sqrt(whole[k] / (size * size))
 
 
-@compiled
+@compiled(error_model="numpy")
 def _gradient_cells(image, table, grey, energy):  # type: ignore[no-untyped-def]
-    """Sum gradient strengths into ``energy`` [8, 8, 9], shared linearly between neighbouring orientations."""
+    """Sum gradient strengths into ``energy`` [8, 8, 9], shared linearly between neighbouring orientations.
+
+    A row's roots and divisions come first, in a loop without a branch, which the compiler vectorises. What it divides
+    by zero has no strength, and is not read.
+    """
     size = image.shape[0]
     cell = size // GRID
+    strengths, angles = np.empty(size, np.float32), np.empty(size, np.float64)
     energy[:] = 0.0
     for y in range(size):
         for x in range(size):
@@ -93,14 +101,20 @@ def _gradient_cells(image, table, grey, energy):  # type: ignore[no-untyped-def]
         for x in range(1, size - 1):
             gx = grey[y, x + 1] - grey[y, x - 1]
             gy = grey[y + 1, x] - grey[y - 1, x]
-            strength = math.sqrt(gx * gx + gy * gy)
+            strengths[x] = math.sqrt(gx * gx + gy * gy)
+            angles[x] = (min(abs(gx), abs(gy)) / max(abs(gx), abs(gy))) * _ANGLES
+        for x in range(1, size - 1):
+            strength = strengths[x]
             if strength < WEAKEST_EDGE:
                 continue
-            at = _orientation(gx, gy, table) - 0.5
+            gx = grey[y, x + 1] - grey[y, x - 1]
+            gy = grey[y + 1, x] - grey[y - 1, x]
+            at = _orientation(gx, gy, angles[x], table) - 0.5
             lower = math.floor(at)
             share = at - lower
-            energy[y // cell, x // cell, (lower + ORIENTATIONS) % ORIENTATIONS] += strength * (1.0 - share)
-            energy[y // cell, x // cell, (lower + 1) % ORIENTATIONS] += strength * share
+            bins = energy[y // cell, x // cell]
+            bins[np.uintp(lower + ORIENTATIONS if lower < 0 else lower)] += strength * (1.0 - share)
+            bins[np.uintp(lower + 1 if lower + 1 < ORIENTATIONS else 0)] += strength * share
 
 
 @compiled
