@@ -133,7 +133,7 @@ def test_a_measure_that_fails_costs_no_episode_and_leaves_one_note(
 
 
 def test_every_measure_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    monkeypatch.setitem(sys.modules, "harness.planning.ssim", None)
     real, other = View(PANO, blocks(1)), View(PANO, blocks(2))
     assert "psnr" in gap.measure(other, real)
     (note,) = gap.notes()

@@ -151,7 +151,11 @@ def test_phases_inside_phases_are_counted_once() -> None:
 
 def test_repeated_blocks_are_compiled_and_warmed_up_in_the_size_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[Any] = []
-    monkeypatch.setattr(torch, "compile", lambda call, **options: compiled.append(call.__self__))
+
+    def compile_in_place(call: Any, **_: Any) -> None:
+        compiled.append(call.__self__)
+
+    monkeypatch.setattr(torch, "compile", compile_in_place)
 
     class Block(torch.nn.Module):  # type: ignore[misc,name-defined]
         def forward(self) -> None:
