@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from harness.contracts.commands import command
 from harness.contracts.errors import (
@@ -32,7 +32,6 @@ from harness.running.run_images import DOCKER
 from harness.running.run_options import RunOptions
 from harness.running.services import Placement, plan_world_model
 from harness.runtimes.service import Service, ServiceSpec, with_stack
-from harness.wire.policy_client import PolicyClient
 from harness.worldmodels.catalog import Catalog
 from harness.worldmodels.conditioning import ACTION_SPACE
 from harness.worldmodels.packages import package_lacks
@@ -40,6 +39,9 @@ from harness.worldmodels.preparing import Choice, check, prepare
 from harness.worldmodels.strangers import stamps_of
 from tasks.registry import load_task
 from tasks.suite import Suite, Tier
+
+if TYPE_CHECKING:  # a plan asks nobody: gRPC is not imported for it
+    from harness.wire.policy_client import PolicyClient
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from harness.cli.console import READABLE, print_table, side_by_side, stacked
 WORDS = st.lists(st.text("abcdefgh", min_size=1, max_size=12), min_size=0, max_size=20).map(" ".join)
 
 
-@pytest.mark.parametrize(("width", "lines"), [(40, 360), (80, 200), (120, 150)])
+@pytest.mark.parametrize(("width", "lines"), [(40, 380), (80, 210), (120, 150)])
 def test_the_list_of_world_models_is_short_and_fits(
     width: int, lines: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
