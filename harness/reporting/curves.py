@@ -41,13 +41,18 @@ def curve_svg(title: str, x_label: str, curves: Sequence[Curve], logarithmic: bo
         f'role="img" aria-label="{escape(title, {chr(34): "&quot;"})}" font-family="sans-serif" font-size="11">',
         f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        *_axes([(along(place(x)), f"{x:g}") for x in numbers], [(up(tick), f"{tick:g}") for tick in ticks], x_label),
+        *_axes([(along(place(x)), _number(x)) for x in numbers], [(up(tick), f"{tick:g}") for tick in ticks], x_label),
     ]
     for number, curve in enumerate(curves):
         shift = 3.0 * (number - (len(curves) - 1) / 2.0)
         places = [(along(place(x)) + shift, metric) for x, metric in curve.points]
         lines += _drawn(places, up, COLOURS[number % len(COLOURS)], curve, HEIGHT + ROW * number + 8)
     return "\n".join([*lines, "</svg>\n"])
+
+
+def _number(value: float) -> str:
+    """Return a whole number as it is, and a measured one to three digits."""
+    return f"{value:.0f}" if value == int(value) else f"{float(f'{value:.3g}'):g}"
 
 
 def _percents(values: Sequence[float]) -> List[float]:
@@ -80,7 +85,7 @@ def _drawn(
         value, low, high = (up(100.0 * share) for share in (metric.value, metric.low, metric.high))
         if math.isfinite(low) and math.isfinite(high):
             yield f'<path d="M{x:.1f} {low:.1f}V{high:.1f}" stroke="{colour}"/>'
-        told = f"{curve.name}, {number:g}: {100.0 * metric.value:.1f} % of {metric.n}"
+        told = f"{curve.name}, {_number(number)}: {100.0 * metric.value:.1f} % of {metric.n}"
         yield f'<circle cx="{x:.1f}" cy="{value:.1f}" r="3" fill="{colour}"><title>{escape(told)}</title></circle>'
     yield f'<path d="M{LEFT} {legend_y:.1f}h18" stroke="{colour}" stroke-width="3"/>'
     yield f'<text x="{LEFT + 24}" y="{legend_y + 4:.1f}" fill="#333333">{escape(curve.name)}</text>'
