@@ -97,12 +97,9 @@ _VARIATION = re.compile(r".*/variation(\d+)")
 def broken_motion(clip: ReadClip) -> str:
     """Return what is wrong with the first frame that cannot be or does not follow, '' where all do."""
     last = len(clip.poses) - 1
-    if clip.poses.shape != (last + 1, _NUMBERS) or clip.actions.shape != clip.poses.shape:
-        return f"its poses and actions are {clip.poses.shape} and {clip.actions.shape}"
-    for frame, pose in enumerate(clip.poses):
-        what = _wrong_pose(pose)
-        if what:
-            return f"the pose of frame {frame} {what}"
+    what = _broken_poses(clip, _NUMBERS)
+    if what:
+        return what
     for frame in range(last + 1):
         after = min(frame + 1, last)
         if not np.abs(clip.actions[frame] - clip.poses[after]).max() <= SAME:
@@ -113,15 +110,24 @@ def broken_motion(clip: ReadClip) -> str:
     return ""
 
 
-def broken_commands(clip: ReadClip) -> str:
-    """Return what is wrong with the first commanded pose that cannot be or was missed unsaid, '' where none is."""
-    last = len(clip.poses) - 1
-    if clip.poses.shape != (last + 1, _NUMBERS) or clip.actions.shape != (last + 1, _NUMBERS - 1):
+def _broken_poses(clip: ReadClip, numbers: int) -> str:
+    """Return what is wrong with poses, or with how many ``numbers`` an action has; '' where nothing is."""
+    count = len(clip.poses)
+    if clip.poses.shape != (count, _NUMBERS) or clip.actions.shape != (count, numbers):
         return f"its poses and actions are {clip.poses.shape} and {clip.actions.shape}"
     for frame, pose in enumerate(clip.poses):
         what = _wrong_pose(pose)
         if what:
             return f"the pose of frame {frame} {what}"
+    return ""
+
+
+def broken_commands(clip: ReadClip) -> str:
+    """Return what is wrong with the first commanded pose that cannot be or was missed unsaid, '' where none is."""
+    last = len(clip.poses) - 1
+    what = _broken_poses(clip, _NUMBERS - 1)
+    if what:
+        return what
     for frame in range(last + 1):
         after = min(frame + 1, last)
         try:

@@ -24,6 +24,7 @@ from harness.contracts.results import Metric
 from harness.records.atomic import write_atomic
 from harness.records.errors import disk_errors
 from harness.records.folder import RunFolder
+from harness.records.model_parts import weights_of
 from harness.reporting.curves import Curve, curve_svg
 from harness.reporting.pareto import Priced, front_of
 from harness.scoring.data import RunData
@@ -184,7 +185,7 @@ def own_costs(suite: Suite, runs: Sequence[RunData]) -> Costs:
 
 def _name(run: RunData) -> str:
     """Return what a point is called: trainings of one model are told apart by their weights."""
-    sha256 = str(run.identity.wm_manifest.get("checkpoint", {}).get("sha256", ""))
+    sha256 = weights_of(run.identity)
     return row_name(run) + (f", weights {sha256[:8]}" if sha256 else "")
 
 
