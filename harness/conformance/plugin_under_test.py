@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Iterator, Sequence
 
 import numpy as np
 
 from harness.conformance.results import Fault
+from harness.conformance.service_under_test import ServiceUnderTest
 from harness.conformance.target import Target
-from harness.contracts.errors import DeadlineExceeded, WiwError
-from harness.contracts.manifests import RANDOM, ModelManifest
+from harness.contracts.errors import WiwError
+from harness.contracts.manifests import RANDOM
 from harness.contracts.observations import RGB
 from harness.contracts.rollouts import Rollout, RolloutRequest
-from harness.records.resuming import CALL_TIMEOUT
-from harness.running.services import start
-from harness.runtimes.service import Service, with_stack
 from harness.runtimes.usage import memory_bytes
-from harness.wire.client import Deadlines, WorldModelClient
+from harness.wire.client import WorldModelClient
 from harness.worldmodels.probe import Probe
 
 REPEAT_NOISE = 2.0
@@ -32,72 +29,25 @@ UNTRAINED_SETTING = "untrained"
 MOST_TOLERANCE = 8.0
 
 
-class Subject:
-    """One model behind its service. Every call has ``deadline_s``; `seconds` holds how long each took."""
+class Subject(ServiceUnderTest[WorldModelClient]):
+    """One model behind its service, asked what ``probe`` makes."""
 
     def __init__(self, target: Target, probe: Probe, deadline_s: float, start_s: float, log: Path) -> None:
-        self.target = target
+        super().__init__(target, WorldModelClient, deadline_s, start_s, log)
         self.probe = probe
-        self.deadline_s = deadline_s
-        self.start_s = start_s
-        self.log = log
-        self.seconds: list[float] = []
-        self.started_s = 0.0
-        self.late = 0
         self.first: list[RGB] = []
         """The answers to the first questions after the first start."""
-        self._service: Service | None = None
-        self._client: WorldModelClient | None = None
-
-    @property
-    def manifest(self) -> ModelManifest:
-        """What the model declares."""
-        return self.target.entry.manifest
 
     @property
     def learnt(self) -> bool:
         """Say whether the weights come from a training, by what the manifest says."""
         return self.manifest.weights != RANDOM and self.manifest.settings.get(UNTRAINED_SETTING, False) is not True
 
-    @property
-    def service(self) -> Service:
-        """The running service; it is started when it is first used."""
-        if self._service is None:
-            began = time.monotonic()
-            self._service = start(self.target.plan, self.start_s, self.log)
-            self.started_s = time.monotonic() - began
-        return self._service
-
-    @property
-    def client(self) -> WorldModelClient:
-        """A client that has shaken hands and expects the manifest that was read."""
-        if self._client is None:
-            deadlines = Deadlines(imagine_s=self.deadline_s, imagine_option=CALL_TIMEOUT)
-            client = WorldModelClient(self.service.socket, deadlines, self.manifest)
-            client.describe()
-            self._client = client
-        return self._client
-
-    def stop(self) -> None:
-        """Stop the service; the next use starts it again."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-        if self._service is not None:
-            service, self._service = self._service, None
-            service.stop()
-
     def send(self, requests: Sequence[RolloutRequest]) -> dict[int, Rollout]:
         """Send one batch as it is; return the rollouts by id, failed ones included."""
         client = self.client
-        began = time.monotonic()
-        try:
+        with self._timed():
             return {rollout.id: rollout for rollout in client.imagine_batch(requests)}
-        except DeadlineExceeded as error:
-            self.late += 1
-            raise with_stack(error, self.service) from error
-        finally:
-            self.seconds.append(time.monotonic() - began)
 
     def ask(self, requests: Sequence[RolloutRequest]) -> list[RGB]:
         """Return the frames of each request, asked in batches of at most ``max_batch``; one that fails is a Fault."""

@@ -12,17 +12,13 @@ from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from harness.conformance.results import FAILED, PASSED, REPORTED, SKIPPED, Fault, Outcome, verdict
+from harness.conformance.service_under_test import ServiceUnderTest
 from harness.conformance.target import Target
 from harness.contracts.actions import NAVIGATION, ActionSpace, discrete7_space, ee_pose8_space, navigation_space
-from harness.contracts.errors import DeadlineExceeded, LimitExceeded, Refusal, WiwError
-from harness.contracts.manifests import ModelManifest
+from harness.contracts.errors import LimitExceeded, Refusal, WiwError
 from harness.contracts.observations import View
 from harness.contracts.policies import ProposalReply, ProposalRequest, Proposed, wanted_views, wrong_in
-from harness.records.resuming import CALL_TIMEOUT
-from harness.running.services import start
-from harness.runtimes.service import Service, with_stack
 from harness.wire.channel import Connection
-from harness.wire.client import Deadlines
 from harness.wire.codec.messages import PROTOCOL_VERSION
 from harness.wire.policy_client import PolicyClient
 from harness.worldmodels.conditioning import ACTION_SPACE
@@ -44,21 +40,12 @@ BROKEN_MESSAGES = (b"\xff" * 7, b"\x0a\x05ab", b"\x12")
 STATELESS = "Make every plan from its own request and seed; keep nothing between calls."
 
 
-class PolicySubject:
-    """One policy behind its service, asked from real ``places``; every call has ``deadline_s``."""
+class PolicySubject(ServiceUnderTest[PolicyClient]):
+    """One policy behind its service, asked from real ``places``."""
 
     def __init__(self, target: Target, places: Sequence[Place], deadline_s: float, start_s: float, log: Path) -> None:
-        self.target, self.places = target, places
-        self.deadline_s, self.start_s, self.log = deadline_s, start_s, log
-        self.seconds: list[float] = []
-        self.started_s, self.late = 0.0, 0
-        self._service: Service | None = None
-        self._client: PolicyClient | None = None
-
-    @property
-    def manifest(self) -> ModelManifest:
-        """What the policy declares."""
-        return self.target.entry.manifest
+        super().__init__(target, PolicyClient, deadline_s, start_s, log)
+        self.places = places
 
     @property
     def space(self) -> ActionSpace:
@@ -67,34 +54,6 @@ class PolicySubject:
         if named not in SPACES:
             raise Fault(f"settings.{ACTION_SPACE} is {named!r}.", f"Known: {', '.join(SPACES)}.")
         return SPACES[named]
-
-    @property
-    def service(self) -> Service:
-        """The running service; it is started when it is first used."""
-        if self._service is None:
-            began = time.monotonic()
-            self._service = start(self.target.plan, self.start_s, self.log)
-            self.started_s = time.monotonic() - began
-        return self._service
-
-    @property
-    def client(self) -> PolicyClient:
-        """A client that has shaken hands and expects the manifest that was read."""
-        if self._client is None:
-            deadlines = Deadlines(imagine_s=self.deadline_s, imagine_option=CALL_TIMEOUT)
-            client = PolicyClient(self.service.socket, deadlines, self.manifest)
-            client.describe()
-            self._client = client
-        return self._client
-
-    def stop(self) -> None:
-        """Stop the service; the next use starts it again."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-        if self._service is not None:
-            service, self._service = self._service, None
-            service.stop()
 
     def request(self, place: int = 0, seed: int = 7) -> ProposalRequest:
         """Return what is asked at a place: to go to, or to bring things to, what the next place shows."""
@@ -114,14 +73,9 @@ class PolicySubject:
 
     def ask(self, request: ProposalRequest) -> ProposalReply:
         """Return the reply of one request."""
-        client, began = self.client, time.monotonic()
-        try:
+        client = self.client
+        with self._timed():
             return client.propose(request)
-        except DeadlineExceeded as error:
-            self.late += 1
-            raise with_stack(error, self.service) from error
-        finally:
-            self.seconds.append(time.monotonic() - began)
 
     def plans(self, request: ProposalRequest) -> tuple[Proposed, ...]:
         """Return the plans of one request; Fault where there is none."""
